@@ -1,0 +1,39 @@
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+.DEFAULT_GOAL := help
+
+help:  ## List the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(VENV)/installed: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+venv: $(VENV)/installed  ## Make .venv with everything the other targets need
+
+demo: venv  ## Hold three conversations and show what was learned, recalled and paid
+	$(BIN)/python -m examples.demo
+
+chat: venv  ## Talk to a learning agent; each turn shows what it taught
+	$(BIN)/python -m examples.chat
+
+test: lint types  ## All checks: ruff, mypy --strict, pytest
+	$(BIN)/python -m pytest -q
+
+lint: venv  ## ruff, style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: venv  ## mypy --strict over package, tests, examples and benchmarks
+	$(BIN)/mypy
+
+format: venv  ## Put the sources into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:  ## Remove .venv and caches
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+
+.PHONY: help venv demo chat test lint types format clean
