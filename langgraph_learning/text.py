@@ -5,12 +5,22 @@ scripts without spaces (Chinese, Japanese, Thai, ...) become overlapping pairs o
 """
 
 import re
+import threading
 import unicodedata
 from functools import lru_cache
 
 import snowballstemmer
 
-_STEMMER = snowballstemmer.stemmer("english")
+
+
+class _Stemmers(threading.local):
+    """One stemmer a thread: it keeps the word it works on in itself."""
+
+    def __init__(self) -> None:
+        self.english = snowballstemmer.stemmer("english")
+
+
+_STEMMERS = _Stemmers()
 
 STOP_WORDS = frozenset(
     "a an the and or but if then of to in on at by for with from as is are was were be been being am do does did doing"
@@ -21,7 +31,7 @@ STOP_WORDS = frozenset(
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "＇": "'"})
 _POSSESSIVE = re.compile(r"'s\b")
 _WORD = re.compile(r"\w+")
-# Ideographs, kana, hangul-free scripts written without spaces: Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar.
+# Scripts written without spaces: Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar.
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003ffff]+"
@@ -39,7 +49,7 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return the English Snowball stem of an ASCII `word`, any other word unchanged."""
-    return str(_STEMMER.stemWord(word)) if word.isascii() else word
+    return str(_STEMMERS.english.stemWord(word)) if word.isascii() else word
 
 
 def words(text: str) -> list[str]:

