@@ -18,7 +18,7 @@ from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.records import Known, as_commit, find_commit, load, scoped_to
 from langgraph_learning.engine.turn import Turn, commit_id
 from langgraph_learning.engine.wire import answer_schema
-from langgraph_learning.records import Commit, Identity, Record, Source
+from langgraph_learning.records import Commit, Identity, Record, Source, Usage
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import fold, tokens
 
@@ -32,63 +32,65 @@ LONGEST_TURN = 64_000
 
 @dataclass(frozen=True)
 class Extraction:
-    """What a turn is learned with: the model, the learning stores that share it, their limits, the way it answers."""
+    """One call: the model, the learning stores that share it, and the way it answers."""
 
     model: BaseChatModel
     stores: Sequence[LearningStore]
-    limits: Mapping[str, int]
     methods: Methods
 
 
-def extract(
-    work: Extraction, turn: Turn, identity: Identity, at: datetime, checkpoint_id: str | None
-) -> Flow[Commit | None]:
-    """Learn from `turn` and return its commit; the one it already has, without a model call; None if nobody spoke.
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A turn to learn from, as plain data: what was said, by whom, when, and where it is kept."""
+
+    turn: Turn
+    identity: Identity
+    at: datetime
+    checkpoint_id: str | None = None
+
+
+def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]) -> Flow[Commit | None]:
+    """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
     Args:
-        work: The model and the learning stores.
-        turn: What was said, as plain data.
-        identity: Whose turn it was.
-        at: The time of the turn, aware.
-        checkpoint_id: Is kept with the source of what is learned.
+        works: The calls to make, one per model; what they answer becomes one commit.
+        heard: The turn.
+        limits: How many changes each learning store may make.
 
     Raises:
-        ExtractionError: The model's answer cannot be used; nothing is written.
+        ExtractionError: A model's answer cannot be used; nothing is written.
         StoreError: The store failed; an unread store is not an empty one, so nothing is written.
     """
-    stores = scoped_to(work.stores, identity)
+    turn, identity = heard.turn, heard.identity
+    stores = scoped_to([store for work in works for store in work.stores], identity)
     if not turn.human or not stores:
         return None
     key = commit_id(turn, identity, (store.name for store, _ in stores))
     [found], known = yield from load(stores, find_commit(identity, key))
     if (earlier := as_commit(found)) is not None:
         return earlier
-    operations = [kind for store, _ in stores for kind in store.operations]
-    answer = yield from answered(
-        work.model, answer_schema(operations), conversation(known, turn, identity, at), work.methods
-    )
-    source = Source(thread_id=identity.thread_id, checkpoint_id=checkpoint_id)
-    draft = Draft(
-        id=key,
-        identity=identity,
-        at=at,
-        requests=tuple(request(item, turn, source) for item in answer.operations),
-        limits=work.limits,
-        usage=answer.usage,
-    )
+    source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
+    requests, usage = [], Usage()
+    for work in works:
+        if mine := [each for each in known if each.store in work.stores]:
+            schema = answer_schema(kind for each in mine for kind in each.store.operations)
+            answer = yield from answered(work.model, schema, conversation(mine, heard), work.methods)
+            requests += [request(item, turn, source) for item in answer.operations]
+            usage += answer.usage
+    draft = Draft(id=key, identity=identity, at=heard.at, requests=tuple(requests), limits=limits, usage=usage)
     return (yield from commit(draft, known))
 
 
-def conversation(known: Sequence[Known], turn: Turn, identity: Identity, at: datetime) -> list[BaseMessage]:
+def conversation(known: Sequence[Known], heard: Heard) -> list[BaseMessage]:
     """Return what the model is asked: what to look for, what is known, and the turn, all of it as data."""
-    text = "\n".join(said.text for said in turn.said)
+    text, zone = "\n".join(said.text for said in heard.turn.said), heard.identity.timezone
     system = prompts.render(
         "extraction",
-        today=at.astimezone(ZoneInfo(identity.timezone)).strftime("%A, %d %B %Y"),
-        timezone=identity.timezone,
+        today=heard.at.astimezone(ZoneInfo(zone)).strftime("%A, %d %B %Y"),
+        timezone=zone,
         stores="\n\n".join(_section(each, text) for each in known),
     )
-    lines = (f'<message from="{said.role}">{prompts.escape(clipped(said.text))}</message>' for said in turn.said)
+    lines = (f'<message from="{said.role}">{prompts.escape(clipped(said.text))}</message>' for said in heard.turn.said)
     return [SystemMessage(system), HumanMessage(prompts.render("turn", turn="\n".join(newest(lines))))]
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from langgraph.store.base import SearchOp
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Flow, batch
@@ -35,10 +35,8 @@ class Receipt(Frozen):
     """What a recall considered, chose and why; ids only."""
 
     shown: tuple[Shown, ...] = ()
-    left_out: dict[str, int] = {}
+    left_out: dict[str, int] = Field(default_factory=dict)
     tokens: int = 0
-    labels: dict[str, str] = {}
-    """Short id to record id, for the tools of this turn."""
 
 
 class Recall(BaseModel):
@@ -100,7 +98,7 @@ def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budg
     found = yield from _found(mine, query[:LONGEST_QUERY])
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
     chosen = _chosen(candidates, found, budget)
-    return _rendered(found, candidates, chosen)
+    return _rendered(found, chosen)
 
 
 def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str) -> Flow[list[Known]]:
@@ -144,12 +142,13 @@ def _chosen(candidates: list[Candidate], found: Sequence[Known], budget: int) ->
     return chosen
 
 
-def _rendered(found: Sequence[Known], candidates: list[Candidate], chosen: list[Candidate]) -> Recall:
+def _rendered(found: Sequence[Known], chosen: list[Candidate]) -> Recall:
     """Write the chosen down in the order they came to be, so that the same choice is the same text."""
-    by_record = {id(candidate.ranked.record): candidate for candidate in chosen}
+    lines_of = {(candidate.known.store.name, candidate.ranked.record.id): candidate for candidate in chosen}
     sections, records, shown, left_out = [], [], [], {}
     for each in found:
-        mine = [by_record[id(record)] for record in each.records if id(record) in by_record]
+        keys = [(each.store.name, record.id) for record in each.records]
+        mine = [lines_of[key] for key in keys if key in lines_of]
         hidden = len(each.records) - len(mine)
         lines = [candidate.line for candidate in mine] + ([_more(hidden)] if hidden else [])
         if hidden:
@@ -159,9 +158,7 @@ def _rendered(found: Sequence[Known], candidates: list[Candidate], chosen: list[
         records += [candidate.ranked.record for candidate in mine]
         shown += [candidate.shown for candidate in mine]
     text = _text(sections)
-    actionable = [candidate for candidate in candidates if candidate.known.store.tools]
-    labels = {candidate.label: candidate.ranked.record.id for candidate in actionable}
-    receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text), labels=labels)
+    receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
     return Recall(text=text, records=tuple(records), receipt=receipt)
 
 

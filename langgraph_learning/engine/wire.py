@@ -39,14 +39,21 @@ def answer_schema(operations: Iterable[type[Operation]]) -> Schema:
     }
 
 
+def tool_schema(kind: type[Operation]) -> Schema:
+    """Return the JSON schema of an operation as an agent tool."""
+    return {
+        "title": kind.__name__,
+        "description": kind.__doc__ or "",
+        "type": "object",
+        "properties": _fields(kind),
+        "required": [name for name, field in kind.model_fields.items() if field.is_required()],
+        "additionalProperties": False,
+    }
+
+
 def _operation_schema(kind: type[Operation]) -> Schema:
-    schema = kind.model_json_schema(by_alias=False)
-    plain = _plain(schema, schema.get("$defs", {}))
     name: Schema = {"type": "string", "enum": [kind.__name__]}
-    fields = cast("Schema", plain["properties"])
-    required = set(schema.get("required", ()))
-    optional = {key: _nullable(cast("Schema", field)) for key, field in fields.items() if key not in required}
-    properties: Schema = {"operation": name, **fields, **optional, "quote": _QUOTE}
+    properties: Schema = {"operation": name, **_fields(kind), "quote": _QUOTE}
     return {
         "type": "object",
         "description": kind.__doc__ or "",
@@ -54,6 +61,13 @@ def _operation_schema(kind: type[Operation]) -> Schema:
         "required": list(properties),
         "additionalProperties": False,
     }
+
+
+def _fields(kind: type[Operation]) -> Schema:
+    schema = kind.model_json_schema(by_alias=False)
+    fields = cast("dict[str, Schema]", _plain(schema, schema.get("$defs", {}))["properties"])
+    required = {name for name, field in kind.model_fields.items() if field.is_required()}
+    return {name: field if name in required else _nullable(field) for name, field in fields.items()}
 
 
 def _nullable(schema: Schema) -> Schema:
@@ -91,7 +105,7 @@ def _plain_object(schema: Schema, plain: Schema, definitions: Schema) -> Schema:
         pair = cast("JsonValue", {"key": {"type": "string"}, "value": value})
         items = _plain({"type": "object", "properties": pair}, definitions)
         return {**{k: v for k, v in plain.items() if k == "description"}, "type": "array", "items": items}
-    properties = {name: _plain(field, definitions) for name, field in fields.items()}
+    properties: Schema = {name: _plain(field, definitions) for name, field in fields.items()}
     return {**plain, "properties": properties, "required": list(properties), "additionalProperties": False}
 
 
