@@ -73,7 +73,9 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         forget_thread: Erases what users taught in a thread, for `delete_thread(thread_id, learned=True)`.
     """
 
-    def __new__(cls, saver: BaseCheckpointSaver[Any] | None = None, *args: object, **kwargs: object) -> Self:
+    def __new__(  # noqa: D102 - documented by the class
+        cls, saver: BaseCheckpointSaver[Any] | None = None, *args: object, **kwargs: object
+    ) -> Self:
         # LangGraph asks the type what a checkpointer can do, so the type depends on the inner one's
         return super().__new__(cls if saver is None else cast("type[Self]", _able(cls, type(saver))))
 
@@ -210,6 +212,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
 
     @property
     def config_specs(self) -> Any:
+        """The inner checkpointer's own options."""
         return self.saver.config_specs
 
     def list(

@@ -36,6 +36,7 @@ class Threads:
         self._executor = executor
 
     async def __call__(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `method` returns, without keeping the event loop waiting."""
         return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: method(*args, **kwargs))
 
 
@@ -77,6 +78,7 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         return iter(tuple(super().list(config, filter=filter, before=before, limit=limit)))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Do `get_tuple` in a thread."""
         return await self._threads(self.get_tuple, config)
 
     async def alist(
@@ -87,6 +89,7 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
+        """Do `list` in a thread."""
         for found in await self._threads(lambda: listed(self.list(config, filter=filter, before=before, limit=limit))):
             yield found
 
@@ -97,28 +100,35 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
+        """Do `put` in a thread."""
         return await self._threads(self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(
         self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
     ) -> None:
+        """Do `put_writes` in a thread."""
         await self._threads(self.put_writes, config, writes, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
+        """Do `delete_thread` in a thread."""
         await self._threads(self.delete_thread, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Do `delete_for_runs` in a thread."""
         await self._threads(self.delete_for_runs, run_ids)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Do `copy_thread` in a thread."""
         await self._threads(self.copy_thread, source_thread_id, target_thread_id)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Do `prune` in a thread."""
         await self._threads(self.prune, thread_ids, strategy=strategy)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> "dict[str, DeltaChannelHistory]":
+        """Do `get_delta_channel_history` in a thread."""
         return dict(await self._threads(self.get_delta_channel_history, config=config, channels=channels))
 
 
@@ -128,4 +138,5 @@ class StoreInThreads(BaseStore):
     _threads: Threads
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Do `batch` in a thread."""
         return await self._threads(self.batch, tuple(ops))
