@@ -13,6 +13,7 @@ from urllib.parse import unquote
 
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers.contract import Saver
 from langgraph_learning.checkpointers.saver import LearningSaver
 from langgraph_learning.checkpointers.threads import Threads
 from langgraph_learning.errors import ConfigurationError, StoreError
@@ -170,7 +171,7 @@ def _open_sqlite(path: str, closing: ExitStack) -> Opened:
         store = sqlite_store(for_store, threads)
     except sqlite3.Error as error:
         raise StoreError(f"cannot open the SQLite database {path!r}: {error}") from error
-    return Opened(store, LearningSaver(saver, store))
+    return _opened(store, saver)
 
 
 def _open_postgres(
@@ -190,6 +191,10 @@ def _open_postgres(
             store = postgres_store(connections, embed, dims, threads)
     except psycopg.Error as error:
         raise StoreError(f"cannot open the Postgres database: {error}") from error
+    return _opened(store, saver)
+
+
+def _opened(store: BaseStore, saver: Saver) -> Opened:
     return Opened(store, LearningSaver(saver, store))
 
 

@@ -13,11 +13,11 @@ known then (`revision_of`). Two things make that harder than it sounds:
 
 import asyncio
 import copy
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Generator, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Generator
 from contextvars import ContextVar
 from functools import wraps
 from threading import Lock
-from typing import Any, Protocol, Self, TypeAlias, cast, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -26,10 +26,10 @@ from langgraph.checkpoint.base import (
     Checkpoint,
     CheckpointMetadata,
     CheckpointTuple,
-    DeltaChannelHistory,
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers.contract import Saver
 from langgraph_learning.checkpointers.sessions import erase_sessions
 from langgraph_learning.errors import ConfigurationError
 
@@ -37,6 +37,7 @@ REVISION = "learning_revision"
 PAST = "learning_past"
 OPTIONAL = tuple(prefix + name for name in ("copy_thread", "delete_for_runs", "prune") for prefix in ("", "a"))
 
+Method = TypeVar("Method", bound=Callable[..., object])
 Found: TypeAlias = CheckpointTuple | None
 Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
 Stamp: TypeAlias = dict[str, int]
@@ -61,6 +62,16 @@ class Counting(Revisioned, Protocol):
 _MADE: ContextVar[tuple[object, int]] = ContextVar("langgraph_learning_made", default=(None, 0))
 
 
+def _passed_on(method: Method) -> Method:
+    """Return a method that calls the inner saver's; the result of an async one is awaited by the caller."""
+
+    @wraps(method)
+    def passed_on(self: "LearningSaver", *args: object, **kwargs: object) -> object:
+        return getattr(self.saver, method.__name__)(*args, **kwargs)
+
+    return cast("Method", passed_on)
+
+
 class LearningSaver(BaseCheckpointSaver[Any]):
     """Any checkpointer, with the store's revision in the metadata of each checkpoint.
 
@@ -74,14 +85,14 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     """
 
     def __new__(  # noqa: D102 - documented by the class
-        cls, saver: BaseCheckpointSaver[Any] | None = None, *args: object, **kwargs: object
+        cls, saver: Saver | None = None, *args: object, **kwargs: object
     ) -> Self:
         # LangGraph asks the type what a checkpointer can do, so the type depends on the inner one's
         return super().__new__(cls if saver is None else cast("type[Self]", _able(cls, type(saver))))
 
     def __init__(
         self,
-        saver: BaseCheckpointSaver[Any],
+        saver: Saver,
         store: BaseStore,
         *,
         thread_label: Callable[[str], str] = str,
@@ -177,7 +188,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         stamp = await asyncio.to_thread(self._now) if stamp is None else stamp
         return await self.saver.aput(config, checkpoint, _stamped(metadata, stamp), new_versions)
 
-    def _stamp(self, config: RunnableConfig, metadata: Mapping[str, Any], new: ChannelVersions) -> Stamp | None:
+    def _stamp(self, config: RunnableConfig, metadata: CheckpointMetadata, new: ChannelVersions) -> Stamp | None:
         """Return what to add to `metadata`, or `None` when only the store can tell."""
         if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own
             return {}
@@ -215,53 +226,12 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """The inner checkpointer's own options."""
         return self.saver.config_specs
 
-    def list(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> Iterator[CheckpointTuple]:
-        """Return the checkpoints that match, newest first."""
-        return self.saver.list(config, filter=filter, before=before, limit=limit)
+    list, alist = _passed_on(BaseCheckpointSaver.list), _passed_on(BaseCheckpointSaver.alist)
+    put_writes, aput_writes = _passed_on(BaseCheckpointSaver.put_writes), _passed_on(BaseCheckpointSaver.aput_writes)
+    get_delta_channel_history = _passed_on(BaseCheckpointSaver.get_delta_channel_history)
+    aget_delta_channel_history = _passed_on(BaseCheckpointSaver.aget_delta_channel_history)
 
-    def alist(
-        self,
-        config: RunnableConfig | None,
-        *,
-        filter: dict[str, Any] | None = None,
-        before: RunnableConfig | None = None,
-        limit: int | None = None,
-    ) -> AsyncIterator[CheckpointTuple]:
-        """Return the checkpoints that match, newest first."""
-        return self.saver.alist(config, filter=filter, before=before, limit=limit)
-
-    def put_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        """Save the writes of one task, pending until the next checkpoint."""
-        self.saver.put_writes(config, writes, task_id, task_path)
-
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
-        """Save the writes of one task, pending until the next checkpoint."""
-        await self.saver.aput_writes(config, writes, task_id, task_path)
-
-    def get_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        """Return what the checkpoint's ancestors wrote to the channels."""
-        return self.saver.get_delta_channel_history(config=config, channels=channels)
-
-    async def aget_delta_channel_history(
-        self, *, config: RunnableConfig, channels: Sequence[str]
-    ) -> Mapping[str, DeltaChannelHistory]:
-        """Return what the checkpoint's ancestors wrote to the channels."""
-        return await self.saver.aget_delta_channel_history(config=config, channels=channels)
-
-    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> BaseCheckpointSaver[Any]:
+    def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> Saver:
         """Return this saver around one that may load these types too."""
         inner = self.saver.with_allowlist(extra_allowlist)
         if inner is self.saver:
@@ -332,21 +302,13 @@ async def _arun(reading: Reading, read: Callable[[RunnableConfig], Awaitable[Fou
         return cast("Found", done.value)
 
 
-def _delegate(name: str) -> Callable[..., Any]:
-    """Return a method that calls the inner saver's; the result of an async one is awaited by the caller."""
-
-    @wraps(getattr(BaseCheckpointSaver, name))
-    def method(self: LearningSaver, *args: Any, **kwargs: Any) -> Any:
-        return getattr(self.saver, name)(*args, **kwargs)
-
-    return method
-
-
-def _able(wrapper: type[LearningSaver], inner: type[BaseCheckpointSaver[Any]]) -> type[LearningSaver]:
+def _able(wrapper: type[LearningSaver], inner: type[Saver]) -> type[LearningSaver]:
     """Return `wrapper` with those optional methods that `inner` has."""
     able = tuple(name for name in OPTIONAL if getattr(inner, name) is not getattr(BaseCheckpointSaver, name))
     if able and (wrapper, able) not in _TYPES:
-        _TYPES[wrapper, able] = type(wrapper.__name__, (wrapper,), {name: _delegate(name) for name in able})
+        _TYPES[wrapper, able] = type(
+            wrapper.__name__, (wrapper,), {name: _passed_on(getattr(BaseCheckpointSaver, name)) for name in able}
+        )
     return _TYPES.get((wrapper, able), wrapper)
 
 

@@ -9,7 +9,7 @@ import json
 from builtins import list as listed  # savers have a method of that name
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeVar
+from typing import ParamSpec, TypeVar
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -22,6 +22,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore, Op, Result
 
+from langgraph_learning.checkpointers.contract import Filter, Writes
 from langgraph_learning.checkpointers.queries import Block, Dialect, blocks
 
 P = ParamSpec("P")
@@ -68,7 +69,7 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,
+        filter: Filter | None = None,
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
@@ -85,7 +86,7 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         self,
         config: RunnableConfig | None,
         *,
-        filter: dict[str, Any] | None = None,
+        filter: Filter | None = None,
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
@@ -103,9 +104,7 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         """Do `put` in a thread."""
         return await self._threads(self.put, config, checkpoint, metadata, new_versions)
 
-    async def aput_writes(
-        self, config: RunnableConfig, writes: Sequence[tuple[str, Any]], task_id: str, task_path: str = ""
-    ) -> None:
+    async def aput_writes(self, config: RunnableConfig, writes: Writes, task_id: str, task_path: str = "") -> None:
         """Do `put_writes` in a thread."""
         await self._threads(self.put_writes, config, writes, task_id, task_path)
 
