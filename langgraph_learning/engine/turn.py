@@ -17,7 +17,7 @@ CONTEXT_ID = "learning-context"
 _NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
 
-class Watermark(TypedDict):
+class Watermark(TypedDict, total=False):
     """How far a thread has been learned from, and whose turn that was; JSON, for graph state."""
 
     message_id: str
@@ -52,8 +52,8 @@ def window(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str
     Without one, when its message was trimmed away, or when it is another user's: the last turn only.
     """
     ids = [message.id for message in messages]
-    if mark is not None and mark["user_id"] == user_id and mark["message_id"] in ids:
-        start = ids.index(mark["message_id"]) + 1
+    if mark and mark.get("user_id") == user_id and (seen := mark.get("message_id")) in ids:
+        start = ids.index(seen) + 1
     else:
         start = _last_turn(messages)
     before = sum(said.role == "user" for said in _spoken(messages[:start]))
