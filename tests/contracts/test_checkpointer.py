@@ -160,6 +160,24 @@ def test_a_store_that_only_counts_is_asked_at_each_save() -> None:
     assert revisions(saver) == [7] * 4
 
 
+def test_what_other_processes_have_learned_is_seen_when_a_run_starts() -> None:
+    class Shared(CountingStore):
+        def revision(self) -> int:
+            self.last_revision = max(self.last_revision, 5)
+            return self.last_revision
+
+    saver = LearningSaver(InMemorySaver(), Shared())
+    learner(saver).invoke(turn("one"), thread())
+    assert revisions(saver) == [5, 5, 5, 6]
+
+
+def test_a_checkpoint_that_is_copied_by_hand_keeps_its_stamp() -> None:
+    saver = LearningSaver(InMemorySaver(), CountingStore())
+    saver.store.put(("a",), "k", {})
+    saver.put(thread(checkpoint_ns=""), empty_checkpoint(), {"learning_revision": 0}, {})  # type: ignore[typeddict-unknown-key]
+    assert revisions(saver) == [0]
+
+
 def test_a_store_without_revisions_leaves_no_stamp() -> None:
     saver = LearningSaver(InMemorySaver(), InMemoryStore())
     graph = learner(saver)

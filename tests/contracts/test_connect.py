@@ -1,6 +1,7 @@
 import asyncio
 import gc
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -16,6 +17,7 @@ from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
 from langgraph_learning.checkpointers._connect import Opened
+from langgraph_learning.checkpointers.sqlite_saver import enter_wal
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 
@@ -117,7 +119,11 @@ def test_a_database_is_open_inside_its_block_only(url: str) -> None:
     with pytest.raises(ConfigurationError, match="with connect"):
         _ = db.checkpointer
     with db as again:
-        assert again.store.get(("a",), "k") is None
+        store, saver = again.store, again.checkpointer
+        assert store.get(("a",), "k") is None
+    for use in (lambda: store.get(("a",), "k"), lambda: saver.get_tuple(thread())):
+        with pytest.raises(Exception, match="closed"):
+            use()
 
 
 def test_leaving_by_an_error_closes_and_lets_it_through(url: str) -> None:
@@ -204,6 +210,20 @@ def test_a_database_that_does_not_answer_is_a_store_error(tmp_path: Path) -> Non
     (tmp_path / "text.db").write_text("this is no database, " * 100)
     with pytest.raises(StoreError, match="SQLite"), connect(f"sqlite:///{tmp_path}/text.db"):
         pass
+
+
+def test_the_switch_to_wal_waits_for_others() -> None:
+    class Busy:
+        tries = 0
+
+        def execute(self, _: str) -> None:
+            self.tries += 1
+            if self.tries < 3:
+                raise sqlite3.OperationalError("database is locked")
+
+    busy = Busy()
+    enter_wal(busy)  # type: ignore[arg-type]
+    assert busy.tries == 3
 
 
 ENTER = """
