@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
-from langgraph_learning.text import terms
+from langgraph_learning.text import stem, terms, words
 
 K1, B = 0.9, 0.4
 LEXICAL, GIVEN = 0.7, 0.3
@@ -35,11 +35,12 @@ def ranked(records: Sequence[Record], query: str, scores: Mapping[str, float] | 
         scores: What the store's own search said of them, by record id.
     """
     asked = Counter(terms(query))
+    spelled = {stem(word): word for word in reversed(words(query))}
     texts = [Counter(terms(record.text)) for record in records]
     lexical = _bm25(texts, asked)
     total = _fused(lexical, [scores.get(record.id) for record in records]) if scores else lexical
     found = [
-        Ranked(record, round(score, 9), tuple(term for term in asked if term in text))
+        Ranked(record, round(score, 9), tuple(spelled[term] for term in asked if term in text))
         for record, text, score in zip(records, texts, total, strict=True)
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)

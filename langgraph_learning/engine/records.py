@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
@@ -36,7 +36,9 @@ class Known:
             if isinstance(change, Remove):
                 found.pop(change.id, None)
             else:
-                found[change.id] = self.record(change, found.get(change.id), at)
+                # What one commit adds keeps its order: the short ids count on it.
+                moment = at + timedelta(microseconds=len(found))
+                found[change.id] = self.record(change, found.get(change.id), moment)
         return Known(self.store, self.scope, tuple(found.values()))
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:

@@ -1,0 +1,141 @@
+"""The main job: two conversations of one user and one of another, then what was learned, recalled, and paid."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from langchain_core.messages import AIMessage, HumanMessage
+from rich.console import Console
+from rich.table import Table
+
+from examples.model import chosen
+from langgraph_learning import LearningMachine, SessionContextConfig, connect, create_learning_agent
+from langgraph_learning.testing import op
+
+CONVERSATIONS = [
+    ("alex@example.com", "monday", "Hi, I'm Alex Rivera, data engineer at a climate start-up. Short answers, please."),
+    ("alex@example.com", "monday", "We are moving our pipelines from Airflow to Dagster. Where do I begin?"),
+    ("alex@example.com", "thursday", "Some pipelines must run every night. How do I do that?"),
+    ("sam@example.com", "hello", "What do you know about me?"),
+]
+REPLIES = [
+    "Hi Alex! Short it is.",
+    "Three steps: 1. wrap one DAG as a Dagster asset, 2. run both side by side, 3. move the schedules.",
+    "In Dagster: ScheduleDefinition(job=nightly, cron_schedule='0 2 * * *').",
+    "Nothing yet. Tell me what you work on!",
+]
+EXTRACTIONS = [
+    [
+        op("update_user_profile", name="Alex Rivera", quote="I'm Alex Rivera"),
+        op(
+            "add_memory",
+            content="Is a data engineer at a climate start-up",
+            quote="data engineer at a climate start-up",
+        ),
+        op("add_memory", content="Prefers short answers", quote="Short answers, please"),
+        op("update_session_context", summary="Alex introduced themself; the assistant will answer briefly."),
+    ],
+    [
+        op(
+            "add_memory",
+            content="Is moving the team's pipelines from Airflow to Dagster",
+            quote="We are moving our pipelines from Airflow to Dagster",
+        ),
+        op("add_memory", content="Prefers short answers.", quote="Short answers"),  # known: it is not stored twice
+        op(
+            "update_session_context",
+            summary="Alex moves pipelines from Airflow to Dagster and got a plan of three steps.",
+            goal="Move the pipelines to Dagster",
+            plan=["Wrap one DAG as an asset", "Run both side by side", "Move the schedules"],
+        ),
+    ],
+    [op("update_session_context", summary="Alex asked for nightly pipelines; a Dagster schedule at 02:00 was shown.")],
+    [op("update_session_context", summary="Sam asked what is known about them: nothing yet.")],
+]
+
+
+def main() -> None:
+    console = Console(highlight=False)
+    model, told = chosen(REPLIES, EXTRACTIONS)
+    console.print(told)
+    learning = LearningMachine(
+        user_profile=True, user_memory=True, session_context=SessionContextConfig(enable_planning=True)
+    )
+    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{Path(folder) / 'learning.db'}") as db:
+        agent = create_learning_agent(model, learning=learning, db=db)
+        events, paid = [], Table("turn", "reply: calls", "tokens", "learning: calls", "tokens", title="What it cost")
+        for user, thread, text in CONVERSATIONS:
+            console.print(f"\n[bold]{user}[/] in {thread!r}: {text}")
+            turn = list(_turn(agent, user, thread, text, console))
+            events.append((text, turn))
+            paid.add_row(text[:36], *_cost(agent, thread, turn))
+        texts = {}
+        for user in ("alex@example.com", "sam@example.com"):
+            records = learning.scoped(user_id=user, thread_id="monday", store=db.store).records()
+            texts.update({record.id: record.text for record in records})
+            console.print("\n", _learned(records, user))
+        for text, turn in events:
+            console.print("\n", _recalled(text, turn, texts))
+        console.print("\n", paid)
+
+
+def _turn(agent: Any, user: str, thread: str, text: str, console: Console) -> Iterator[dict[str, Any]]:
+    """Stream one turn to the terminal and yield what the machine reported."""
+    config: dict[str, Any] = {"configurable": {"thread_id": thread}}
+    stream = agent.stream(
+        {"messages": [HumanMessage(text)]}, config, context={"user_id": user}, stream_mode=["messages", "custom"]
+    )
+    for mode, part in stream:
+        if mode == "messages":
+            console.print(part[0].text, end="")
+        else:
+            console.print(f"[dim]{_progress(part)}[/]")
+            yield part
+
+
+def _progress(event: dict[str, Any]) -> str:
+    if event["learning"] == "recalled":
+        return f"recalled {len(event['receipt']['shown'])} records"
+    if event["learning"] == "learned":
+        return f"\nlearned: {len(event['commit']['changes'])} changes"
+    return f"\nlearning failed: {event.get('error')}"
+
+
+def _cost(agent: Any, thread: str, turn: list[dict[str, Any]]) -> list[str]:
+    messages = agent.get_state({"configurable": {"thread_id": thread}}).values["messages"]
+    asked = max(index for index, message in enumerate(messages) if isinstance(message, HumanMessage))
+    replies: list[Any] = [
+        message.usage_metadata or {} for message in messages[asked:] if isinstance(message, AIMessage)
+    ]
+    replied = sum(usage.get("total_tokens", 0) for usage in replies)
+    learning = [event["commit"]["usage"] for event in turn if event["learning"] == "learned"]
+    tokens = sum(usage["input_tokens"] + usage["output_tokens"] for usage in learning)
+    return [str(len(replies)), str(replied), str(sum(usage["calls"] for usage in learning)), str(tokens)]
+
+
+def _learned(records: list[Any], user: str) -> Table:
+    table = Table("learning store", "record", "because of", title=f"What was learned about {user}")
+    for record in records:
+        table.add_row(record.store, record.text, f'"{record.source.quote}"' if record.source.quote else "(inferred)")
+    return table
+
+
+def _recalled(text: str, turn: list[dict[str, Any]], texts: dict[str, str]) -> Table:
+    [receipt] = [event["receipt"] for event in turn if event["learning"] == "recalled"]
+    table = Table("learning store", "record", "why", "score", "tokens", title=f"Recalled for: {text[:48]}")
+    for shown in receipt["shown"]:
+        table.add_row(
+            shown["store"],
+            texts.get(shown["id"], shown["label"]),
+            shown["reason"],
+            f"{shown['score']:.2f}",
+            str(shown["tokens"]),
+        )
+    table.add_section()
+    table.add_row("", "", "the whole text", "", str(receipt["tokens"]))
+    return table
+
+
+if __name__ == "__main__":
+    main()
