@@ -29,7 +29,7 @@ from langgraph_learning.checkpointers.reading import (
 from langgraph_learning.checkpointers.session import Dialect, Row
 from langgraph_learning.checkpointers.ticks import Ticks
 from langgraph_learning.checkpointers.writing import Commit, Write, purge, sweep
-from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
+from langgraph_learning.errors import ConfigurationError, StoreError, UnsupportedByStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -70,6 +70,8 @@ class HybridStore(BaseStore):
 
     def setup(self) -> None:
         """Make or migrate the tables; safe to call from many processes at once."""
+        if self._ready:
+            return
         with self._setting_up:
             if self._ready:
                 return
@@ -118,7 +120,11 @@ class HybridStore(BaseStore):
 
     async def _aside(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._executor, lambda: step(*args, **kwargs))
+        try:
+            job = loop.run_in_executor(self._executor, lambda: step(*args, **kwargs))
+        except RuntimeError as closed:  # the executor takes no more work
+            raise StoreError(f"this store is closed ({closed})") from closed
+        return await job
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out `ops`: reads see the state before the writes, the writes are one commit."""
@@ -197,7 +203,7 @@ class HybridStore(BaseStore):
         `expect` gives the versions that were read, 0 for an item that must not exist; if one has changed since, a
         `ConflictError` is raised and nothing is written. `source` is kept with the commit and shown by `history`.
         """
-        plan = Plan.of(puts, self._fields)
+        plan = self._only_writes(puts)
         self.setup()
         return self._commit(plan.writes, self._embedder.vectors(plan.documents, ()), expect or {}, source)
 
@@ -209,8 +215,14 @@ class HybridStore(BaseStore):
         source: Mapping[str, object] | None = None,
     ) -> int:
         """`transact()` without blocking the loop."""
-        plan = Plan.of(puts, self._fields)
+        plan = self._only_writes(puts)
         return await self._aside(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
+
+    def _only_writes(self, puts: Sequence[PutOp]) -> Plan:
+        plan = Plan.of(puts, self._fields)
+        if plan.reads:
+            raise TypeError("a transaction takes PutOps; read before it and say in `expect` what was read")
+        return plan
 
     def get_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
         """Return the versions of items, 0 where there is none."""

@@ -11,7 +11,7 @@ from langgraph.store.base import GetOp, Result
 from langgraph_learning.errors import StoreError
 
 Gets = Sequence[GetOp]
-Answer = list[Result] | StoreError
+Answer = list[Result] | BaseException
 _Waiting = list[tuple[Gets, "asyncio.Future[list[Result]]"]]
 
 
@@ -31,21 +31,18 @@ class Ticks:
             waiting = self._waiting.setdefault(loop, [])
             waiting.append((ops, future))
         if len(waiting) == 1:
-            loop.call_soon(lambda: tasks.append(loop.create_task(self._flush(loop))))
-            tasks: list[asyncio.Task[None]] = []  # a task nobody holds may vanish
+            loop.call_soon(self._flush, loop)
         return await future
 
-    async def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._lock:
             waiting = self._waiting.pop(loop)
-        answers = await loop.run_in_executor(self._executor, self._answer, [ops for ops, _ in waiting])
-        for (_, future), answer in zip(waiting, answers, strict=True):
-            if future.done():  # its task was cancelled
-                continue
-            if isinstance(answer, StoreError):
-                future.set_exception(answer)
-            else:
-                future.set_result(answer)
+        try:
+            job = loop.run_in_executor(self._executor, self._answer, [ops for ops, _ in waiting])
+        except RuntimeError as closed:  # the executor takes no more work
+            job = loop.create_future()
+            job.set_exception(StoreError(f"this store is closed ({closed})"))
+        job.add_done_callback(lambda done: _hand_out(waiting, done))
 
     def _answer(self, groups: Sequence[Gets]) -> list[Answer]:
         try:
@@ -54,3 +51,15 @@ class Ticks:
         except StoreError as error:
             # One of them may be at fault: each alone, so that it fails alone.
             return [error] if len(groups) == 1 else [answer for ops in groups for answer in self._answer([ops])]
+
+
+def _hand_out(waiting: _Waiting, done: "asyncio.Future[list[Answer]]") -> None:
+    failed = done.exception()
+    answers = [failed] * len(waiting) if failed else done.result()
+    for (_, future), answer in zip(waiting, answers, strict=True):
+        if future.done():  # its task was cancelled
+            continue
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)
