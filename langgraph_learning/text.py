@@ -4,13 +4,13 @@ English words are stemmed (Snowball) and stop words dropped; words of other alph
 scripts without spaces (Chinese, Japanese, Thai, ...) become overlapping pairs of characters.
 """
 
+import math
 import re
 import threading
 import unicodedata
 from functools import lru_cache
 
 import snowballstemmer
-
 
 
 class _Stemmers(threading.local):
@@ -69,3 +69,36 @@ def words(text: str) -> list[str]:
 def terms(text: str) -> list[str]:
     """Return what `text` is indexed and searched by: its words, stop words out, English words stemmed."""
     return [stem(word) for word in words(text) if word not in STOP_WORDS]
+
+
+# Words that carry nothing in a statement about a user; "no", "over", "than", "for", tenses and the like are not here.
+_FILLER = frozenset("a an the and of in on at as is are am be that which i my me we our us you your user users".split())
+_DIRECTED = frozenset("over than before after from to for with by into not no never instead rather".split())
+
+
+def same_statement(one: str, other: str) -> bool:
+    """Return whether two statements say the same in (nearly) the same words.
+
+    Spelling, case, punctuation, filler words and harmless word order do not count. Numbers, negations and tenses do,
+    and so does the order of names and of what stands around a comparison: "Rust over Go" is not "Go over Rust".
+    """
+    a, b = _significant(one), _significant(other)
+    if a == b:
+        return bool(a) or fold(one).strip() == fold(other).strip()
+    directed = _DIRECTED.intersection(a)
+    return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
+
+
+def _significant(text: str) -> list[str]:
+    return [stem(word) for word in words(text) if word not in _FILLER]
+
+
+def _names(text: str) -> list[str]:
+    """The capitalised words of a sentence in order, the opening one left out: any word is capital there."""
+    return [word for word in _WORD.findall(text)[1:] if word[0].isupper()]
+
+
+def tokens(text: str) -> int:
+    """Estimate the tokens of `text`, rather too many than too few: four ASCII characters, or one other, are one."""
+    wide = sum(not c.isascii() for c in text)
+    return math.ceil((len(text) - wide) / 4) + wide

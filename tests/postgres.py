@@ -40,8 +40,7 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
     run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     initdb = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     options = (
-        f"-F -c full_page_writes=off -c synchronous_commit=off -c max_connections=200"
-        f" -h 127.0.0.1 -p {port} -k {home}"
+        f"-F -c full_page_writes=off -c synchronous_commit=off -c max_connections=200 -h 127.0.0.1 -p {port} -k {home}"
     )
     try:
         run([*_as_user(), folder / "initdb", "-D", home / "data", *initdb])

@@ -66,19 +66,23 @@ class HybridStore(BaseStore):
         self._embedder = Embedder(embed, dims)
         self._executor = ThreadPoolExecutor(dialect.threads, thread_name_prefix="hybrid-store")
         self._ticks = Ticks(self._get_many, self._executor)
-        self._setting_up, self._ready = threading.Lock(), False
+        self._setting_up, self._ready = threading.Lock(), threading.Event()
+        self.last_revision = 0
+        """The newest revision this store has seen, without asking the database."""
 
     def setup(self) -> None:
         """Make or migrate the tables; safe to call from many processes at once."""
-        if self._ready:
+        if self._ready.is_set():
             return
         with self._setting_up:
-            if self._ready:
+            if self._ready.is_set():
                 return
             self._dialect.setup(None)
             if self._embedder.active:
                 self._dialect.setup(self._settle_dims())
-            self._ready = True
+            with self._dialect.reading() as session:
+                self._saw(int(session.rows("revision", {})[0][0]))
+            self._ready.set()
 
     def _settle_dims(self) -> int:
         with self._dialect.reading() as session:
@@ -142,7 +146,7 @@ class HybridStore(BaseStore):
     async def _aembed(self, plan: Plan) -> Vectors:
         if not (self._embedder.active and (plan.documents or plan.queries)):
             return NO_VECTORS
-        if not self._ready:  # the number of dimensions has to be known
+        if not self._ready.is_set():  # the number of dimensions has to be known
             await self.asetup()
         return await self._embedder.avectors(plan.documents, plan.queries)
 
@@ -189,7 +193,12 @@ class HybridStore(BaseStore):
         expected = {(write_path(namespace), write_key(key)): version for (namespace, key), version in expect.items()}
         with self._dialect.writing() as session:
             commit = Commit(session, self._clock(), vectors=vectors, has_vectors=self._dialect.has_vectors)
-            return commit.run(writes, expected, source)
+            revision = commit.run(writes, expected, source)
+        return self._saw(revision)
+
+    def _saw(self, revision: int) -> int:
+        self.last_revision = max(self.last_revision, revision)
+        return revision
 
     def transact(
         self,
@@ -234,7 +243,7 @@ class HybridStore(BaseStore):
         """Return the number of the last commit; commits are numbered in the order they become visible."""
         self.setup()
         with self._dialect.reading() as session:
-            return int(session.rows("revision", {})[0][0])
+            return self._saw(int(session.rows("revision", {})[0][0]))
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[Revision]:
         """Return all states of an item, the oldest first; a deletion is a state without a value."""

@@ -5,46 +5,36 @@ from functools import cache
 from importlib.resources import files
 from string import Template
 
-_BLOCK = re.compile(r"^-- (\w+) --$", re.MULTILINE)
-_COMMENT = re.compile(r"^--.*\n", re.MULTILINE)
+from langgraph_learning.checkpointers import queries
+
+_FILES = ("setup", "reads", "search", "filters", "writes")
 _PLACEHOLDER = re.compile(r"(?<!\$)\$([a-z]\w*)")
 
 
-def _sql(dialect: str) -> dict[str, str]:
-    folder = files(__package__) / "sql" / dialect
-    return {f.name: f.read_text(encoding="utf-8") for f in folder.iterdir() if f.name.endswith(".sql")}
-
-
 @cache
-def blocks(dialect: str) -> dict[str, str]:
-    """Return the named statements and fragments of a dialect."""
+def blocks(dialect: queries.Dialect) -> dict[str, str]:
+    """Return the named statements and fragments of the stores in a dialect."""
     found: dict[str, str] = {}
-    for text in _sql(dialect).values():
-        _, *parts = _BLOCK.split(text)
-        for name, body in zip(parts[::2], parts[1::2], strict=True):
+    for file in _FILES:
+        for name, statements in queries.blocks(dialect, file).items():
             if name in found:
                 raise ValueError(f"two blocks are called {name} in {dialect}")
-            found[name] = _COMMENT.sub("", body).strip()
+            found[name] = ";\n".join(statements)
     return found
 
 
 @cache
-def migrations(dialect: str) -> dict[int, tuple[str, tuple[str, ...]]]:
+def migrations(dialect: queries.Dialect) -> dict[int, tuple[str, queries.Block]]:
     """Return the migrations of a dialect in order: number to name and statements."""
     folder = files(__package__) / "sql" / dialect / "migrations"
-    found = {}
-    for file in sorted(folder.iterdir(), key=lambda f: f.name):
-        if file.name.endswith(".sql"):
-            text = _COMMENT.sub("", file.read_text(encoding="utf-8"))
-            steps = tuple(step.strip() for step in text.split(";") if step.strip())
-            found[int(file.name[:4])] = (file.name, steps)
-    return found
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return {int(file.name[:4]): (file.name, queries.statements(file.read_text("utf-8"))) for file in scripts}
 
 
 class Statements:
     """The statements of one dialect, with what is fixed for one database (such as the schema) filled in."""
 
-    def __init__(self, dialect: str, **fixed: str) -> None:
+    def __init__(self, dialect: queries.Dialect, **fixed: str) -> None:
         self._blocks, self._fixed = blocks(dialect), fixed
         self._complete: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
 

@@ -233,7 +233,8 @@ async def test_one_store_serves_two_loops_and_threads_at_once(store: HybridStore
     for thread in threads:
         thread.start()
     store.put(("loops", "here"), "k", {"n": 1})  # sync while this loop runs
-    await asyncio.to_thread(lambda: [thread.join() for thread in threads])
+    for thread in threads:
+        await asyncio.to_thread(thread.join)
     assert not failed
     assert len(store.search(("loops",), limit=100)) == 61
 
@@ -253,7 +254,12 @@ async def test_gets_of_one_tick_are_one_query(store: HybridStore, monkeypatch: p
     await store.aput(*A, {"n": 1})
     asked: list[int] = []
     read = store._ticks._read
-    monkeypatch.setattr(store._ticks, "_read", lambda ops: (asked.append(len(ops)), read(ops))[1])
+
+    def count(ops: Any) -> Any:
+        asked.append(len(ops))
+        return read(ops)
+
+    monkeypatch.setattr(store._ticks, "_read", count)
     items = await asyncio.gather(*(store.aget(NS, key) for key in "abcab"))
     assert [item is not None for item in items] == [True, False, False, True, False]
     assert asked == [5]
@@ -273,6 +279,14 @@ async def test_a_failed_get_fails_alone(store: HybridStore, monkeypatch: pytest.
     first, second, third = await asyncio.gather(*gets, return_exceptions=True)
     assert isinstance(second, StoreError)
     assert first == third != None  # noqa: E711
+
+
+async def test_the_store_knows_the_newest_revision_it_has_seen(make: Make, tmp_path: Path) -> None:
+    store = make("sqlite")
+    assert store.last_revision == 0
+    store.put(*A, {"n": 1})
+    await store.aput(*A, {"n": 2})
+    assert store.last_revision == 2 == store.revision()
 
 
 async def test_a_closed_store_says_so(make: Make) -> None:

@@ -275,7 +275,7 @@ def random_filter(rng: random.Random, depth: int = 2) -> dict[str, Any]:
         return {
             name: random_filter(rng, depth - 1) if name == "$not" else [random_filter(rng, depth - 1) for _ in range(2)]
         }
-    operand = rng.choice([1, 2.5, "x", None, True, [1, "x"], {"y": 1}])
+    operand: Any = rng.choice([1, 2.5, "x", None, True, [1, "x"], {"y": 1}])
     name = rng.choice(["$eq", "$ne", "$in", "$nin", "$contains", "$exists", "$gt", "$lte"])
     if name in ("$in", "$nin"):
         operand = [operand, rng.choice([1, "x"])]

@@ -1,0 +1,37 @@
+"""A learning machine for LangGraph: what a user says in one conversation makes the agent better in the next."""
+
+from langgraph_learning.agent import create_learning_agent
+from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
+from langgraph_learning.config import (
+    LearningContext,
+    LearningMode,
+    SessionContextConfig,
+    UserMemoryConfig,
+    UserProfileConfig,
+)
+from langgraph_learning.engine.recall import Recall, Receipt
+from langgraph_learning.machine import LearningMachine
+from langgraph_learning.records import Commit, Record, Scope, Source
+from langgraph_learning.scoped import Scoped
+from langgraph_learning.stores import LearningStore
+
+__all__ = [
+    "Commit",
+    "LearningContext",
+    "LearningDB",
+    "LearningMachine",
+    "LearningMode",
+    "LearningSaver",
+    "LearningStore",
+    "Recall",
+    "Receipt",
+    "Record",
+    "Scope",
+    "Scoped",
+    "SessionContextConfig",
+    "Source",
+    "UserMemoryConfig",
+    "UserProfileConfig",
+    "connect",
+    "create_learning_agent",
+]

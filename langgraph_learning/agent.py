@@ -1,0 +1,81 @@
+"""`create_learning_agent`: LangChain's `create_agent` with learning in it."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import SystemMessage
+from langchain_core.tools import BaseTool
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.store.base import BaseStore
+from langgraph.types import Checkpointer
+
+from langgraph_learning.checkpointers import LearningDB
+from langgraph_learning.config import LearningContext
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.machine import LearningMachine, opened
+
+
+def create_learning_agent(
+    model: BaseChatModel | str,
+    tools: Sequence[BaseTool | Callable[..., Any] | dict[str, Any]] = (),
+    *,
+    learning: LearningMachine | bool = True,
+    db: LearningDB | None = None,
+    store: BaseStore | None = None,
+    checkpointer: Checkpointer = None,
+    system_prompt: str | SystemMessage | None = None,
+    context_schema: type[Any] = LearningContext,
+    middleware: Sequence[AgentMiddleware[Any, Any]] = (),
+    name: str | None = None,
+    **create_agent_options: Any,
+) -> CompiledStateGraph[Any, Any, Any, Any]:
+    """Return an agent that recalls before it answers and learns after it.
+
+    Args:
+        model: Answers, and extracts where the machine has no model of its own.
+        tools: Yours; the learning tools are added.
+        learning: A machine, or True for user profile and user memory, both ALWAYS.
+        db: A store and checkpointer on one pool, from `connect()`.
+        store: Instead of `db`; without either, the store given at run time (LangGraph's server brings one).
+        checkpointer: Instead of the one of `db`.
+        system_prompt: Yours; the recalled text is not part of it.
+        context_schema: Any class with a `user_id`.
+        middleware: Yours; it goes inside ours.
+        name: The agent's name.
+        create_agent_options: Whatever else `create_agent` takes.
+
+    Raises:
+        ConfigurationError: The set-up cannot work, or a tool of yours has the name of a learning tool.
+    """
+    chosen, machine = opened(model), _machine(learning)
+    assert chosen is not None
+    ours = machine.tools()
+    if clash := {tool.name for tool in ours} & {_name(tool) for tool in tools}:
+        raise ConfigurationError(f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours")
+    return create_agent(
+        chosen,
+        [*tools, *ours],
+        middleware=[*machine.middleware(chosen), *middleware],
+        system_prompt=system_prompt,
+        context_schema=context_schema,
+        store=store or (db.store if db else None),
+        checkpointer=checkpointer if checkpointer is not None else (db.checkpointer if db else None),
+        name=name,
+        **create_agent_options,
+    )
+
+
+def _machine(learning: LearningMachine | bool) -> LearningMachine:
+    if isinstance(learning, LearningMachine):
+        return learning
+    if isinstance(learning, bool):
+        return LearningMachine(user_profile=learning, user_memory=learning)
+    raise ConfigurationError(f"learning={learning!r}: give True, False or a LearningMachine")
+
+
+def _name(tool: object) -> str:
+    found = tool.get("name", "") if isinstance(tool, dict) else getattr(tool, "name", getattr(tool, "__name__", ""))
+    return str(found)

@@ -1,0 +1,53 @@
+-- Copying and deleting in the tables of LangGraph's PostgresSaver.
+
+-- copy_thread --
+insert into checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
+select %(target)s, checkpoint_ns, channel, version, type, blob
+from checkpoint_blobs
+where thread_id = %(source)s
+on conflict do nothing;
+insert into checkpoints (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
+select %(target)s, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata
+from checkpoints
+where thread_id = %(source)s
+on conflict do nothing;
+insert into checkpoint_writes
+    (thread_id, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob)
+select %(target)s, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, type, blob
+from checkpoint_writes
+where thread_id = %(source)s
+on conflict do nothing;
+
+-- doom --
+create temp table doomed (thread_id text, checkpoint_ns text, checkpoint_id text) on commit drop;
+
+-- doom_runs --
+insert into doomed
+select thread_id, checkpoint_ns, checkpoint_id
+from checkpoints
+where metadata ->> 'run_id' in (select jsonb_array_elements_text(%(runs)s::jsonb));
+
+-- delete_doomed --
+delete from checkpoint_writes
+where (thread_id, checkpoint_ns, checkpoint_id) in (select * from doomed);
+-- a blob goes with the last checkpoint that refers to it; one statement, so it sees one snapshot of both
+with freed as (
+    select distinct c.thread_id, c.checkpoint_ns, v.key as channel, v.value as version
+    from checkpoints as c
+    cross join lateral jsonb_each_text(c.checkpoint -> 'channel_versions') as v
+    where (c.thread_id, c.checkpoint_ns, c.checkpoint_id) in (select * from doomed)
+), kept as (
+    select distinct c.thread_id, c.checkpoint_ns, v.key as channel, v.value as version
+    from checkpoints as c
+    cross join lateral jsonb_each_text(c.checkpoint -> 'channel_versions') as v
+    where (c.thread_id, c.checkpoint_ns) in (select thread_id, checkpoint_ns from doomed)
+      and (c.thread_id, c.checkpoint_ns, c.checkpoint_id) not in (select * from doomed)
+)
+delete from checkpoint_blobs
+where (thread_id, checkpoint_ns, channel, version) in (select * from freed except select * from kept);
+delete from checkpoints
+where (thread_id, checkpoint_ns, checkpoint_id) in (select * from doomed);
+-- what is left of a broken chain begins here
+update checkpoints set parent_checkpoint_id = null
+where (thread_id, checkpoint_ns, parent_checkpoint_id) in (select * from doomed);
+drop table doomed;

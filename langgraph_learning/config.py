@@ -1,0 +1,139 @@
+"""How a learning machine is configured: frozen values that name the fix when they are wrong."""
+
+import difflib
+import inspect
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar, Self, TypeAlias, TypedDict
+
+from langchain_core.language_models import BaseChatModel
+from pydantic import BaseModel
+
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.schemas import SessionContext, UserMemory, UserProfile
+
+Model: TypeAlias = BaseChatModel | str
+
+
+class LearningMode(StrEnum):
+    """When and how a learning store learns."""
+
+    ALWAYS = "always"
+    AGENTIC = "agentic"
+    PROPOSE = "propose"
+
+
+class LearningContext(TypedDict, total=False):
+    """The run's context: who is asking. Any context class with a `user_id` serves as well."""
+
+    user_id: str | int
+    timezone: str
+
+
+class Keywords:
+    """Refuses a keyword that does not exist with an error that names the nearest one that does."""
+
+    def __new__(cls, *positional: object, **options: object) -> Self:
+        """Check the keywords before `__init__` binds them.
+
+        Raises:
+            ConfigurationError: An unknown keyword, or an argument without one.
+        """
+        known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        if positional:
+            raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(known)}")
+        for name in options:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, n=1)
+                hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+                raise ConfigurationError(f"{cls.__name__} has no option {name!r}; {hint}")
+        return super().__new__(cls)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreConfig(Keywords):
+    """What every learning store can be told.
+
+    Args:
+        mode: ALWAYS (after every reply), AGENTIC (the agent's tools), PROPOSE (a person approves).
+        schema: The pydantic class that says what is learned; a subclass of the learning store's own.
+        model: Extracts for this learning store alone; learning stores with one model share one call.
+        max_updates_per_run: At most so many changes a turn; None takes the machine's.
+        instructions: Replaces what to capture.
+        additional_instructions: Is appended to what to capture.
+        enable_agent_tools: Gives the agent the tools outside AGENTIC, too.
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset(LearningMode)
+    base: ClassVar[type[BaseModel]] = BaseModel
+
+    mode: LearningMode = LearningMode.ALWAYS
+    schema: type[BaseModel] | None = None
+    model: Model | None = None
+    max_updates_per_run: int | None = None
+    instructions: str | None = None
+    additional_instructions: str | None = None
+    enable_agent_tools: bool = False
+
+    def __post_init__(self) -> None:
+        name = type(self).__name__
+        offered = ", ".join(f"LearningMode.{mode.name}" for mode in LearningMode if mode in self.modes)
+        if not isinstance(self.mode, LearningMode):
+            raise ConfigurationError(f"{name}(mode={self.mode!r}): give one of {offered}")
+        if self.mode not in self.modes:
+            raise ConfigurationError(f"{name} has no mode {self.mode.name}; it offers {offered}")
+        if self.schema is not None and not (isinstance(self.schema, type) and issubclass(self.schema, self.base)):
+            raise ConfigurationError(
+                f"{name}(schema={self.schema!r}): give a subclass of {self.base.__name__},"
+                f" e.g. `class Mine({self.base.__name__}): ...`"
+            )
+        check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
+
+
+def check_limit(name: str, limit: object) -> None:
+    """Refuse a limit that is not a whole number from 1."""
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
+
+
+_UNTIL_REVIEW = frozenset({LearningMode.ALWAYS, LearningMode.AGENTIC})
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserProfileConfig(StoreConfig):
+    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields."""
+
+    modes: ClassVar[frozenset[LearningMode]] = _UNTIL_REVIEW
+    base: ClassVar[type[BaseModel]] = UserProfile
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserMemoryConfig(StoreConfig):
+    """What to remember about the user.
+
+    Args:
+        enable_add: Offer `add_memory`.
+        enable_update: Offer `update_memory`.
+        enable_delete: Offer `delete_memory`.
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = _UNTIL_REVIEW
+    base: ClassVar[type[BaseModel]] = UserMemory
+
+    enable_add: bool = True
+    enable_update: bool = True
+    enable_delete: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class SessionContextConfig(StoreConfig):
+    """Where a conversation stands.
+
+    Args:
+        enable_planning: Also keep its goal, plan and progress.
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
+    base: ClassVar[type[BaseModel]] = SessionContext
+
+    enable_planning: bool = False

@@ -1,0 +1,160 @@
+"""The extract flow: one model call after the reply, for all learning stores that share the model."""
+
+import html
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from pydantic import JsonValue
+
+from langgraph_learning import prompts
+from langgraph_learning.engine.asking import Methods, answered
+from langgraph_learning.engine.commit import Draft, Request, commit
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.rank import ranked
+from langgraph_learning.engine.records import Known, as_commit, find_commit, load, scoped_to
+from langgraph_learning.engine.turn import Turn, commit_id
+from langgraph_learning.engine.wire import answer_schema
+from langgraph_learning.records import Commit, Identity, Record, Source, Usage
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.text import fold, tokens
+
+SHOWN_TOKENS = 4_000
+"""How much of what is known already an extraction is shown, in tokens."""
+LONGEST_MESSAGE = 16_000
+"""How much of one message an extraction is shown, in characters."""
+LONGEST_TURN = 64_000
+"""How much an extraction is shown in all, in characters: the newest part of a long backlog."""
+
+
+@dataclass(frozen=True)
+class Extraction:
+    """One call: the model, the learning stores that share it, and the way it answers."""
+
+    model: BaseChatModel
+    stores: Sequence[LearningStore]
+    methods: Methods
+
+
+@dataclass(frozen=True, kw_only=True)
+class Heard:
+    """A turn to learn from, as plain data: what was said, by whom, when, and where it is kept."""
+
+    turn: Turn
+    identity: Identity
+    at: datetime
+    checkpoint_id: str | None = None
+
+
+def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]) -> Flow[Commit | None]:
+    """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
+
+    Args:
+        works: The calls to make, one per model; what they answer becomes one commit.
+        heard: The turn.
+        limits: How many changes each learning store may make.
+
+    Raises:
+        ExtractionError: A model's answer cannot be used; nothing is written.
+        StoreError: The store failed; an unread store is not an empty one, so nothing is written.
+    """
+    turn, identity = heard.turn, heard.identity
+    stores = scoped_to([store for work in works for store in work.stores], identity)
+    if not turn.human or not stores:
+        return None
+    key = commit_id(turn, identity, (store.name for store, _ in stores))
+    [found], known = yield from load(stores, find_commit(identity, key))
+    if (earlier := as_commit(found)) is not None:
+        return earlier
+    source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
+    requests, usage = [], Usage()
+    for work in works:
+        if mine := [each for each in known if each.store in work.stores]:
+            schema = answer_schema(kind for each in mine for kind in each.store.operations)
+            answer = yield from answered(work.model, schema, conversation(mine, heard), work.methods)
+            requests += [request(item, turn, source) for item in answer.operations]
+            usage += answer.usage
+    draft = Draft(id=key, identity=identity, at=heard.at, requests=tuple(requests), limits=limits, usage=usage)
+    return (yield from commit(draft, known))
+
+
+def conversation(known: Sequence[Known], heard: Heard) -> list[BaseMessage]:
+    """Return what the model is asked: what to look for, what is known, and the turn, all of it as data."""
+    text, zone = "\n".join(said.text for said in heard.turn.said), heard.identity.timezone
+    system = prompts.render(
+        "extraction",
+        today=heard.at.astimezone(ZoneInfo(zone)).strftime("%A, %d %B %Y"),
+        timezone=zone,
+        stores="\n\n".join(_section(each, text) for each in known),
+    )
+    lines = (f'<message from="{said.role}">{prompts.escape(clipped(said.text))}</message>' for said in heard.turn.said)
+    return [SystemMessage(system), HumanMessage(prompts.render("turn", turn="\n".join(newest(lines))))]
+
+
+def newest(lines: Iterable[str]) -> list[str]:
+    """Return the last lines that fit into `LONGEST_TURN`; a backlog after a failure may be long."""
+    kept: list[str] = []
+    for line in reversed(list(lines)):
+        if kept and sum(map(len, kept)) + len(line) > LONGEST_TURN:
+            break
+        kept.insert(0, line)
+    return kept
+
+
+def clipped(text: str) -> str:
+    """Return `text`, its middle left out when it is very long."""
+    if len(text) <= LONGEST_MESSAGE:
+        return text
+    head, tail = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
+    return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"
+
+
+def _section(known: Known, text: str) -> str:
+    """One learning store: what to capture, what is stored, under short ids."""
+    labels = {record.id: label for label, record in known.labels.items()}
+    shown = _within_budget([each.record for each in ranked(known.records, text)])
+    lines = [f"{labels[record.id]}: {prompts.escape(known.store.render(record))}" for record in shown]
+    if hidden := len(known.records) - len(lines):
+        lines.append(f"(and {hidden} more that are not shown)")
+    stored = "\n".join(lines) or "(nothing yet)"
+    names = ", ".join(kind.__name__ for kind in known.store.operations)
+    return f"## {names}\n{known.store.capture}\n<stored>\n{stored}\n</stored>"
+
+
+def _within_budget(best: Sequence[Record]) -> list[Record]:
+    """Return the best that fit, in the order they came to be."""
+    left, kept = SHOWN_TOKENS, []
+    for record in best:
+        left -= tokens(record.text) + 4
+        if left < 0:
+            break
+        kept.append(record)
+    return sorted(kept, key=lambda record: (record.created_at, record.id))
+
+
+def request(item: JsonValue, turn: Turn, source: Source) -> Request:
+    """Read one item of the answer; its quote is believed only if it stands in the turn."""
+    if not isinstance(item, dict):
+        return Request(operation=f"{item!r:.40}", arguments={})
+    arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
+    return Request(item.get("operation"), arguments, vouched(item.get("quote"), turn, source))
+
+
+def vouched(quote: JsonValue, turn: Turn, source: Source) -> Source:
+    """Return the source with the quote and who said it; without a true quote the statement is inferred."""
+    wanted = _as_quoted(quote) if isinstance(quote, str) else ""
+    by_user_first = sorted(turn.said, key=lambda said: said.role != "user")
+    said = next((said for said in by_user_first if wanted and wanted in _as_quoted(said.text)), None)
+    if said is None:
+        ids = tuple(each.id for each in turn.human if each.id)
+        return source.model_copy(update={"actor": "assistant", "message_ids": ids})
+    heard = (said.id,) if said.id else ()
+    return source.model_copy(update={"actor": said.role, "message_ids": heard, "quote": str(quote).strip()})
+
+
+def _as_quoted(text: str) -> str:
+    """Words in one spelling: models copy with other spaces, quotation marks and escapes."""
+    return " ".join(fold(html.unescape(text)).strip(" \"'“”„»«.…").split())

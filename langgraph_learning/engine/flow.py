@@ -1,0 +1,171 @@
+"""The flow: a step of learning as a plain generator, and the one driver that gives it a colour.
+
+A flow yields *effects* (data: store operations, a write, a model call) and gets their results. It knows no store, no
+model and no event loop, so a test can step it by hand. `Driver.run` and `Driver.arun` carry effects out; an effect
+that fails is thrown back into the flow, which may retry, clean up or let it pass.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.constants import TAG_NOSTREAM
+from langgraph.errors import GraphBubbleUp
+from langgraph.store.base import BaseStore, Op, PutOp, Result
+
+from langgraph_learning.engine.wire import Schema
+from langgraph_learning.errors import ConfigurationError, LearningError, StoreError
+
+T = TypeVar("T")
+Expected: TypeAlias = Mapping[tuple[tuple[str, ...], str], int]
+Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Run these store operations, in order."""
+
+    ops: tuple[Op, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write all of it or nothing, provided that what is in `expect` still has these versions (0: does not exist)."""
+
+    puts: tuple[PutOp, ...]
+    expect: Expected = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One call of a model for an object of `schema`; `options` go to `with_structured_output`."""
+
+    model: BaseChatModel
+    schema: Schema
+    messages: tuple[BaseMessage, ...]
+    options: Mapping[str, object]
+
+
+Effect: TypeAlias = Batch | Write | Ask
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+def batch(*ops: Op) -> Flow[list[Result]]:
+    """Return one result per operation, typed at the call."""
+    return cast("list[Result]", (yield Batch(ops)))
+
+
+def write(puts: Sequence[PutOp], expect: Expected) -> Flow[None]:
+    """Write `puts`; raises `ConflictError` on stores that can tell when somebody else was first."""
+    yield Write(tuple(puts), expect)
+
+
+def ask(effect: Ask) -> Flow[dict[str, Any]]:
+    """Return `{"raw": AIMessage, "parsed": ...}`."""
+    return cast("dict[str, Any]", (yield effect))
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """A store with compare-and-set, as `connect()` opens it; other stores write a batch."""
+
+    def transact(self, puts: Sequence[PutOp], *, expect: Expected) -> object:
+        """Write all puts or none."""
+
+    async def atransact(self, puts: Sequence[PutOp], *, expect: Expected) -> object:
+        """Write all puts or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+def _advance(flow: Flow[T], outcome: Any) -> Effect:
+    return flow.throw(outcome.error) if isinstance(outcome, _Failed) else flow.send(outcome)
+
+
+def _failed(effect: Effect, error: Exception) -> _Failed:
+    """What the backend raised becomes a `StoreError`; our own errors and LangGraph's signals stay what they are."""
+    if isinstance(effect, Ask) or isinstance(error, LearningError | GraphBubbleUp):
+        return _Failed(error)
+    wrapped = StoreError(f"the store failed: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return _Failed(wrapped)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Carries out the effects of a flow, in both colours."""
+
+    store: BaseStore | None = None
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run `flow` to its end and return its result."""
+        outcome: Any = None
+        try:
+            while True:
+                effect = _advance(flow, outcome)
+                try:
+                    outcome = self._perform(effect)
+                except Exception as error:  # noqa: BLE001 - not swallowed: handed to the flow, which decides
+                    outcome = _failed(effect, error)
+        except StopIteration as done:
+            return cast("T", done.value)
+        finally:
+            flow.close()  # a cancelled run: the flow's own `finally` still runs
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Run `flow` to its end without blocking the event loop."""
+        outcome: Any = None
+        try:
+            while True:
+                effect = _advance(flow, outcome)
+                try:
+                    outcome = await self._aperform(effect)
+                except Exception as error:  # noqa: BLE001 - as in `run`
+                    outcome = _failed(effect, error)
+        except StopIteration as done:
+            return cast("T", done.value)
+        finally:
+            flow.close()
+
+    def _perform(self, effect: Effect) -> object:
+        if isinstance(effect, Ask):
+            return _structured(effect).invoke(effect.messages, _CONFIG)
+        store = self._opened()
+        if isinstance(effect, Batch):
+            return store.batch(effect.ops)
+        if isinstance(store, Transactional):
+            return store.transact(effect.puts, expect=effect.expect)
+        return store.batch(effect.puts)
+
+    async def _aperform(self, effect: Effect) -> object:
+        if isinstance(effect, Ask):
+            return await _structured(effect).ainvoke(effect.messages, _CONFIG)
+        store = self._opened()
+        if isinstance(effect, Batch):
+            return await store.abatch(effect.ops)
+        if isinstance(store, Transactional):
+            return await store.atransact(effect.puts, expect=effect.expect)
+        return await store.abatch(effect.puts)
+
+    def _opened(self) -> BaseStore:
+        if self.store is None:
+            raise ConfigurationError(
+                "there is no store to learn into. Give one of these three: create_learning_agent(..., db=connect(url)),"
+                " LearningMachine(store=...), or a store given to the graph: builder.compile(store=...)"
+            )
+        return self.store
+
+
+# The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.
+_CONFIG: RunnableConfig = {"tags": [TAG_NOSTREAM], "run_name": "learning.extract"}
+
+
+def _structured(effect: Ask) -> Structured:
+    made = effect.model.with_structured_output(effect.schema, include_raw=True, **effect.options)
+    return cast("Structured", made)

@@ -1,0 +1,77 @@
+"""Which records matter for a text: BM25 over the records at hand, fused with the scores a store gave them.
+
+The figures behind the constants (k1, b, the weights, standardised scores instead of ranks) were measured on
+conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean, pstdev
+
+from langgraph_learning.records import Record
+from langgraph_learning.text import terms
+
+K1, B = 0.9, 0.4
+LEXICAL, GIVEN = 0.7, 0.3
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A record, how well it fits, and the words of the query it holds."""
+
+    record: Record
+    score: float
+    matched: tuple[str, ...] = ()
+
+
+def ranked(records: Sequence[Record], query: str, scores: Mapping[str, float] | None = None) -> list[Ranked]:
+    """Return `records`, the best fit first, the newer first among equals.
+
+    Args:
+        records: What to choose from.
+        query: The text they shall fit.
+        scores: What the store's own search said of them, by record id.
+    """
+    asked = Counter(terms(query))
+    texts = [Counter(terms(record.text)) for record in records]
+    lexical = _bm25(texts, asked)
+    total = _fused(lexical, [scores.get(record.id) for record in records]) if scores else lexical
+    found = [
+        Ranked(record, round(score, 9), tuple(term for term in asked if term in text))
+        for record, text, score in zip(records, texts, total, strict=True)
+    ]
+    newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
+    return sorted(newest_first, key=lambda each: -each.score)
+
+
+def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:
+    if not texts:
+        return []
+    lengths = [text.total() for text in texts]
+    average = fmean(lengths) or 1.0
+    weight = {}
+    for term in asked:
+        containing = sum(term in text for text in texts)
+        weight[term] = math.log(1 + (len(texts) - containing + 0.5) / (containing + 0.5))
+    return [
+        sum(
+            weight[term] * count * text[term] / (text[term] + K1 * (1 - B + B * length / average))
+            for term, count in asked.items()
+            if term in text
+        )
+        for text, length in zip(texts, lengths, strict=True)
+    ]
+
+
+def _fused(lexical: list[float], given: list[float | None]) -> list[float]:
+    """Blend the standardised scores; a record the store's search did not return counts as its worst."""
+    worst = min(score for score in given if score is not None)
+    dense = _standardised([worst if score is None else score for score in given])
+    return [LEXICAL * one + GIVEN * other for one, other in zip(_standardised(lexical), dense, strict=True)]
+
+
+def _standardised(scores: list[float]) -> list[float]:
+    mean, spread = fmean(scores), pstdev(scores) + 1e-9
+    return [(score - mean) / spread for score in scores]

@@ -1,0 +1,176 @@
+"""The recall flow: choose, rank, budget, render; one round trip to the store and no model call."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from langgraph.store.base import SearchOp
+from pydantic import BaseModel, ConfigDict, Field
+
+from langgraph_learning import prompts
+from langgraph_learning.engine.flow import Flow, batch
+from langgraph_learning.engine.rank import Ranked, ranked
+from langgraph_learning.engine.records import Known, known, read, scoped_to
+from langgraph_learning.records import Frozen, Identity, Record, Scope
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.text import tokens
+
+SEARCH_LIMIT = 100
+"""How many records the store's own search adds to what is considered."""
+LONGEST_QUERY = 4_000
+"""How much of the turn is searched for, in characters."""
+
+
+class Shown(Frozen):
+    """One recalled record: where it is, how it is called, and why it was chosen. No text: it may be forgotten."""
+
+    id: str
+    store: str
+    label: str
+    score: float
+    reason: str
+    tokens: int
+
+
+class Receipt(Frozen):
+    """What a recall considered, chose and why; ids only."""
+
+    shown: tuple[Shown, ...] = ()
+    left_out: dict[str, int] = Field(default_factory=dict)
+    tokens: int = 0
+
+
+class Recall(BaseModel):
+    """What a model is shown, the records it was made of, and the receipt."""
+
+    model_config = ConfigDict(frozen=True)
+
+    text: str = ""
+    records: tuple[Record, ...] = ()
+    receipt: Receipt = Receipt()
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A record that may be shown, with the line that would show it."""
+
+    known: Known
+    label: str
+    line: str
+    ranked: Ranked
+
+    @property
+    def cost(self) -> int:
+        """The tokens of the line."""
+        return tokens(self.line) + 1
+
+    @property
+    def shown(self) -> Shown:
+        """The entry of the receipt."""
+        store, record = self.known.store, self.ranked.record
+        matched = f"matches {', '.join(self.ranked.matched)}" if self.ranked.matched else "recent"
+        reason = "always" if store.recalled == "always" else "similar" if self._similar else matched
+        return Shown(
+            id=record.id,
+            store=store.name,
+            label=self.label,
+            score=self.ranked.score,
+            reason=reason,
+            tokens=self.cost,
+        )
+
+    @property
+    def _similar(self) -> bool:
+        return not self.ranked.matched and self.ranked.score > 0
+
+
+def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budget: int) -> Flow[Recall]:
+    """Return what fits `query` best within `budget` tokens.
+
+    Args:
+        stores: The learning stores to look into.
+        identity: Who is asking; without what a learning store's scope takes it is not read.
+        query: What the user said in this turn.
+        budget: How long the text may be, in tokens.
+    """
+    mine = scoped_to(stores, identity)
+    if not mine:
+        return Recall()
+    found = yield from _found(mine, query[:LONGEST_QUERY])
+    candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
+    chosen = _chosen(candidates, found, budget)
+    return _rendered(found, chosen)
+
+
+def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str) -> Flow[list[Known]]:
+    asked = [_reads(store, scope, query) for store, scope in stores]
+    results = iter((yield from batch(*(op for ops in asked for op in ops))))
+    return [
+        known(store, scope, *(next(results) for _ in ops)) for (store, scope), ops in zip(stores, asked, strict=True)
+    ]
+
+
+def _reads(store: LearningStore, scope: Scope, query: str) -> list[SearchOp]:
+    everything = read(store, scope)
+    return (
+        [everything, read(store, scope, query, SEARCH_LIMIT)]
+        if store.recalled == "relevant" and query
+        else [everything]
+    )
+
+
+def _candidates(each: Known, query: str) -> list[Candidate]:
+    labels = {record.id: label for label, record in each.labels.items()}
+    actionable = bool(each.store.tools)
+    found = []
+    for choice in ranked(each.records, query, each.scores):
+        label = labels[choice.record.id]
+        text = prompts.escape(each.store.render(choice.record)).strip().replace("\n", "\n  ")
+        found.append(Candidate(each, label, f"- [{label}] {text}" if actionable else f"- {text}", choice))
+    return found
+
+
+def _chosen(candidates: list[Candidate], found: Sequence[Known], budget: int) -> list[Candidate]:
+    """Take what is always shown, then the best fits; what is too long makes room for what is not."""
+    frame = tokens(_text([(each, [_more(len(each.records))]) for each in found if each.records]))
+    left, chosen = budget - frame, []
+    first = [candidate for candidate in candidates if candidate.known.store.recalled == "always"]
+    rest = [candidate for candidate in candidates if candidate.known.store.recalled != "always"]
+    for candidate in [*first, *sorted(rest, key=lambda each: -each.ranked.score)]:
+        if candidate.cost <= left:
+            left -= candidate.cost
+            chosen.append(candidate)
+    return chosen
+
+
+def _rendered(found: Sequence[Known], chosen: list[Candidate]) -> Recall:
+    """Write the chosen down in the order they came to be, so that the same choice is the same text."""
+    lines_of = {(candidate.known.store.name, candidate.ranked.record.id): candidate for candidate in chosen}
+    sections, records, shown, left_out = [], [], [], {}
+    for each in found:
+        keys = [(each.store.name, record.id) for record in each.records]
+        mine = [lines_of[key] for key in keys if key in lines_of]
+        hidden = len(each.records) - len(mine)
+        lines = [candidate.line for candidate in mine] + ([_more(hidden)] if hidden else [])
+        if hidden:
+            left_out[each.store.name] = hidden
+        if lines:
+            sections.append((each, lines))
+        records += [candidate.ranked.record for candidate in mine]
+        shown += [candidate.shown for candidate in mine]
+    text = _text(sections)
+    receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
+    return Recall(text=text, records=tuple(records), receipt=receipt)
+
+
+def _more(hidden: int) -> str:
+    return f"{hidden} more; ask to search"
+
+
+def _text(sections: Sequence[tuple[Known, Sequence[str]]]) -> str:
+    if not sections:
+        return ""
+    blocks = [
+        "\n".join([f"<{each.store.name}>", each.store.title, *lines, f"</{each.store.name}>"])
+        for each, lines in sections
+    ]
+    return "\n".join(["<learning_context>", prompts.load("recall"), *blocks, "</learning_context>"])

@@ -1,0 +1,126 @@
+"""Reading and writing records: which store operations that takes, and how changes become puts."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import cast
+
+from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+
+from langgraph_learning.engine.flow import Expected, Flow, batch
+from langgraph_learning.records import Add, Change, Commit, Identity, Namespace, Record, Remove, Scope, Update
+from langgraph_learning.stores import LearningStore
+
+READ_LIMIT = 5_000
+"""How many records of a learning store are looked at, at most, without a query."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """The records of a learning store in one scope, in the order they came to be, under short ids."""
+
+    store: LearningStore
+    scope: Scope
+    records: tuple[Record, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def labels(self) -> dict[str, Record]:
+        """The records by short id: m1 is the oldest."""
+        return {f"{self.store.label}{number}": record for number, record in enumerate(self.records, 1)}
+
+    def after(self, changes: Iterable[Change], at: datetime) -> "Known":
+        """Return what is known when `changes` are made."""
+        found = {record.id: record for record in self.records}
+        for change in changes:
+            if isinstance(change, Remove):
+                found.pop(change.id, None)
+            else:
+                found[change.id] = self.record(change, found.get(change.id), at)
+        return Known(self.store, self.scope, tuple(found.values()))
+
+    def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
+        """Return the record that `change` makes of `old`."""
+        return Record(
+            id=change.id,
+            store=self.store.name,
+            scope=self.scope,
+            content=change.content,
+            text=change.text,
+            version=old.version + 1 if old else 1,
+            source=change.source,
+            created_at=old.created_at if old else at,
+            updated_at=at,
+        )
+
+
+def commits_namespace(identity: Identity) -> Namespace:
+    """Where the commits of a user lie."""
+    return (*Scope(user_id=identity.user_id).path, "commits")
+
+
+def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:
+    """Return the learning stores that `identity` may read and write, each with its scope there."""
+    found = ((store, store.scope(identity)) for store in stores)
+    return [(store, scope) for store, scope in found if scope is not None]
+
+
+def read(store: LearningStore, scope: Scope, query: str | None = None, limit: int = READ_LIMIT) -> SearchOp:
+    """Return the operation that finds the records of `store` in `scope`."""
+    return SearchOp((*scope.path, store.name), limit=limit, query=query or None, refresh_ttl=False)
+
+
+def known(store: LearningStore, scope: Scope, *results: Result) -> Known:
+    """Return what the results of `read` hold: records of this scope alone, each once, oldest first."""
+    items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
+    namespace = (*scope.path, store.name)
+    mine = [item for item in items if tuple(item.namespace) == namespace]
+    found = {item.key: Record.from_item(item) for item in mine}
+    scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
+    ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
+    return Known(store, scope, tuple(ordered), cast("dict[str, float]", scores))
+
+
+def load(stores: Sequence[tuple[LearningStore, Scope]], *first: Op) -> Flow[tuple[list[Result], list[Known]]]:
+    """Run `first` and read all records of `stores`, in one round trip."""
+    results = yield from batch(*first, *(read(store, scope) for store, scope in stores))
+    found = results[len(first) :]
+    return results[: len(first)], [
+        known(store, scope, result) for (store, scope), result in zip(stores, found, strict=True)
+    ]
+
+
+def find_commit(identity: Identity, commit: str) -> GetOp:
+    """Return the operation that looks a commit up."""
+    return GetOp(commits_namespace(identity), commit, refresh_ttl=False)
+
+
+def put_commit(commit: Commit) -> PutOp:
+    """Return the operation that keeps a commit."""
+    value = commit.model_dump(mode="json", exclude={"id"})
+    return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
+
+
+def as_commit(result: Result) -> Commit | None:
+    """Read a commit back."""
+    return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
+
+
+def puts(before: Known, changes: Sequence[Change], at: datetime) -> tuple[list[PutOp], Expected]:
+    """Return what writes `changes`, and the versions it rests on."""
+    old = {record.id: record for record in before.records}
+    new = {record.id: record for record in before.after(changes, at).records}
+    namespace = (*before.scope.path, before.store.name)
+    touched = list(dict.fromkeys(change.id for change in changes))
+    operations, expect = [], {}
+    for key in touched:
+        if (record := new.get(key)) is not None:
+            version = old[key].version + 1 if key in old else 1
+            value = record.model_copy(update={"version": version}).value()
+            operations.append(PutOp(namespace, key, value, index=["text"]))
+        elif key in old:
+            operations.append(PutOp(namespace, key, None))
+        else:
+            continue
+        expect[namespace, key] = old[key].version if key in old else 0
+    return operations, expect

@@ -1,0 +1,65 @@
+"""What a learning machine hands to its nodes, tools, middleware and data API: the configuration, resolved."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.store.base import BaseStore
+
+from langgraph_learning.engine.asking import Methods
+from langgraph_learning.engine.extract import Extraction
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.stores import LearningStore
+
+log = logging.getLogger("langgraph_learning")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Setup:
+    """A configured learning machine, as its parts see it."""
+
+    stores: tuple[LearningStore, ...]
+    models: Mapping[str, BaseChatModel | None]
+    limits: Mapping[str, int]
+    store: BaseStore | None = None
+    context_tokens: int = 2_000
+    scope: Callable[..., object] | None = None
+    on_error: Literal["log", "raise"] = "log"
+    name: str = "learning"
+    messages_key: str = "messages"
+    methods: Methods = field(default_factory=Methods)
+    said: set[str] = field(default_factory=set)
+    """What was said once and is not said again."""
+
+    def say_once(self, what: str, message: str) -> None:
+        """Log a warning the first time it is due."""
+        if what not in self.said:
+            self.said.add(what)
+            log.warning(message)
+
+    @property
+    def extracting(self) -> tuple[LearningStore, ...]:
+        """The learning stores that learn by extraction."""
+        return tuple(store for store in self.stores if store.extracts)
+
+    def extractions(self, agent_model: BaseChatModel | None = None) -> list[Extraction]:
+        """Return one extraction per model, each with the learning stores that share it.
+
+        Args:
+            agent_model: What extracts where no model was configured.
+
+        Raises:
+            ConfigurationError: There is no model to extract with.
+        """
+        shared: dict[int, tuple[BaseChatModel, list[LearningStore]]] = {}
+        for store in self.extracting:
+            model = self.models.get(store.name) or agent_model
+            if model is None:
+                raise ConfigurationError(
+                    f"{store.name} learns by extraction and has no model: give LearningMachine(model=...),"
+                    " or use middleware() or create_learning_agent(), which extract with the agent's own model"
+                )
+            shared.setdefault(id(model), (model, []))[1].append(store)
+        return [Extraction(model, tuple(stores), self.methods) for model, stores in shared.values()]

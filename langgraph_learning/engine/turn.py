@@ -1,0 +1,121 @@
+"""What extraction looks at, as plain data: the human and AI text since the thread's watermark."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TypedDict
+from uuid import UUID, uuid5
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+
+from langgraph_learning.records import Identity
+
+CONTEXT_ID = "learning-context"
+"""The id of the system message that shows recalled text to a model."""
+
+_NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
+
+
+class Watermark(TypedDict, total=False):
+    """How far a thread has been learned from, and whose turn that was; JSON, for graph state."""
+
+    message_id: str
+    user_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of the turn: who said what."""
+
+    role: str
+    text: str
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """The messages to learn from; `position` is how many human texts came before them in the conversation."""
+
+    said: tuple[Said, ...]
+    position: int = 0
+
+    @property
+    def human(self) -> tuple[Said, ...]:
+        """What the user said."""
+        return tuple(said for said in self.said if said.role == "user")
+
+
+def window(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> Turn:
+    """Return what was said after the watermark.
+
+    Without one, when its message was trimmed away, or when it is another user's: the last turn only.
+    """
+    ids = [message.id for message in messages]
+    if mark and mark.get("user_id") == user_id and (seen := mark.get("message_id")) in ids:
+        start = ids.index(seen) + 1
+    else:
+        start = _last_turn(messages)
+    before = sum(said.role == "user" for said in _spoken(messages[:start]))
+    return Turn(tuple(_spoken(messages[start:])), before)
+
+
+def whole(messages: Sequence[BaseMessage]) -> Turn:
+    """Return everything that was said in `messages`."""
+    return Turn(tuple(_spoken(messages)))
+
+
+def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
+    """Return the mark after the last message; None when it has no id to find it by."""
+    last = next((message for message in reversed(messages) if message.id != CONTEXT_ID), None)
+    return Watermark(message_id=last.id, user_id=user_id) if last is not None and last.id else None
+
+
+def last_human(messages: Sequence[BaseMessage]) -> BaseMessage | None:
+    """Return the message that opened the turn, or the last of several in a row."""
+    return next((message for message in reversed(messages) if _is_said_by_human(message)), None)
+
+
+def question(messages: Sequence[BaseMessage]) -> str:
+    """Return what the user asked in the last turn: what recall looks for."""
+    return "\n".join(said.text for said in _spoken(messages[_last_turn(messages) :]) if said.role == "user")
+
+
+def _last_turn(messages: Sequence[BaseMessage]) -> int:
+    """The index of the first of the human messages in a row that opened the last turn."""
+    start = len(messages)
+    for index in range(len(messages) - 1, -1, -1):
+        if _is_said_by_human(messages[index]):
+            start = index
+        elif start < len(messages) and isinstance(messages[index], AIMessage):
+            break
+    return start
+
+
+def _is_said_by_human(message: BaseMessage) -> bool:
+    """A human message that a person wrote: middleware marks those it makes (summaries) with their source."""
+    return isinstance(message, HumanMessage) and not message.additional_kwargs.get("lc_source")
+
+
+def _spoken(messages: Iterable[BaseMessage]) -> Iterable[Said]:
+    """Human and AI text: no system text, no tool output, nothing that recall put there."""
+    for message in messages:
+        role = "user" if _is_said_by_human(message) else "assistant" if isinstance(message, AIMessage) else None
+        text = str(message.text).strip()
+        if role and text and message.id != CONTEXT_ID:
+            yield Said(role, text, message.id)
+
+
+def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str]) -> str:
+    """Return the id under which a turn is learned, once: a retry, a resume and a replay come to the same.
+
+    The answer does not count (a replay answers anew). Messages without ids are told apart by their position.
+    """
+    heard = [[said.id or f"#{turn.position + index}", said.text] for index, said in enumerate(turn.human)]
+    return derived_id("turn", identity.user_id, identity.thread_id, identity.agent, sorted(learning_stores), heard)
+
+
+def derived_id(*parts: object) -> str:
+    """Return the id that follows from `parts`, the same every time."""
+    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+    return str(uuid5(_NAMESPACE, digest))

@@ -1,0 +1,39 @@
+"""The only place with private LangGraph names, each with a fallback; a test notices when one ends."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+
+READ = "__pregel_read"
+CHECKPOINTER = "__pregel_checkpointer"
+
+
+def read_channel(config: RunnableConfig | None, key: str) -> Any:
+    """Return the value of a state key of the running graph, also of one the node does not declare; else None."""
+    read = ((config or {}).get("configurable") or {}).get(READ)
+    if read is None:
+        return None
+    try:
+        return read(key, False)
+    except KeyError:
+        return None
+
+
+def has_checkpointer(config: RunnableConfig | None) -> bool:
+    """Whether this run can be interrupted and resumed."""
+    return ((config or {}).get("configurable") or {}).get(CHECKPOINTER) is not None
+
+
+def as_runnable(node: object) -> Runnable[Any, Any]:
+    """Return what LangGraph would run for `node`, with `config`, `runtime`, `store` and `writer` injected by name."""
+    try:
+        from langgraph._internal._runnable import coerce_to_runnable
+    except ImportError:  # without injection by name, but every node still runs
+        return node if isinstance(node, Runnable) else RunnableLambda(cast("Any", node))
+    return coerce_to_runnable(cast("Any", node), name=None, trace=False)
+
+
+def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
+    """Return the caller's part of a run's configuration."""
+    return (config or {}).get("configurable") or {}

@@ -1,0 +1,279 @@
+"""The learning machine: configuration in, nodes, tools, middleware and data API out."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable
+from langchain_core.tools import BaseTool
+from langgraph.graph import StateGraph
+from langgraph.store.base import BaseStore
+
+from langgraph_learning.config import Keywords, LearningMode, Model, StoreConfig, check_limit
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.langgraph_private import read_channel
+from langgraph_learning.middleware import LearningMiddleware
+from langgraph_learning.nodes import FlowNode, Run, Wrapped, around
+from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
+from langgraph_learning.nodes.wrap import said
+from langgraph_learning.scoped import Scoped
+from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
+from langgraph_learning.tools import tools
+
+Choice = bool | StoreConfig | LearningStore
+
+
+class LearningMachine(Keywords):
+    """Learns from every turn and recalls before the next one, in any graph.
+
+    Args:
+        model: Extracts; a chat model or `"provider:name"`. Without one the agent's own model does, where there is one.
+        user_profile: Who the user is. True, a configuration, or a learning store; so for the next ones.
+        user_memory: What to remember about the user.
+        session_context: Where the conversation stands.
+        entity_memory: Comes in a later version.
+        learned_knowledge: Comes in a later version.
+        decision_log: Comes in a later version.
+        custom_stores: Learning stores of your own.
+        namespace: Where shared knowledge lies, for the learning stores that have a namespace.
+        store: Where to keep what is learned; without it the store of the graph that runs.
+        max_updates_per_run: How many changes a learning store may make in one turn.
+        context_tokens: How long the recalled text may be, in tokens.
+        scope: Says who is asking, in the place of context and configuration; its parameters are filled in by name
+            from `runtime`, `config` and `context`, and it returns a user id, a mapping of `Identity` fields, or None.
+        on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
+        name: Tells two machines in one agent apart.
+        messages_key: The state key of the messages.
+
+    Raises:
+        ConfigurationError: The configuration cannot work; the message names the fix.
+    """
+
+    def __init__(
+        self,
+        *,
+        model: Model | None = None,
+        user_profile: Choice = False,
+        user_memory: Choice = False,
+        session_context: Choice = False,
+        entity_memory: Choice = False,
+        learned_knowledge: Choice = False,
+        decision_log: Choice = False,
+        custom_stores: Sequence[LearningStore] = (),
+        namespace: str = "global",
+        store: BaseStore | None = None,
+        max_updates_per_run: int = 10,
+        context_tokens: int = 2_000,
+        scope: Callable[..., object] | None = None,
+        on_error: Literal["log", "raise"] = "log",
+        name: str = "learning",
+        messages_key: str = "messages",
+    ) -> None:
+        later = {"entity_memory": entity_memory, "learned_knowledge": learned_knowledge, "decision_log": decision_log}
+        for option, choice in later.items():
+            if choice is not False:
+                raise ConfigurationError(f"{option} is not in this version yet; leave it out")
+        check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
+        check_limit("LearningMachine(context_tokens=...)", context_tokens)
+        if on_error not in ("log", "raise"):
+            raise ConfigurationError(f"LearningMachine(on_error={on_error!r}): give 'log' or 'raise'")
+        if not name.isidentifier():
+            raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
+        chosen = [
+            _learning_store("user_profile", user_profile, UserProfileStore),
+            _learning_store("user_memory", user_memory, UserMemoryStore),
+            _learning_store("session_context", session_context, SessionContextStore),
+            *custom_stores,
+        ]
+        stores = tuple(each for each in chosen if each is not None)
+        _check_distinct(stores)
+        default = opened(model)
+        self.namespace = namespace
+        self._setup = Setup(
+            stores=stores,
+            models={each.name: opened(each.config.model) or default for each in stores},
+            limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
+            store=store,
+            context_tokens=context_tokens,
+            scope=scope,
+            on_error=on_error,
+            name=name,
+            messages_key=messages_key,
+        )
+
+    @property
+    def stores(self) -> tuple[LearningStore, ...]:
+        """The learning stores."""
+        return self._setup.stores
+
+    @property
+    def name(self) -> str:
+        """What tells this machine from another one in the same agent."""
+        return self._setup.name
+
+    def recall_node(self) -> FlowNode:
+        """Return the node that recalls; it goes before the model."""
+        setup = self._setup
+        return FlowNode("recall", setup, lambda run, state: recall_step(run, state.get(setup.messages_key) or []))
+
+    def extract_node(self) -> FlowNode:
+        """Return the node that learns from the turn; it goes after the model.
+
+        Raises:
+            ConfigurationError: Something is to be extracted, and there is no model for it.
+        """
+        self._setup.extractions()
+        return FlowNode("extract", self._setup, extract_step)
+
+    def review_node(self) -> FlowNode:
+        """Return the node where a person decides; it passes through when there is nothing to review."""
+        return FlowNode("review", self._setup, _nothing_to_review)
+
+    def wrap(self, node: object) -> Runnable[Any, Any]:
+        """Return `node` as it is, but shown the recalled text as the first of its messages.
+
+        Args:
+            node: Any node: a function, sync or async, annotated or not, an object, a Runnable.
+        """
+        return Wrapped(node, self._setup)
+
+    def around(
+        self,
+        node_or_graph: object,
+        *,
+        name: str = "agent",
+        state_schema: type[Any] | None = None,
+        context_schema: type[Any] | None = None,
+    ) -> StateGraph[Any, Any, Any, Any]:
+        """Return a graph of recall, `node_or_graph`, extract and review, to compile or to build on.
+
+        Args:
+            node_or_graph: Any node, or a compiled graph; the graph stays discoverable (xray, subgraphs).
+            name: The name of its node.
+            state_schema: The state; by default the inner graph's own, the node's annotation, or `MessagesState`.
+            context_schema: The run's context; by default the inner graph's own, or `LearningContext`.
+
+        Raises:
+            ConfigurationError: Something is to be extracted, and there is no model for it.
+        """
+        nodes = (self.recall_node(), self.extract_node(), self.review_node())
+        schemas = {"state_schema": state_schema, "context_schema": context_schema}
+        return around(node_or_graph, nodes, self._setup, name=name, **schemas)
+
+    def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware]:
+        """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
+
+        Args:
+            model: Extracts where no model was configured; by default the agent's own, once it was called.
+        """
+        return [LearningMiddleware(self._setup, model)]
+
+    def tools(self) -> list[BaseTool]:
+        """Return the tools of the learning stores that give the agent some.
+
+        Raises:
+            ConfigurationError: Two learning stores offer a tool of the same name.
+        """
+        return tools(self._setup)
+
+    def context(self, state: object = None) -> str:
+        """Return the recalled text of the run that is under way; recall now where no step did.
+
+        Args:
+            state: The node's state, when it holds other messages than the graph's.
+        """
+        run = Run.current(self._setup)
+        return run.driver.run(self._text(run, state))
+
+    async def acontext(self, state: object = None) -> str:
+        """Return what `context` does, for async nodes."""
+        run = Run.current(self._setup)
+        return await run.driver.arun(self._text(run, state))
+
+    def messages(self, state: object) -> list[BaseMessage]:
+        """Return the messages of `state` with the recalled text first, ready for a model."""
+        return with_context(said(state, self._setup.messages_key) or [], self.context(state))
+
+    async def amessages(self, state: object) -> list[BaseMessage]:
+        """Return what `messages` does, for async nodes."""
+        return with_context(said(state, self._setup.messages_key) or [], await self.acontext(state))
+
+    def scoped(
+        self,
+        *,
+        user_id: str | int | None = None,
+        thread_id: str | None = None,
+        store: BaseStore | None = None,
+        timezone: str = "UTC",
+    ) -> Scoped:
+        """Return the data API for one user (and thread): for scripts, notebooks and admin pages.
+
+        Args:
+            user_id: Whose records; without one the per-user learning stores are empty.
+            thread_id: Whose session context.
+            store: Where the records are; by default the machine's own store.
+            timezone: The user's IANA time zone, for `learn`.
+
+        Raises:
+            ConfigurationError: There is no store.
+        """
+        return Scoped.of(self._setup, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone)
+
+    def _text(self, run: Run, state: object) -> Flow[str]:
+        messages = said(state, self._setup.messages_key) if state is not None else None
+        if messages is None:
+            messages = list(read_channel(run.config, self._setup.messages_key) or [])
+        return text_step(run, state, messages)
+
+
+def _nothing_to_review(run: Run, state: Update) -> Flow[Update]:
+    yield from ()
+    return {}
+
+
+def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> LearningStore | None:
+    """Return the learning store for True, a configuration, or the store itself; None for False."""
+    if isinstance(choice, LearningStore):
+        return choice
+    if isinstance(choice, bool):
+        return kind() if choice else None
+    name = kind.config_class.__name__
+    if isinstance(choice, LearningMode):
+        raise ConfigurationError(f"{option}={choice!r}: a mode goes into a configuration, {name}(mode={choice!s})")
+    if not isinstance(choice, StoreConfig):
+        raise ConfigurationError(f"{option}={choice!r}: give True, False, a {name} or a learning store")
+    return kind(choice)
+
+
+def _check_distinct(stores: Sequence[LearningStore]) -> None:
+    for each in stores:
+        if not isinstance(each, LearningStore):
+            raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
+    names = [each.name for each in stores]
+    operations = [operation.__name__ for each in stores for operation in each.operations]
+    for what, found in (("learning store", names), ("operation", operations)):
+        if twice := sorted({name for name in found if found.count(name) > 1}):
+            raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")
+
+
+def opened(model: Model | None) -> BaseChatModel | None:
+    """Return a chat model for `"provider:name"`, any other as it is.
+
+    Raises:
+        ConfigurationError: The provider's package or key is missing, or it is no chat model.
+    """
+    if model is None or isinstance(model, BaseChatModel):
+        return model
+    if not isinstance(model, str):
+        raise ConfigurationError(f"model={model!r}: give a LangChain chat model or 'provider:name'")
+    from langchain.chat_models import init_chat_model
+
+    try:
+        return init_chat_model(model)
+    except ImportError as error:
+        raise ConfigurationError(f"model={model!r}: {error} (for OpenAI: the extra 'openai')") from error
+    except ValueError as error:
+        raise ConfigurationError(f"model={model!r}: {error}") from error

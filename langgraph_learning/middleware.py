@@ -1,0 +1,87 @@
+"""Learning as `create_agent` middleware: recall before the agent, its text before the model, extraction after."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
+from langchain.agents.middleware.types import PrivateStateAttr
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AnyMessage
+from langchain_core.tools import BaseTool
+from langgraph.config import get_config
+from langgraph.runtime import Runtime
+
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.nodes.run import Run
+from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
+
+Request = ModelRequest[Any]
+Response = ModelResponse[Any]
+
+
+class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
+    """Ours goes first: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text."""
+
+    def __init__(self, setup: Setup, model: BaseChatModel | None = None) -> None:
+        super().__init__()
+        self._setup, self._model = setup, model
+        self.state_schema = Keys(setup.name).schema(None, PrivateStateAttr)
+        self.tools = []
+
+    @property
+    def name(self) -> str:
+        """The machine's name: two machines may serve one agent."""
+        return self._setup.name
+
+    def before_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Recall, once a turn."""
+        run = self._run(runtime)
+        return run.driver.run(recall_step(run, state["messages"]))
+
+    async def abefore_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Recall, once a turn."""
+        run = self._run(runtime)
+        return await run.driver.arun(recall_step(run, state["messages"]))
+
+    def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
+        """Show the recalled text to the model, and to nobody else."""
+        run = self._noticed(request)
+        return handler(_shown(request, run.driver.run(text_step(run, request.state, request.messages))))
+
+    async def awrap_model_call(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
+        """Show the recalled text to the model, and to nobody else."""
+        run = self._noticed(request)
+        return await handler(_shown(request, await run.driver.arun(text_step(run, request.state, request.messages))))
+
+    def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Learn from the turn."""
+        run = self._run(runtime)
+        return run.driver.run(extract_step(run, dict(state)))
+
+    async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+        """Learn from the turn."""
+        run = self._run(runtime)
+        return await run.driver.arun(extract_step(run, dict(state)))
+
+    def _run(self, runtime: Runtime[Any]) -> Run:
+        return Run(self._setup, runtime, get_config(), self._model)
+
+    def _noticed(self, request: Request) -> Run:
+        """Learn which model the agent uses, and whether it was given the learning tools."""
+        if self._model is None:
+            self._model = request.model
+        given = {tool.name for tool in request.tools if isinstance(tool, BaseTool)}
+        wanted = {operation.__name__ for store in self._setup.stores for operation in store.tools}
+        if missing := sorted(wanted - given):
+            self._setup.say_once(
+                f"tools of {id(self)}",
+                f"the agent has no tool {', '.join(missing)}: add them, create_agent(tools=[..., *learning.tools()])",
+            )
+        return self._run(request.runtime)
+
+
+def _shown(request: Request, text: str) -> Request:
+    return (
+        request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text))) if text else request
+    )

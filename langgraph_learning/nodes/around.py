@@ -1,0 +1,92 @@
+"""`around`: recall, a node or compiled graph, extract and review, as one graph to compile or to build on."""
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+
+from langgraph_learning.config import LearningContext
+from langgraph_learning.engine.setup import Setup
+
+from langgraph_learning.nodes.flow_node import FlowNode
+from langgraph_learning.nodes.run import Run
+from langgraph_learning.nodes.steps import text_step, with_context
+from langgraph_learning.nodes.wrap import Wrapped, hints, replaced, said, without_context
+
+NOTHING = "Nothing is known from earlier conversations."
+
+
+class _Before(Runnable[Any, Any]):
+    """Puts the recalled text into the input of a compiled graph."""
+
+    def __init__(self, setup: Setup, *, remembers: bool) -> None:
+        self._setup, self._remembers = setup, remembers
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
+        return self._shown(input, messages, run.driver.run(text_step(run, input, messages or [])))
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
+        return self._shown(input, messages, await run.driver.arun(text_step(run, input, messages or [])))
+
+    def _shown(self, state: Any, messages: list[Any] | None, text: str) -> Any:
+        if messages is None:
+            return state
+        # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
+        text = text or (NOTHING if self._remembers else "")
+        return replaced(state, self._setup.messages_key, with_context(messages, text))
+
+
+class _After(Runnable[Any, Any]):
+    """Takes it out of what the graph returns."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._key = setup.messages_key
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        return without_context(input, self._key)
+
+
+def around(
+    inner: object,
+    nodes: tuple[FlowNode, FlowNode, FlowNode],
+    setup: Setup,
+    *,
+    name: str,
+    state_schema: type[Any] | None,
+    context_schema: type[Any] | None,
+) -> StateGraph[Any, Any, Any, Any]:
+    """Return the four nodes around `inner` as a graph that is not compiled yet."""
+    if isinstance(inner, CompiledStateGraph):
+        own = inner.builder
+        # A sequence keeps the graph in sight of xray, get_subgraphs and get_state(subgraphs=True).
+        before = _Before(setup, remembers=inner.checkpointer is True)
+        node: Runnable[Any, Any] = RunnableSequence(before, inner, _After(setup))
+        schemas = {"input_schema": own.input_schema, "output_schema": own.output_schema}
+        schemas = schemas if state_schema is None else {}
+        builder = StateGraph(
+            state_schema or own.state_schema, context_schema or own.context_schema or LearningContext, **schemas
+        )
+    else:
+        node = Wrapped(inner, setup)
+        state, _ = hints(inner)
+        schema = state_schema or (state if isinstance(state, type) else None) or MessagesState
+        builder = StateGraph(schema, context_schema or LearningContext)
+    recall, extract, review = nodes
+    steps: list[tuple[str, Runnable[Any, Any]]] = [
+        ("recall", recall),
+        (name, node),
+        ("extract", extract),
+        ("review", review),
+    ]
+    for step, runnable in steps:
+        builder.add_node(step, cast("Callable[..., Any]", runnable))
+    ends = [START, *(step for step, _ in steps), END]
+    for start, end in zip(ends, ends[1:], strict=False):
+        builder.add_edge(start, end)
+    return builder
+
+

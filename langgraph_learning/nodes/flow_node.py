@@ -1,0 +1,48 @@
+"""A flow as a LangGraph node: one `Runnable` in both colours, which declares our private state as its input."""
+
+from collections.abc import Callable
+from types import MethodType
+from typing import Any
+
+from langchain_core.runnables import Runnable, RunnableConfig
+
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.nodes.run import Run
+from langgraph_learning.nodes.state import Keys
+
+State = dict[str, Any]
+Step = Callable[[Run, State], Flow[State]]
+
+
+class FlowNode(Runnable[Any, Any]):
+    """Runs a step of learning on the part of the state that is ours, under `invoke` and `ainvoke`."""
+
+    def __init__(self, name: str, setup: Setup, step: Step) -> None:
+        self.name = name
+        self._setup, self._step = setup, step
+        annotate(self, Keys(setup.name).schema(setup.messages_key), None)
+
+    def __call__(self, state: Any) -> Any:
+        """Stand for the signature that LangGraph reads the input schema from."""
+        return self.invoke(state)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run the step."""
+        run = Run.current(self._setup, config)
+        return run.driver.run(self._step(run, input))
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run the step without blocking the event loop."""
+        run = Run.current(self._setup, config)
+        return await run.driver.arun(self._step(run, input))
+
+
+def annotate(node: Runnable[Any, Any], state: object, result: object) -> None:
+    """Give `node` a signature of its own: LangGraph infers input schema and destinations from `__call__`."""
+
+    def call(self: Runnable[Any, Any], state: Any) -> Any:
+        return self.invoke(state)
+
+    call.__annotations__ = {key: hint for key, hint in (("state", state), ("return", result)) if hint is not None}
+    vars(node)["__call__"] = MethodType(call, node)

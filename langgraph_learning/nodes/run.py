@@ -1,0 +1,197 @@
+"""What one run of a graph offers a step of learning: who asks, the store, the event stream."""
+
+import inspect
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, TypedDict, cast
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.config import get_config
+from langgraph.runtime import Runtime, get_runtime
+from langgraph.store.base import BaseStore
+from pydantic import ValidationError
+
+from langgraph_learning.engine.flow import Driver
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.turn import derived_id, last_human
+from langgraph_learning.errors import ScopeError
+from langgraph_learning.langgraph_private import configurable
+from langgraph_learning.records import Identity
+
+log = logging.getLogger("langgraph_learning")
+
+
+class TurnState(TypedDict, total=False):
+    """What recall freezes for the turn: plain JSON in private state, ids only."""
+
+    tag: str
+    identity: dict[str, str | None]
+    receipt: dict[str, Any]
+
+
+class AnyRuntime(Protocol):
+    """What `Runtime` and `ToolRuntime` have in common."""
+
+    @property
+    def context(self) -> Any:
+        """What the caller gave as context."""
+
+    @property
+    def store(self) -> BaseStore | None:
+        """The store of the graph."""
+
+    @property
+    def stream_writer(self) -> Any:
+        """Writes to the custom stream."""
+
+    @property
+    def server_info(self) -> Any:
+        """What LangGraph's server knows of the caller."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a graph, as a step of learning sees it."""
+
+    setup: Setup
+    runtime: AnyRuntime
+    config: RunnableConfig
+    model: BaseChatModel | None = None
+    """The agent's own model, where there is one."""
+
+    @classmethod
+    def current(cls, setup: Setup, config: RunnableConfig | None = None) -> "Run":
+        """Return the run that is under way; outside of a graph, one that offers nothing."""
+        try:
+            runtime: Any = get_runtime()
+        except (KeyError, RuntimeError):
+            runtime = Runtime()
+        try:
+            config = config or get_config()
+        except RuntimeError:
+            config = {}
+        return cls(setup, cast("AnyRuntime", runtime or Runtime()), config)
+
+    @property
+    def driver(self) -> Driver:
+        """Carries out flows on the machine's own store, else on the graph's."""
+        return Driver(self.setup.store or self.runtime.store)
+
+    @property
+    def checkpoint_id(self) -> str | None:
+        """The checkpoint this run writes, for the source of what it learns."""
+        info = getattr(self.runtime, "execution_info", None)
+        return getattr(info, "checkpoint_id", None) or None
+
+    def emit(self, kind: str, **facts: object) -> None:
+        """Tell the custom stream; nobody may be listening."""
+        self.runtime.stream_writer({self.setup.name: kind, **facts})
+
+    def identity(self, turn: TurnState | None = None, messages: list[BaseMessage] | None = None) -> Identity:
+        """Return who asks: as frozen for this turn, else as the run says.
+
+        Raises:
+            ScopeError: An authenticated run names somebody else.
+        """
+        fresh = turn if turn and messages is not None and turn.get("tag") == tag(messages) else None
+        identity = Identity.model_validate(fresh["identity"]) if fresh else self._resolved()
+        if self.setup.scope is None:
+            self._check(identity.user_id)
+        nobodys = [store.name for store in self.setup.stores if store.scope(identity) is None]
+        if identity.user_id is None and nobodys:
+            who = ", ".join(nobodys)
+            fix = "give context={'user_id': ...} to invoke"
+            self.setup.say_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
+        return identity
+
+    def _resolved(self) -> Identity:
+        given = configurable(self.config)
+        context = self.runtime.context
+        thread = given.get("thread_id")
+        base = Identity(
+            thread_id=str(thread) if thread not in (None, "") else None,
+            timezone=_zone(look(context, "timezone") or given.get("timezone")),
+        )
+        if self.setup.scope is not None:
+            return _named(base, self._ask(self.setup.scope))
+        user = user_label(look(context, "user_id")) or user_label(given.get("user_id"))
+        self._check(user)
+        return base.model_copy(update={"user_id": self._authenticated or user})
+
+    def _ask(self, resolver: Callable[..., object]) -> object:
+        """Call the developer's resolver with what its parameters ask for by name."""
+        offered = {"runtime": self.runtime, "config": self.config, "context": self.runtime.context}
+        names = list(inspect.signature(resolver).parameters)
+        wanted = {name: offered[name] for name in names if name in offered}
+        return resolver(**wanted) if wanted or not names else resolver(self.runtime)
+
+    @property
+    def _authenticated(self) -> str | None:
+        user = getattr(self.runtime.server_info, "user", None)
+        return user_label(look(user, "identity"))
+
+    def _check(self, user: str | None) -> None:
+        if user is not None and self._authenticated not in (None, user):
+            raise ScopeError(f"this run is authenticated as {self._authenticated!r} and may not act for {user!r}")
+
+
+def look(holder: object, key: str) -> Any:
+    """Return a key or an attribute: contexts and users come as dicts, dataclasses and models."""
+    if isinstance(holder, Mapping):
+        return holder.get(key)
+    return getattr(holder, key, None)
+
+
+def tag(messages: list[BaseMessage]) -> str:
+    """Return what tells this turn from others: the id of its human message."""
+    human = last_human(messages)
+    if human is None:
+        return ""
+    return human.id or derived_id("tag", len(messages[: messages.index(human)]), str(human.text))
+
+
+def user_label(given: object) -> str | None:
+    """Return a user id as text; empty is absent.
+
+    Raises:
+        ScopeError: It is no id: guessing one could be somebody else's.
+    """
+    if given is None:
+        return None
+    if isinstance(given, bool) or not isinstance(given, str | int | UUID):
+        raise ScopeError(f"a user_id is a str or an int, not {type(given).__name__}")
+    return str(given) if str(given).strip() else None
+
+
+def _named(base: Identity, answer: object) -> Identity:
+    """Read the answer of a resolver: an id, an `Identity`, a mapping of its fields, or None."""
+    if isinstance(answer, Identity):
+        return answer
+    if isinstance(answer, Mapping):
+        fields = {key: value for key, value in answer.items() if key != "user_id"}
+        return Identity.model_validate({**base.model_dump(), **fields, "user_id": user_label(answer.get("user_id"))})
+    return base.model_copy(update={"user_id": user_label(answer)})
+
+
+def _zone(given: object) -> str:
+    if not given:
+        return "UTC"
+    try:
+        return ZoneInfo(str(given)).key
+    except (ValueError, OSError, KeyError):
+        log.warning("%r is no IANA time zone such as 'Europe/Berlin'; this run uses UTC", given)
+        return "UTC"
+
+
+def as_turn(value: object) -> TurnState | None:
+    """Return the frozen turn of a state value, if it is one: private state can be forged."""
+    try:
+        Identity.model_validate(value["identity"] if isinstance(value, dict) else None)
+    except (KeyError, ValidationError):
+        return None
+    return cast("TurnState", value)

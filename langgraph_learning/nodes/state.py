@@ -1,0 +1,49 @@
+"""Our private state: keys that only our nodes declare, so that no form, result or schema of the user shows them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, TypedDict, cast
+
+from langgraph.channels import UntrackedValue
+
+
+def latest(_: object, new: object) -> object:
+    """Let the last writer win: parallel branches may each recall."""
+    return new
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The state keys of the machine called `name`."""
+
+    name: str
+
+    @property
+    def turn(self) -> str:
+        """Who asks in this turn, and the receipt: checkpointed JSON."""
+        return f"{self.name}_turn"
+
+    @property
+    def text(self) -> str:
+        """The recalled text: untracked, in no checkpoint."""
+        return f"{self.name}_text"
+
+    @property
+    def mark(self) -> str:
+        """How far the thread has been learned from: checkpointed JSON."""
+        return f"{self.name}_watermark"
+
+    def schema(self, messages_key: str | None = None, *extra: object) -> type[Any]:
+        """Return the private state schema; `extra` annotations mark each of our keys."""
+
+        def marked(kind: object, channel: object) -> object:
+            return Annotated[(kind, *extra, channel)]
+
+        fields: Mapping[str, object] = {
+            self.turn: marked(dict, latest),
+            self.text: marked(str, UntrackedValue(str, guard=False)),
+            self.mark: marked(dict, latest),
+        }
+        read: Mapping[str, object] = {messages_key: list} if messages_key else {}
+        made = TypedDict(f"{self.name.title()}State", {**read, **fields}, total=False)  # type: ignore[misc]
+        return cast("type[Any]", made)

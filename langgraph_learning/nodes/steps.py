@@ -1,0 +1,102 @@
+"""The steps of the loop as flows, in one place for nodes and middleware: recall before, extract after."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+from langchain_core.messages import BaseMessage, SystemMessage
+from langgraph.errors import GraphBubbleUp
+
+from langgraph_learning.engine.extract import Heard, extract
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.recall import Recall, recall
+from langgraph_learning.engine.turn import CONTEXT_ID, question, watermark, window
+from langgraph_learning.errors import ConfigurationError, ScopeError
+from langgraph_learning.langgraph_private import read_channel
+from langgraph_learning.nodes.run import Run, as_turn, log, tag
+from langgraph_learning.nodes.state import Keys
+from langgraph_learning.records import Identity
+
+T = TypeVar("T")
+Update = dict[str, Any]
+
+
+def guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
+    """The one place where a failure of learning is decided: the reply comes first, unless `on_error="raise"`.
+
+    A set-up that cannot work and a scope that may not be touched are the caller's to mend: they are always raised.
+    """
+    try:
+        return (yield from flow)
+    except (GraphBubbleUp, ConfigurationError, ScopeError):
+        raise
+    except Exception as error:
+        if run.setup.on_error == "raise":
+            raise
+        log.exception("%s failed; the turn goes on without it", step)
+        run.emit("failed", step=step, error=f"{type(error).__name__}: {error}")
+        return otherwise
+
+
+def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
+    """Freeze who asks for this turn, and recall for them."""
+    keys = Keys(run.setup.name)
+    identity = run.identity()
+    recalled = yield from guarded(run, "recall", _recall(run, identity, messages), Recall())
+    turn = {
+        "tag": tag(list(messages)),
+        "identity": identity.model_dump(),
+        "receipt": recalled.receipt.model_dump(mode="json"),
+    }
+    return {keys.turn: turn, keys.text: recalled.text}
+
+
+def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
+    """Return the recalled text of this run; recall now where no step did, or where a resume has lost it."""
+    keys = Keys(run.setup.name)
+    text = state.get(keys.text) if isinstance(state, dict) else None
+    text = text if text is not None else read_channel(run.config, keys.text)
+    if isinstance(text, str):
+        return text
+    turn = (state.get(keys.turn) if isinstance(state, dict) else None) or read_channel(run.config, keys.turn)
+    identity = run.identity(as_turn(turn), list(messages))
+    return (yield from guarded(run, "recall", _recall(run, identity, messages), Recall())).text
+
+
+def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
+    recalled = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens)
+    run.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
+    return recalled
+
+
+def extract_step(run: Run, state: Update) -> Flow[Update]:
+    """Learn from what was said since the watermark, and move it; also past turns of nobody known."""
+    keys = Keys(run.setup.name)
+    messages = list(state.get(run.setup.messages_key) or ())
+    identity = run.identity(as_turn(state.get(keys.turn)), messages)
+    if run.setup.extracting and identity.user_id is not None:
+        turn = window(messages, state.get(keys.mark), identity.user_id)
+        heard = Heard(turn=turn, identity=identity, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id)
+        learned = yield from guarded(run, "extract", _extract(run, heard), otherwise=False)
+        if not learned:
+            return {}
+    mark = watermark(messages, identity.user_id)
+    return {keys.mark: mark} if mark is not None else {}
+
+
+def _extract(run: Run, heard: Heard) -> Flow[bool]:
+    commit = yield from extract(run.setup.extractions(run.model), heard, run.setup.limits)
+    if commit is not None:
+        run.emit("learned", commit=commit.model_dump(mode="json"))
+    return True
+
+
+def context_message(text: str) -> SystemMessage:
+    """Return the message that shows recalled text to a model."""
+    return SystemMessage(text, id=CONTEXT_ID)
+
+
+def with_context(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
+    """Return `messages` with the recalled text first, and without an older one."""
+    others = [message for message in messages if message.id != CONTEXT_ID]
+    return [context_message(text), *others] if text else others

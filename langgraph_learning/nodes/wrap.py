@@ -1,0 +1,105 @@
+"""`wrap`: a node of the user's, as it is, that sees the recalled text as the first of its messages."""
+
+import copy
+import dataclasses
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import Any, get_type_hints
+
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langgraph.types import Command, Overwrite
+from pydantic import BaseModel
+
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.turn import CONTEXT_ID
+from langgraph_learning.langgraph_private import as_runnable
+from langgraph_learning.nodes.flow_node import annotate
+from langgraph_learning.nodes.run import Run, look
+from langgraph_learning.nodes.steps import text_step, with_context
+
+
+class Wrapped(Runnable[Any, Any]):
+    """Shows the recalled text to `node` and takes it out of what the node returns."""
+
+    def __init__(self, node: object, setup: Setup) -> None:
+        self._node, self._setup = as_runnable(node), setup
+        self.name = getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
+        if self.name == "<lambda>":
+            self.name = "agent"
+        annotate(self, *hints(node))
+
+    def __call__(self, state: Any) -> Any:
+        """Stand for the signature of the user's node."""
+        return self.invoke(state)
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run the node on a state that shows the recalled text."""
+        run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
+        text = run.driver.run(text_step(run, input, messages)) if messages is not None else ""
+        return without_context(self._node.invoke(self._shown(input, messages, text), config), self._setup.messages_key)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        """Run the node on a state that shows the recalled text."""
+        run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
+        text = await run.driver.arun(text_step(run, input, messages)) if messages is not None else ""
+        answer = await self._node.ainvoke(self._shown(input, messages, text), config)
+        return without_context(answer, self._setup.messages_key)
+
+    def _shown(self, state: Any, messages: list[BaseMessage] | None, text: str) -> Any:
+        if messages is None or not text:
+            return state
+        return replaced(state, self._setup.messages_key, with_context(messages, text))
+
+
+def said(state: object, key: str) -> list[BaseMessage] | None:
+    """Return the messages of a state of any kind; None where it has none."""
+    found = look(state, key)
+    return list(found) if isinstance(found, Sequence) and not isinstance(found, str) else None
+
+
+def replaced(state: Any, key: str, value: object) -> Any:
+    """Return a copy of `state` with another value for `key`, whatever kind of state it is."""
+    if isinstance(state, Mapping):
+        return {**state, key: value}
+    if isinstance(state, BaseModel):
+        return state.model_copy(update={key: value})
+    changed = copy.copy(state)
+    object.__setattr__(changed, key, value)  # also a frozen dataclass, without running its __post_init__ again
+    return changed
+
+
+def without_context(answer: Any, key: str) -> Any:
+    """Return what a node answered without our message, also inside commands and lists of them."""
+    if isinstance(answer, Command):
+        return dataclasses.replace(answer, update=without_context(answer.update, key))
+    if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == key:  # an update written as pairs
+        return (key, _without(answer[1]))
+    if isinstance(answer, list | tuple):
+        return type(answer)(without_context(item, key) for item in answer)
+    value = look(answer, key)
+    cleaned = _without(value)
+    return answer if cleaned is value else replaced(answer, key, cleaned)
+
+
+def _without(value: Any) -> Any:
+    if isinstance(value, Overwrite):
+        return Overwrite(_without(value.value))
+    if isinstance(value, list) and any(getattr(message, "id", None) == CONTEXT_ID for message in value):
+        return [message for message in value if getattr(message, "id", None) != CONTEXT_ID]
+    if isinstance(value, BaseMessage) and value.id == CONTEXT_ID:
+        return []
+    return value
+
+
+def hints(node: object) -> tuple[object, object]:
+    """Return the annotations of a node's state and result, as LangGraph would read them; None where there are none."""
+    function = node if inspect.isroutine(node) else getattr(node, "__call__", None)  # noqa: B004 - its signature
+    if function is None or (isinstance(node, Runnable) and "__call__" not in dir(type(node))):
+        return None, None
+    try:
+        found = get_type_hints(function)
+        first = next(iter(inspect.signature(node).parameters), "")  # type: ignore[arg-type]
+    except (NameError, TypeError, ValueError):
+        return None, None
+    return found.get(first), found.get("return")

@@ -1,0 +1,26 @@
+"""The prompts: Markdown files beside this module, filled in strictly (a missing name raises)."""
+
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+
+@cache
+def load(name: str) -> str:
+    """Return the text of the prompt `name`."""
+    return files(__package__).joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+
+
+def render(name: str, **values: str) -> str:
+    """Return the prompt `name` with every `$placeholder` filled in.
+
+    Raises:
+        KeyError: A placeholder has no value.
+    """
+    return Template(load(name)).substitute(values)
+
+
+def escape(text: str) -> str:
+    """Make stored or said text unable to open or close a block of a prompt."""
+    printable = "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+    return printable.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

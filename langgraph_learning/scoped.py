@@ -1,0 +1,153 @@
+"""The data API: one user's records without a graph, for scripts, notebooks, command line and admin pages."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import cast
+from zoneinfo import ZoneInfo
+
+from langchain_core.messages import convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
+from langgraph.store.base import BaseStore, Item, SearchOp
+
+from langgraph_learning.engine.extract import Heard, extract
+from langgraph_learning.engine.flow import Driver, Flow, batch
+from langgraph_learning.engine.rank import ranked
+from langgraph_learning.engine.recall import Recall, recall
+from langgraph_learning.engine.records import READ_LIMIT, as_commit, commits_namespace, known, load, read, scoped_to
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.turn import whole
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.nodes.run import user_label
+from langgraph_learning.records import Commit, Identity, Record
+from langgraph_learning.schemas import UserProfile
+from langgraph_learning.stores import LearningStore, UserProfileStore
+
+
+@dataclass(frozen=True)
+class Scoped:
+    """What one user (in one thread) has taught: every method has an `a...` twin."""
+
+    setup: Setup
+    identity: Identity
+    driver: Driver
+
+    @classmethod
+    def of(
+        cls, setup: Setup, *, user_id: str | int | None, thread_id: str | None, store: BaseStore | None, timezone: str
+    ) -> "Scoped":
+        """Check what `LearningMachine.scoped` was given."""
+        opened = store or setup.store
+        if opened is None:
+            raise ConfigurationError("there is no store: give LearningMachine(store=...) or scoped(store=...)")
+        try:
+            zone = ZoneInfo(timezone).key
+        except (ValueError, OSError, KeyError) as error:
+            raise ConfigurationError(f"{timezone!r} is no IANA time zone such as 'Europe/Berlin'") from error
+        identity = Identity(user_id=user_label(user_id), thread_id=thread_id, timezone=zone)
+        return cls(setup, identity, Driver(opened))
+
+    def records(self, learning_store: str | None = None) -> list[Record]:
+        """Return the records, oldest first; of one learning store, or of all.
+
+        Raises:
+            ConfigurationError: The machine has no such learning store.
+        """
+        return self.driver.run(self._records(learning_store))
+
+    async def arecords(self, learning_store: str | None = None) -> list[Record]:
+        """Return what `records` does."""
+        return await self.driver.arun(self._records(learning_store))
+
+    def search(self, query: str, *, limit: int = 5) -> list[Record]:
+        """Return the records that fit `query` best, over all learning stores."""
+        return self.driver.run(self._search(query, limit))
+
+    async def asearch(self, query: str, *, limit: int = 5) -> list[Record]:
+        """Return what `search` does."""
+        return await self.driver.arun(self._search(query, limit))
+
+    def recall(self, query: str) -> Recall:
+        """Return what a model would be shown if the user said `query`, and why."""
+        return self.driver.run(self._recall(query))
+
+    async def arecall(self, query: str) -> Recall:
+        """Return what `recall` does."""
+        return await self.driver.arun(self._recall(query))
+
+    def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
+        """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
+
+        Raises:
+            ConfigurationError: There is no model to extract with.
+            ExtractionError: The model's answer cannot be used; nothing is written.
+            StoreError: The store failed; nothing is written.
+        """
+        return self.driver.run(self._learn(messages))
+
+    async def alearn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
+        """Return what `learn` does."""
+        return await self.driver.arun(self._learn(messages))
+
+    def profile(self) -> UserProfile:
+        """Return the user profile as an object of its schema; fields that are not known are None."""
+        return self.driver.run(self._profile())
+
+    async def aprofile(self) -> UserProfile:
+        """Return what `profile` does."""
+        return await self.driver.arun(self._profile())
+
+    def commits(self) -> list[Commit]:
+        """Return what changed something, oldest first."""
+        return self.driver.run(self._commits())
+
+    async def acommits(self) -> list[Commit]:
+        """Return what `commits` does."""
+        return await self.driver.arun(self._commits())
+
+    def _records(self, name: str | None) -> Flow[list[Record]]:
+        _, found = yield from load(scoped_to(self._chosen(name), self.identity))
+        return [record for each in found for record in each.records]
+
+    def _search(self, query: str, limit: int) -> Flow[list[Record]]:
+        mine = scoped_to(self.setup.stores, self.identity)
+        ops = [op for store, scope in mine for op in (read(store, scope), read(store, scope, query, max(limit, 1)))]
+        results = yield from batch(*ops)
+        pairs = zip(mine, results[::2], results[1::2], strict=True)
+        found = [known(store, scope, everything, hits) for (store, scope), everything, hits in pairs]
+        best = [choice for each in found for choice in ranked(each.records, query, each.scores)]
+        fitting = [choice for choice in best if choice.matched or choice.score > 0]
+        return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[:limit]]
+
+    def _recall(self, query: str) -> Flow[Recall]:
+        return recall(self.setup.stores, self.identity, query, self.setup.context_tokens)
+
+    def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
+        turn = whole(convert_to_messages(messages))
+        heard = Heard(turn=turn, identity=self.identity, at=datetime.now(UTC))
+        made = yield from extract(self.setup.extractions(), heard, self.setup.limits)
+        return made if made is not None and made.changes else None
+
+    def _profile(self) -> Flow[UserProfile]:
+        [store] = self._chosen("user_profile")
+        assert isinstance(store, UserProfileStore)
+        _, found = yield from load(scoped_to([store], self.identity))
+        return cast("UserProfile", store.profile([record for each in found for record in each.records]))
+
+    def _commits(self) -> Flow[list[Commit]]:
+        if self.identity.user_id is None:
+            return []
+        namespace = commits_namespace(self.identity)
+        [found] = yield from batch(SearchOp(namespace, limit=READ_LIMIT, refresh_ttl=False))
+        items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
+        commits = [commit for item in items if (commit := as_commit(item)) is not None and commit.changes]
+        return sorted(commits, key=lambda commit: (commit.at, commit.id))
+
+    def _chosen(self, name: str | None) -> tuple[LearningStore, ...]:
+        if name is None:
+            return self.setup.stores
+        chosen = tuple(store for store in self.setup.stores if store.name == name)
+        if not chosen:
+            there = ", ".join(store.name for store in self.setup.stores) or "none"
+            raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
+        return chosen

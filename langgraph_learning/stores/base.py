@@ -1,0 +1,121 @@
+"""What a learning store is: the operations a model may ask for, what they change, how a record reads.
+
+A learning store does no I/O. The engine shows it the records, hands it one validated operation at a time and
+writes what `plan` returns; nodes, tools, recall, undo and approval then work for it without further code.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic.fields import FieldInfo
+
+from langgraph_learning import prompts
+from langgraph_learning.config import LearningMode, StoreConfig
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.records import Change, Identity, Record, Scope
+
+
+class Operation(BaseModel):
+    """What a model may ask for: an item of the extraction answer and an agent tool, one class for both.
+
+    The class name is the name of the tool, the docstring its description. A field `id` names a record: models see and
+    give short ids there, `plan` gets the record's own. Null, blank and omitted mean "leave it as it is".
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Refused(Exception):
+    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on."""
+
+
+def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
+    """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
+    bases = (schema, Operation) if schema is not None else Operation
+    return create_model(name, __base__=bases, __doc__=doc, **fields)  # type: ignore[call-overload, no-any-return]
+
+
+def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
+    """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
+    found = {}
+    for name, field in schema.model_fields.items():
+        changed = {"default": None, "default_factory": None} if optional else {}
+        info = FieldInfo.merge_field_infos(field, **changed)
+        found[name] = (field.annotation | None if optional else field.annotation, info)  # type: ignore[operator]
+    return found
+
+
+class LearningStore(ABC):
+    """One kind of knowledge: what is learned, never where it is kept.
+
+    A subclass sets the class variables, builds its `operations` in `__init__`, and says in `plan` what each of them
+    changes.
+    """
+
+    name: ClassVar[str]
+    """The name in configuration, records and reports."""
+    config_class: ClassVar[type[StoreConfig]] = StoreConfig
+    label: ClassVar[str] = "r"
+    """The letter of the short ids: m1, m2, ..."""
+    title: ClassVar[str] = ""
+    """The opening line of its part of the recalled text."""
+    recalled: ClassVar[Literal["always", "relevant"]] = "relevant"
+    """Whether recall shows every record, or ranks them by the turn."""
+    fieldwise: ClassVar[bool] = False
+    """Whether a wrong field is refused alone, and the others of its operation stand."""
+    operations: tuple[type[Operation], ...]
+    config: StoreConfig
+
+    def __init__(self, config: StoreConfig | None = None) -> None:
+        """Take the configuration, or the defaults.
+
+        Raises:
+            ConfigurationError: The configuration belongs to another learning store.
+        """
+        if config is not None and not isinstance(config, self.config_class):
+            raise ConfigurationError(f"{self.name} takes a {self.config_class.__name__}, not {type(config).__name__}")
+        self.config = config if config is not None else self.config_class()
+
+    def scope(self, identity: Identity) -> Scope | None:
+        """Return whose records `identity` may read and write here; None when it lacks what that takes."""
+        return Scope(user_id=identity.user_id) if identity.user_id else None
+
+    @abstractmethod
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        """Return what `operation` changes, given all records in scope; nothing if it is so already.
+
+        Raises:
+            Refused: It cannot be done; the message tells the model why.
+        """
+
+    def render(self, record: Record) -> str:
+        """Return how a record reads in a prompt."""
+        return f"{record.text} (inferred)" if record.source.inferred else record.text
+
+    @property
+    def capture(self) -> str:
+        """What the extraction is told to look for."""
+        replaced = self.config.instructions
+        parts = (replaced if replaced is not None else self.instructions, self.config.additional_instructions)
+        return "\n".join(part for part in parts if part)
+
+    @property
+    def instructions(self) -> str:
+        """What to capture, when the configuration does not say otherwise."""
+        return prompts.load(self.name)
+
+    @property
+    def extracts(self) -> bool:
+        """Whether it learns from every turn by an extraction call."""
+        return self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def tools(self) -> tuple[type[Operation], ...]:
+        """The operations the agent gets as tools."""
+        agentic = self.config.mode is LearningMode.AGENTIC or self.config.enable_agent_tools
+        return self.operations if agentic else ()
+
+
+ID = Field(description="The short id of the record, as shown")

@@ -1,0 +1,78 @@
+"""Where one conversation stands: a summary, and with planning its goal, plan and progress."""
+
+from collections.abc import Sequence
+from typing import ClassVar, Literal
+
+from langgraph_learning import prompts
+from langgraph_learning.config import SessionContextConfig
+from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
+from langgraph_learning.schemas import SessionContext
+from langgraph_learning.stores.base import LearningStore, Operation, operation, schema_fields
+from langgraph_learning.stores.values import as_list, spell, union
+from langgraph_learning.text import same_statement
+
+UPDATE = "Write down where this conversation stands now; what is omitted stays as it is."
+PLANNING = frozenset({"goal", "plan", "progress"})
+
+
+class SessionContextStore(LearningStore):
+    """The session context: one record per user and thread."""
+
+    name: ClassVar[str] = "session_context"
+    config_class = SessionContextConfig
+    config: SessionContextConfig
+    label: ClassVar[str] = "s"
+    title: ClassVar[str] = "Where this conversation stands:"
+    recalled: ClassVar[Literal["always", "relevant"]] = "always"
+
+    def __init__(self, config: SessionContextConfig | None = None) -> None:
+        """Make the one operation from the fields of the schema, those of planning only when it is enabled."""
+        super().__init__(config)
+        schema = self.config.schema or SessionContext
+        hidden = frozenset() if self.config.enable_planning else PLANNING
+        fields = {
+            **schema_fields(schema, optional=True),
+            "summary": schema_fields(schema, optional=False)["summary"],
+        }
+        shown = {name: field for name, field in fields.items() if name not in hidden}
+        self.operations = (operation("update_session_context", UPDATE, None, **shown),)
+
+    @property
+    def instructions(self) -> str:
+        """What to capture, with or without planning."""
+        planning = "\n" + prompts.load("session_planning") if self.config.enable_planning else ""
+        return super().instructions + planning
+
+    def scope(self, identity: Identity) -> Scope | None:
+        """A user's own thread."""
+        if not identity.user_id or not identity.thread_id:
+            return None
+        return Scope(user_id=identity.user_id, thread_id=identity.thread_id)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        """Carry over what is omitted; progress only grows."""
+        old = records[0].content if records else {}
+        given = {name: value for name, value in operation.model_dump(mode="json").items() if value not in (None, [])}
+        progress = given.get("progress")
+        if isinstance(progress, list):
+            given["progress"] = union(as_list(old.get("progress")), progress)
+        content = {**old, **given}
+        if content == old:
+            return []
+        kind = Update if records else Add
+        return [kind(store=self.name, id=self.name, content=content, text=str(content["summary"]))]
+
+    def render(self, record: Record) -> str:
+        """The summary, then goal and numbered plan with what is done, then further fields."""
+        content = dict(record.content)
+        lines = [str(content.pop("summary", ""))]
+        plan, progress = as_list(content.pop("plan", None)), as_list(content.pop("progress", None))
+        if goal := content.pop("goal", None):
+            lines.append(f"Goal: {goal}")
+        done = [step for step in plan if any(same_statement(str(step), str(item)) for item in progress)]
+        for number, step in enumerate(plan, 1):
+            lines.append(f"Step {number}{' (done)' if step in done else ''}: {step}")
+        if progress:
+            lines.append(f"Done so far: {'; '.join(map(str, progress))}")
+        lines += [f"{name}: {spell(value)}" for name, value in content.items()]
+        return "\n".join(lines)

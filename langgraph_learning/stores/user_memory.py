@@ -1,0 +1,56 @@
+"""What to remember about the user: single statements, none of them twice."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from langgraph_learning.config import UserMemoryConfig
+from langgraph_learning.records import Add, Change, Record, Remove, Update
+from langgraph_learning.schemas import UserMemory
+from langgraph_learning.stores.base import ID, LearningStore, Operation, Refused, operation, schema_fields
+from langgraph_learning.text import same_statement
+
+ADD = "Remember one thing about the user that will matter in later conversations."
+UPDATE = "Replace a memory that has changed or is contradicted; give the whole new statement."
+DELETE = "Forget a memory that is no longer true or that the user wants forgotten."
+
+
+class UserMemoryStore(LearningStore):
+    """The user memory."""
+
+    name: ClassVar[str] = "user_memory"
+    config_class = UserMemoryConfig
+    config: UserMemoryConfig
+    label: ClassVar[str] = "m"
+    title: ClassVar[str] = "What is remembered about the user:"
+
+    def __init__(self, config: UserMemoryConfig | None = None) -> None:
+        """Make the operations that are enabled from the fields of the schema."""
+        super().__init__(config)
+        schema = self.config.schema or UserMemory
+        fields, given = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
+        self._add = operation("add_memory", ADD, schema, **fields)
+        update = {"id": (str, ID), **given, "content": fields["content"]}
+        self._update = operation("update_memory", UPDATE, schema, **update)
+        self._delete = operation("delete_memory", DELETE, id=(str, ID))
+        offered = {
+            self._add: self.config.enable_add,
+            self._update: self.config.enable_update,
+            self._delete: self.config.enable_delete,
+        }
+        self.operations = tuple(kind for kind, enabled in offered.items() if enabled)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        """Add, replace or forget one memory; what is known already changes nothing."""
+        given = operation.model_dump(mode="json", exclude_none=True)
+        record = next((record for record in records if record.id == given.pop("id", None)), None)
+        if isinstance(operation, self._add):
+            known = any(same_statement(given["content"], record.text) for record in records)
+            return [] if known else [Add(store=self.name, content=given, text=given["content"])]
+        if record is None:
+            raise Refused("there is no such memory")
+        if isinstance(operation, self._delete):
+            return [Remove(store=self.name, id=record.id, text=record.text)]
+        content = {**record.content, **given}
+        if content == record.content:
+            return []
+        return [Update(store=self.name, id=record.id, content=content, text=given["content"])]

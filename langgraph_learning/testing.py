@@ -1,0 +1,188 @@
+"""A scripted chat model, to test graphs that learn without a key, a network or chance.
+
+```python
+from langgraph_learning.testing import ScriptedChatModel, op
+
+model = ScriptedChatModel(
+    replies=["Nice to meet you, Alex."],
+    extractions=[[op("add_memory", content="Prefers concise answers", quote="I prefer concise answers")]],
+)
+```
+
+It gives its replies and extractions in order, each once, and refuses a call that nothing was scripted for: a call too
+many fails the test instead of inventing something. What was asked is kept: `model.prompts["extraction"][-1]`.
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, TypeAlias
+
+from langchain_core.callbacks import CallbackManagerForLLMRun
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
+from langchain_core.messages.ai import UsageMetadata
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+from langchain_core.runnables import Runnable, RunnableLambda
+from pydantic import JsonValue, PrivateAttr
+
+from langgraph_learning.text import tokens
+
+Purpose = Literal["reply", "extraction"]
+Operations: TypeAlias = Sequence[dict[str, JsonValue]]
+Scripted: TypeAlias = str | AIMessage | Operations | BaseException
+Script: TypeAlias = Scripted | Callable[[list[BaseMessage]], Scripted]
+
+
+def op(operation: str, *, quote: str | None = None, **arguments: JsonValue) -> dict[str, JsonValue]:
+    """Return one operation of an extraction answer."""
+    return {"operation": operation, **arguments, "quote": quote}
+
+
+def call(name: str, *, id: str = "call_1", **arguments: JsonValue) -> AIMessage:
+    """Return a reply that calls one tool."""
+    return AIMessage("", tool_calls=[ToolCall(name=name, args=arguments, id=id)])
+
+
+class UnscriptedCall(AssertionError):
+    """The model was called although nothing was scripted for it."""
+
+
+def _no_prompts() -> dict[str, list[list[BaseMessage]]]:
+    return defaultdict(list)
+
+
+class ScriptedChatModel(BaseChatModel):
+    """A chat model that says what it was told to say, and refuses to say anything else.
+
+    Args:
+        replies: What it answers as the agent, in order: a text, an `AIMessage` (e.g. of `call(...)`), an exception to
+            raise, or a function of the messages that returns one of these.
+        extractions: What it answers when asked for operations, in order: a list of `op(...)`, a text that is sent as
+            it is (to be cut off or nonsense), or any of the above.
+        repeat: Whether the last entry of each list goes on being said.
+    """
+
+    replies: Sequence[Any] = ()
+    extractions: Sequence[Any] = ()
+    repeat: bool = False
+
+    _calls: Counter[str] = PrivateAttr(default_factory=Counter)
+    _prompts: dict[str, list[list[BaseMessage]]] = PrivateAttr(default_factory=_no_prompts)
+    _bound: list[list[str]] = PrivateAttr(default_factory=list)
+    _schemas: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often it was called, by purpose: `{"reply": 2, "extraction": 1}`."""
+        return self._calls
+
+    @property
+    def prompts(self) -> dict[str, list[list[BaseMessage]]]:
+        """What it was sent, by purpose, in order."""
+        return self._prompts
+
+    @property
+    def bound(self) -> list[list[str]]:
+        """The names of the tools it was given, one list per binding."""
+        return self._bound
+
+    @property
+    def schemas(self) -> list[dict[str, Any]]:
+        """The schemas it was asked to answer in."""
+        return self._schemas
+
+    def prompt(self, purpose: Purpose = "reply", index: int = -1) -> str:
+        """Return one prompt as text, all its messages joined."""
+        return "\n".join(str(message.text) for message in self._prompts[purpose][index])
+
+    @property
+    def _llm_type(self) -> str:
+        return "scripted"
+
+    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
+        """Remember the tools; the script calls them or does not."""
+        self._bound.append([str(_name_of(tool)) for tool in tools])
+        return self.bind()
+
+    def with_structured_output(  # type: ignore[override]
+        self, schema: dict[str, Any], *, include_raw: bool = False, **kwargs: Any
+    ) -> Runnable[Any, Any]:
+        """Answer from `extractions`."""
+        self._schemas.append(schema)
+
+        def parsed(raw: AIMessage) -> Any:
+            try:
+                value, error = json.loads(str(raw.text)), None
+            except ValueError as failure:
+                value, error = None, failure
+            return {"raw": raw, "parsed": value, "parsing_error": error} if include_raw else value
+
+        return self.bind(purpose="extraction") | RunnableLambda(parsed)
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        purpose: Purpose = "reply",
+        **kwargs: Any,
+    ) -> ChatResult:
+        return ChatResult(generations=[ChatGeneration(message=self._next(purpose, messages))])
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        *,
+        purpose: Purpose = "reply",
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        said = self._next(purpose, messages)
+        words = str(said.text).split(" ")
+        for index, word in enumerate(words):
+            text = word if index == len(words) - 1 else f"{word} "
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text, id=said.id))
+        yield ChatGenerationChunk(
+            message=AIMessageChunk(
+                content="",
+                id=said.id,
+                tool_calls=said.tool_calls,
+                usage_metadata=said.usage_metadata,
+                chunk_position="last",
+            )
+        )
+
+    def _next(self, purpose: Purpose, messages: list[BaseMessage]) -> AIMessage:
+        script = self.replies if purpose == "reply" else self.extractions
+        index = self._calls[purpose]
+        self._calls[purpose] += 1
+        self._prompts[purpose].append(list(messages))
+        if index >= len(script) and not (self.repeat and script):
+            raise UnscriptedCall(
+                f"{purpose} call number {index + 1}, but {len(script)} scripted; it was asked:\n{messages[-1].text}"
+            )
+        entry = script[min(index, len(script) - 1)]
+        return _message(entry(messages) if callable(entry) else entry, messages)
+
+
+def _message(entry: Scripted, messages: list[BaseMessage]) -> AIMessage:
+    if isinstance(entry, BaseException):
+        raise entry
+    if isinstance(entry, AIMessage):
+        said = entry.model_copy()
+    else:
+        text = entry if isinstance(entry, str) else json.dumps({"operations": list(entry)}, ensure_ascii=False)
+        said = AIMessage(text)
+    if said.usage_metadata is None:
+        asked, answered = sum(tokens(str(message.text)) for message in messages), tokens(str(said.text))
+        said.usage_metadata = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
+    return said
+
+
+def _name_of(tool: Any) -> Any:
+    if isinstance(tool, dict):
+        return tool.get("name") or tool.get("function", {}).get("name")
+    return getattr(tool, "name", None) or getattr(tool, "__name__", tool)

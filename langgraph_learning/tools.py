@@ -1,0 +1,134 @@
+"""Operations as agent tools: the agent decides what to remember, no second model call carries it out."""
+
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from langchain.tools import ToolRuntime
+from langchain_core.tools import BaseTool, StructuredTool, ToolException
+from langgraph.errors import GraphBubbleUp
+from pydantic import JsonValue
+
+from langgraph_learning.engine.commit import Draft, Request, commit
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.records import as_commit, find_commit, load, scoped_to
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.turn import derived_id
+from langgraph_learning.engine.wire import tool_schema
+from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
+from langgraph_learning.langgraph_private import read_channel
+from langgraph_learning.nodes.run import AnyRuntime, Run, as_turn, log, look
+from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.wrap import said
+from langgraph_learning.records import Commit, Remove, Source
+from langgraph_learning.stores import LearningStore, Operation
+
+NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
+SAME = "Nothing changed: that is stored already."
+
+
+def tools(setup: Setup) -> list[BaseTool]:
+    """Return one tool per operation that the configuration gives to agents.
+
+    Raises:
+        ConfigurationError: Two learning stores offer a tool of the same name.
+    """
+    offered = [(store, operation) for store in setup.stores for operation in store.tools]
+    names = [operation.__name__ for _, operation in offered]
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(f"two learning stores offer the tool {twice[0]!r}: rename an operation of one of them")
+    return [_tool(setup, store, operation) for store, operation in offered]
+
+
+def _tool(setup: Setup, store: LearningStore, operation: type[Operation]) -> BaseTool:
+    name = operation.__name__
+
+    def call(runtime: ToolRuntime, **arguments: Any) -> str:
+        run = _run(setup, runtime)
+        return run.driver.run(_step(run, store, name, arguments))
+
+    async def acall(runtime: ToolRuntime, **arguments: Any) -> str:
+        run = _run(setup, runtime)
+        return await run.driver.arun(_step(run, store, name, arguments))
+
+    return StructuredTool.from_function(
+        func=call,
+        coroutine=acall,
+        name=name,
+        description=operation.__doc__ or name,
+        args_schema=tool_schema(operation),
+        infer_schema=False,
+        handle_tool_error=True,
+    )
+
+
+def _run(setup: Setup, runtime: ToolRuntime) -> Run:
+    return Run(setup, cast("AnyRuntime", runtime), runtime.config)
+
+
+def _step(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
+    """Carry one tool call out and say what changed; what went wrong is an error the model can act on.
+
+    Whatever fails here must not end the run: the reply comes first, and success is never claimed.
+    """
+    try:
+        made = yield from _committed(run, store, name, arguments)
+    except (GraphBubbleUp, ConfigurationError, ScopeError, ToolException):
+        raise
+    except LearningError as error:
+        if run.setup.on_error == "raise":
+            raise
+        log.exception("%s failed", name)
+        run.emit("failed", step=name, error=f"{type(error).__name__}: {error}")
+        raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
+    if made.changes:
+        run.emit("learned", commit=made.model_dump(mode="json"))
+    if made.refused and not made.changes:
+        raise ToolException("Nothing was stored: " + "; ".join(refusal.reason for refusal in made.refused))
+    return told(made)
+
+
+def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
+    runtime = cast("ToolRuntime", run.runtime)
+    turn = as_turn(_private(run, Keys(run.setup.name).turn))
+    identity = run.identity(turn, said(runtime.state, run.setup.messages_key) or [])
+    mine = scoped_to([store], identity)
+    if not mine:
+        raise ToolException(NOBODY)
+    # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
+    key = derived_id("tool", identity.user_id, identity.thread_id, look(turn, "tag"), runtime.tool_call_id, arguments)
+    [found], known = yield from load(mine, find_commit(identity, key))
+    if (earlier := as_commit(found)) is not None:  # the same call once more: a resumed or replayed step
+        return earlier
+    source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_heard(turn))
+    draft = Draft(
+        id=key,
+        identity=identity,
+        at=datetime.now(UTC),
+        requests=(Request(name, arguments, source),),
+        limits=run.setup.limits,
+        pinned={shown["label"]: shown["id"] for shown in ((turn or {}).get("receipt") or {}).get("shown", ())},
+        marked=False,
+    )
+    return (yield from commit(draft, known))
+
+
+def _private(run: Run, key: str) -> object:
+    """Read a private key: from the tool's state where it is ours to see, else from the run."""
+    value = look(getattr(run.runtime, "state", None), key)
+    return value if value is not None else read_channel(run.config, key)
+
+
+def _heard(turn: object) -> tuple[str, ...]:
+    heard = look(turn, "tag")
+    return (heard,) if isinstance(heard, str) and heard else ()
+
+
+def told(made: Commit) -> str:
+    """Return what a commit did, in words for the model."""
+    verbs = {"add": "Stored", "update": "Updated", "remove": "Removed"}
+    lines = [
+        f"{verbs[change.kind]}: {change.text}" if change.text or not isinstance(change, Remove) else "Removed."
+        for change in made.changes
+    ]
+    lines += [f"Refused: {refusal.reason}" for refusal in made.refused]
+    return "\n".join(lines) or SAME
