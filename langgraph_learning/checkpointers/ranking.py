@@ -1,7 +1,7 @@
 """Search by a query: BM25 over the words of the scope, fused with vectors where there are any.
 
-The two kinds of scores are added after each is divided by its spread over the candidates (z-scores, counted from the
-lowest instead of the mean, which changes no order and keeps scores from zero upwards). What does not match follows,
+The two kinds of scores are added after each is divided by its spread over the best candidates (z-scores, counted from
+the lowest instead of the mean, which changes no order and keeps scores from zero upwards). What does not match follows,
 newest first, so that pages cover the scope.
 """
 
@@ -19,7 +19,7 @@ from langgraph_learning.checkpointers.writing import index_terms
 K1, B = 0.9, 0.4
 LEXICAL, DENSE = 0.7, 0.3
 EXACT_UP_TO = 50_000  # items in scope whose vectors are all compared
-CANDIDATES = 200  # of each kind above that; fixed, or pages would not fit together
+CANDIDATES = 200  # the best of each kind; fixed, or pages would not fit together
 
 
 def rank(scope: Scope, query: str, vector: Floats | None, limit: int, offset: int) -> Page:
@@ -85,17 +85,26 @@ def _scores(scope: Scope, name: str, **params: object) -> Scores:
 
 
 def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The candidates, best first, and their scores; ties by item, the older first."""
+    """The candidates, best first, and their scores; ties by item, the older first.
+
+    The spread is that of the best of each kind, in a small scope too: all its items would drown what tells them apart.
+    """
     ids = np.union1d(lexical["item"], dense["item"]).astype(np.int64)
+    best = np.isin(ids, np.union1d(_best(lexical), _best(dense)))
     total = np.zeros(len(ids))
-    for weight, scores in ((LEXICAL, lexical), (DENSE, dense)):
-        if len(scores):
-            column = np.full(len(ids), min(0.0, scores["score"].min()) if scores is lexical else scores["score"].min())
-            column[np.searchsorted(ids, scores["item"])] = scores["score"]
-            total += weight * (column - column.min()) / (column.std() + 1e-9)
+    for weight, scores, lowest in ((LEXICAL, lexical, 0.0), (DENSE, dense, dense["score"].min(initial=1.0))):
+        column = np.full(len(ids), lowest)
+        column[np.searchsorted(ids, scores["item"])] = scores["score"]
+        spread = column[best].std() if len(scores) else 0.0
+        total += weight * (column - lowest) / (spread if spread > 1e-9 else 1.0)
     total = np.round(total, 9)
     order = np.lexsort((ids, -total))
     return ids[order], total[order]
+
+
+def _best(scores: Scores) -> NDArray[np.int64]:
+    best: NDArray[np.int64] = scores["item"][np.lexsort((scores["item"], -scores["score"]))[:CANDIDATES]]
+    return best
 
 
 def _rank_then(scope: Scope, words: Counter[str], limit: int, offset: int) -> Page:
