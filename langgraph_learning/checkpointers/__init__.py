@@ -8,11 +8,19 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from langgraph_learning.checkpointers._connect import LearningDB, connect
+    from langgraph_learning.checkpointers.postgres import PostgresHybridStore
     from langgraph_learning.checkpointers.saver import LearningSaver
+    from langgraph_learning.checkpointers.sqlite import SqliteHybridStore
 
-__all__ = ["LearningDB", "LearningSaver", "connect"]
+__all__ = ["LearningDB", "LearningSaver", "PostgresHybridStore", "SqliteHybridStore", "connect"]
 
-_HOMES = {"LearningDB": "_connect", "LearningSaver": "saver", "connect": "_connect"}
+_HOMES = {
+    "LearningDB": "_connect",
+    "LearningSaver": "saver",
+    "PostgresHybridStore": "postgres",
+    "SqliteHybridStore": "sqlite",
+    "connect": "_connect",
+}
 
 
 def __getattr__(name: str) -> object:

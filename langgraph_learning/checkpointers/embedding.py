@@ -1,0 +1,110 @@
+"""Who turns text into vectors, and when: before a connection is taken, never while one is held."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+from langgraph.store.base import ensure_embeddings
+
+from langgraph_learning.checkpointers.session import Floats
+from langgraph_learning.errors import ConfigurationError, StoreError
+
+
+class StaticEmbeddings(Embeddings):
+    """Vectors of words that are looked up, not computed: no network, no model server, 16 MB."""
+
+    def __init__(self) -> None:
+        try:
+            wordllama = import_module("wordllama")
+        except ImportError as missing:
+            raise ConfigurationError('embed="local" needs: pip install "langgraph-learning[local]"') from missing
+        # Without the folder it would look for its weights on the network; they are in the package.
+        home = Path(str(wordllama.__file__)).parent
+        self._model: Any = wordllama.WordLlama.load(cache_dir=home, disable_download=True)
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Embed all `texts`."""
+        vectors: list[list[float]] = self._model.embed(texts, norm=True).tolist()
+        return vectors
+
+    def embed_query(self, text: str) -> list[float]:
+        """Embed one query."""
+        return self.embed_documents([text])[0]
+
+
+def as_embeddings(embed: Embeddings | str) -> Embeddings:
+    """Return what `embed` names: embeddings, `"provider:model"` or `"local"`."""
+    if embed == "local":
+        return StaticEmbeddings()
+    try:
+        return ensure_embeddings(embed)
+    except (ValueError, ImportError) as wrong:
+        raise ConfigurationError(f"embed={embed!r} cannot be used: {wrong}") from wrong
+
+
+def unit(vector: Sequence[float], dims: int | None) -> Floats | None:
+    """Return `vector` at length one; None if it has no direction."""
+    floats = np.asarray(vector, dtype=np.float32)
+    if dims is not None and floats.shape != (dims,):
+        raise StoreError(f"the embedder gave {floats.shape} numbers where this store keeps {dims}")
+    length = float(np.linalg.norm(floats))
+    return floats / np.float32(length) if 0 < length < float("inf") else None
+
+
+def _sendable(texts: list[str]) -> list[str]:
+    """What can be written as UTF-8: embedders refuse lone surrogates."""
+    return [text.encode(errors="replace").decode() for text in texts]
+
+
+class Vectors:
+    """The unit vectors of some documents and queries."""
+
+    def __init__(self, documents: Mapping[str, Floats | None], queries: Mapping[str, Floats | None]) -> None:
+        self.documents, self.queries = documents, queries
+
+
+NO_VECTORS = Vectors({}, {})
+
+
+class Embedder:
+    """Embeds what a batch of operations needs, each text once, documents and queries each in their own way."""
+
+    def __init__(self, embed: Embeddings | str | None, dims: int | None) -> None:
+        self._embeddings = None if embed is None else as_embeddings(embed)
+        self.dims = dims
+
+    @property
+    def active(self) -> bool:
+        """Whether there is an embedder at all."""
+        return self._embeddings is not None
+
+    def probe(self) -> int:
+        """Return how many dimensions the vectors have."""
+        return len(self._embeddings.embed_query("dimensions")) if self._embeddings else 0
+
+    def vectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
+        """Embed; without an embedder nothing has a vector."""
+        if (model := self._embeddings) is None:
+            return NO_VECTORS
+        texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
+        found = model.embed_documents(_sendable(texts)) if texts else []
+        return self._vectors(texts, found, asked, [model.embed_query(text) for text in _sendable(asked)])
+
+    async def avectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
+        """Embed without blocking the event loop."""
+        if (model := self._embeddings) is None:
+            return NO_VECTORS
+        texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
+        found = await model.aembed_documents(_sendable(texts)) if texts else []
+        return self._vectors(texts, found, asked, [await model.aembed_query(text) for text in _sendable(asked)])
+
+    def _vectors(
+        self, texts: list[str], found: list[list[float]], asked: list[str], answers: list[list[float]]
+    ) -> Vectors:
+        if len(found) != len(texts):
+            raise StoreError(f"the embedder gave {len(found)} vectors for {len(texts)} texts")
+        documents = {text: unit(vector, self.dims) for text, vector in zip(texts, found, strict=True)}
+        return Vectors(documents, {q: unit(vector, self.dims) for q, vector in zip(asked, answers, strict=True)})

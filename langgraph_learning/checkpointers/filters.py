@@ -1,0 +1,100 @@
+"""Filters of a search, as one condition in SQL.
+
+A plain value means equal, a dictionary without operators goes into the value, a dotted key is such a path too.
+Numbers compare as numbers, text (ISO dates too) by code point; other pairs of types do not compare, they are unequal.
+A missing key is equal to None and to nothing else, and never greater or smaller than anything.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from langgraph_learning.checkpointers.codec import write_json
+from langgraph_learning.checkpointers.session import Session
+
+_COMPARED = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
+Keys = tuple[str, ...]
+
+
+class Condition:
+    """A filter compiled for one session: `text` in SQL and its `params`."""
+
+    def __init__(self, session: Session, conditions: Mapping[str, Any] | None) -> None:
+        self._session = session
+        self._operators: dict[str, Callable[[Keys, Any], str]] = {
+            "$eq": self._equal,
+            "$ne": lambda keys, x: f"not {self._equal(keys, x)}",
+            "$in": self._among,
+            "$nin": lambda keys, x: f"not {self._among(keys, x)}",
+            "$exists": self._exists,
+            "$contains": self._contains,
+            "$not": lambda keys, x: f"not {self._at(keys, x)}",
+            **{name: self._comparison(sign) for name, sign in _COMPARED.items()},
+        }
+        self.params: dict[str, object] = {}
+        self.text = self._within((), conditions or {})
+
+    def _within(self, keys: Keys, conditions: Mapping[str, Any]) -> str:
+        """All conditions of a dictionary of names, or of `$and`, `$or`, `$not`."""
+        return self._joined("and", [self._named(keys, name, x) for name, x in conditions.items()], "true")
+
+    def _named(self, keys: Keys, name: str, x: Any) -> str:
+        if name in ("$and", "$or"):
+            parts = [self._within(keys, part) for part in _several(name, x)]
+            return self._joined(name[1:], parts, "true" if name == "$and" else "false")
+        if name == "$not":
+            return f"not {self._within(keys, x)}"
+        if name.startswith("$"):
+            raise ValueError(f"{name} needs a key: {{'key': {{{name!r}: ...}}}}")
+        return self._at((*keys, *name.split(".")), x)
+
+    def _at(self, keys: Keys, x: Any) -> str:
+        """The conditions on one place of the value."""
+        if not isinstance(x, Mapping) or not x:
+            return self._equal(keys, x)
+        if not any(str(name).startswith("$") for name in x):
+            return self._within(keys, x)
+        if unknown := [name for name in x if name not in self._operators]:
+            raise ValueError(f"unknown filter operator {unknown[0]!r}; there are {', '.join(sorted(self._operators))}")
+        return self._joined("and", [self._operators[name](keys, operand) for name, operand in x.items()], "true")
+
+    def _joined(self, word: str, parts: Sequence[str], empty: str) -> str:
+        return f"({f' {word} '.join(parts)})" if parts else empty
+
+    def _test(self, name: str, keys: Keys, *operand: Any, **parts: str) -> str:
+        for value in (self._session.path(keys), *(write_json(_iso(x)) for x in operand)):
+            self.params[f"f{len(self.params)}"] = value
+        last = len(self.params) - 1
+        return self._session.fragment(name, p=f"f{last - len(operand)}", x=f"f{last}", **parts)
+
+    def _equal(self, keys: Keys, x: Any) -> str:
+        return self._test("filter_null", keys) if x is None else self._test("filter_equal", keys, x)
+
+    def _among(self, keys: Keys, x: Any) -> str:
+        return self._test("filter_among", keys, [_iso(one) for one in _several("$in", x)])
+
+    def _exists(self, keys: Keys, x: Any) -> str:
+        found = self._test("filter_exists", keys)
+        return found if x else f"not {found}"
+
+    def _contains(self, keys: Keys, x: Any) -> str:
+        element = self._test("filter_element", keys, x)
+        return f"({element} or {self._test('filter_part', keys, x)})" if isinstance(x, str) else element
+
+    def _comparison(self, sign: str) -> Callable[[Keys, Any], str]:
+        def compare(keys: Keys, x: Any) -> str:
+            if isinstance(x, bool) or not isinstance(x, int | float | str | date):
+                raise ValueError(f"{sign} compares numbers and text (ISO dates), not {x!r}")
+            return self._test("filter_number" if isinstance(x, int | float) else "filter_text", keys, x, operator=sign)
+
+        return compare
+
+
+def _several(name: str, x: Any) -> Sequence[Any]:
+    if isinstance(x, str | bytes | Mapping) or not hasattr(x, "__iter__"):
+        raise ValueError(f"{name} takes a list, not {x!r}")
+    return list(x)
+
+
+def _iso(x: Any) -> Any:
+    return x.isoformat() if isinstance(x, date) else x

@@ -1,0 +1,71 @@
+-- size --
+select coalesce(sum(items), 0)::bigint from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
+
+-- words --
+-- BM25, k1 .9, b .4, counted over the scope; rounded, so that sums in another order tie alike.
+with scope as materialized (
+  select id, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
+size as materialized (
+  select sum(items)::float8 as n, greatest(sum(length)::float8 / greatest(sum(items), 1), 1.0) as mean from scope),
+found as materialized (
+  select p.term, p.item, p.tf, p.length
+  from scope s cross join unnest(%(terms)s::text[]) w(term)
+  join $schema.hybrid_postings p on p.ns = s.id and p.term = w.term collate "C"),
+weights as materialized (
+  select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
+    * (select w.times from unnest(%(terms)s::text[], %(times)s::int[]) w(term, times) where w.term = f.term) as weight
+  from found f cross join size z group by f.term, z.n),
+scored as materialized (
+  select f.item,
+    floor(sum(w.weight * f.tf / (f.tf + .9::float8 * (.6::float8 + .4::float8 * f.length / z.mean))) * 1e9 + .5) / 1e9
+    as score
+  from found f join weights w on w.term = f.term cross join size z group by f.item)
+
+-- rank_words --
+$words
+select $columns, s.score
+from scored s join $schema.hybrid_items i on i.id = s.item join $schema.hybrid_namespaces n on n.id = i.ns
+where $alive and $where
+order by s.score desc, i.id limit %(limit)s offset %(offset)s
+
+-- rank_all --
+$words
+select $columns, coalesce(s.score, 0.0)::float8
+from scope c join $schema.hybrid_namespaces n on n.id = c.id join $schema.hybrid_items i on i.ns = n.id
+left join scored s on s.item = i.id
+where $alive and $where and i.id <> all(%(ids)s::bigint[])
+order by coalesce(s.score, 0) desc, case when s.score is not null then i.id else 0 end, i.recorded_from desc, i.id desc
+limit %(limit)s offset %(offset)s
+
+-- score_words --
+$words,
+live as materialized (
+  select s.item, s.score from scored s join $schema.hybrid_items i on i.id = s.item where $alive and $where)
+select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
+  (select item, score from live order by score desc, item limit %(candidates)s)
+  union select item, score from live where item = any(%(ids)s::bigint[])) x
+
+-- score_vectors --
+-- All of the scope, exactly: the sum keeps the planner from an index that filters afterwards and loses rows.
+select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
+  select v.item, 1 - min((v.embedding operator($vector.<=>) %(query)s::$vector.vector) + 0) as score
+  from $schema.hybrid_namespaces n
+  join $schema.hybrid_vectors v on v.ns = n.id join $schema.hybrid_items i on i.id = v.item
+  where n.path >= %(low)s and n.path < %(high)s and $alive and $where
+  group by v.item order by score desc, v.item limit %(candidates)s) x
+
+-- score_nearest --
+select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
+  select item, max(score) as score from (
+    select v.item, 1 - (v.embedding operator($vector.<=>) %(query)s::$vector.vector) as score
+    from $schema.hybrid_vectors v
+    join $schema.hybrid_items i on i.id = v.item join $schema.hybrid_namespaces n on n.id = v.ns
+    where n.path >= %(low)s and n.path < %(high)s and $alive and $where
+    order by v.embedding operator($vector.<=>) %(query)s::$vector.vector limit %(candidates)s) y
+  group by item) x
+
+-- score_these --
+select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
+  select v.item, 1 - min(v.embedding operator($vector.<=>) %(query)s::$vector.vector) as score
+  from $schema.hybrid_items i join $schema.hybrid_vectors v on v.ns = i.ns and v.item = i.id
+  where i.id = any(%(ids)s::bigint[]) group by v.item) x

@@ -1,0 +1,107 @@
+-- current --
+select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms, i.length,
+  (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key)
+from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
+left join $schema.hybrid_namespaces n on n.path = w.path
+left join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
+order by w.position
+
+-- counters --
+select (select coalesce(max(revision), 0) from $schema.hybrid_commits),
+  (select coalesce(max(id), 0) from $schema.hybrid_namespaces),
+  (select coalesce(max(id), 0) from $schema.hybrid_items),
+  coalesce((select value from $schema.hybrid_marks where name = 'floor'), 0)
+
+-- add_commit --
+insert into $schema.hybrid_commits (revision, at, source) values (%(revision)s, %(at)s, %(source)s::jsonb)
+
+-- add_namespaces --
+insert into $schema.hybrid_namespaces (id, path) select * from unnest(%(id)s::int[], %(path)s::text[])
+
+-- supersede --
+insert into $schema.hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
+  created_at, updated_at, expires_at, terms)
+select ns, key, version, i.id, value, recorded_from, w.revision, created_at, updated_at, expires_at, terms
+from unnest(%(id)s::bigint[], %(revision)s::bigint[]) w(id, revision) join $schema.hybrid_items i on i.id = w.id
+
+-- add_tombstones --
+insert into $schema.hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
+  created_at, updated_at)
+select ns, key, version, item, null, revision, revision, at, at
+from unnest(%(ns)s::int[], %(key)s::text[], %(version)s::bigint[], %(item)s::bigint[],
+  %(revision)s::bigint[], %(at)s::timestamptz[]) w(ns, key, version, item, revision, at)
+
+-- delete_items --
+delete from $schema.hybrid_items where id = any(%(id)s::bigint[])
+
+-- put_items --
+insert into $schema.hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl,
+  length, terms)
+select * from unnest(%(id)s::bigint[], %(ns)s::int[], %(key)s::text[], %(value)s::text[]::jsonb[],
+  %(version)s::bigint[], %(recorded_from)s::bigint[], %(created_at)s::timestamptz[], %(updated_at)s::timestamptz[],
+  %(expires_at)s::timestamptz[], %(ttl)s::float8[], %(length)s::int[], %(terms)s::text[])
+on conflict (id) do update set value = excluded.value, version = excluded.version,
+  recorded_from = excluded.recorded_from, created_at = excluded.created_at, updated_at = excluded.updated_at,
+  expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
+
+-- delete_postings --
+delete from $schema.hybrid_postings p
+using unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[]) w(ns, term, item)
+where p.ns = w.ns and p.term = w.term and p.item = w.item
+
+-- put_postings --
+insert into $schema.hybrid_postings (ns, term, item, tf, length)
+select * from unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[], %(tf)s::int[], %(length)s::int[])
+
+-- delete_vectors --
+delete from $schema.hybrid_vectors v using unnest(%(ns)s::int[], %(item)s::bigint[]) w(ns, item)
+where v.ns = w.ns and v.item = w.item
+
+-- put_vectors --
+insert into $schema.hybrid_vectors (ns, item, field, embedding)
+select ns, item, field, embedding::$vector.vector
+from unnest(%(ns)s::int[], %(item)s::bigint[], %(field)s::text[], %(embedding)s::text[]) w(ns, item, field, embedding)
+
+-- count --
+update $schema.hybrid_namespaces n set items = n.items + w.items, length = n.length + w.length
+from unnest(%(id)s::int[], %(items)s::bigint[], %(length)s::bigint[]) w(id, items, length) where n.id = w.id
+
+-- mark --
+insert into $schema.hybrid_marks (name, value) values (%(name)s, %(value)s)
+on conflict (name) do update set value = excluded.value
+
+-- marked --
+select value from $schema.hybrid_marks where name = %(name)s
+
+-- expired --
+select id, ns, key, terms, length from $schema.hybrid_items where expires_at <= %(now)s
+
+-- delete_versions --
+delete from $schema.hybrid_versions v using unnest(%(ns)s::int[], %(key)s::text[]) w(ns, key)
+where v.ns = w.ns and v.key = w.key
+
+-- forget_sources --
+update $schema.hybrid_commits set source = null where source is not null and revision in (
+  select recorded_from from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
+  where n.path >= %(low)s and n.path < %(high)s
+  union select recorded_from from $schema.hybrid_versions v join $schema.hybrid_namespaces n on n.id = v.ns
+  where n.path >= %(low)s and n.path < %(high)s)
+
+-- purge_items --
+delete from $schema.hybrid_items
+where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
+
+-- purge_versions --
+delete from $schema.hybrid_versions
+where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
+
+-- purge_postings --
+delete from $schema.hybrid_postings
+where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
+
+-- purge_vectors --
+delete from $schema.hybrid_vectors
+where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
+
+-- purge_namespaces --
+delete from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s

@@ -1,0 +1,90 @@
+-- current --
+select w.key as position, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms, i.length,
+  (select max(v.version) from hybrid_versions v
+   where v.ns = n.id and v.key = json_extract(:keys, '$$[' || w.key || ']'))
+from json_each(:paths) w
+left join hybrid_namespaces n on n.path = w.value
+left join hybrid_items i on i.ns = n.id and i.key = json_extract(:keys, '$$[' || w.key || ']')
+order by w.key
+
+-- counters --
+select (select coalesce(max(revision), 0) from hybrid_commits), (select coalesce(max(id), 0) from hybrid_namespaces),
+  (select coalesce(max(id), 0) from hybrid_items),
+  coalesce((select value from hybrid_marks where name = 'floor'), 0)
+
+-- add_commit --
+insert into hybrid_commits (revision, at, source) values (:revision, :at, :source)
+
+-- add_namespaces --
+insert into hybrid_namespaces (id, path) values (:id, :path)
+
+-- supersede --
+insert into hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
+  created_at, updated_at, expires_at, terms)
+select ns, key, version, id, value, recorded_from, :revision, created_at, updated_at, expires_at, terms
+from hybrid_items where id = :id
+
+-- add_tombstones --
+insert into hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to, created_at, updated_at)
+values (:ns, :key, :version, :item, null, :revision, :revision, :at, :at)
+
+-- delete_items --
+delete from hybrid_items where id = :id
+
+-- put_items --
+insert into hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl,
+  length, terms)
+values (:id, :ns, :key, :value, :version, :recorded_from, :created_at, :updated_at, :expires_at, :ttl,
+  :length, :terms)
+on conflict (id) do update set value = excluded.value, version = excluded.version,
+  recorded_from = excluded.recorded_from, created_at = excluded.created_at, updated_at = excluded.updated_at,
+  expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
+
+-- delete_postings --
+delete from hybrid_postings where ns = :ns and term = :term and item = :item
+
+-- put_postings --
+insert into hybrid_postings (ns, term, item, tf, length) values (:ns, :term, :item, :tf, :length)
+
+-- delete_vectors --
+delete from hybrid_vectors where ns = :ns and item = :item
+
+-- put_vectors --
+insert into hybrid_vectors (ns, item, field, embedding) values (:ns, :item, :field, :embedding)
+
+-- count --
+update hybrid_namespaces set items = items + :items, length = length + :length where id = :id
+
+-- mark --
+insert into hybrid_marks (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value
+
+-- marked --
+select value from hybrid_marks where name = :name
+
+-- expired --
+select id, ns, key, terms, length from hybrid_items where expires_at <= :now
+
+-- delete_versions --
+delete from hybrid_versions where ns = :ns and key = :key
+
+-- forget_sources --
+update hybrid_commits set source = null where source is not null and revision in (
+  select recorded_from from hybrid_items i join hybrid_namespaces n on n.id = i.ns
+  where n.path >= :low and n.path < :high
+  union select recorded_from from hybrid_versions v join hybrid_namespaces n on n.id = v.ns
+  where n.path >= :low and n.path < :high)
+
+-- purge_items --
+delete from hybrid_items where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
+
+-- purge_versions --
+delete from hybrid_versions where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
+
+-- purge_postings --
+delete from hybrid_postings where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
+
+-- purge_vectors --
+delete from hybrid_vectors where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
+
+-- purge_namespaces --
+delete from hybrid_namespaces where path >= :low and path < :high

@@ -1,0 +1,255 @@
+"""The SQLite dialect: one file (or memory), no loadable extension, many threads and processes."""
+
+import json
+import math
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from langgraph_learning.checkpointers.codec import write_time
+from langgraph_learning.checkpointers.hybrid import HybridStore, utc_now
+from langgraph_learning.checkpointers.ranking import as_scores
+from langgraph_learning.checkpointers.session import EVERYTHING, SCORES, Floats, Params, Row, Scores
+from langgraph_learning.checkpointers.statements import Statements, migrations
+from langgraph_learning.errors import StoreError
+
+_SQL = Statements("sqlite")
+_PATIENCE = 30.0  # seconds another process may keep the file busy
+
+
+class SqliteSession:
+    """One connection; times are microseconds, lists are JSON, vectors are blobs of half precision."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, name: str, params: Params, **parts: str) -> list[Row]:
+        """Return the rows of a query."""
+        return self._connection.execute(_SQL(name, parts), _bound(params)).fetchall()
+
+    def run(self, name: str, params: Params) -> int:
+        """Run a statement and return how many rows it touched."""
+        return self._connection.execute(_SQL(name), _bound(params)).rowcount
+
+    def many(self, name: str, rows: Sequence[Params]) -> None:
+        """Run a statement for all `rows`."""
+        self._connection.executemany(_SQL(name), [_bound(row) for row in rows])
+
+    def script(self, steps: Sequence[str]) -> None:
+        """Run the steps of a migration."""
+        for step in steps:
+            self._connection.execute(step)
+
+    def scores(self, name: str, params: Params, **parts: str) -> Scores:
+        """Return items and scores; those of vectors are computed here, the best kept."""
+        rows = self.rows(name, params, **parts)
+        if name == "score_words":
+            return as_scores(rows)
+        top = params["candidates"]
+        return _nearest(rows, params["query"], top if isinstance(top, int) else EVERYTHING)
+
+    def fragment(self, name: str, **parts: str) -> str:
+        """Return a fragment of SQL."""
+        return _SQL(name, parts)
+
+    def path(self, keys: Sequence[str]) -> object:
+        """Return a path of SQLite's JSON functions."""
+        written = [json.dumps(key, ensure_ascii=False) for key in keys]
+        if any('"' in key for key in keys):
+            raise ValueError(f"SQLite cannot filter by a key with a quotation mark: {keys!r}")
+        return "$" + "".join(f".{key}" for key in written)
+
+    def vector(self, vector: Floats) -> object:
+        """Return an embedding as a blob."""
+        return vector.astype(np.float16).tobytes()
+
+
+def _nearest(rows: Sequence[Row], query: object, top: int) -> Scores:
+    """The best cosine of each item, the `top` best items."""
+    if not rows or not isinstance(query, bytes):
+        return np.empty(0, dtype=SCORES)
+    wanted = np.frombuffer(query, dtype=np.float16).astype(np.float32)
+    matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16).reshape(len(rows), -1)
+    ids, place = np.unique(np.array([row[0] for row in rows], dtype=np.int64), return_inverse=True)
+    found = np.zeros(len(ids), dtype=SCORES)
+    found["item"], found["score"] = ids, -np.inf
+    np.maximum.at(found["score"], place, (matrix.astype(np.float32) @ wanted).astype(np.float64))
+    return found if len(found) <= top else found[np.argsort(-found["score"], kind="stable")[:top]]
+
+
+def _bound(params: Params) -> dict[str, object]:
+    return {name: _bind(value) for name, value in params.items()}
+
+
+def _bind(value: object) -> object:
+    if isinstance(value, datetime):
+        return write_time(value)
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Equality of JSON: numbers by value, and a truth value is no number."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _json_same(one: str | None, other: str) -> bool:
+    return one is not None and _same(json.loads(one), json.loads(other))
+
+
+def _json_among(one: str, several: str) -> bool:
+    wanted = json.loads(one)
+    return any(_same(wanted, each) for each in json.loads(several))
+
+
+def _json_holds(several: str, one: str) -> bool:
+    held = json.loads(several)
+    return isinstance(held, list) and _json_among(one, several)
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the database with what the statements need."""
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    for pragma in _SQL("connect").split(";"):
+        connection.execute(pragma)
+    connection.create_function("ln", 1, math.log, deterministic=True)  # not every SQLite has mathematics
+    connection.create_function("json_same", 2, _json_same, deterministic=True)
+    connection.create_function("json_among", 2, _json_among, deterministic=True)
+    connection.create_function("json_holds", 2, _json_holds, deterministic=True)
+    return connection
+
+
+@contextmanager
+def _edge() -> Iterator[None]:
+    """Turn errors of the driver into ours."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise StoreError(f"SQLite: {error}") from error
+
+
+class SqliteDialect:
+    """Connections to one database: readers share a few, writers take turns."""
+
+    has_vectors = True
+
+    def __init__(self, path: str) -> None:
+        self._path, self._memory = path, path == ":memory:"
+        self.threads = 1 if self._memory else 4
+        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        self._writer = threading.RLock()  # cheaper than to wait for the file
+        self._closed = False
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        if self._closed:
+            raise StoreError("this store is closed")
+        if self._memory:  # one connection, or every thread would have an empty database of its own
+            with self._writer, self._lent() as connection:
+                yield connection
+        else:
+            with self._lent() as connection:
+                yield connection
+
+    @contextmanager
+    def _lent(self) -> Iterator[sqlite3.Connection]:
+        try:
+            connection = self._idle.get_nowait()
+        except queue.Empty:
+            connection = connect(self._path)
+        try:
+            yield connection
+        finally:
+            connection.close() if self._closed else self._idle.put(connection)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[SqliteSession]:
+        with _edge(), self._connection() as connection:
+            connection.execute(_SQL(begin))
+            try:
+                yield SqliteSession(connection)
+                connection.execute(_SQL("commit"))
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute(_SQL("rollback"))
+                raise
+
+    @contextmanager
+    def reading(self, *, snapshot: bool = False) -> Iterator[SqliteSession]:
+        """Give a session to read with."""
+        if snapshot:
+            with self._transaction("begin") as session:
+                yield session
+        else:
+            with _edge(), self._connection() as connection:
+                yield SqliteSession(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteSession]:
+        """Give a session in a transaction of the only writer."""
+        with self._writer, self._transaction("lock") as session:
+            yield session
+
+    def setup(self, dims: int | None) -> None:
+        """Bring the tables up to date."""
+        self._turn_on_wal()
+        with self.writing() as session:
+            session.run("setup", {})
+            applied = {row[0] for row in session.rows("applied", {})}
+            for number, (name, steps) in migrations("sqlite").items():
+                if number not in applied:
+                    session.script(steps)
+                    session.run("add_migration", {"number": number, "name": name})
+            if dims is not None:
+                session.run("mark", {"name": "dims", "value": dims})
+
+    def _turn_on_wal(self) -> None:
+        """Change the journal; SQLite does not wait here for other processes that do the same, so this does."""
+        deadline = time.monotonic() + _PATIENCE
+        with _edge(), self._connection() as connection:
+            while True:
+                try:
+                    connection.execute(_SQL("journal"))
+                    return
+                except sqlite3.OperationalError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
+        with _edge(), self._writer, self._connection() as connection:
+            connection.execute(_SQL("scrub"))
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        while not self._idle.empty():
+            self._idle.get().close()
+
+
+class SqliteHybridStore(HybridStore):
+    """A store in a SQLite file, or `":memory:"`."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        embed: Embeddings | str | None = None,
+        dims: int | None = None,
+        fields: Sequence[str] = ("$",),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__(SqliteDialect(str(path)), embed=embed, dims=dims, fields=fields, clock=clock)

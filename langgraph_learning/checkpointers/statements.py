@@ -1,0 +1,59 @@
+"""SQL as files: named blocks, the same names in every dialect, put together from one another."""
+
+import re
+from functools import cache
+from importlib.resources import files
+from string import Template
+
+from langgraph_learning.checkpointers import queries
+
+_FILES = ("setup", "reads", "search", "filters", "writes")
+_PLACEHOLDER = re.compile(r"(?<!\$)\$([a-z]\w*)")
+
+
+@cache
+def blocks(dialect: queries.Dialect) -> dict[str, str]:
+    """Return the named statements and fragments of the stores in a dialect."""
+    found: dict[str, str] = {}
+    for file in _FILES:
+        for name, statements in queries.blocks(dialect, file).items():
+            if name in found:
+                raise ValueError(f"two blocks are called {name} in {dialect}")
+            found[name] = ";\n".join(statements)
+    return found
+
+
+@cache
+def migrations(dialect: queries.Dialect) -> dict[int, tuple[str, queries.Block]]:
+    """Return the migrations of a dialect in order: number to name and statements."""
+    folder = files(__package__) / "sql" / dialect / "migrations"
+    scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
+    return {int(file.name[:4]): (file.name, queries.statements(file.read_text("utf-8"))) for file in scripts}
+
+
+class Statements:
+    """The statements of one dialect, with what is fixed for one database (such as the schema) filled in."""
+
+    def __init__(self, dialect: queries.Dialect, **fixed: str) -> None:
+        self._blocks, self._fixed = blocks(dialect), fixed
+        self._complete: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
+
+    def __call__(self, name: str, parts: dict[str, str] | None = None) -> str:
+        """Return the block `name`; a `$placeholder` is one of `parts`, a fixed value, or a block of that name."""
+        asked = (name, tuple(sorted((parts or {}).items())))
+        if (text := self._complete.get(asked)) is None:
+            text = self._fill(self._blocks[name], parts or {})
+            if len(self._complete) < 1_000:  # filters make texts without end; keep what fits
+                self._complete[asked] = text
+        return text
+
+    def fill(self, text: str) -> str:
+        """Return `text` with the fixed values filled in."""
+        return self._fill(text, {})
+
+    def _fill(self, text: str, parts: dict[str, str]) -> str:
+        found = {}
+        for name in set(_PLACEHOLDER.findall(text)):
+            given = parts.get(name, self._fixed.get(name))
+            found[name] = self._fill(self._blocks[name], parts) if given is None else given
+        return Template(text).substitute(found)

@@ -1,0 +1,224 @@
+"""The write side of the planner: puts become one commit with a revision, all of it or nothing."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from langgraph.store.base import PutOp, get_text_at_path, tokenize_path
+
+from langgraph_learning.checkpointers.codec import read_key, read_path, read_time, write_json, write_key, write_path
+from langgraph_learning.checkpointers.embedding import Vectors
+from langgraph_learning.checkpointers.session import Params, Row, Session
+from langgraph_learning.errors import ConflictError
+from langgraph_learning.text import terms
+
+_LONGEST_TERM = 64  # no index of Postgres takes a word of thousands of letters
+Place = tuple[str, str]  # a path and a key as they are stored
+
+
+def index_terms(text: str) -> list[str]:
+    """Return the terms of `text` as they stand in the index."""
+    return [term[:_LONGEST_TERM] for term in terms(text)]
+
+
+def _leaves(value: Any) -> Iterator[str]:
+    """The texts and numbers inside `value`: what a whole document is found by (its keys say nothing)."""
+    if isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(inner)
+    elif isinstance(value, str | int | float) and not isinstance(value, bool):
+        yield str(value)
+
+
+def _texts(value: Mapping[str, Any], fields: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Field, its text for the words, its text for the vector."""
+    for field in fields:
+        if field == "$":
+            yield field, "\n".join(_leaves(value)), get_text_at_path(value, field)[0]
+            continue
+        for number, text in enumerate(get_text_at_path(value, tokenize_path(field))):
+            yield f"{field}.{number}", text, text
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One put or delete, checked and written down, ready for the database."""
+
+    place: Place
+    value: str | None
+    ttl: float | None
+    terms: tuple[str, ...] | None
+    texts: tuple[tuple[str, str], ...]  # field and what is to be embedded
+
+    @classmethod
+    def of(cls, op: PutOp, fields: Sequence[str]) -> "Write":
+        """Check and write down `op`; `fields` are indexed unless it names its own."""
+        place = write_path(op.namespace), write_key(op.key)
+        if op.value is None:
+            return cls(place, None, None, None, ())
+        if not isinstance(op.value, Mapping):
+            raise TypeError(f"a value is a dictionary, not a {type(op.value).__name__}")
+        value = write_json(op.value)
+        chosen = fields if op.index is None else op.index or ()
+        found = list(_texts(op.value, chosen))
+        words = tuple(sorted(term for _, text, _ in found for term in index_terms(text))) if chosen else None
+        embedded = tuple((field, text) for field, _, text in found if text.strip())
+        return cls(place, value, op.ttl, words, embedded)
+
+
+@dataclass(slots=True)
+class _Current:
+    """What stands at a place now: `version` counts on through deletions, `live` is what a reader sees."""
+
+    ns: int | None
+    id: int | None
+    version: int
+    created_at: datetime | None
+    live: int
+    terms: list[str] | None
+
+    @classmethod
+    def of(cls, row: Row, now: datetime) -> "_Current":
+        _, ns, item, version, created_at, expires_at, stored, _, last = row
+        alive = item is not None and (expires_at is None or read_time(expires_at) > now)
+        words = None if stored is None else stored.split()
+        created = read_time(created_at) if alive else None
+        return cls(ns, item, max(version or 0, last or 0), created, version if alive else 0, words)
+
+
+class Commit:
+    """One transaction: read what stands there, refuse a lost race, then write everything."""
+
+    def __init__(self, session: Session, now: datetime, *, vectors: Vectors, has_vectors: bool) -> None:
+        self._session, self._now = session, now
+        self._vectors, self._has_vectors = vectors, has_vectors
+        self._rows: dict[str, list[Params]] = {}
+
+    def run(self, writes: Iterable[Write], expect: Mapping[Place, int], source: object) -> int:
+        """Carry out `writes` if every expectation holds, and return the revision."""
+        last = {write.place: write for write in writes}  # of two writes to one key the later one counts
+        current = self._read([*last, *(place for place in expect if place not in last)])
+        _check(expect, current)
+        changed = [write for write in last.values() if write.value is not None or current[write.place].id is not None]
+        [(revision, ns, item, floor)] = self._session.rows("counters", {})
+        if not changed:
+            return int(revision)
+        revision += 1
+        self._add_namespaces(changed, current, ns)
+        for write in changed:
+            now = current[write.place]
+            item += now.id is None
+            self._change(write, now, now.id or item, max(now.version, floor) + 1, revision)
+        self._count(changed, current)
+        self._flush(revision, source)
+        return int(revision)
+
+    def _read(self, places: Sequence[Place]) -> dict[Place, _Current]:
+        asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
+        rows = self._session.rows("current", asked)
+        return {place: _Current.of(row, self._now) for place, row in zip(places, rows, strict=True)}
+
+    def _later(self, name: str, **row: object) -> None:
+        self._rows.setdefault(name, []).append(row)
+
+    def _add_namespaces(self, changed: Sequence[Write], current: Mapping[Place, _Current], last: int) -> None:
+        new: dict[str, int] = {}
+        for write in changed:
+            if (here := current[write.place]).ns is None:
+                path = write.place[0]
+                if path not in new:
+                    new[path] = last + len(new) + 1
+                    self._later("add_namespaces", id=new[path], path=path)
+                here.ns = new[path]
+
+    def _change(self, write: Write, now: _Current, item: int, version: int, revision: int) -> None:
+        key, moment = write.place[1], self._now
+        if now.id is not None:
+            self._later("supersede", id=item, revision=revision)
+            if self._has_vectors:
+                self._later("delete_vectors", ns=now.ns, item=item)
+        if write.value is None:
+            self._later("delete_items", id=item)
+            self._later("add_tombstones", ns=now.ns, key=key, version=version, item=item, revision=revision, at=moment)
+        else:
+            expires = None if write.ttl is None else moment + timedelta(minutes=write.ttl)
+            self._later(
+                "put_items", id=item, ns=now.ns, key=key, value=write.value, version=version, recorded_from=revision,
+                created_at=now.created_at or moment, updated_at=moment, expires_at=expires, ttl=write.ttl,
+                length=len(write.terms or ()), terms=None if write.terms is None else " ".join(write.terms),
+            )  # fmt: skip
+        self._index(write, now, item)
+
+    def _index(self, write: Write, now: _Current, item: int) -> None:
+        if now.terms != (None if write.terms is None else list(write.terms)):
+            for term in dict.fromkeys(now.terms or ()):
+                self._later("delete_postings", ns=now.ns, term=term, item=item)
+            length = len(write.terms or ())
+            for term, times in Counter(write.terms or ()).items():
+                self._later("put_postings", ns=now.ns, term=term, item=item, tf=times, length=length)
+        for field, text in write.texts:
+            if (vector := self._vectors.documents.get(text)) is not None:
+                embedding = self._session.vector(vector)
+                self._later("put_vectors", ns=now.ns, item=item, field=field, embedding=embedding)
+
+    def _count(self, changed: Sequence[Write], current: Mapping[Place, _Current]) -> None:
+        items: Counter[int | None] = Counter()
+        length: Counter[int | None] = Counter()
+        for write in changed:
+            now = current[write.place]
+            items[now.ns] += (write.terms is not None) - (now.terms is not None)
+            length[now.ns] += len(write.terms or ()) - len(now.terms or ())
+        for ns in items:
+            if items[ns] or length[ns]:
+                self._later("count", id=ns, items=items[ns], length=length[ns])
+
+    def _flush(self, revision: int, source: object) -> None:
+        written = None if source is None else write_json(source)
+        self._session.run("add_commit", {"revision": revision, "at": self._now, "source": written})
+        order = (
+            "add_namespaces", "supersede", "delete_items", "add_tombstones", "put_items", "delete_postings",
+            "put_postings", "delete_vectors", "put_vectors", "count",
+        )  # fmt: skip
+        for name in order:
+            if rows := self._rows.get(name):
+                self._session.many(name, rows)
+
+
+def _check(expect: Mapping[Place, int], current: Mapping[Place, _Current]) -> None:
+    for place, version in expect.items():
+        if current[place].live != version:
+            where = f"{read_key(place[1])!r} in {read_path(place[0])}"
+            raise ConflictError(f"{where} is at version {current[place].live}, not {version} (0: it does not exist)")
+
+
+def sweep(session: Session, now: datetime, *, has_vectors: bool) -> int:
+    """Erase what has expired, with its history, and return how many items that were."""
+    expired = session.rows("expired", {"now": now})
+    for item, ns, key, stored, length in expired:
+        postings = [{"ns": ns, "term": term, "item": item} for term in dict.fromkeys((stored or "").split())]
+        session.many("delete_postings", postings)
+        if has_vectors:
+            session.many("delete_vectors", [{"ns": ns, "item": item}])
+        session.many("delete_versions", [{"ns": ns, "key": key}])
+        session.many("count", [{"id": ns, "items": -(stored is not None), "length": -length}])
+    session.many("delete_items", [{"id": row[0]} for row in expired])
+    _raise_floor(session, bool(expired))
+    return len(expired)
+
+
+def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, int]:
+    """Erase everything in a range of paths, and return how many rows of each kind that were."""
+    session.run("forget_sources", bounds)
+    kinds = ["postings", *(["vectors"] if has_vectors else []), "versions", "items", "namespaces"]
+    counts = {kind: session.run(f"purge_{kind}", bounds) for kind in kinds}
+    _raise_floor(session, any(counts.values()))
+    return counts
+
+
+def _raise_floor(session: Session, erased: bool) -> None:
+    """Versions start above all that were erased, so that a stale writer cannot take a new item for the old one."""
+    if erased:
+        [(revision, *_)] = session.rows("counters", {})
+        session.run("mark", {"name": "floor", "value": revision})
