@@ -1,6 +1,7 @@
 """`around`: recall, a node or compiled graph, extract and review, as one graph to compile or to build on."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
@@ -9,7 +10,6 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_learning.config import LearningContext
 from langgraph_learning.engine.setup import Setup
-
 from langgraph_learning.nodes.flow_node import FlowNode
 from langgraph_learning.nodes.run import Run
 from langgraph_learning.nodes.steps import text_step, with_context
@@ -85,8 +85,6 @@ def around(
     for step, runnable in steps:
         builder.add_node(step, cast("Callable[..., Any]", runnable))
     ends = [START, *(step for step, _ in steps), END]
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         builder.add_edge(start, end)
     return builder
-
-
