@@ -137,6 +137,15 @@ class Remove(Frozen):
 Change: TypeAlias = Annotated[Add | Update | Remove, Field(discriminator="kind")]
 
 
+class Revision(Frozen):
+    """One state of a record: None when it was removed."""
+
+    record: Record | None
+    version: int
+    at: datetime
+    commit: str | None = None
+
+
 class Refusal(Frozen):
     """An operation, or a field of one, that was not carried out, and why."""
 
