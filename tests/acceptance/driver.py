@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self, TypeVar
 
+from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph.state import CompiledStateGraph
@@ -34,10 +35,12 @@ class Agent:
         """Say `text` as `user` in `thread` and return the reply."""
         return str(self.turn(text, thread=thread, user=user)["messages"][-1].text)
 
-    def turn(self, text: str, *, thread: str = "c1", user: str | int | None = "alice") -> dict[str, Any]:
+    def turn(
+        self, said: str | list[BaseMessage], *, thread: str = "c1", user: str | int | None = "alice"
+    ) -> dict[str, Any]:
         """Return the whole state after one turn."""
         config: RunnableConfig = {"configurable": {"thread_id": thread}}
-        given: dict[str, Any] = {"messages": [("user", text)]}
+        given: dict[str, Any] = {"messages": [("user", said)] if isinstance(said, str) else said}
         context: Any = {} if user is None else {"user_id": user}
         if self.colour == "sync":
             return self.graph.invoke(given, config, context=context)
