@@ -1,11 +1,12 @@
 """The extract flow, stepped by hand."""
 
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from engine.hand import ALICE, AT, ByHand, answer, heard, item, items, limits, memory, work
 from langgraph.store.base import GetOp
 
+from langgraph_learning import UserMemoryConfig
 from langgraph_learning.engine.asking import Methods
 from langgraph_learning.engine.commit import TRIES
 from langgraph_learning.engine.extract import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS, Heard, extract
@@ -13,7 +14,7 @@ from langgraph_learning.engine.flow import Ask, Batch, Write
 from langgraph_learning.engine.turn import Said, Turn
 from langgraph_learning.errors import ConflictError, ExtractionError, StoreError
 from langgraph_learning.records import Commit, Identity
-from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore
+from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore, operation
 from langgraph_learning.testing import op
 from langgraph_learning.text import tokens
 
@@ -297,6 +298,37 @@ def test_a_short_id_of_the_prompt_reaches_its_record() -> None:
     namespace = (*memory(MEMORY, "two", "").namespace,)
     assert written.expect[namespace, "two"] == 3
     assert written.expect[namespace, "one"] == 1
+
+
+def test_after_a_lost_race_a_short_id_still_means_the_record_that_was_shown_under_it() -> None:
+    one, two = memory(MEMORY, "one", "Likes cake"), memory(MEMORY, "two", "Likes tea")
+    hand = started()
+    hand.gets(Batch, [None, items(one, two)])
+    hand.gets(Ask, answer([op("delete_memory", id="m1"), op("update_memory", id="m2", content="Likes green tea")]))
+    hand.gets(Write, ConflictError("somebody forgot the first one"))
+    hand.gets(Batch, [None, items(two)])
+    assert {put.key: put.value is None for put in hand.expects(Write).puts[1:]} == {"two": False}
+    hand.gets(Write, None)
+    assert hand.result is not None
+    assert [refusal.operation for refusal in hand.result.refused] == ["delete_memory"]
+
+
+class Notes(UserMemoryStore):
+    """A learning store whose short ids begin with the same letter."""
+
+    name: ClassVar[str] = "notes"
+
+    def __init__(self) -> None:
+        super().__init__(UserMemoryConfig(instructions="Take notes."))
+        self.operations = tuple(operation(f"{kind.__name__}_note", "...", kind) for kind in self.operations)
+
+
+def test_the_short_ids_of_two_learning_stores_do_not_get_into_each_others_way() -> None:
+    notes = Notes()
+    hand: Extracting = ByHand(extract(work(MEMORY, notes), heard("No cake."), limits(MEMORY, notes)))
+    hand.gets(Batch, [None, items(memory(MEMORY, "one", "Likes cake")), items(memory(notes, "two", "Bought cake"))])
+    hand.gets(Ask, answer([op("delete_memory", id="m1")]))
+    assert [put.key for put in hand.expects(Write).puts[1:]] == ["one"]
 
 
 def test_three_thousand_memories_are_shown_to_the_extraction_within_a_budget_and_counted() -> None:
