@@ -16,7 +16,7 @@ from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, as_turn, log, look
+from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, as_turn, log, look
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Remove, Source
@@ -106,10 +106,16 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         at=datetime.now(UTC),
         requests=(Request(name, arguments, source),),
         limits=run.setup.limits,
-        pinned={shown["label"]: shown["id"] for shown in ((turn or {}).get("receipt") or {}).get("shown", ())},
+        pinned={store.name: _shown(turn, store)},
         marked=False,
     )
     return (yield from commit(draft, known))
+
+
+def _shown(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
+    """The ids of the records by the short ids that recall showed in this turn."""
+    shown = ((turn or {}).get("receipt") or {}).get("shown", ())
+    return {each["label"]: each["id"] for each in shown if each["store"] == store.name}
 
 
 def _private(run: Run, key: str) -> object:

@@ -34,8 +34,9 @@ class Request:
 class Draft:
     """What is to be committed: asked by whom, under which id, with which limits.
 
-    `limits` are changes per learning store; `pinned` are the short ids a model was shown, where they are not the
-    order of the records; `marked` keeps also an empty commit, so that the same turn is not asked about again.
+    `limits` are changes per learning store; `pinned` are the record ids by the short ids that a model was shown, per
+    learning store: by the time of writing the order of the records may be another; `marked` keeps also an empty
+    commit, so that the same turn is not asked about again.
     """
 
     id: str
@@ -43,7 +44,7 @@ class Draft:
     at: datetime
     requests: tuple[Request, ...]
     limits: Mapping[str, int]
-    pinned: Mapping[str, str] = field(default_factory=dict)
+    pinned: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     marked: bool = True
 
@@ -58,8 +59,8 @@ class Plan:
     refused: list[Refusal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.labels = {label: record.id for known in self.known.values() for label, record in known.labels.items()}
-        self.labels |= self.draft.pinned
+        pinned = self.draft.pinned
+        self.labels = {name: {**known.short_ids, **pinned.get(name, {})} for name, known in self.known.items()}
         self.left = dict(self.draft.limits)
 
     def add(self, request: Request) -> None:
@@ -81,9 +82,10 @@ class Plan:
         if short is None:
             return operation
         ids = {record.id for record in known.records}
-        found = self.labels.get(str(short))
+        labels = self.labels[known.store.name]
+        found = labels.get(str(short))
         if found not in ids:
-            there = ", ".join(label for label, record in self.labels.items() if record in ids)
+            there = ", ".join(label for label, record in labels.items() if record in ids)
             raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
         return operation.model_copy(update={"id": found})
 

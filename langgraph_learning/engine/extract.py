@@ -77,7 +77,15 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
             answer = yield from answered(work.model, schema, conversation(mine, heard), work.methods)
             requests += [request(item, turn, source) for item in answer.operations]
             usage += answer.usage
-    draft = Draft(id=key, identity=identity, at=heard.at, requests=tuple(requests), limits=limits, usage=usage)
+    draft = Draft(
+        id=key,
+        identity=identity,
+        at=heard.at,
+        requests=tuple(requests),
+        limits=limits,
+        pinned={each.store.name: each.short_ids for each in known},
+        usage=usage,
+    )
     return (yield from commit(draft, known))
 
 

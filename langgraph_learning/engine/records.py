@@ -29,6 +29,11 @@ class Known:
         """The records by short id: m1 is the oldest."""
         return {f"{self.store.label}{number}": record for number, record in enumerate(self.records, 1)}
 
+    @property
+    def short_ids(self) -> dict[str, str]:
+        """The ids of the records by short id."""
+        return {label: record.id for label, record in self.labels.items()}
+
     def after(self, changes: Iterable[Change], at: datetime) -> "Known":
         """Return what is known when `changes` are made."""
         found = {record.id: record for record in self.records}
