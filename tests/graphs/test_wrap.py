@@ -11,6 +11,7 @@ from graphs.world import (
     FACT,
     Colour,
     Mooded,
+    by_hand,
     invoked,
     kept,
     known,
@@ -24,7 +25,7 @@ from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMes
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.runtime import Runtime
 from langgraph.store.base import BaseStore
@@ -152,14 +153,7 @@ NODES: list[Callable[[Seen, type[Any]], Node]] = [
 
 def looped(learning: LearningMachine, node: Node, schema: type[Any] = MessagesState) -> StateGraph[Any, Any, Any, Any]:
     """Return the graph of the documentation: recall, the wrapped node, extract, review."""
-    builder: StateGraph[Any, Any, Any, Any] = StateGraph(schema, context_schema=LearningContext)
-    builder.add_node("recall", learning.recall_node())
-    builder.add_node("agent", learning.wrap(node))
-    builder.add_node("extract", learning.extract_node())
-    builder.add_node("review", learning.review_node())
-    for start, end in ((START, "recall"), ("recall", "agent"), ("agent", "extract"), ("extract", "review")):
-        builder.add_edge(start, end)
-    return builder.add_edge("review", END)
+    return by_hand(learning, learning.wrap(node), schema=schema)
 
 
 COLOURED = [(make, colour) for make in NODES for colour in COLOURS if (make, colour) != (asynchronous, "sync")]

@@ -1,16 +1,17 @@
 """What the tests of graphs share: somebody who is known, a machine, both colours, and a search of all checkpoints."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.memory import InMemorySaver
-from langgraph.graph import MessagesState
-from langgraph.store.base import BaseStore
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.store.base import BaseStore, Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import LearningMachine
+from langgraph_learning import LearningContext, LearningMachine
 from langgraph_learning.records import Record
 from langgraph_learning.testing import ScriptedChatModel, op
 
@@ -80,6 +81,41 @@ def kept(saver: InMemorySaver) -> str:
     return repr((dict(saver.storage), dict(saver.blobs), dict(saver.writes)))
 
 
-def texts(messages: list[BaseMessage]) -> list[str]:
+def texts(messages: Sequence[BaseMessage]) -> list[str]:
     """Return what was said, without ids."""
     return [str(message.text) for message in messages]
+
+
+class FailingStore(InMemoryStore):
+    """A store that fails on reading or on writing, as long as it is told to."""
+
+    failing: Literal["", "read", "write"] = ""
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        return super().batch(self._checked(ops))
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        return await super().abatch(self._checked(ops))
+
+    def _checked(self, ops: Iterable[Op]) -> list[Op]:
+        listed = list(ops)
+        writing = any(isinstance(op, PutOp) for op in listed)
+        if self.failing == ("write" if writing else "read"):
+            raise OSError("the disk is gone")
+        return listed
+
+
+def by_hand(
+    learning: LearningMachine, *agents: Any, schema: type[Any] = MessagesState
+) -> StateGraph[Any, Any, Any, Any]:
+    """Return the graph that a user builds by hand: recall, their nodes as they are, extract, review."""
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(schema, context_schema=LearningContext)
+    steps = [("recall", learning.recall_node())]
+    steps += [(f"agent{number or ''}", agent) for number, agent in enumerate(agents)]
+    steps += [("extract", learning.extract_node()), ("review", learning.review_node())]
+    for name, node in steps:
+        builder.add_node(name, node)
+    names = [START, *(name for name, _ in steps), END]
+    for start, end in pairwise(names):
+        builder.add_edge(start, end)
+    return builder
