@@ -34,14 +34,14 @@ Scripted: TypeAlias = str | AIMessage | Operations | BaseException
 Script: TypeAlias = Scripted | Callable[[list[BaseMessage]], Scripted]
 
 
-def op(operation: str, *, quote: str | None = None, **arguments: JsonValue) -> dict[str, JsonValue]:
+def op(operation: str, /, *, quote: str | None = None, **arguments: JsonValue) -> dict[str, JsonValue]:
     """Return one operation of an extraction answer."""
     return {"operation": operation, **arguments, "quote": quote}
 
 
-def call(name: str, *, id: str = "call_1", **arguments: JsonValue) -> AIMessage:
-    """Return a reply that calls one tool."""
-    return AIMessage("", tool_calls=[ToolCall(name=name, args=arguments, id=id)])
+def call(tool: str, /, *, call_id: str = "call_1", **arguments: JsonValue) -> AIMessage:
+    """Return a reply that calls one tool; `name` and `id` are arguments of tools, so they are not taken here."""
+    return AIMessage("", tool_calls=[ToolCall(name=tool, args=arguments, id=call_id)])
 
 
 class UnscriptedCall(AssertionError):
