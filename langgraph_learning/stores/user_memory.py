@@ -42,7 +42,8 @@ class UserMemoryStore(LearningStore):
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Add, replace or forget one memory; what is known already changes nothing."""
         given = operation.model_dump(mode="json", exclude_none=True)
-        record = next((record for record in records if record.id == given.pop("id", None)), None)
+        wanted = given.pop("id", None)
+        record = next((record for record in records if record.id == wanted), None)
         if isinstance(operation, self._add):
             known = any(same_statement(given["content"], record.text) for record in records)
             return [] if known else [Add(store=self.name, content=given, text=given["content"])]
