@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any, cast, get_type_hints
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -73,7 +73,9 @@ def around(
     else:
         node = Wrapped(inner, setup)
         state, _ = hints(inner)
-        schema = state_schema or (state if isinstance(state, type) else None) or MessagesState
+        # A state has fields: `Any` and `dict` are types as well, and say nothing.
+        own_state = state if isinstance(state, type) and get_type_hints(state) else MessagesState
+        schema = state_schema or own_state
         builder = StateGraph(schema, context_schema or LearningContext)
     recall, extract, review = nodes
     steps: list[tuple[str, Runnable[Any, Any]]] = [

@@ -10,7 +10,7 @@ from langgraph.errors import GraphBubbleUp
 from langgraph_learning.engine.extract import Heard, extract
 from langgraph_learning.engine.flow import Flow, standing
 from langgraph_learning.engine.recall import Recall, recall
-from langgraph_learning.engine.turn import CONTEXT_ID, question, watermark, window
+from langgraph_learning.engine.turn import CONTEXT_ID, question, unlearned, watermark, window
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run import Run, as_turn, log, tag
@@ -76,11 +76,13 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     messages = list(state.get(run.setup.messages_key) or ())
     identity = run.identity(as_turn(state.get(keys.turn)), messages)
     if run.setup.extracting and identity.user_id is not None:
-        turn = window(messages, state.get(keys.mark), identity.user_id)
+        seen = state.get(keys.mark)
+        turn = window(messages, seen, identity.user_id)
         heard = Heard(turn=turn, identity=identity, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id)
         learned = yield from guarded(run, "extract", _extract(run, heard), otherwise=False)
         if not learned:
-            return {}
+            again = unlearned(messages, seen, identity.user_id)
+            return {keys.mark: again} if again is not None else {}
     mark = watermark(messages, identity.user_id)
     return {keys.mark: mark} if mark is not None else {}
 

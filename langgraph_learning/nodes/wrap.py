@@ -8,7 +8,7 @@ from typing import Any, get_type_hints
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.types import Command, Overwrite
+from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
 from langgraph_learning.engine.setup import Setup
@@ -72,7 +72,10 @@ def replaced(state: Any, key: str, value: object) -> Any:
 def without_context(answer: Any, key: str) -> Any:
     """Return what a node answered without our message, also inside commands and lists of them."""
     if isinstance(answer, Command):
-        return dataclasses.replace(answer, update=without_context(answer.update, key))
+        update, goto = without_context(answer.update, key), without_context(answer.goto, key)
+        return dataclasses.replace(answer, update=update, goto=goto)
+    if isinstance(answer, Send):
+        return Send(answer.node, without_context(answer.arg, key), timeout=answer.timeout)
     if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == key:  # an update written as pairs
         return (key, _without(answer[1]))
     if isinstance(answer, list | tuple):
