@@ -7,6 +7,7 @@ A missing key is equal to None and to nothing else, and never greater or smaller
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from functools import reduce
 from typing import Any
 
 from langgraph_learning.checkpointers.codec import write_json
@@ -62,13 +63,18 @@ class Condition:
         return f"({f' {word} '.join(parts)})" if parts else empty
 
     def _test(self, name: str, keys: Keys, *operand: Any, **parts: str) -> str:
-        for value in (self._session.path(keys), *(write_json(_iso(x)) for x in operand)):
-            self.params[f"f{len(self.params)}"] = value
-        last = len(self.params) - 1
-        return self._session.fragment(name, p=f"f{last - len(operand)}", x=f"f{last}", **parts)
+        number = len(self.params)
+        p, x, w = f"p{number}", f"x{number}", f"w{number}"
+        self.params[p] = self._session.path(keys)
+        for one in map(_iso, operand):
+            self.params |= {x: write_json(one), w: write_json(reduce(lambda inner, key: {key: inner}, keys[::-1], one))}
+        return self._session.fragment(name, p=p, x=x, w=w, **parts)
 
     def _equal(self, keys: Keys, x: Any) -> str:
-        return self._test("filter_null", keys) if x is None else self._test("filter_equal", keys, x)
+        if x is None:
+            return self._test("filter_null", keys)
+        name = "filter_word" if isinstance(x, bool | str | date) else "filter_amount"
+        return self._test(name if isinstance(x, bool | str | date | int | float) else "filter_equal", keys, x)
 
     def _among(self, keys: Keys, x: Any) -> str:
         return self._test("filter_among", keys, [_iso(one) for one in _several("$in", x)])

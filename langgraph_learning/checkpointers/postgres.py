@@ -16,6 +16,9 @@ from langgraph_learning.errors import ConfigurationError, StoreError
 
 try:
     import psycopg
+    from psycopg.abc import Buffer
+    from psycopg.adapt import Loader
+    from psycopg.pq import Format
     from psycopg.rows import dict_row, tuple_row
     from psycopg.sql import Identifier
     from psycopg_pool import ConnectionPool
@@ -26,6 +29,15 @@ _SENT = np.dtype([("item", ">i8"), ("score", ">f8")])
 _VECTORS, _NEAREST = 2, 3  # migrations that wait for an embedder
 _INDEXABLE = 2_000  # dimensions pgvector can index
 _ANY_SCHEMA = crc32(b"langgraph_learning")
+
+
+class _JsonText(Loader):
+    """JSON as it was sent; it is read where the other dialect's is."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data)[1:].decode()  # the first byte is the version of the format
 
 
 class PostgresSession:
@@ -40,6 +52,7 @@ class PostgresSession:
 
     def _execute(self, text: str, params: Params | None = None, *, plan_anew: bool = False) -> psycopg.Cursor[Row]:
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        cursor.adapters.register_loader("jsonb", _JsonText)
         # A prepared search would get a plan for any terms, any scope and any limit: the slowest one.
         return cursor.execute(text.encode(), params, prepare=False if plan_anew else None)
 

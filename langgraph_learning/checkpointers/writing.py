@@ -88,6 +88,20 @@ class _Current:
         return cls(ns, item, max(version or 0, last or 0), created, version if alive else 0, words)
 
 
+_ORDER = (
+    "add_namespaces",
+    "supersede",
+    "delete_items",
+    "add_tombstones",
+    "put_items",
+    "delete_postings",
+    "put_postings",
+    "delete_vectors",
+    "put_vectors",
+    "count",
+)
+
+
 class Commit:
     """One transaction: read what stands there, refuse a lost race, then write everything."""
 
@@ -177,11 +191,7 @@ class Commit:
     def _flush(self, revision: int, source: object) -> None:
         written = None if source is None else write_json(source)
         self._session.run("add_commit", {"revision": revision, "at": self._now, "source": written})
-        order = (
-            "add_namespaces", "supersede", "delete_items", "add_tombstones", "put_items", "delete_postings",
-            "put_postings", "delete_vectors", "put_vectors", "count",
-        )  # fmt: skip
-        for name in order:
+        for name in _ORDER:
             if rows := self._rows.get(name):
                 self._session.many(name, rows)
 

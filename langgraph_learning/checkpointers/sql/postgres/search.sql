@@ -10,7 +10,8 @@ size as materialized (
 found as materialized (
   select p.term, p.item, p.tf, p.length
   from scope s cross join unnest(%(terms)s::text[]) w(term)
-  join $schema.hybrid_postings p on p.ns = s.id and p.term = w.term collate "C"),
+  cross join lateral (  -- the offset keeps it a lookup in the index for each term
+    select * from $schema.hybrid_postings where ns = s.id and term = w.term collate "C" offset 0) p),
 weights as materialized (
   select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
     * (select w.times from unnest(%(terms)s::text[], %(times)s::int[]) w(term, times) where w.term = f.term) as weight

@@ -1,9 +1,10 @@
 -- current --
+-- One index lookup a key, whatever the planner knows of tables that have just been filled.
 select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms, i.length,
   (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key)
 from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
 left join $schema.hybrid_namespaces n on n.path = w.path
-left join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
+left join lateral (select * from $schema.hybrid_items where ns = n.id and key = w.key limit 1) i on true
 order by w.position
 
 -- counters --
