@@ -70,6 +70,7 @@ class Scope:
         low, high = path_range(op.namespace_prefix)
         self.session, self.revision = session, moment.revision
         self.where, self.source = condition.text, moment.source(session)
+        self.chosen = session.fragment("chosen_by" if op.filter else "chosen_any", where=self.where)
         self.params = {**condition.params, **moment.params, "low": low, "high": high}
 
     def rows(self, name: str, **params: object) -> list[Row]:

@@ -81,7 +81,7 @@ class _Current:
 
     @classmethod
     def of(cls, row: Row, now: datetime) -> "_Current":
-        _, ns, item, version, created_at, expires_at, stored, _, last = row
+        _, ns, item, version, created_at, expires_at, stored, last, *_ = row
         alive = item is not None and (expires_at is None or read_time(expires_at) > now)
         words = None if stored is None else stored.split()
         created = read_time(created_at) if alive else None
@@ -113,10 +113,15 @@ class Commit:
     def run(self, writes: Iterable[Write], expect: Mapping[Place, int], source: object) -> int:
         """Carry out `writes` if every expectation holds, and return the revision."""
         last = {write.place: write for write in writes}  # of two writes to one key the later one counts
-        current = self._read([*last, *(place for place in expect if place not in last)])
+        places = [*last, *(place for place in expect if place not in last)]
+        asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
+        rows = self._session.rows("current", asked)
+        if not rows:
+            return _revision(self._session)
+        current = {place: _Current.of(row, self._now) for place, row in zip(places, rows, strict=True)}
         _check(expect, current)
         changed = [write for write in last.values() if write.value is not None or current[write.place].id is not None]
-        [(revision, ns, item, floor)] = self._session.rows("counters", {})
+        revision, ns, item, floor = rows[0][-4:]
         if not changed:
             return int(revision)
         revision += 1
@@ -128,11 +133,6 @@ class Commit:
         self._count(changed, current)
         self._flush(revision, source)
         return int(revision)
-
-    def _read(self, places: Sequence[Place]) -> dict[Place, _Current]:
-        asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
-        rows = self._session.rows("current", asked)
-        return {place: _Current.of(row, self._now) for place, row in zip(places, rows, strict=True)}
 
     def _later(self, name: str, **row: object) -> None:
         self._rows.setdefault(name, []).append(row)
@@ -230,5 +230,8 @@ def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, i
 def _raise_floor(session: Session, erased: bool) -> None:
     """Versions start above all that were erased, so that a stale writer cannot take a new item for the old one."""
     if erased:
-        [(revision, *_)] = session.rows("counters", {})
-        session.run("mark", {"name": "floor", "value": revision})
+        session.run("mark", {"name": "floor", "value": _revision(session)})
+
+
+def _revision(session: Session) -> int:
+    return int(session.rows("revision", {})[0][0])
