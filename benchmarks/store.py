@@ -11,10 +11,13 @@ import statistics
 import tempfile
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache, partial
+from itertools import accumulate
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import psycopg
@@ -33,7 +36,9 @@ ONE, MANY = ("one", "user"), ("many",)
 RNG = np.random.default_rng(7)
 CENTRES = RNG.normal(size=(TOPICS, DIMS)).astype(np.float32)
 VOCABULARY = [f"w{i}{'abcdefghij'[i % 10]}" for i in range(20_000)]
-WEIGHTS = [1 / (i + 10) for i in range(len(VOCABULARY))]
+WEIGHTS = list(accumulate(1 / (i + 10) for i in range(len(VOCABULARY))))
+T = TypeVar("T")
+R = TypeVar("R")
 
 
 class Topics(Embeddings):
@@ -51,10 +56,13 @@ class Topics(Embeddings):
         return [self.embed_query(text) for text in texts]
 
 
+@cache
 def sentences(count: int, seed: int) -> list[str]:
     rng = random.Random(seed)
     topics = [rng.randrange(TOPICS) for _ in range(count)]
-    return [f"t{topic} {' '.join(rng.choices(VOCABULARY, WEIGHTS, k=rng.randint(8, 18)))}" for topic in topics]
+    return [
+        f"t{topic} {' '.join(rng.choices(VOCABULARY, cum_weights=WEIGHTS, k=rng.randint(8, 18)))}" for topic in topics
+    ]
 
 
 def value(text: str, number: int) -> dict[str, Any]:
@@ -73,11 +81,11 @@ def load(store: BaseStore, items: int, large: int) -> None:
         store.batch(batch)
 
 
-def timed(calls: Sequence[Callable[[], Any]]) -> tuple[list[float], list[Any]]:
+def timed(call: Callable[[T], R], arguments: Sequence[T]) -> tuple[list[float], list[R]]:
     times, results = [], []
-    for call in calls:
+    for argument in arguments:
         start = time.perf_counter()
-        results.append(call())
+        results.append(call(argument))
         times.append(1_000 * (time.perf_counter() - start))
     return times, results
 
@@ -94,21 +102,21 @@ def writes(who: str, store: BaseStore, indexed: bool) -> None:
             continue
         run = uuid.uuid4().hex[:6]
         ops = [PutOp(ONE, f"{run}{n}", value(next(fresh), n), index) for n in range(150)]  # type: ignore[arg-type]
-        report(f"{what}, one", who, timed([lambda op=op: store.batch([op]) for op in ops])[0])
+        report(f"{what}, one", who, timed(lambda op: store.batch([op]), ops)[0])
         batches = [
             [PutOp(ONE, f"{run}b{b}.{n}", value(next(fresh), n), index) for n in range(100)]  # type: ignore[arg-type]
             for b in range(15)
         ]
-        times = timed([lambda batch=batch: store.batch(batch) for batch in batches])[0]
+        times = timed(store.batch, batches)[0]
         report(f"{what}, per item of 100", who, [t / 100 for t in times])
 
 
 def reads(who: str, store: BaseStore, items: int) -> None:
     rng = random.Random(4)
     keys = [f"i{rng.randrange(items)}" for _ in range(400)]
-    report("get", who, timed([lambda k=key: store.get(ONE, k) for key in keys])[0])
+    report("get", who, timed(lambda key: store.get(ONE, key), keys)[0])
     filters = [{"kind": f"k{n % 10}"} for n in range(60)]
-    report("filtered search, 10k", who, timed([lambda f=f: store.search(ONE, filter=f) for f in filters])[0])
+    report("filtered search, 10k", who, timed(lambda f: store.search(ONE, filter=f), filters)[0])
 
 
 def questions(count: int, of: int, seed: int) -> list[str]:
@@ -140,11 +148,11 @@ def vectors(store: HybridStore, asked: Sequence[str], prefix: tuple[str, ...]) -
         with store._dialect.reading(snapshot=True) as session:
             scope = Scope(session, SearchOp(prefix), Moment(store._clock()))
             assert vector is not None
-            _, dense = ranking._candidates(scope, ranking.Counter(), vector)
+            _, dense = ranking._candidates(scope, Counter(), vector)
             ids, _ = ranking._fuse(dense[:0], dense)
             return {row[1] for row in session.rows("by_id", {"ids": ids[:10].tolist()})}
 
-    return timed([lambda q=q: search(q) for q in asked])
+    return timed(search, asked)
 
 
 def searches(who: str, store: BaseStore, items: int, large: int) -> None:
@@ -154,19 +162,23 @@ def searches(who: str, store: BaseStore, items: int, large: int) -> None:
     if isinstance(store, HybridStore):
         times, found = vectors(store, small, ONE)
     else:
-        times, items_found = timed([lambda q=q: store.search(ONE, query=q) for q in small])
+        times, items_found = timed(lambda q: store.search(ONE, query=q), small)
         found = [{item.key for item in page} for page in items_found]
     report("vector search, 10k", who, times, recall(found, wanted))
     if ours:
-        report("hybrid search, 10k", who, timed([lambda q=q: store.search(ONE, query=q) for q in small])[0])
+        report("hybrid search, 10k", who, timed(lambda q: store.search(ONE, query=q), small)[0])
     for what, asked in (("hybrid search, 200k", big),):
         if ours and asked:
-            times, pages = timed([lambda q=q: store.search(MANY, query=q) for q in asked])
+            times, pages = timed(lambda q: store.search(MANY, query=q), asked)
             limit, ranking.EXACT_UP_TO = ranking.EXACT_UP_TO, 10**9
             exact = [store.search(MANY, query=q) for q in asked[:20]]
             ranking.EXACT_UP_TO = limit
             note = recall([{i.key for i in p} for p in pages[:20]], [{i.key for i in p} for p in exact])
             report(what, who, times, f"{note} against all vectors")
+
+
+def _words(store: BaseStore, prefix: tuple[str, ...], query: str) -> object:
+    return store.search(prefix, query=query)
 
 
 def lexical(who: str, store: HybridStore, items: int, large: int) -> None:
@@ -176,7 +188,7 @@ def lexical(who: str, store: HybridStore, items: int, large: int) -> None:
             report(
                 f"lexical search, {what}",
                 who,
-                timed([lambda q=q, p=prefix: store.search(p, query=q) for q in asked])[0],
+                timed(partial(_words, store, prefix), asked)[0],
             )
 
 

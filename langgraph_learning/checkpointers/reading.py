@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, SearchOp
+from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, SearchItem, SearchOp
 
 from langgraph_learning.checkpointers.codec import (
     path_range,
@@ -57,7 +56,7 @@ class Page:
 
     rows: Sequence[tuple[Row, float | None]]
 
-    def items(self) -> list[Any]:
+    def items(self) -> list[SearchItem]:
         """Return what LangGraph expects of a search."""
         return [FoundItem(stored_item(row), score) for row, score in self.rows]
 

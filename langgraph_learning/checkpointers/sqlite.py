@@ -10,12 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from langgraph_learning.checkpointers.codec import write_time
+from langgraph_learning.checkpointers.codec import Json, write_time
 from langgraph_learning.checkpointers.hybrid import HybridStore, utc_now
 from langgraph_learning.checkpointers.ranking import as_scores
 from langgraph_learning.checkpointers.session import SCORES, Floats, Params, Row, Scores
@@ -91,7 +90,7 @@ def _bind(value: object) -> object:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Json, other: Json) -> bool:
     """Equality of JSON: numbers by value, and a truth value is no number."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
@@ -169,10 +168,9 @@ class SqliteDialect:
             try:
                 yield SqliteSession(connection)
                 connection.execute(_SQL("commit"))
-            except BaseException:
+            finally:
                 if connection.in_transaction:
                     connection.execute(_SQL("rollback"))
-                raise
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[SqliteSession]:

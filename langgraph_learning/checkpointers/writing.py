@@ -4,11 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from langgraph.store.base import PutOp, get_text_at_path, tokenize_path
 
-from langgraph_learning.checkpointers.codec import read_key, read_path, read_time, write_json, write_key, write_path
+from langgraph_learning.checkpointers.codec import (
+    Json,
+    read_key,
+    read_path,
+    read_time,
+    write_json,
+    write_key,
+    write_path,
+)
 from langgraph_learning.checkpointers.embedding import Vectors
 from langgraph_learning.checkpointers.session import Params, Row, Session
 from langgraph_learning.errors import ConflictError
@@ -23,7 +30,7 @@ def index_terms(text: str) -> list[str]:
     return [term[:_LONGEST_TERM] for term in terms(text)]
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: Json) -> Iterator[str]:
     """The texts and numbers inside `value`: what a whole document is found by (its keys say nothing)."""
     if isinstance(value, Mapping | list | tuple):
         for inner in value.values() if isinstance(value, Mapping) else value:
@@ -32,7 +39,7 @@ def _leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _texts(value: Mapping[str, Any], fields: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+def _texts(value: Mapping[str, Json], fields: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Field, its text for the words, its text for the vector."""
     for field in fields:
         if field == "$":
