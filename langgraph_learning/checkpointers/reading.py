@@ -74,7 +74,9 @@ class Scope:
 
     def rows(self, name: str, **params: object) -> list[Row]:
         """Run a search statement over this scope."""
-        return self.session.rows(name, {**self.params, **params}, where=self.where, source=self.source)
+        return self.session.rows(
+            name, {**self.params, **params}, where=self.where, chosen=self.chosen, source=self.source
+        )
 
 
 def browse(scope: Scope, limit: int, offset: int) -> Page:

@@ -30,11 +30,12 @@ scored as materialized (
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 
 -- rank_words --
-$words
-select $columns, s.score
-from scored s join $schema.hybrid_items i on i.id = s.item join $schema.hybrid_namespaces n on n.id = i.ns
-where $alive and $where
-order by s.score desc, i.id limit %(limit)s offset %(offset)s
+$words,
+page as materialized (
+  select c.item, c.score from scored c where $chosen order by c.score desc, c.item limit %(limit)s offset %(offset)s)
+select $columns, p.score
+from page p join $schema.hybrid_items i on i.id = p.item join $schema.hybrid_namespaces n on n.id = i.ns
+order by p.score desc, i.id
 
 -- rank_all --
 $words
