@@ -195,11 +195,11 @@ class LearningMachine(Keywords):
 
     def messages(self, state: object) -> list[BaseMessage]:
         """Return the messages of `state` with the recalled text first, ready for a model."""
-        return with_context(said(state, self._setup.messages_key) or [], self.context(state))
+        return with_context(said(state, self._setup.messages_key) or [], self.context(state), self._setup)
 
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
-        return with_context(said(state, self._setup.messages_key) or [], await self.acontext(state))
+        return with_context(said(state, self._setup.messages_key) or [], await self.acontext(state), self._setup)
 
     def scoped(
         self,
