@@ -44,6 +44,7 @@ class LearningMachine(Keywords):
         context_tokens: How long the recalled text may be, in tokens.
         scope: Says who is asking, in the place of context and configuration; its parameters are filled in by name
             from `runtime`, `config` and `context`, and it returns a user id, a mapping of `Identity` fields, or None.
+            It is asked once a turn; where the run is authenticated, in every step, and must name the same user.
         on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
