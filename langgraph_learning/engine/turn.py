@@ -11,9 +11,6 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langgraph_learning.records import Identity
 
-CONTEXT_ID = "learning-context"
-"""The id of the system message that shows recalled text to a model."""
-
 BEGINNING = ""
 """The message id of a watermark before the first message."""
 
@@ -66,8 +63,8 @@ def whole(messages: Sequence[BaseMessage]) -> Turn:
 
 def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
     """Return the mark after the last message; None when it has no id to find it by."""
-    last = next((message for message in reversed(messages) if message.id != CONTEXT_ID), None)
-    return Watermark(message_id=last.id, user_id=user_id) if last is not None and last.id else None
+    last = messages[-1].id if messages else None
+    return Watermark(message_id=last, user_id=user_id) if last else None
 
 
 def unlearned(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> Watermark | None:
@@ -117,7 +114,7 @@ def _spoken(messages: Iterable[BaseMessage]) -> Iterable[Said]:
     for message in messages:
         role = "user" if _is_said_by_human(message) else "assistant" if isinstance(message, AIMessage) else None
         text = str(message.text).strip()
-        if role and text and message.id != CONTEXT_ID:
+        if role and text:
             yield Said(role, text, message.id)
 
 

@@ -37,17 +37,17 @@ class _Before(Runnable[Any, Any]):
             return state
         # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
         text = text or (NOTHING if self._remembers else "")
-        return replaced(state, self._setup.messages_key, with_context(messages, text))
+        return replaced(state, self._setup.messages_key, with_context(messages, text, self._setup))
 
 
 class _After(Runnable[Any, Any]):
     """Takes it out of what the graph returns."""
 
     def __init__(self, setup: Setup) -> None:
-        self._key = setup.messages_key
+        self._setup = setup
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        return without_context(input, self._key)
+        return without_context(input, self._setup)
 
 
 def around(

@@ -10,7 +10,8 @@ from langgraph.errors import GraphBubbleUp
 from langgraph_learning.engine.extract import Heard, extract
 from langgraph_learning.engine.flow import Flow, standing
 from langgraph_learning.engine.recall import Recall, recall
-from langgraph_learning.engine.turn import CONTEXT_ID, question, unlearned, watermark, window
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.turn import question, unlearned, watermark, window
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run import Run, as_turn, log, tag
@@ -94,12 +95,7 @@ def _extract(run: Run, heard: Heard) -> Flow[bool]:
     return True
 
 
-def context_message(text: str) -> SystemMessage:
-    """Return the message that shows recalled text to a model."""
-    return SystemMessage(text, id=CONTEXT_ID)
-
-
-def with_context(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
+def with_context(messages: Sequence[BaseMessage], text: str, setup: Setup) -> list[BaseMessage]:
     """Return `messages` with the recalled text first, and without an older one."""
-    others = [message for message in messages if message.id != CONTEXT_ID]
-    return [context_message(text), *others] if text else others
+    others = [message for message in messages if message.id != setup.context_id]
+    return [SystemMessage(text, id=setup.context_id), *others] if text else others
