@@ -9,8 +9,8 @@ from pydantic import BaseModel, Field
 class UserProfile(BaseModel):
     """Who the user is: one record per field."""
 
-    name: str | None = Field(None, max_length=200, description="The user's full name")
-    preferred_name: str | None = Field(None, max_length=200, description="What the user likes to be called")
+    name: str | None = Field(default=None, max_length=200, description="The user's full name")
+    preferred_name: str | None = Field(default=None, max_length=200, description="What the user likes to be called")
 
 
 class UserMemory(BaseModel):
@@ -29,6 +29,6 @@ class SessionContext(BaseModel):
         max_length=4_000,
         description="The whole conversation so far: what was asked, answered and decided, in a few sentences",
     )
-    goal: str | None = Field(None, max_length=1_000, description="What the user wants to reach in this conversation")
+    goal: str | None = Field(default=None, max_length=1_000, description="What the user wants to reach in this conversation")
     plan: list[str] = Field(default=[], max_length=50, description="The steps towards the goal, in order")
     progress: list[str] = Field(default=[], max_length=200, description="The steps that are done by now")

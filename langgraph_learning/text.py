@@ -73,7 +73,7 @@ def terms(text: str) -> list[str]:
 
 # Words that carry nothing in a statement about a user; "no", "over", "than", "for", tenses and the like are not here.
 _FILLER = frozenset("a an the and of in on at as is are am be that which i my me we our us you your user users".split())
-_DIRECTED = frozenset("over than before after from to for with by into not no never instead rather".split())
+_DIRECTED = frozenset(map(stem, "over than before after from to for with by into not no never instead rather".split()))
 
 
 def same_statement(one: str, other: str) -> bool:

@@ -21,6 +21,9 @@ def render(name: str, **values: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Make stored or said text unable to open or close a block of a prompt."""
-    printable = "".join(c if c.isprintable() or c in "\n\t" else " " for c in text)
+    """Make stored or said text unable to open or close a block of a prompt, or to hide characters in it.
+
+    The two joiners stay: Persian, Indic scripts and emoji are written with them.
+    """
+    printable = "".join(c if c.isprintable() or c in "\n\t\u200c\u200d" else " " for c in text)
     return printable.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -46,6 +46,19 @@ class Agent:
             return self.graph.invoke(given, config, context=context)
         return asyncio.run(self.graph.ainvoke(given, config, context=context))
 
+    def streamed(self, text: str, *, thread: str = "c1", user: str = "alice") -> list[dict[str, Any]]:
+        """Return what one turn tells the custom stream."""
+        config: RunnableConfig = {"configurable": {"thread_id": thread}}
+        given: dict[str, Any] = {"messages": [("user", text)]}
+        context: Any = {"user_id": user}
+
+        async def collected() -> list[dict[str, Any]]:
+            stream = self.graph.astream(given, config, context=context, stream_mode="custom")
+            return [part async for part in stream]
+
+        sync = self.graph.stream
+        return self.either(lambda: list(sync(given, config, context=context, stream_mode="custom")), collected)
+
     def of(self, user: str | int | None = "alice", thread: str | None = None) -> Scoped:
         """Return what `user` has taught."""
         return self.learning.scoped(user_id=user, thread_id=thread, store=self.store)
