@@ -9,8 +9,9 @@ from langgraph.store.base import InvalidNamespaceError
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.errors import ScopeError
+from langgraph_learning.labels import label, unlabel
 from langgraph_learning.nodes.run import user_label
-from langgraph_learning.records import Scope, label, unlabel
+from langgraph_learning.records import Scope
 
 IDS = [
     "alex@example.com",
