@@ -27,6 +27,8 @@ CATEGORIES = {4: "single", 1: "multi", 2: "temporal", 3: "open", 5: "adversarial
 
 @dataclass(frozen=True, slots=True)
 class Question:
+    """A question and the turns that answer it."""
+
     text: str
     evidence: list[str]
     category: int
@@ -34,6 +36,8 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
+    """Two people over many sessions, and what is asked about them."""
+
     name: str
     turns: dict[str, str]
     questions: list[Question]

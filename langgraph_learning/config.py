@@ -4,10 +4,11 @@ import difflib
 import inspect
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import ClassVar, Self, TypeAlias, TypedDict
+from typing import ClassVar, Self, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
 from pydantic import BaseModel
+from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.schemas import SessionContext, UserMemory, UserProfile

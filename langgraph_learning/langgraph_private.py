@@ -20,9 +20,9 @@ def read_channel(config: RunnableConfig | None, key: str) -> Any:
         return None
 
 
-def has_checkpointer(config: RunnableConfig | None) -> bool:
-    """Whether this run can be interrupted and resumed."""
-    return ((config or {}).get("configurable") or {}).get(CHECKPOINTER) is not None
+def checkpointer(config: RunnableConfig | None) -> object:
+    """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
+    return ((config or {}).get("configurable") or {}).get(CHECKPOINTER)
 
 
 def as_runnable(node: object) -> Runnable[Any, Any]:

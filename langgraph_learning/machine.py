@@ -44,6 +44,7 @@ class LearningMachine(Keywords):
         context_tokens: How long the recalled text may be, in tokens.
         scope: Says who is asking, in the place of context and configuration; its parameters are filled in by name
             from `runtime`, `config` and `context`, and it returns a user id, a mapping of `Identity` fields, or None.
+            It is asked once a turn; where the run is authenticated, in every step, and must name the same user.
         on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
@@ -195,11 +196,11 @@ class LearningMachine(Keywords):
 
     def messages(self, state: object) -> list[BaseMessage]:
         """Return the messages of `state` with the recalled text first, ready for a model."""
-        return with_context(said(state, self._setup.messages_key) or [], self.context(state))
+        return with_context(said(state, self._setup.messages_key) or [], self.context(state), self._setup)
 
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
-        return with_context(said(state, self._setup.messages_key) or [], await self.acontext(state))
+        return with_context(said(state, self._setup.messages_key) or [], await self.acontext(state), self._setup)
 
     def scoped(
         self,

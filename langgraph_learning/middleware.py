@@ -47,12 +47,14 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
         run = self._noticed(request)
-        return handler(_shown(request, run.driver.run(text_step(run, request.state, request.messages))))
+        text = run.driver.run(text_step(run, request.state, request.messages))
+        return handler(self._shown(request, text))
 
     async def awrap_model_call(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
         run = self._noticed(request)
-        return await handler(_shown(request, await run.driver.arun(text_step(run, request.state, request.messages))))
+        text = await run.driver.arun(text_step(run, request.state, request.messages))
+        return await handler(self._shown(request, text))
 
     def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
         """Learn from the turn."""
@@ -80,8 +82,7 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
             )
         return self._run(request.runtime)
 
-
-def _shown(request: Request, text: str) -> Request:
-    return (
-        request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text))) if text else request
-    )
+    def _shown(self, request: Request, text: str) -> Request:
+        if not text:
+            return request
+        return request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text, self._setup)))

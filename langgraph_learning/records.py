@@ -3,7 +3,6 @@
 All of them are frozen and JSON-able: they travel through graph state, interrupts, stores and exports.
 """
 
-import re
 from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
@@ -12,6 +11,7 @@ from langgraph.store.base import Item
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from langgraph_learning.errors import RecordError
+from langgraph_learning.labels import label
 
 ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
@@ -137,6 +137,15 @@ class Remove(Frozen):
 Change: TypeAlias = Annotated[Add | Update | Remove, Field(discriminator="kind")]
 
 
+class Revision(Frozen):
+    """One state of a record: None when it was removed."""
+
+    record: Record | None
+    version: int
+    at: datetime
+    commit: str | None = None
+
+
 class Refusal(Frozen):
     """An operation, or a field of one, that was not carried out, and why."""
 
@@ -168,21 +177,3 @@ class Commit(Frozen):
     changes: tuple[Change, ...] = ()
     refused: tuple[Refusal, ...] = ()
     usage: Usage = Usage()
-
-
-def label(text: str) -> str:
-    """Encode any text as one label of a store namespace, injectively and reversibly.
-
-    Lower-case ASCII letters, digits, `-`, `@` and letters of other scripts stand for themselves, everything else
-    (dots, wildcards, capitals: some stores compare labels without case) becomes `~hex~`.
-    """
-    return "".join(c if _stands_for_itself(c) else f"~{ord(c):x}~" for c in text) or "~~"
-
-
-def _stands_for_itself(c: str) -> bool:
-    return c in "-@" or (c.isalnum() and not c.isupper() and not c.istitle())
-
-
-def unlabel(encoded: str) -> str:
-    """Return the text that `label` encoded."""
-    return re.sub(r"~([0-9a-f]*)~", lambda match: chr(int(match[1], 16)) if match[1] else "", encoded)

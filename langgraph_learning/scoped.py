@@ -1,17 +1,20 @@
 """The data API: one user's records without a graph, for scripts, notebooks, command line and admin pages."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import cast
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 from langchain_core.messages import convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore, Item, SearchOp
 
+from langgraph_learning.engine.belongings import export, forget
+from langgraph_learning.engine.belongings import load as load_rows
 from langgraph_learning.engine.extract import Heard, extract
 from langgraph_learning.engine.flow import Driver, Flow, batch
+from langgraph_learning.engine.past import history, undo
 from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.recall import Recall, recall
 from langgraph_learning.engine.records import READ_LIMIT, as_commit, commits_namespace, known, load, read, scoped_to
@@ -19,7 +22,7 @@ from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import whole
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.run import user_label
-from langgraph_learning.records import Commit, Identity, Record
+from langgraph_learning.records import Commit, Identity, Record, Revision
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
@@ -104,6 +107,65 @@ class Scoped:
     async def acommits(self) -> list[Commit]:
         """Return what `commits` does."""
         return await self.driver.arun(self._commits())
+
+    def history(self, record_id: str) -> list[Revision]:
+        """Return all states of a record, the oldest first; a removal is a state without a record.
+
+        Raises:
+            UnsupportedByStore: The store keeps no history.
+        """
+        return self.driver.run(history(self.setup.stores, self.identity, record_id))
+
+    async def ahistory(self, record_id: str) -> list[Revision]:
+        """Return what `history` does."""
+        return await self.driver.arun(history(self.setup.stores, self.identity, record_id))
+
+    def undo(self, commit_id: str) -> Commit:
+        """Put every record that a commit changed back to what it was, as a commit that can be undone in turn.
+
+        Raises:
+            ScopeError: There is no such commit of this user.
+            ConflictError: A record was changed since; nothing is undone.
+            UnsupportedByStore: The store keeps no history.
+        """
+        return self.driver.run(undo(self.setup.stores, self.identity, commit_id, datetime.now(UTC)))
+
+    async def aundo(self, commit_id: str) -> Commit:
+        """Do what `undo` does."""
+        return await self.driver.arun(undo(self.setup.stores, self.identity, commit_id, datetime.now(UTC)))
+
+    def forget(self) -> dict[str, int]:
+        """Erase everything of this user in the store, history and commits included; return how many rows that were.
+
+        What was said stays in the checkpoints of the threads: `checkpointer.delete_thread` erases those.
+        """
+        return self.driver.run(forget(self.identity))
+
+    async def aforget(self) -> dict[str, int]:
+        """Do what `forget` does."""
+        return await self.driver.arun(forget(self.identity))
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """Return the records of this user in all threads, one JSON row each."""
+        return iter(self.driver.run(export(self.identity)))
+
+    async def aexport(self) -> AsyncIterator[dict[str, Any]]:
+        """Return what `export` does."""
+        for row in await self.driver.arun(export(self.identity)):
+            yield row
+
+    def load(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Take in what `export` handed out, as this user's, and return how many records that were.
+
+        Raises:
+            RecordError: A row is no record; nothing is written.
+            ScopeError: There is no user, or a row belongs to none; nothing is written.
+        """
+        return self.driver.run(load_rows(self.identity, rows))
+
+    async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
+        """Do what `load` does."""
+        return await self.driver.arun(load_rows(self.identity, rows))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity))

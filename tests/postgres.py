@@ -8,7 +8,6 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -25,9 +24,11 @@ def binaries() -> Path | None:
     return Path(spec.origin).parent / "pginstall18" / "bin" if spec and spec.origin else None
 
 
-def _as_user() -> list[str]:
-    """Postgres refuses uid 0: as root it runs in a user namespace of its own."""
-    return ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+def _run(*command: Path | str, check: bool) -> None:
+    """Run a command of Postgres, which refuses uid 0: as root it gets a user namespace of its own."""
+    as_user = ["unshare", "--user", "--map-user=1000", "--map-group=1000"] if os.geteuid() == 0 else []
+    # With a pipe in place of DEVNULL the server would keep it open, and the start never end.
+    subprocess.run([*as_user, *map(str, command)], check=check, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager
@@ -37,18 +38,16 @@ def embedded_postgres(folder: Path) -> Iterator[str]:
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    run = partial(subprocess.run, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     initdb = ["-U", "postgres", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"]
     options = (
         f"-F -c full_page_writes=off -c synchronous_commit=off -c max_connections=200 -h 127.0.0.1 -p {port} -k {home}"
     )
     try:
-        run([*_as_user(), folder / "initdb", "-D", home / "data", *initdb])
-        run([*_as_user(), folder / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o", options, "start"])
+        _run(folder / "initdb", "-D", home / "data", *initdb, check=True)
+        _run(folder / "pg_ctl", "-D", home / "data", "-w", "-l", home / "log", "-o", options, "start", check=True)
         yield f"postgresql://postgres@127.0.0.1:{port}/postgres"
     finally:
-        stop = [*_as_user(), folder / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop"]
-        subprocess.run(stop, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _run(folder / "pg_ctl", "-D", home / "data", "-m", "immediate", "-w", "stop", check=False)
         shutil.rmtree(home, ignore_errors=True)
 
 

@@ -15,15 +15,17 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning.checkpointers.contract import Saver
 from langgraph_learning.checkpointers.saver import LearningSaver
+from langgraph_learning.checkpointers.sessions import erase_taught
 from langgraph_learning.checkpointers.threads import Threads
 from langgraph_learning.errors import ConfigurationError, StoreError
+from langgraph_learning.labels import label
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
 
 FORMS = "use sqlite:///file.db, sqlite:////absolute/file.db, sqlite:///:memory: or postgresql://user@host:5432/database"
 EXTRA = "Postgres needs its driver: pip install 'langgraph-learning[postgres]'"
-SQLITE_THREADS = 2  # one for the store's connection, one for the checkpointer's
+SAVER_THREADS = 1  # the checkpointer has one connection on SQLite
 POOL = 10  # connections and threads
 
 
@@ -120,9 +122,7 @@ def connect(
     if separator and scheme == "sqlite":
         if schema is not None:
             raise ConfigurationError("SQLite has no schemas: use another file, or leave schema= out")
-        if embed is not None:
-            raise ConfigurationError("embed= works on Postgres only: leave it out, or use a postgresql:// URL")
-        return LearningDB(partial(_open_sqlite, _path(rest)))
+        return LearningDB(partial(_open_sqlite, _path(rest), embed, dims))
     if separator and scheme in ("postgresql", "postgres"):
         _check_postgres(url, schema)
         return LearningDB(partial(_open_postgres, url, embed, dims, schema))
@@ -155,23 +155,20 @@ def _check_postgres(url: str, schema: str | None) -> None:
         raise ConfigurationError("schema= is empty: name a schema, or leave it out")
 
 
-def _open_sqlite(path: str, closing: ExitStack) -> Opened:
+def _open_sqlite(path: str, embed: "Embeddings | str | None", dims: int | None, closing: ExitStack) -> Opened:
     import sqlite3
 
-    from langgraph_learning.checkpointers._official import sqlite_store
+    from langgraph_learning.checkpointers.sqlite import SqliteHybridStore
     from langgraph_learning.checkpointers.sqlite_saver import SqliteSaverInThreads, connection
 
     try:
-        # two connections: in WAL mode the reads of one do not wait for the writes of the other
         for_saver = closing.enter_context(connection(path))
-        for_store = closing.enter_context(connection(path, autocommit=True))
-        threads = Threads(closing.enter_context(_executor(SQLITE_THREADS)))
+        threads = Threads(closing.enter_context(_executor(SAVER_THREADS)))
         saver = SqliteSaverInThreads(for_saver, threads=threads)
         saver.setup()
-        store = sqlite_store(for_store, threads)
     except sqlite3.Error as error:
         raise StoreError(f"cannot open the SQLite database {path!r}: {error}") from error
-    return _opened(store, saver)
+    return _opened(closing.enter_context(SqliteHybridStore(path, embed=embed, dims=dims)), saver)
 
 
 def _open_postgres(
@@ -179,7 +176,7 @@ def _open_postgres(
 ) -> Opened:
     import psycopg
 
-    from langgraph_learning.checkpointers._official import postgres_store
+    from langgraph_learning.checkpointers.postgres import PostgresHybridStore
     from langgraph_learning.checkpointers.postgres_saver import PostgresSaverInThreads, alone, pool
 
     try:
@@ -188,14 +185,14 @@ def _open_postgres(
             threads = Threads(closing.enter_context(_executor(POOL)))
             saver = PostgresSaverInThreads(connections, threads=threads)
             saver.setup()
-            store = postgres_store(connections, embed, dims, threads)
+            store = PostgresHybridStore(connections, embed=embed, dims=dims, schema=schema)
+            return _opened(closing.enter_context(store), saver)
     except psycopg.Error as error:
         raise StoreError(f"cannot open the Postgres database: {error}") from error
-    return _opened(store, saver)
 
 
 def _opened(store: BaseStore, saver: Saver) -> Opened:
-    return Opened(store, LearningSaver(saver, store))
+    return Opened(store, LearningSaver(saver, store, thread_label=label, forget_thread=partial(erase_taught, store)))
 
 
 def _executor(threads: int) -> ThreadPoolExecutor:

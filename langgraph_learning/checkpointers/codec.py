@@ -6,10 +6,11 @@ and four hexadecimal digits; U+FDD0 itself likewise, so reading is exact.
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeAlias
 
+Json: TypeAlias = Any  # what a value may hold: whatever JSON can say
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = "\x1f"
 _MARK = "\ufdd0"
@@ -33,7 +34,7 @@ def _plain_float(found: re.Match[str]) -> str:
     return found[0] if found[0].startswith('"') else format(float(found[0]), ".1f")
 
 
-def _map_strings(value: Any, change: Any) -> Any:
+def _map_strings(value: Json, change: Callable[[str], str]) -> Json:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, Mapping):
@@ -84,7 +85,7 @@ def _as_dict(value: object) -> dict[str, object]:
     raise TypeError(f"a stored value is JSON, but this holds a {type(value).__name__}: {value!r}")
 
 
-def read_json(text: str) -> Any:
+def read_json(text: str) -> Json:
     """Return the value that was written."""
     value = json.loads(text)
     return _map_strings(value, _unescape) if _MARK in text else value

@@ -7,9 +7,9 @@ A missing key is equal to None and to nothing else, and never greater or smaller
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
-from typing import Any
+from functools import reduce
 
-from langgraph_learning.checkpointers.codec import write_json
+from langgraph_learning.checkpointers.codec import Json, write_json
 from langgraph_learning.checkpointers.session import Session
 
 _COMPARED = {"$gt": ">", "$gte": ">=", "$lt": "<", "$lte": "<="}
@@ -19,9 +19,9 @@ Keys = tuple[str, ...]
 class Condition:
     """A filter compiled for one session: `text` in SQL and its `params`."""
 
-    def __init__(self, session: Session, conditions: Mapping[str, Any] | None) -> None:
+    def __init__(self, session: Session, conditions: Mapping[str, Json] | None) -> None:
         self._session = session
-        self._operators: dict[str, Callable[[Keys, Any], str]] = {
+        self._operators: dict[str, Callable[[Keys, Json], str]] = {
             "$eq": self._equal,
             "$ne": lambda keys, x: f"not {self._equal(keys, x)}",
             "$in": self._among,
@@ -34,11 +34,11 @@ class Condition:
         self.params: dict[str, object] = {}
         self.text = self._within((), conditions or {})
 
-    def _within(self, keys: Keys, conditions: Mapping[str, Any]) -> str:
+    def _within(self, keys: Keys, conditions: Mapping[str, Json]) -> str:
         """All conditions of a dictionary of names, or of `$and`, `$or`, `$not`."""
         return self._joined("and", [self._named(keys, name, x) for name, x in conditions.items()], "true")
 
-    def _named(self, keys: Keys, name: str, x: Any) -> str:
+    def _named(self, keys: Keys, name: str, x: Json) -> str:
         if name in ("$and", "$or"):
             parts = [self._within(keys, part) for part in _several(name, x)]
             return self._joined(name[1:], parts, "true" if name == "$and" else "false")
@@ -48,7 +48,7 @@ class Condition:
             raise ValueError(f"{name} needs a key: {{'key': {{{name!r}: ...}}}}")
         return self._at((*keys, *name.split(".")), x)
 
-    def _at(self, keys: Keys, x: Any) -> str:
+    def _at(self, keys: Keys, x: Json) -> str:
         """The conditions on one place of the value."""
         if not isinstance(x, Mapping) or not x:
             return self._equal(keys, x)
@@ -61,28 +61,33 @@ class Condition:
     def _joined(self, word: str, parts: Sequence[str], empty: str) -> str:
         return f"({f' {word} '.join(parts)})" if parts else empty
 
-    def _test(self, name: str, keys: Keys, *operand: Any, **parts: str) -> str:
-        for value in (self._session.path(keys), *(write_json(_iso(x)) for x in operand)):
-            self.params[f"f{len(self.params)}"] = value
-        last = len(self.params) - 1
-        return self._session.fragment(name, p=f"f{last - len(operand)}", x=f"f{last}", **parts)
+    def _test(self, name: str, keys: Keys, *operand: Json, **parts: str) -> str:
+        number = len(self.params)
+        p, x, w = f"p{number}", f"x{number}", f"w{number}"
+        self.params[p] = self._session.path(keys)
+        for one in map(_iso, operand):
+            self.params |= {x: write_json(one), w: write_json(reduce(lambda inner, key: {key: inner}, keys[::-1], one))}
+        return self._session.fragment(name, p=p, x=x, w=w, **parts)
 
-    def _equal(self, keys: Keys, x: Any) -> str:
-        return self._test("filter_null", keys) if x is None else self._test("filter_equal", keys, x)
+    def _equal(self, keys: Keys, x: Json) -> str:
+        if x is None:
+            return self._test("filter_null", keys)
+        name = "filter_word" if isinstance(x, bool | str | date) else "filter_amount"
+        return self._test(name if isinstance(x, bool | str | date | int | float) else "filter_equal", keys, x)
 
-    def _among(self, keys: Keys, x: Any) -> str:
+    def _among(self, keys: Keys, x: Json) -> str:
         return self._test("filter_among", keys, [_iso(one) for one in _several("$in", x)])
 
-    def _exists(self, keys: Keys, x: Any) -> str:
+    def _exists(self, keys: Keys, x: Json) -> str:
         found = self._test("filter_exists", keys)
         return found if x else f"not {found}"
 
-    def _contains(self, keys: Keys, x: Any) -> str:
+    def _contains(self, keys: Keys, x: Json) -> str:
         element = self._test("filter_element", keys, x)
         return f"({element} or {self._test('filter_part', keys, x)})" if isinstance(x, str) else element
 
-    def _comparison(self, sign: str) -> Callable[[Keys, Any], str]:
-        def compare(keys: Keys, x: Any) -> str:
+    def _comparison(self, sign: str) -> Callable[[Keys, Json], str]:
+        def compare(keys: Keys, x: Json) -> str:
             if isinstance(x, bool) or not isinstance(x, int | float | str | date):
                 raise ValueError(f"{sign} compares numbers and text (ISO dates), not {x!r}")
             return self._test("filter_number" if isinstance(x, int | float) else "filter_text", keys, x, operator=sign)
@@ -90,11 +95,11 @@ class Condition:
         return compare
 
 
-def _several(name: str, x: Any) -> Sequence[Any]:
+def _several(name: str, x: Json) -> Sequence[Json]:
     if isinstance(x, str | bytes | Mapping) or not hasattr(x, "__iter__"):
         raise ValueError(f"{name} takes a list, not {x!r}")
     return list(x)
 
 
-def _iso(x: Any) -> Any:
+def _iso(x: Json) -> Json:
     return x.isoformat() if isinstance(x, date) else x

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from langgraph.store.base import Item, SearchItem
+
+from langgraph_learning.checkpointers.codec import Json
 
 Address = tuple[tuple[str, ...], str]
 
@@ -20,7 +21,7 @@ class StoredItem(Item):
         *,
         namespace: tuple[str, ...],
         key: str,
-        value: dict[str, Any],
+        value: dict[str, Json],
         created_at: datetime,
         updated_at: datetime,
         version: int,
@@ -43,8 +44,8 @@ class FoundItem(SearchItem):
 class Revision:
     """One state an item was put into: its value (None: deleted), and when and by which commit."""
 
-    value: Mapping[str, Any] | None
+    value: Mapping[str, Json] | None
     version: int
     revision: int
     at: datetime
-    source: Mapping[str, Any] | None
+    source: Mapping[str, Json] | None

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -16,22 +16,36 @@ from langgraph_learning.errors import ConfigurationError, StoreError
 
 try:
     import psycopg
+    from psycopg.abc import Buffer
+    from psycopg.adapt import Loader
+    from psycopg.pq import Format
     from psycopg.rows import dict_row, tuple_row
     from psycopg.sql import Identifier
     from psycopg_pool import ConnectionPool
 except ImportError as missing:
     raise ConfigurationError("Postgres needs: pip install 'langgraph-learning[postgres]'") from missing
 
+Connection: TypeAlias = psycopg.Connection[Any]  # of any kind of row
+Pool: TypeAlias = "ConnectionPool[Any]"
 _SENT = np.dtype([("item", ">i8"), ("score", ">f8")])
 _VECTORS, _NEAREST = 2, 3  # migrations that wait for an embedder
 _INDEXABLE = 2_000  # dimensions pgvector can index
 _ANY_SCHEMA = crc32(b"langgraph_learning")
 
 
+class _JsonText(Loader):
+    """JSON as it was sent; it is read where the other dialect's is."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        return bytes(data)[1:].decode()  # the first byte is the version of the format
+
+
 class PostgresSession:
     """One connection; lists are arrays, vectors are text."""
 
-    def __init__(self, connection: psycopg.Connection[Any], sql: Statements) -> None:
+    def __init__(self, connection: Connection, sql: Statements) -> None:
         self._connection, self._sql = connection, sql
 
     def with_sql(self, sql: Statements) -> "PostgresSession":
@@ -40,6 +54,7 @@ class PostgresSession:
 
     def _execute(self, text: str, params: Params | None = None, *, plan_anew: bool = False) -> psycopg.Cursor[Row]:
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
+        cursor.adapters.register_loader("jsonb", _JsonText)
         # A prepared search would get a plan for any terms, any scope and any limit: the slowest one.
         return cursor.execute(text.encode(), params, prepare=False if plan_anew else None)
 
@@ -93,16 +108,16 @@ def _edge() -> Iterator[None]:
 class PostgresDialect:
     """A pool, and one installation in a schema of its database."""
 
-    def __init__(self, pool: "ConnectionPool[Any] | str", schema: str | None) -> None:
+    def __init__(self, pool: "Pool | str", schema: str | None) -> None:
         self._owned = isinstance(pool, str)
-        self._pool: ConnectionPool[Any] = _open(pool) if isinstance(pool, str) else pool
+        self._pool: Pool = _open(pool) if isinstance(pool, str) else pool
         self._schema, self._lock = schema, _ANY_SCHEMA
         self._sql = Statements("postgres", schema="", vector="public")
         self.threads = max(2, min(self._pool.max_size, 16))
         self.has_vectors = False
 
     @contextmanager
-    def _connection(self) -> Iterator[psycopg.Connection[Any]]:
+    def _connection(self) -> Iterator[Connection]:
         with _edge():
             if self._owned and self._pool.closed:
                 self._pool.open()
@@ -191,7 +206,7 @@ def _migrate(session: PostgresSession, sql: Statements, dims: int | None) -> set
     return applied
 
 
-def _open(dsn: str) -> "ConnectionPool[Any]":
+def _open(dsn: str) -> "Pool":
     kwargs = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
     return ConnectionPool(
         dsn, min_size=1, max_size=10, kwargs=kwargs, open=False, check=ConnectionPool.check_connection
@@ -203,7 +218,7 @@ class PostgresHybridStore(HybridStore):
 
     def __init__(
         self,
-        pool: "ConnectionPool[Any] | str",
+        pool: "Pool | str",
         *,
         embed: Embeddings | str | None = None,
         dims: int | None = None,

@@ -62,26 +62,35 @@ def _rank_both(scope: Scope, words: Counter[str], vector: Floats, limit: int, of
 def _candidates(scope: Scope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:
     """The scores of words and of vectors; of a small scope all, of a large one the best of each and their other."""
     [(size,)] = scope.rows("size")
-    everything = size <= EXACT_UP_TO
-    top = EVERYTHING if everything else CANDIDATES
-    asked = {**_asked(words), "candidates": top}
-    query = {"query": scope.session.vector(vector), "candidates": top}
-    if everything:
-        return _scores(scope, "score_words", ids=[], **asked), _scores(scope, "score_vectors", **query)
+    asked, query = _asked(words), {"query": scope.session.vector(vector), "candidates": CANDIDATES}
+    if size <= EXACT_UP_TO:
+        lexical = _scores(scope, "score_words", ids=[], candidates=EVERYTHING, **asked)
+        return lexical, best_of_each(_scores(scope, "score_vectors", **query))
     dense = _nearest(scope, query)
-    lexical = _scores(scope, "score_words", ids=dense["item"].tolist(), **asked)
+    lexical = _scores(scope, "score_words", ids=dense["item"].tolist(), candidates=CANDIDATES, **asked)
     others = np.setdiff1d(lexical["item"], dense["item"]).tolist()
-    return lexical, np.concatenate([dense, _scores(scope, "score_these", ids=others, **query)])
+    return lexical, np.concatenate([dense, best_of_each(_scores(scope, "score_these", ids=others, **query))])
 
 
 def _nearest(scope: Scope, query: dict[str, object]) -> Scores:
     """The nearest by index; a filter may leave the index too few, then exactly."""
-    found = _scores(scope, "score_nearest", **query)
-    return found if len(found) >= CANDIDATES else _scores(scope, "score_vectors", **query)
+    found = best_of_each(_scores(scope, "score_nearest", **query))
+    if len(found) < CANDIDATES // 2:
+        found = best_of_each(_scores(scope, "score_vectors", **query))
+    return found[np.argsort(-found["score"], kind="stable")[:CANDIDATES]]
 
 
 def _scores(scope: Scope, name: str, **params: object) -> Scores:
-    return scope.session.scores(name, {**scope.params, **params}, where=scope.where)
+    return scope.session.scores(name, {**scope.params, **params}, where=scope.where, chosen=scope.chosen)
+
+
+def best_of_each(scores: Scores) -> Scores:
+    """Return each item once, with its best score: an item may have several vectors."""
+    ids, place = np.unique(scores["item"], return_inverse=True)
+    found = np.zeros(len(ids), dtype=SCORES)
+    found["item"], found["score"] = ids, -np.inf
+    np.maximum.at(found["score"], place, scores["score"])
+    return found
 
 
 def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
@@ -90,21 +99,28 @@ def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np
     The spread is that of the best of each kind, in a small scope too: all its items would drown what tells them apart.
     """
     ids = np.union1d(lexical["item"], dense["item"]).astype(np.int64)
-    best = np.isin(ids, np.union1d(_best(lexical), _best(dense)))
+    kinds = ((LEXICAL, lexical, 0.0), (DENSE, dense, dense["score"].min(initial=1.0)))
+    places = [np.searchsorted(ids, scores["item"]) for _, scores, _ in kinds]
+    best = np.zeros(len(ids), dtype=bool)
+    for place, (_, scores, _) in zip(places, kinds, strict=True):
+        best[place[_best(scores["score"])]] = True
     total = np.zeros(len(ids))
-    for weight, scores, lowest in ((LEXICAL, lexical, 0.0), (DENSE, dense, dense["score"].min(initial=1.0))):
+    for place, (weight, scores, lowest) in zip(places, kinds, strict=True):
         column = np.full(len(ids), lowest)
-        column[np.searchsorted(ids, scores["item"])] = scores["score"]
+        column[place] = scores["score"]
         spread = column[best].std() if len(scores) else 0.0
         total += weight * (column - lowest) / (spread if spread > 1e-9 else 1.0)
     total = np.round(total, 9)
-    order = np.lexsort((ids, -total))
+    order = np.argsort(-total, kind="stable")
     return ids[order], total[order]
 
 
-def _best(scores: Scores) -> NDArray[np.int64]:
-    best: NDArray[np.int64] = scores["item"][np.lexsort((scores["item"], -scores["score"]))[:CANDIDATES]]
-    return best
+def _best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which scores are among the best, those that tie with the last of them too."""
+    if len(scores) <= CANDIDATES:
+        return np.ones(len(scores), dtype=bool)
+    last = np.partition(scores, -CANDIDATES)[-CANDIDATES]
+    return np.asarray(scores >= last)
 
 
 def _rank_then(scope: Scope, words: Counter[str], limit: int, offset: int) -> Page:

@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, SearchOp
+from langgraph.store.base import GetOp, ListNamespacesOp, MatchCondition, SearchItem, SearchOp
 
 from langgraph_learning.checkpointers.codec import (
     path_range,
@@ -57,7 +56,7 @@ class Page:
 
     rows: Sequence[tuple[Row, float | None]]
 
-    def items(self) -> list[Any]:
+    def items(self) -> list[SearchItem]:
         """Return what LangGraph expects of a search."""
         return [FoundItem(stored_item(row), score) for row, score in self.rows]
 
@@ -70,11 +69,14 @@ class Scope:
         low, high = path_range(op.namespace_prefix)
         self.session, self.revision = session, moment.revision
         self.where, self.source = condition.text, moment.source(session)
+        self.chosen = session.fragment("chosen_by" if op.filter else "chosen_any", where=self.where)
         self.params = {**condition.params, **moment.params, "low": low, "high": high}
 
     def rows(self, name: str, **params: object) -> list[Row]:
         """Run a search statement over this scope."""
-        return self.session.rows(name, {**self.params, **params}, where=self.where, source=self.source)
+        return self.session.rows(
+            name, {**self.params, **params}, where=self.where, chosen=self.chosen, source=self.source
+        )
 
 
 def browse(scope: Scope, limit: int, offset: int) -> Page:

@@ -1,4 +1,4 @@
-"""Where the session context of a thread lives in a store, and how it is erased.
+"""What a thread left in a store, and how it is erased.
 
 The namespaces are those of the learning store of that name: `("learning", "user", <user>, "thread", <thread>,
 "session_context")`, each id written as a label.
@@ -30,5 +30,12 @@ def _sessions(store: BaseStore, thread_label: str) -> Iterator[tuple[str, ...]]:
 
 def _delete(store: BaseStore, namespace: tuple[str, ...]) -> None:
     while found := store.search(namespace, limit=PAGE):
+        for item in found:
+            store.delete(item.namespace, item.key)
+
+
+def erase_taught(store: BaseStore, thread_id: str) -> None:
+    """Delete every record that was learned in the thread, of whoever; a store with history still has what it was."""
+    while found := store.search(("learning",), filter={"source": {"thread_id": thread_id}}, limit=PAGE):
         for item in found:
             store.delete(item.namespace, item.key)

@@ -2,23 +2,22 @@
 
 import json
 import math
-import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from langgraph_learning.checkpointers.codec import write_time
+from langgraph_learning.checkpointers.codec import Json, write_time
 from langgraph_learning.checkpointers.hybrid import HybridStore, utc_now
 from langgraph_learning.checkpointers.ranking import as_scores
-from langgraph_learning.checkpointers.session import EVERYTHING, SCORES, Floats, Params, Row, Scores
+from langgraph_learning.checkpointers.session import SCORES, Floats, Params, Row, Scores
 from langgraph_learning.checkpointers.statements import Statements, migrations
 from langgraph_learning.errors import StoreError
 
@@ -50,12 +49,9 @@ class SqliteSession:
             self._connection.execute(step)
 
     def scores(self, name: str, params: Params, **parts: str) -> Scores:
-        """Return items and scores; those of vectors are computed here, the best kept."""
+        """Return items and scores; those of vectors are computed here."""
         rows = self.rows(name, params, **parts)
-        if name == "score_words":
-            return as_scores(rows)
-        top = params["candidates"]
-        return _nearest(rows, params["query"], top if isinstance(top, int) else EVERYTHING)
+        return as_scores(rows) if name == "score_words" else _cosines(rows, params["query"])
 
     def fragment(self, name: str, **parts: str) -> str:
         """Return a fragment of SQL."""
@@ -73,17 +69,15 @@ class SqliteSession:
         return vector.astype(np.float16).tobytes()
 
 
-def _nearest(rows: Sequence[Row], query: object, top: int) -> Scores:
-    """The best cosine of each item, the `top` best items."""
-    if not rows or not isinstance(query, bytes):
-        return np.empty(0, dtype=SCORES)
-    wanted = np.frombuffer(query, dtype=np.float16).astype(np.float32)
-    matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16).reshape(len(rows), -1)
-    ids, place = np.unique(np.array([row[0] for row in rows], dtype=np.int64), return_inverse=True)
-    found = np.zeros(len(ids), dtype=SCORES)
-    found["item"], found["score"] = ids, -np.inf
-    np.maximum.at(found["score"], place, (matrix.astype(np.float32) @ wanted).astype(np.float64))
-    return found if len(found) <= top else found[np.argsort(-found["score"], kind="stable")[:top]]
+def _cosines(rows: Sequence[Row], query: object) -> Scores:
+    """The cosine of each vector with the query; both have length one."""
+    found = np.empty(len(rows), dtype=SCORES)
+    if rows and isinstance(query, bytes):
+        matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16).reshape(len(rows), -1)
+        wanted = np.frombuffer(query, dtype=np.float16).astype(np.float32)
+        found["item"] = [row[0] for row in rows]
+        found["score"] = matrix.astype(np.float32) @ wanted
+    return found
 
 
 def _bound(params: Params) -> dict[str, object]:
@@ -96,7 +90,7 @@ def _bind(value: object) -> object:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: Json, other: Json) -> bool:
     """Equality of JSON: numbers by value, and a truth value is no number."""
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
@@ -131,15 +125,6 @@ def connect(path: str) -> sqlite3.Connection:
     return connection
 
 
-@contextmanager
-def _edge() -> Iterator[None]:
-    """Turn errors of the driver into ours."""
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise StoreError(f"SQLite: {error}") from error
-
-
 class SqliteDialect:
     """Connections to one database: readers share a few, writers take turns."""
 
@@ -148,43 +133,44 @@ class SqliteDialect:
     def __init__(self, path: str) -> None:
         self._path, self._memory = path, path == ":memory:"
         self.threads = 1 if self._memory else 4
-        self._idle: queue.LifoQueue[sqlite3.Connection] = queue.LifoQueue()
+        self._idle: deque[sqlite3.Connection] = deque()
         self._writer = threading.RLock()  # cheaper than to wait for the file
+        # In memory there is one connection, or every thread would have an empty database of its own.
+        self._turn: AbstractContextManager[object] = self._writer if self._memory else nullcontext()
         self._closed = False
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection, and turn errors of the driver into ours."""
         if self._closed:
             raise StoreError("this store is closed")
-        if self._memory:  # one connection, or every thread would have an empty database of its own
-            with self._writer, self._lent() as connection:
+        with self._turn:
+            connection = None
+            try:
+                connection = self._idle.pop() if self._idle else connect(self._path)
                 yield connection
-        else:
-            with self._lent() as connection:
-                yield connection
+            except sqlite3.Error as error:
+                raise StoreError(f"SQLite: {error}") from error
+            finally:
+                if connection is not None:
+                    self._take_back(connection)
 
-    @contextmanager
-    def _lent(self) -> Iterator[sqlite3.Connection]:
-        try:
-            connection = self._idle.get_nowait()
-        except queue.Empty:
-            connection = connect(self._path)
-        try:
-            yield connection
-        finally:
-            connection.close() if self._closed else self._idle.put(connection)
+    def _take_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed:
+            connection.close()
+        else:
+            self._idle.append(connection)
 
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqliteSession]:
-        with _edge(), self._connection() as connection:
+        with self._connection() as connection:
             connection.execute(_SQL(begin))
             try:
                 yield SqliteSession(connection)
                 connection.execute(_SQL("commit"))
-            except BaseException:
+            finally:
                 if connection.in_transaction:
                     connection.execute(_SQL("rollback"))
-                raise
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[SqliteSession]:
@@ -193,7 +179,7 @@ class SqliteDialect:
             with self._transaction("begin") as session:
                 yield session
         else:
-            with _edge(), self._connection() as connection:
+            with self._connection() as connection:
                 yield SqliteSession(connection)
 
     @contextmanager
@@ -218,7 +204,7 @@ class SqliteDialect:
     def _turn_on_wal(self) -> None:
         """Change the journal; SQLite does not wait here for other processes that do the same, so this does."""
         deadline = time.monotonic() + _PATIENCE
-        with _edge(), self._connection() as connection:
+        with self._connection() as connection:
             while True:
                 try:
                     connection.execute(_SQL("journal"))
@@ -230,14 +216,14 @@ class SqliteDialect:
 
     def scrub(self) -> None:
         """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
-        with _edge(), self._writer, self._connection() as connection:
+        with self._writer, self._connection() as connection:
             connection.execute(_SQL("scrub"))
 
     def close(self) -> None:
         """Close the connections."""
         self._closed = True
-        while not self._idle.empty():
-            self._idle.get().close()
+        while self._idle:
+            self._idle.pop().close()
 
 
 class SqliteHybridStore(HybridStore):

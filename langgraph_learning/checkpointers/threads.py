@@ -20,7 +20,6 @@ from langgraph.checkpoint.base import (
     CheckpointTuple,
     DeltaChannelHistory,
 )
-from langgraph.store.base import BaseStore, Op, Result
 
 from langgraph_learning.checkpointers.contract import Filter, Writes
 from langgraph_learning.checkpointers.queries import Block, Dialect, blocks
@@ -129,13 +128,3 @@ class SaverInThreads(BaseCheckpointSaver[str]):
     ) -> "dict[str, DeltaChannelHistory]":
         """Do `get_delta_channel_history` in a thread."""
         return dict(await self._threads(self.get_delta_channel_history, config=config, channels=channels))
-
-
-class StoreInThreads(BaseStore):
-    """The async half of a sync store; mix it in before the store."""
-
-    _threads: Threads
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Do `batch` in a thread."""
-        return await self._threads(self.batch, tuple(ops))

@@ -4,11 +4,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from langgraph.store.base import PutOp, get_text_at_path, tokenize_path
 
-from langgraph_learning.checkpointers.codec import read_key, read_path, read_time, write_json, write_key, write_path
+from langgraph_learning.checkpointers.codec import (
+    Json,
+    read_key,
+    read_path,
+    read_time,
+    write_json,
+    write_key,
+    write_path,
+)
 from langgraph_learning.checkpointers.embedding import Vectors
 from langgraph_learning.checkpointers.session import Params, Row, Session
 from langgraph_learning.errors import ConflictError
@@ -23,7 +30,7 @@ def index_terms(text: str) -> list[str]:
     return [term[:_LONGEST_TERM] for term in terms(text)]
 
 
-def _leaves(value: Any) -> Iterator[str]:
+def _leaves(value: Json) -> Iterator[str]:
     """The texts and numbers inside `value`: what a whole document is found by (its keys say nothing)."""
     if isinstance(value, Mapping | list | tuple):
         for inner in value.values() if isinstance(value, Mapping) else value:
@@ -32,7 +39,7 @@ def _leaves(value: Any) -> Iterator[str]:
         yield str(value)
 
 
-def _texts(value: Mapping[str, Any], fields: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+def _texts(value: Mapping[str, Json], fields: Sequence[str]) -> Iterator[tuple[str, str, str]]:
     """Field, its text for the words, its text for the vector."""
     for field in fields:
         if field == "$":
@@ -81,11 +88,25 @@ class _Current:
 
     @classmethod
     def of(cls, row: Row, now: datetime) -> "_Current":
-        _, ns, item, version, created_at, expires_at, stored, _, last = row
+        _, ns, item, version, created_at, expires_at, stored, last, *_ = row
         alive = item is not None and (expires_at is None or read_time(expires_at) > now)
         words = None if stored is None else stored.split()
         created = read_time(created_at) if alive else None
         return cls(ns, item, max(version or 0, last or 0), created, version if alive else 0, words)
+
+
+_ORDER = (
+    "add_namespaces",
+    "supersede",
+    "delete_items",
+    "add_tombstones",
+    "put_items",
+    "delete_postings",
+    "put_postings",
+    "delete_vectors",
+    "put_vectors",
+    "count",
+)
 
 
 class Commit:
@@ -99,10 +120,15 @@ class Commit:
     def run(self, writes: Iterable[Write], expect: Mapping[Place, int], source: object) -> int:
         """Carry out `writes` if every expectation holds, and return the revision."""
         last = {write.place: write for write in writes}  # of two writes to one key the later one counts
-        current = self._read([*last, *(place for place in expect if place not in last)])
+        places = [*last, *(place for place in expect if place not in last)]
+        asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
+        rows = self._session.rows("current", asked)
+        if not rows:
+            return _revision(self._session)
+        current = {place: _Current.of(row, self._now) for place, row in zip(places, rows, strict=True)}
         _check(expect, current)
         changed = [write for write in last.values() if write.value is not None or current[write.place].id is not None]
-        [(revision, ns, item, floor)] = self._session.rows("counters", {})
+        revision, ns, item, floor = rows[0][-4:]
         if not changed:
             return int(revision)
         revision += 1
@@ -114,11 +140,6 @@ class Commit:
         self._count(changed, current)
         self._flush(revision, source)
         return int(revision)
-
-    def _read(self, places: Sequence[Place]) -> dict[Place, _Current]:
-        asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
-        rows = self._session.rows("current", asked)
-        return {place: _Current.of(row, self._now) for place, row in zip(places, rows, strict=True)}
 
     def _later(self, name: str, **row: object) -> None:
         self._rows.setdefault(name, []).append(row)
@@ -177,11 +198,7 @@ class Commit:
     def _flush(self, revision: int, source: object) -> None:
         written = None if source is None else write_json(source)
         self._session.run("add_commit", {"revision": revision, "at": self._now, "source": written})
-        order = (
-            "add_namespaces", "supersede", "delete_items", "add_tombstones", "put_items", "delete_postings",
-            "put_postings", "delete_vectors", "put_vectors", "count",
-        )  # fmt: skip
-        for name in order:
+        for name in _ORDER:
             if rows := self._rows.get(name):
                 self._session.many(name, rows)
 
@@ -220,5 +237,8 @@ def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, i
 def _raise_floor(session: Session, erased: bool) -> None:
     """Versions start above all that were erased, so that a stale writer cannot take a new item for the old one."""
     if erased:
-        [(revision, *_)] = session.rows("counters", {})
-        session.run("mark", {"name": "floor", "value": revision})
+        session.run("mark", {"name": "floor", "value": _revision(session)})
+
+
+def _revision(session: Session) -> int:
+    return int(session.rows("revision", {})[0][0])

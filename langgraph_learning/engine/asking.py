@@ -7,6 +7,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages.ai import UsageMetadata
 from pydantic import JsonValue
 
 from langgraph_learning import prompts
@@ -84,8 +85,8 @@ def _called(
                 raise
             options = _PLAIN
         except Exception as error:
-            if hasattr(error, "completion"):  # openai's client raises for an answer cut off at its length limit
-                return {"raw": AIMessage("", response_metadata={"finish_reason": "length"})}
+            if (completion := getattr(error, "completion", None)) is not None:
+                return {"raw": _without_text(completion)}
             if options == _TOOL or getattr(error, "status_code", None) not in (400, 404, 415, 422, 501):
                 raise
             options = _TOOL
@@ -120,6 +121,14 @@ def _texts(answer: dict[str, Any]) -> list[str]:
             return [text]
     parsed = answer.get("parsed")
     return [json.dumps(parsed)] if isinstance(parsed, dict) else []
+
+
+def _without_text(completion: object) -> AIMessage:
+    """Return an answer cut off at its length limit, for which openai's client raises, as a message with its cost."""
+    counted = getattr(completion, "usage", None)
+    asked, said = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
+    usage = UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
+    return AIMessage("", usage_metadata=usage, response_metadata={"finish_reason": "length"})
 
 
 def _is_cut_off(message: AIMessage) -> bool:

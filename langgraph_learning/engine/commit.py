@@ -17,7 +17,8 @@ from langgraph_learning.stores import Operation, Refused
 
 log = logging.getLogger(__name__)
 
-TRIES = 8
+TRIES = 50
+"""How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
 
 
 @dataclass(frozen=True)
@@ -149,4 +150,4 @@ def _write(made: Commit, known: Sequence[Known]) -> Flow[None]:
         more, versions = puts(each, mine, made.at)
         operations += more
         expect.update(versions)
-    yield from write(operations, expect)
+    yield from write(operations, expect, made.id)

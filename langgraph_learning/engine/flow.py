@@ -17,7 +17,8 @@ from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 
 from langgraph_learning.engine.wire import Schema
-from langgraph_learning.errors import ConfigurationError, LearningError, StoreError
+from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
+from langgraph_learning.langgraph_private import checkpointer
 
 T = TypeVar("T")
 Expected: TypeAlias = Mapping[tuple[tuple[str, ...], str], int]
@@ -26,9 +27,10 @@ Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Run these store operations, in order."""
+    """Run these store operations, in order; with `as_of` on the store as it stood at that revision."""
 
     ops: tuple[Op, ...]
+    as_of: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Write:
 
     puts: tuple[PutOp, ...]
     expect: Expected = field(default_factory=dict)
+    commit: str | None = None
+    """Which commit this is, for the store's history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +53,41 @@ class Ask:
     options: Mapping[str, object]
 
 
-Effect: TypeAlias = Batch | Write | Ask
+@dataclass(frozen=True, slots=True)
+class Beyond:
+    """Call what some stores have beyond LangGraph's contract: `history`, `purge`; others raise `UnsupportedByStore`."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Ask which revision this run recalls: a number when it was started from an older checkpoint."""
+
+
+Effect: TypeAlias = Batch | Write | Ask | Beyond | Standing
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
-def batch(*ops: Op) -> Flow[list[Result]]:
+def batch(*ops: Op, as_of: int | None = None) -> Flow[list[Result]]:
     """Return one result per operation, typed at the call."""
-    return cast("list[Result]", (yield Batch(ops)))
+    return cast("list[Result]", (yield Batch(ops, as_of)))
 
 
-def write(puts: Sequence[PutOp], expect: Expected) -> Flow[None]:
+def write(puts: Sequence[PutOp], expect: Expected, commit: str | None = None) -> Flow[None]:
     """Write `puts`; raises `ConflictError` on stores that can tell when somebody else was first."""
-    yield Write(tuple(puts), expect)
+    yield Write(tuple(puts), expect, commit)
+
+
+def beyond(method: str, *arguments: object) -> Flow[Any]:
+    """Return what the store's own method returns."""
+    return (yield Beyond(method, arguments))
+
+
+def standing() -> Flow[int | None]:
+    """Return the revision this run recalls, None for what is known now."""
+    return cast("int | None", (yield Standing()))
 
 
 def ask(effect: Ask) -> Flow[dict[str, Any]]:
@@ -72,11 +99,29 @@ def ask(effect: Ask) -> Flow[dict[str, Any]]:
 class Transactional(Protocol):
     """A store with compare-and-set, as `connect()` opens it; other stores write a batch."""
 
-    def transact(self, puts: Sequence[PutOp], *, expect: Expected) -> object:
+    def transact(self, puts: Sequence[PutOp], *, expect: Expected, source: Mapping[str, object] | None) -> object:
         """Write all puts or none."""
 
-    async def atransact(self, puts: Sequence[PutOp], *, expect: Expected) -> object:
+    async def atransact(
+        self, puts: Sequence[PutOp], *, expect: Expected, source: Mapping[str, object] | None
+    ) -> object:
         """Write all puts or none."""
+
+    def as_of(self, revision: int) -> BaseStore:
+        """Return the store as it stood."""
+
+
+@runtime_checkable
+class Remembering(Protocol):
+    """A checkpointer that knows what was known when a checkpoint was made, as `connect()` opens it."""
+
+    store: BaseStore
+
+    def revision_of(self, config: RunnableConfig) -> int | None:
+        """Return the revision that a run has to recall."""
+
+    async def arevision_of(self, config: RunnableConfig) -> int | None:
+        """Return the revision that a run has to recall."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +147,7 @@ class Driver:
     """Carries out the effects of a flow, in both colours."""
 
     store: BaseStore | None = None
+    config: RunnableConfig = field(default_factory=RunnableConfig)
 
     def run(self, flow: Flow[T]) -> T:
         """Run `flow` to its end and return its result."""
@@ -136,22 +182,49 @@ class Driver:
     def _perform(self, effect: Effect) -> object:
         if isinstance(effect, Ask):
             return _structured(effect).invoke(effect.messages, _CONFIG)
-        store = self._opened()
+        if isinstance(effect, Standing):
+            saver = self._remembering()
+            return saver.revision_of(self.config) if saver else None
         if isinstance(effect, Batch):
-            return store.batch(effect.ops)
+            return self._standing(effect.as_of).batch(effect.ops)
+        if isinstance(effect, Beyond):
+            return self._method(effect.method)(*effect.arguments)
+        store = self._opened()
         if isinstance(store, Transactional):
-            return store.transact(effect.puts, expect=effect.expect)
+            return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return store.batch(effect.puts)
 
     async def _aperform(self, effect: Effect) -> object:
         if isinstance(effect, Ask):
             return await _structured(effect).ainvoke(effect.messages, _CONFIG)
-        store = self._opened()
+        if isinstance(effect, Standing):
+            saver = self._remembering()
+            return await saver.arevision_of(self.config) if saver else None
         if isinstance(effect, Batch):
-            return await store.abatch(effect.ops)
+            return await self._standing(effect.as_of).abatch(effect.ops)
+        if isinstance(effect, Beyond):
+            return await self._method(f"a{effect.method}")(*effect.arguments)
+        store = self._opened()
         if isinstance(store, Transactional):
-            return await store.atransact(effect.puts, expect=effect.expect)
+            return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return await store.abatch(effect.puts)
+
+    def _standing(self, revision: int | None) -> BaseStore:
+        store = self._opened()
+        return store.as_of(revision) if revision is not None and isinstance(store, Transactional) else store
+
+    def _remembering(self) -> Remembering | None:
+        """The run's checkpointer, if it counts the revisions of this very store."""
+        saver = checkpointer(self.config)
+        return saver if isinstance(saver, Remembering) and saver.store is self.store else None
+
+    def _method(self, name: str) -> Any:
+        method = getattr(self._opened(), name, None)
+        if method is None:
+            raise UnsupportedByStore(
+                f"a {type(self.store).__name__} has no {name.removeprefix('a')}(): open one with connect()"
+            )
+        return method
 
     def _opened(self) -> BaseStore:
         if self.store is None:

@@ -83,7 +83,9 @@ class Candidate:
         return not self.ranked.matched and self.ranked.score > 0
 
 
-def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budget: int) -> Flow[Recall]:
+def recall(
+    stores: Iterable[LearningStore], identity: Identity, query: str, budget: int, as_of: int | None = None
+) -> Flow[Recall]:
     """Return what fits `query` best within `budget` tokens.
 
     Args:
@@ -91,19 +93,20 @@ def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budg
         identity: Who is asking; without what a learning store's scope takes it is not read.
         query: What the user said in this turn.
         budget: How long the text may be, in tokens.
+        as_of: The revision of the store to recall, for a run that starts from an older checkpoint.
     """
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
-    found = yield from _found(mine, query[:LONGEST_QUERY])
+    found = yield from _found(mine, query[:LONGEST_QUERY], as_of)
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
     chosen = _chosen(candidates, found, budget)
     return _rendered(found, chosen)
 
 
-def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str) -> Flow[list[Known]]:
+def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, as_of: int | None) -> Flow[list[Known]]:
     asked = [_reads(store, scope, query) for store, scope in stores]
-    results = iter((yield from batch(*(op for ops in asked for op in ops))))
+    results = iter((yield from batch(*(op for ops in asked for op in ops), as_of=as_of)))
     return [
         known(store, scope, *(next(results) for _ in ops)) for (store, scope), ops in zip(stores, asked, strict=True)
     ]

@@ -40,6 +40,11 @@ class Setup:
             log.warning(message)
 
     @property
+    def context_id(self) -> str:
+        """The id of the system message that shows recalled text to a model: every machine has its own."""
+        return f"{self.name}-context"
+
+    @property
     def extracting(self) -> tuple[LearningStore, ...]:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)

@@ -11,8 +11,8 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langgraph_learning.records import Identity
 
-CONTEXT_ID = "learning-context"
-"""The id of the system message that shows recalled text to a model."""
+BEGINNING = ""
+"""The message id of a watermark before the first message."""
 
 _NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
@@ -51,11 +51,7 @@ def window(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str
 
     Without one, when its message was trimmed away, or when it is another user's: the last turn only.
     """
-    ids = [message.id for message in messages]
-    if mark and mark.get("user_id") == user_id and (seen := mark.get("message_id")) in ids:
-        start = ids.index(seen) + 1
-    else:
-        start = _last_turn(messages)
+    start = _start(messages, mark, user_id)
     before = sum(said.role == "user" for said in _spoken(messages[:start]))
     return Turn(tuple(_spoken(messages[start:])), before)
 
@@ -67,8 +63,15 @@ def whole(messages: Sequence[BaseMessage]) -> Turn:
 
 def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
     """Return the mark after the last message; None when it has no id to find it by."""
-    last = next((message for message in reversed(messages) if message.id != CONTEXT_ID), None)
-    return Watermark(message_id=last.id, user_id=user_id) if last is not None and last.id else None
+    last = messages[-1].id if messages else None
+    return Watermark(message_id=last, user_id=user_id) if last else None
+
+
+def unlearned(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> Watermark | None:
+    """Return the mark before the window: a turn that could not be learned from is heard again with the next one."""
+    start = _start(messages, mark, user_id)
+    before = messages[start - 1].id if start else BEGINNING
+    return Watermark(message_id=before, user_id=user_id) if before is not None else None
 
 
 def last_human(messages: Sequence[BaseMessage]) -> BaseMessage | None:
@@ -79,6 +82,15 @@ def last_human(messages: Sequence[BaseMessage]) -> BaseMessage | None:
 def question(messages: Sequence[BaseMessage]) -> str:
     """Return what the user asked in the last turn: what recall looks for."""
     return "\n".join(said.text for said in _spoken(messages[_last_turn(messages) :]) if said.role == "user")
+
+
+def _start(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
+    """The index of the first message to learn from."""
+    if mark and mark.get("user_id") == user_id:
+        seen, ids = mark.get("message_id"), [message.id for message in messages]
+        if seen == BEGINNING or seen in ids:
+            return 0 if seen == BEGINNING else ids.index(seen) + 1
+    return _last_turn(messages)
 
 
 def _last_turn(messages: Sequence[BaseMessage]) -> int:
@@ -102,7 +114,7 @@ def _spoken(messages: Iterable[BaseMessage]) -> Iterable[Said]:
     for message in messages:
         role = "user" if _is_said_by_human(message) else "assistant" if isinstance(message, AIMessage) else None
         text = str(message.text).strip()
-        if role and text and message.id != CONTEXT_ID:
+        if role and text:
             yield Said(role, text, message.id)
 
 

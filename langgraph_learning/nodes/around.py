@@ -1,7 +1,8 @@
 """`around`: recall, a node or compiled graph, extract and review, as one graph to compile or to build on."""
 
 from collections.abc import Callable
-from typing import Any, cast
+from itertools import pairwise
+from typing import Any, cast, get_type_hints
 
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -9,7 +10,6 @@ from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_learning.config import LearningContext
 from langgraph_learning.engine.setup import Setup
-
 from langgraph_learning.nodes.flow_node import FlowNode
 from langgraph_learning.nodes.run import Run
 from langgraph_learning.nodes.steps import text_step, with_context
@@ -37,17 +37,17 @@ class _Before(Runnable[Any, Any]):
             return state
         # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
         text = text or (NOTHING if self._remembers else "")
-        return replaced(state, self._setup.messages_key, with_context(messages, text))
+        return replaced(state, self._setup.messages_key, with_context(messages, text, self._setup))
 
 
 class _After(Runnable[Any, Any]):
     """Takes it out of what the graph returns."""
 
     def __init__(self, setup: Setup) -> None:
-        self._key = setup.messages_key
+        self._setup = setup
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
-        return without_context(input, self._key)
+        return without_context(input, self._setup)
 
 
 def around(
@@ -73,7 +73,9 @@ def around(
     else:
         node = Wrapped(inner, setup)
         state, _ = hints(inner)
-        schema = state_schema or (state if isinstance(state, type) else None) or MessagesState
+        # A state has fields: `Any` and `dict` are types as well, and say nothing.
+        own_state = state if isinstance(state, type) and get_type_hints(state) else MessagesState
+        schema = state_schema or own_state
         builder = StateGraph(schema, context_schema or LearningContext)
     recall, extract, review = nodes
     steps: list[tuple[str, Runnable[Any, Any]]] = [
@@ -85,8 +87,6 @@ def around(
     for step, runnable in steps:
         builder.add_node(step, cast("Callable[..., Any]", runnable))
     ends = [START, *(step for step, _ in steps), END]
-    for start, end in zip(ends, ends[1:], strict=False):
+    for start, end in pairwise(ends):
         builder.add_edge(start, end)
     return builder
-
-

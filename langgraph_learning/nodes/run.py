@@ -80,7 +80,7 @@ class Run:
     @property
     def driver(self) -> Driver:
         """Carries out flows on the machine's own store, else on the graph's."""
-        return Driver(self.setup.store or self.runtime.store)
+        return Driver(self.setup.store or self.runtime.store, self.config)
 
     @property
     def checkpoint_id(self) -> str | None:
@@ -100,8 +100,8 @@ class Run:
         """
         fresh = turn if turn and messages is not None and turn.get("tag") == tag(messages) else None
         identity = Identity.model_validate(fresh["identity"]) if fresh else self._resolved()
-        if self.setup.scope is None:
-            self._check(identity.user_id)
+        if fresh and self._authenticated is not None:  # private state can be forged
+            self._check(identity.user_id, self._resolved().user_id)
         nobodys = [store.name for store in self.setup.stores if store.scope(identity) is None]
         if identity.user_id is None and nobodys:
             who = ", ".join(nobodys)
@@ -119,9 +119,10 @@ class Run:
         )
         if self.setup.scope is not None:
             return _named(base, self._ask(self.setup.scope))
-        user = user_label(look(context, "user_id")) or user_label(given.get("user_id"))
-        self._check(user)
-        return base.model_copy(update={"user_id": self._authenticated or user})
+        named = [user_label(look(context, "user_id")), user_label(given.get("user_id"))]
+        for user in named:
+            self._check(user, self._authenticated)
+        return base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]})
 
     def _ask(self, resolver: Callable[..., object]) -> object:
         """Call the developer's resolver with what its parameters ask for by name."""
@@ -135,8 +136,8 @@ class Run:
         user = getattr(self.runtime.server_info, "user", None)
         return user_label(look(user, "identity"))
 
-    def _check(self, user: str | None) -> None:
-        if user is not None and self._authenticated not in (None, user):
+    def _check(self, user: str | None, allowed: str | None) -> None:
+        if user is not None and allowed not in (None, user):
             raise ScopeError(f"this run is authenticated as {self._authenticated!r} and may not act for {user!r}")
 
 
@@ -171,7 +172,7 @@ def user_label(given: object) -> str | None:
 def _named(base: Identity, answer: object) -> Identity:
     """Read the answer of a resolver: an id, an `Identity`, a mapping of its fields, or None."""
     if isinstance(answer, Identity):
-        return answer
+        return answer.model_copy(update={"user_id": user_label(answer.user_id)})
     if isinstance(answer, Mapping):
         fields = {key: value for key, value in answer.items() if key != "user_id"}
         return Identity.model_validate({**base.model_dump(), **fields, "user_id": user_label(answer.get("user_id"))})

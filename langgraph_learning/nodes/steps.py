@@ -8,9 +8,10 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_learning.engine.extract import Heard, extract
-from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.flow import Flow, standing
 from langgraph_learning.engine.recall import Recall, recall
-from langgraph_learning.engine.turn import CONTEXT_ID, question, watermark, window
+from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.turn import question, unlearned, watermark, window
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run import Run, as_turn, log, tag
@@ -64,7 +65,8 @@ def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[
 
 
 def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
-    recalled = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens)
+    revision = yield from standing()
+    recalled = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens, revision)
     run.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
     return recalled
 
@@ -75,11 +77,13 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     messages = list(state.get(run.setup.messages_key) or ())
     identity = run.identity(as_turn(state.get(keys.turn)), messages)
     if run.setup.extracting and identity.user_id is not None:
-        turn = window(messages, state.get(keys.mark), identity.user_id)
+        seen = state.get(keys.mark)
+        turn = window(messages, seen, identity.user_id)
         heard = Heard(turn=turn, identity=identity, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id)
         learned = yield from guarded(run, "extract", _extract(run, heard), otherwise=False)
         if not learned:
-            return {}
+            again = unlearned(messages, seen, identity.user_id)
+            return {keys.mark: again} if again is not None else {}
     mark = watermark(messages, identity.user_id)
     return {keys.mark: mark} if mark is not None else {}
 
@@ -91,12 +95,7 @@ def _extract(run: Run, heard: Heard) -> Flow[bool]:
     return True
 
 
-def context_message(text: str) -> SystemMessage:
-    """Return the message that shows recalled text to a model."""
-    return SystemMessage(text, id=CONTEXT_ID)
-
-
-def with_context(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
+def with_context(messages: Sequence[BaseMessage], text: str, setup: Setup) -> list[BaseMessage]:
     """Return `messages` with the recalled text first, and without an older one."""
-    others = [message for message in messages if message.id != CONTEXT_ID]
-    return [context_message(text), *others] if text else others
+    others = [message for message in messages if message.id != setup.context_id]
+    return [SystemMessage(text, id=setup.context_id), *others] if text else others

@@ -8,11 +8,10 @@ from typing import Any, get_type_hints
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
-from langgraph.types import Command, Overwrite
+from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
 from langgraph_learning.engine.setup import Setup
-from langgraph_learning.engine.turn import CONTEXT_ID
 from langgraph_learning.langgraph_private import as_runnable
 from langgraph_learning.nodes.flow_node import annotate
 from langgraph_learning.nodes.run import Run, look
@@ -37,19 +36,19 @@ class Wrapped(Runnable[Any, Any]):
         """Run the node on a state that shows the recalled text."""
         run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
         text = run.driver.run(text_step(run, input, messages)) if messages is not None else ""
-        return without_context(self._node.invoke(self._shown(input, messages, text), config), self._setup.messages_key)
+        return without_context(self._node.invoke(self._shown(input, messages, text), config), self._setup)
 
     async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
         """Run the node on a state that shows the recalled text."""
         run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
         text = await run.driver.arun(text_step(run, input, messages)) if messages is not None else ""
         answer = await self._node.ainvoke(self._shown(input, messages, text), config)
-        return without_context(answer, self._setup.messages_key)
+        return without_context(answer, self._setup)
 
     def _shown(self, state: Any, messages: list[BaseMessage] | None, text: str) -> Any:
         if messages is None or not text:
             return state
-        return replaced(state, self._setup.messages_key, with_context(messages, text))
+        return replaced(state, self._setup.messages_key, with_context(messages, text, self._setup))
 
 
 def said(state: object, key: str) -> list[BaseMessage] | None:
@@ -69,25 +68,28 @@ def replaced(state: Any, key: str, value: object) -> Any:
     return changed
 
 
-def without_context(answer: Any, key: str) -> Any:
+def without_context(answer: Any, setup: Setup) -> Any:
     """Return what a node answered without our message, also inside commands and lists of them."""
     if isinstance(answer, Command):
-        return dataclasses.replace(answer, update=without_context(answer.update, key))
-    if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == key:  # an update written as pairs
-        return (key, _without(answer[1]))
+        update, goto = without_context(answer.update, setup), without_context(answer.goto, setup)
+        return dataclasses.replace(answer, update=update, goto=goto)
+    if isinstance(answer, Send):
+        return Send(answer.node, without_context(answer.arg, setup), timeout=answer.timeout)
+    if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == setup.messages_key:  # an update written as pairs
+        return (answer[0], _without(answer[1], setup.context_id))
     if isinstance(answer, list | tuple):
-        return type(answer)(without_context(item, key) for item in answer)
-    value = look(answer, key)
-    cleaned = _without(value)
-    return answer if cleaned is value else replaced(answer, key, cleaned)
+        return type(answer)(without_context(item, setup) for item in answer)
+    value = look(answer, setup.messages_key)
+    cleaned = _without(value, setup.context_id)
+    return answer if cleaned is value else replaced(answer, setup.messages_key, cleaned)
 
 
-def _without(value: Any) -> Any:
+def _without(value: Any, ours: str) -> Any:
     if isinstance(value, Overwrite):
-        return Overwrite(_without(value.value))
-    if isinstance(value, list) and any(getattr(message, "id", None) == CONTEXT_ID for message in value):
-        return [message for message in value if getattr(message, "id", None) != CONTEXT_ID]
-    if isinstance(value, BaseMessage) and value.id == CONTEXT_ID:
+        return Overwrite(_without(value.value, ours))
+    if isinstance(value, list) and any(getattr(message, "id", None) == ours for message in value):
+        return [message for message in value if getattr(message, "id", None) != ours]
+    if isinstance(value, BaseMessage) and value.id == ours:
         return []
     return value
 

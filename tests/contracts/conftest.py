@@ -74,9 +74,9 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Make]:
 
 
 @asynccontextmanager
-async def _theirs(backend: str, colour: str, url: str | None) -> AsyncIterator[BaseStore]:
+async def _theirs(backend: str, colour: str, url: str | None, index: Any = None) -> AsyncIterator[BaseStore]:
     if backend == "memory":
-        yield InMemoryStore()
+        yield InMemoryStore(index=index)
     elif backend == "their-sqlite" and colour == "async":
         async with AsyncSqliteStore.from_conn_string(":memory:") as asqlite:
             await asqlite.setup()
@@ -86,11 +86,11 @@ async def _theirs(backend: str, colour: str, url: str | None) -> AsyncIterator[B
             sqlite.setup()
             yield sqlite
     elif colour == "async":
-        async with AsyncPostgresStore.from_conn_string(str(url)) as apostgres:
+        async with AsyncPostgresStore.from_conn_string(str(url), index=index) as apostgres:
             await apostgres.setup()
             yield apostgres
     else:
-        with PostgresStore.from_conn_string(str(url)) as postgres:
+        with PostgresStore.from_conn_string(str(url), index=index) as postgres:
             postgres.setup()
             yield postgres
 
@@ -98,10 +98,7 @@ async def _theirs(backend: str, colour: str, url: str | None) -> AsyncIterator[B
 @pytest.fixture(params=[f"{backend}-{colour}" for backend in OURS + THEIRS for colour in COLOURS])
 async def any_store(request: pytest.FixtureRequest, make: Make, clock: Clock) -> AsyncIterator[Coloured]:
     """Every store, ours and LangGraph's; what is known to fail there is marked, and must fail."""
-    backend, _, colour = request.param.rpartition("-")
-    known = request.node.get_closest_marker("fails_on")
-    if known and (reason := known.kwargs.get(request.param.replace("-", "_"), known.kwargs.get(_name(backend)))):
-        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    backend, colour = _parts(request)
     if backend in OURS:
         yield Coloured(make(backend, clock=clock), colour)
         return
@@ -110,8 +107,33 @@ async def any_store(request: pytest.FixtureRequest, make: Make, clock: Clock) ->
         yield Coloured(store, colour)
 
 
-def _name(backend: str) -> str:
-    return backend.replace("-", "_")
+# Their SqliteStore has vectors only where Python's sqlite3 can load extensions.
+VECTORED = [*OURS, "memory", "their-postgres"]
+
+
+@pytest.fixture(params=[f"{backend}-{colour}" for backend in VECTORED for colour in COLOURS])
+async def any_embedded(
+    request: pytest.FixtureRequest, make: Make, clock: Clock, embedder: WordEmbeddings
+) -> AsyncIterator[Coloured]:
+    """Every store that can be had with an embedder here, over the field `text`."""
+    backend, colour = _parts(request)
+    if backend in OURS:
+        yield Coloured(make(backend, clock=clock, embed=embedder, fields=["text"]), colour)
+        return
+    index = {"embed": embedder, "dims": embedder.dims, "fields": ["text"]}
+    url = request.getfixturevalue("postgres_url") if backend == "their-postgres" else None
+    async with _theirs(backend, colour, url, index) as store:
+        yield Coloured(store, colour)
+
+
+def _parts(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """Backend and colour of a parameter; what is known to fail there is marked, and must fail."""
+    backend, _, colour = str(request.param).rpartition("-")
+    known = request.node.get_closest_marker("fails_on")
+    names = [name.replace("-", "_") for name in (f"{backend}-{colour}", backend)]
+    if reason := next((known.kwargs[name] for name in names if known and name in known.kwargs), None):
+        request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
+    return backend, colour
 
 
 @pytest.fixture(params=[f"{backend}-{colour}" for backend in OURS for colour in COLOURS])

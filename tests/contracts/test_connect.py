@@ -184,7 +184,6 @@ def test_a_url_that_cannot_work_says_what_does(wrong: Any, told: str) -> None:
     ("url", "options", "told"),
     [
         ("sqlite:///:memory:", {"schema": "s"}, "no schemas"),
-        ("sqlite:///:memory:", {"embed": "openai:text-embedding-3-small", "dims": 3}, "Postgres only"),
         ("sqlite:///:memory:", {"dims": 3}, "embed="),
         ("postgresql://host/db", {"schema": " "}, "schema= is empty"),
     ],

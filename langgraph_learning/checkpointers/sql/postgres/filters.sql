@@ -1,7 +1,14 @@
--- Each is true or false, never null, so that `not` means what it says. $p is the path, $x the operand as JSON.
+-- Each is true or false, never null, so that `not` means what it says. $p is the path, $x the operand as JSON, $w the operand
+-- inside objects along the path.
 
 -- filter_null --
 coalesce(i.value #> %($p)s::text[] = 'null', true)
+
+-- filter_word --
+(i.value @> %($w)s::jsonb)
+
+-- filter_amount --
+(i.value @> %($w)s::jsonb)
 
 -- filter_equal --
 coalesce(i.value #> %($p)s::text[] = %($x)s::jsonb, false)

@@ -1,5 +1,5 @@
 -- columns --
-n.path, i.key, i.value::text, i.created_at, i.updated_at, i.version, i.ttl, i.id
+n.path, i.key, i.value, i.created_at, i.updated_at, i.version, i.ttl, i.id
 
 -- alive --
 (i.expires_at is null or i.expires_at > %(now)s)
@@ -19,7 +19,7 @@ $schema.hybrid_items
 select w.position - 1, $columns
 from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
 join $schema.hybrid_namespaces n on n.path = w.path
-join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
+cross join lateral (select * from $schema.hybrid_items where ns = n.id and key = w.key limit 1) i
 where $alive
 
 -- get_at --
@@ -62,7 +62,7 @@ select coalesce(max(revision), 0) from $schema.hybrid_commits
 select max(at) from $schema.hybrid_commits where revision <= %(revision)s
 
 -- history --
-select h.value::text, h.version, h.recorded_from, h.updated_at, c.source::text
+select h.value, h.version, h.recorded_from, h.updated_at, c.source
 from (select ns, key, value, version, recorded_from, updated_at from $schema.hybrid_versions
       union all select ns, key, value, version, recorded_from, updated_at from $schema.hybrid_items) h
 join $schema.hybrid_namespaces n on n.id = h.ns

@@ -1,3 +1,10 @@
+-- chosen_any --
+-- Without a filter only what has expired is left out: few, by an index, and the items need not be read.
+c.item not in (select i.id from $schema.hybrid_items i where i.expires_at <= %(now)s)
+
+-- chosen_by --
+exists (select 1 from $schema.hybrid_items i where i.id = c.item and $alive and $where)
+
 -- size --
 select coalesce(sum(items), 0)::bigint from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
 
@@ -10,7 +17,8 @@ size as materialized (
 found as materialized (
   select p.term, p.item, p.tf, p.length
   from scope s cross join unnest(%(terms)s::text[]) w(term)
-  join $schema.hybrid_postings p on p.ns = s.id and p.term = w.term collate "C"),
+  cross join lateral (  -- the offset keeps it a lookup in the index for each term
+    select * from $schema.hybrid_postings where ns = s.id and term = w.term collate "C" offset 0) p),
 weights as materialized (
   select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
     * (select w.times from unnest(%(terms)s::text[], %(times)s::int[]) w(term, times) where w.term = f.term) as weight
@@ -22,11 +30,12 @@ scored as materialized (
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 
 -- rank_words --
-$words
-select $columns, s.score
-from scored s join $schema.hybrid_items i on i.id = s.item join $schema.hybrid_namespaces n on n.id = i.ns
-where $alive and $where
-order by s.score desc, i.id limit %(limit)s offset %(offset)s
+$words,
+page as materialized (
+  select c.item, c.score from scored c where $chosen order by c.score desc, c.item limit %(limit)s offset %(offset)s)
+select $columns, p.score
+from page p join $schema.hybrid_items i on i.id = p.item join $schema.hybrid_namespaces n on n.id = i.ns
+order by p.score desc, i.id
 
 -- rank_all --
 $words
@@ -39,33 +48,27 @@ limit %(limit)s offset %(offset)s
 
 -- score_words --
 $words,
-live as materialized (
-  select s.item, s.score from scored s join $schema.hybrid_items i on i.id = s.item where $alive and $where)
+live as materialized (select c.item, c.score from scored c where $chosen)
 select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
   (select item, score from live order by score desc, item limit %(candidates)s)
   union select item, score from live where item = any(%(ids)s::bigint[])) x
 
 -- score_vectors --
 -- All of the scope, exactly: the sum keeps the planner from an index that filters afterwards and loses rows.
-select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
-  select v.item, 1 - min((v.embedding operator($vector.<=>) %(query)s::$vector.vector) + 0) as score
-  from $schema.hybrid_namespaces n
-  join $schema.hybrid_vectors v on v.ns = n.id join $schema.hybrid_items i on i.id = v.item
-  where n.path >= %(low)s and n.path < %(high)s and $alive and $where
-  group by v.item order by score desc, v.item limit %(candidates)s) x
+select coalesce(string_agg(int8send(c.item) || float8send(
+  1 - ((c.embedding operator($vector.<=>) %(query)s::$vector.vector) + 0)), ''::bytea), ''::bytea)
+from $schema.hybrid_namespaces n join $schema.hybrid_vectors c on c.ns = n.id
+where n.path >= %(low)s and n.path < %(high)s and $chosen
 
 -- score_nearest --
 select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
-  select item, max(score) as score from (
-    select v.item, 1 - (v.embedding operator($vector.<=>) %(query)s::$vector.vector) as score
-    from $schema.hybrid_vectors v
-    join $schema.hybrid_items i on i.id = v.item join $schema.hybrid_namespaces n on n.id = v.ns
-    where n.path >= %(low)s and n.path < %(high)s and $alive and $where
-    order by v.embedding operator($vector.<=>) %(query)s::$vector.vector limit %(candidates)s) y
-  group by item) x
+  select c.item, 1 - (c.embedding operator($vector.<=>) %(query)s::$vector.vector) as score
+  from $schema.hybrid_vectors c join $schema.hybrid_namespaces n on n.id = c.ns
+  where n.path >= %(low)s and n.path < %(high)s and $chosen
+  order by c.embedding operator($vector.<=>) %(query)s::$vector.vector limit %(candidates)s) x
 
 -- score_these --
-select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
-  select v.item, 1 - min(v.embedding operator($vector.<=>) %(query)s::$vector.vector) as score
-  from $schema.hybrid_items i join $schema.hybrid_vectors v on v.ns = i.ns and v.item = i.id
-  where i.id = any(%(ids)s::bigint[]) group by v.item) x
+select coalesce(string_agg(int8send(v.item) || float8send(
+  1 - (v.embedding operator($vector.<=>) %(query)s::$vector.vector)), ''::bytea), ''::bytea)
+from $schema.hybrid_items i join $schema.hybrid_vectors v on v.ns = i.ns and v.item = i.id
+where i.id = any(%(ids)s::bigint[])

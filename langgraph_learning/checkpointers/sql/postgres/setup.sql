@@ -4,7 +4,9 @@
 set transaction isolation level repeatable read
 
 -- lock --
-select pg_advisory_xact_lock(%(lock)s)
+-- Writes go by keys: plans made while the tables were empty must use the indexes too.
+select pg_advisory_xact_lock(%(lock)s), set_config('enable_seqscan', 'off', true),
+  set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 
 -- tune --
 select set_config('hnsw.ef_search', '400', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)

@@ -1,16 +1,15 @@
 -- current --
-select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms, i.length,
-  (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key)
-from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
-left join $schema.hybrid_namespaces n on n.path = w.path
-left join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
-order by w.position
-
--- counters --
-select (select coalesce(max(revision), 0) from $schema.hybrid_commits),
+-- One index lookup a key, whatever the planner knows of tables that have just been filled.
+select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
+  (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key),
+  (select coalesce(max(revision), 0) from $schema.hybrid_commits),
   (select coalesce(max(id), 0) from $schema.hybrid_namespaces),
   (select coalesce(max(id), 0) from $schema.hybrid_items),
   coalesce((select value from $schema.hybrid_marks where name = 'floor'), 0)
+from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
+left join $schema.hybrid_namespaces n on n.path = w.path
+left join lateral (select * from $schema.hybrid_items where ns = n.id and key = w.key limit 1) i on true
+order by w.position
 
 -- add_commit --
 insert into $schema.hybrid_commits (revision, at, source) values (%(revision)s, %(at)s, %(source)s::jsonb)

@@ -1,14 +1,17 @@
--- Each is true or false, never null, so that `not` means what it says. $p is the path, $x the operand as JSON.
+-- Each is true or false, never null, so that `not` means what it says. $p is the path, $x the operand as JSON, $w the operand
+-- inside objects along the path.
 
 -- filter_null --
 (coalesce(json_type(i.value, :$p), 'null') = 'null')
 
+-- filter_word --
+(i.value -> :$p is :$x)
+
+-- filter_amount --
+coalesce(json_extract(i.value, :$p) = json_extract(:$x, '$$') and json_type(i.value, :$p) in ('integer', 'real'), 0)
+
 -- filter_equal --
-(case when json_type(:$x) in ('array', 'object') then json_same(i.value -> :$p, :$x)
-  when json_type(i.value, :$p) in ('integer', 'real')
-    then json_type(:$x) in ('integer', 'real') and json_extract(i.value, :$p) = json_extract(:$x, '$$')
-  else coalesce(json_type(i.value, :$p) = json_type(:$x)
-    and json_extract(i.value, :$p) is json_extract(:$x, '$$'), 0) end)
+coalesce(json_same(i.value -> :$p, :$x), 0)
 
 -- filter_among --
 json_among(coalesce(i.value -> :$p, 'null'), :$x)

@@ -1,3 +1,10 @@
+-- chosen_any --
+-- Without a filter only what has expired is left out: few, by an index, and the items need not be read.
+c.item not in (select i.id from hybrid_items i where i.expires_at <= :now)
+
+-- chosen_by --
+exists (select 1 from hybrid_items i where i.id = c.item and $alive and $where)
+
 -- size --
 select coalesce(sum(items), 0) from hybrid_namespaces where path >= :low and path < :high
 
@@ -21,11 +28,12 @@ scored as materialized (
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 
 -- rank_words --
-$words
-select $columns, s.score
-from scored s cross join hybrid_items i on i.id = s.item cross join hybrid_namespaces n on n.id = i.ns
-where $alive and $where
-order by s.score desc, i.id limit :limit offset :offset
+$words,
+page as materialized (
+  select c.item, c.score from scored c where $chosen order by c.score desc, c.item limit :limit offset :offset)
+select $columns, p.score
+from page p cross join hybrid_items i on i.id = p.item cross join hybrid_namespaces n on n.id = i.ns
+order by p.score desc, i.id
 
 -- rank_all --
 $words
@@ -38,20 +46,18 @@ limit :limit offset :offset
 
 -- score_words --
 $words,
-live as materialized (
-  select s.item, s.score from scored s cross join hybrid_items i on i.id = s.item where $alive and $where)
+live as materialized (select c.item, c.score from scored c where $chosen)
 select item, score from (select item, score from live order by score desc, item limit :candidates)
 union select item, score from live where item in (select value from json_each(:ids))
 
 -- score_vectors --
-select v.item, v.embedding
-from hybrid_namespaces n cross join hybrid_vectors v on v.ns = n.id cross join hybrid_items i on i.id = v.item
-where n.path >= :low and n.path < :high and $alive and $where
+select c.item, c.embedding
+from hybrid_namespaces n cross join hybrid_vectors c on c.ns = n.id
+where n.path >= :low and n.path < :high and $chosen
 
 -- score_nearest --
-select v.item, v.embedding
-from hybrid_namespaces n cross join hybrid_vectors v on v.ns = n.id cross join hybrid_items i on i.id = v.item
-where n.path >= :low and n.path < :high and $alive and $where
+-- There is no index to ask: all of the scope is compared.
+$score_vectors
 
 -- score_these --
 select v.item, v.embedding

@@ -1,16 +1,14 @@
 -- current --
-select w.key as position, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms, i.length,
+select w.key as position, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from hybrid_versions v
-   where v.ns = n.id and v.key = json_extract(:keys, '$$[' || w.key || ']'))
+   where v.ns = n.id and v.key = json_extract(:keys, '$$[' || w.key || ']')),
+  (select coalesce(max(revision), 0) from hybrid_commits), (select coalesce(max(id), 0) from hybrid_namespaces),
+  (select coalesce(max(id), 0) from hybrid_items),
+  coalesce((select value from hybrid_marks where name = 'floor'), 0)
 from json_each(:paths) w
 left join hybrid_namespaces n on n.path = w.value
 left join hybrid_items i on i.ns = n.id and i.key = json_extract(:keys, '$$[' || w.key || ']')
 order by w.key
-
--- counters --
-select (select coalesce(max(revision), 0) from hybrid_commits), (select coalesce(max(id), 0) from hybrid_namespaces),
-  (select coalesce(max(id), 0) from hybrid_items),
-  coalesce((select value from hybrid_marks where name = 'floor'), 0)
 
 -- add_commit --
 insert into hybrid_commits (revision, at, source) values (:revision, :at, :source)

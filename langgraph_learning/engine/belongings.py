@@ -1,0 +1,83 @@
+"""All that belongs to a user, over all threads: erased, handed out, taken in."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, cast
+
+from langgraph.store.base import Item, PutOp, SearchOp
+from pydantic import ValidationError
+
+from langgraph_learning.engine.flow import Flow, batch, beyond, write
+from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
+from langgraph_learning.records import Identity, Namespace, Record, Scope, Source
+
+PAGE = 500
+
+
+def forget(identity: Identity) -> Flow[dict[str, int]]:
+    """Erase everything of a user, history and commits included, and return how many rows that were."""
+    if identity.user_id is None:
+        return {}
+    prefix = Scope(user_id=identity.user_id).path
+    try:
+        return cast("dict[str, int]", (yield from beyond("purge", prefix)))
+    except UnsupportedByStore:  # a store without history: what it shows is all there is
+        items = 0
+        while found := _under(prefix, (yield from _page(prefix, 0))):
+            yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in found))
+            items += len(found)
+        return {"items": items}
+
+
+def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
+    """Return the records of a user in all threads, one JSON row each."""
+    if identity.user_id is None:
+        return []
+    prefix = Scope(user_id=identity.user_id).path
+    found: list[Item] = []
+    while page := (yield from _page(prefix, len(found))):
+        found += page
+    mine = _under(prefix, found)
+    records = (Record.from_item(item) for item in mine if tuple(item.namespace)[-1] != "commits")
+    ordered = sorted(records, key=lambda record: (record.store, record.created_at, record.id))
+    return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
+
+
+def load(identity: Identity, rows: Iterable[Mapping[str, Any]]) -> Flow[int]:
+    """Take in what `export` handed out, as this user's, and return how many records that were.
+
+    A record of the same id is replaced. All rows are read before one is written.
+
+    Raises:
+        RecordError: A row is no record; nothing is written.
+        ScopeError: It is not known for whom, or a row belongs to no user; nothing is written.
+    """
+    if identity.user_id is None:
+        raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
+    records = [_owned(row, identity.user_id) for row in rows]
+    for page in _pages([PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]):
+        yield from write(page, {})
+    return len(records)
+
+
+def _owned(row: Mapping[str, Any], user_id: str) -> Record:
+    try:
+        record = Record.model_validate({"source": Source(actor="import"), **row})
+    except ValidationError as error:
+        raise RecordError(f"the row {dict(row)!r:.200} is not a record: {error}") from error
+    if record.scope.namespace is not None or record.scope.user_id is None:
+        raise ScopeError(f"the record {record.id!r} belongs to no user")
+    return record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user_id})})
+
+
+def _page(prefix: Namespace, offset: int) -> Flow[list[Item]]:
+    [found] = yield from batch(SearchOp(prefix, limit=PAGE, offset=offset, refresh_ttl=False))
+    return cast("list[Item]", found)
+
+
+def _under(prefix: Namespace, items: Iterable[Item]) -> list[Item]:
+    """Leave out the items of a neighbour, whose name a store may take for the prefix."""
+    return [item for item in items if tuple(item.namespace)[: len(prefix)] == prefix]
+
+
+def _pages(puts: list[PutOp]) -> Iterator[list[PutOp]]:
+    return (puts[start : start + PAGE] for start in range(0, len(puts), PAGE))

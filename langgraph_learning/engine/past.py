@@ -1,0 +1,113 @@
+"""What was: the history of a record, and the undoing of a commit. For stores that keep history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from langgraph.store.base import Item, PutOp
+
+from langgraph_learning.engine.flow import Expected, Flow, batch, beyond, write
+from langgraph_learning.engine.records import as_commit, find_commit, put_commit, scoped_to
+from langgraph_learning.engine.turn import derived_id
+from langgraph_learning.errors import ConflictError, ScopeError
+from langgraph_learning.records import (
+    Add,
+    Change,
+    Commit,
+    Identity,
+    Namespace,
+    Record,
+    Remove,
+    Revision,
+    Source,
+    Update,
+)
+from langgraph_learning.stores import LearningStore
+
+
+class Kept(Protocol):
+    """One state of an item, as a store with history keeps it."""
+
+    value: dict[str, Any] | None
+    version: int
+    at: datetime
+    source: dict[str, Any] | None
+
+
+def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
+    """Return all states of a record, the oldest first; none for a record that is not there or not theirs.
+
+    Raises:
+        UnsupportedByStore: The store keeps no history.
+    """
+    for store, scope in scoped_to(stores, identity):
+        namespace = (*scope.path, store.name)
+        if kept := (yield from beyond("history", namespace, record_id)):
+            return [_revision(namespace, record_id, each) for each in kept]
+    return []
+
+
+def _revision(namespace: Namespace, key: str, kept: Kept) -> Revision:
+    record = _record(namespace, key, kept) if kept.value is not None else None
+    return Revision(record=record, version=kept.version, at=kept.at, commit=(kept.source or {}).get("commit"))
+
+
+def _record(namespace: Namespace, key: str, kept: Kept) -> Record:
+    value = {**(kept.value or {}), "version": kept.version}
+    return Record.from_item(Item(value=value, key=key, namespace=namespace, created_at=kept.at, updated_at=kept.at))
+
+
+def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at: datetime) -> Flow[Commit]:
+    """Put every record that a commit changed back to what it was before, as a commit of its own.
+
+    Raises:
+        ScopeError: There is no such commit of this user.
+        ConflictError: A record was changed since; nothing is undone.
+        UnsupportedByStore: The store keeps no history.
+    """
+    [found] = yield from batch(find_commit(identity, commit_id))
+    if (commit := as_commit(found)) is None:
+        raise ScopeError(f"there is no commit {commit_id!r} of this user")
+    scopes = {store.name: (*scope.path, store.name) for store, scope in scoped_to(stores, commit.identity)}
+    operations, expect, changes = [], {}, []
+    for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
+        if store not in scopes:
+            raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
+        namespace = scopes[store]
+        states = yield from beyond("history", namespace, key)
+        before, last = _around(states, commit_id, key)
+        value = before.value if before is not None else None
+        operations.append(PutOp(namespace, key, value, index=["text"] if value is not None else None))
+        expect[namespace, key] = last.version if last.value is not None else 0
+        changes.append(_inverse(store, key, last, value))
+    made = _undoing(commit, identity, at, changes)
+    yield from _write(made, operations, expect)
+    return made
+
+
+def _around(states: Sequence[Kept], commit_id: str, key: str) -> tuple[Kept | None, Kept]:
+    """Return the state before the commit, and the commit's own, which must still be the last."""
+    places = [place for place, kept in enumerate(states) if (kept.source or {}).get("commit") == commit_id]
+    if not places or places[-1] != len(states) - 1:
+        raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
+    return (states[places[0] - 1] if places[0] else None), states[-1]
+
+
+def _inverse(store: str, key: str, last: Kept, value: dict[str, Any] | None) -> Change:
+    source = Source(actor="person")
+    if value is None:
+        return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
+    kind = Add if last.value is None else Update
+    return kind(store=store, id=key, content=value["content"], text=value["text"], source=source)
+
+
+def _undoing(commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change]) -> Commit:
+    key = derived_id("undo", commit.id, at.isoformat())
+    # In the thread of what is undone: the session context is found there when this is undone in turn.
+    thread = commit.identity.thread_id
+    return Commit(id=key, identity=identity.model_copy(update={"thread_id": thread}), at=at, changes=tuple(changes))
+
+
+def _write(made: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:
+    marker = put_commit(made)
+    yield from write([marker, *operations], {**expect, (marker.namespace, marker.key): 0}, made.id)
