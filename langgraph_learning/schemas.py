@@ -29,6 +29,8 @@ class SessionContext(BaseModel):
         max_length=4_000,
         description="The whole conversation so far: what was asked, answered and decided, in a few sentences",
     )
-    goal: str | None = Field(default=None, max_length=1_000, description="What the user wants to reach in this conversation")
+    goal: str | None = Field(
+        default=None, max_length=1_000, description="What the user wants to reach in this conversation"
+    )
     plan: list[str] = Field(default=[], max_length=50, description="The steps towards the goal, in order")
     progress: list[str] = Field(default=[], max_length=200, description="The steps that are done by now")

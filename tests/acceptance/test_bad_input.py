@@ -150,6 +150,20 @@ def test_a_tool_that_stores_what_is_stored_says_that_nothing_changed(home: Home)
     assert told == ["Stored: Likes tea", "Nothing changed: that is stored already."]
 
 
+def test_a_short_id_goes_on_meaning_what_recall_showed_when_an_earlier_tool_call_moves_the_rest(home: Home) -> None:
+    first = home.agent(
+        LearningMachine(user_memory=True),
+        replies=["OK."],
+        extractions=[[op("add_memory", content=f"Likes {thing}") for thing in ("tea", "cake", "cats")]],
+    )
+    first.say("I like tea, cake and cats.")
+    learning = LearningMachine(user_memory=UserMemoryConfig(mode=LearningMode.AGENTIC))
+    forget = [call("delete_memory", id=short, call_id=f"call_{short}") for short in ("m1", "m2")]
+    agent = home.agent(learning, replies=[*forget, "Forgotten."])
+    agent.say("Forget tea and cake.", thread="c2")
+    assert agent.texts() == ["Likes cats"]
+
+
 def test_an_answer_that_stays_cut_off_costs_the_lesson_and_not_the_reply(
     home: Home, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -11,6 +11,7 @@ from langgraph.store.base import GetOp, Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.engine.flow import Ask, Batch, Driver, Flow, batch, write
+from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.recall import Recall, recall
 from langgraph_learning.errors import ConfigurationError, ConflictError, StoreError
 from langgraph_learning.records import Identity
@@ -190,3 +191,11 @@ def test_the_text_never_exceeds_its_budget_unless_naming_what_is_left_out_does(b
 def test_a_record_that_is_too_long_makes_room_for_those_that_fit() -> None:
     found = recalled("tea", "tea " * 400, "Likes tea", budget=200)
     assert [each.text for each in found.records] == ["name: Alice", "Likes tea"]
+
+
+def test_what_the_stores_own_search_finds_counts_where_the_words_do_not() -> None:
+    texts = ["Owns a dog", "Prefers tea", "Plays chess"]
+    records = [memory(MEMORY, f"r{n}", text) for n, text in enumerate(texts)]
+    best = ranked(records, "hot beverages", {"r1": 0.9, "r0": 0.1, "r2": 0.1})[0]
+    assert best.record.text == "Prefers tea"
+    assert ranked(records, "chess", {"r1": 0.2, "r0": 0.1, "r2": 0.1})[0].record.text == "Plays chess"
