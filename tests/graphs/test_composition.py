@@ -508,7 +508,7 @@ async def test_a_failed_extraction_is_told_and_its_turn_is_learned_with_the_next
     answer: object, error: type[Exception], colour: Colour
 ) -> None:
     failures = [answer, answer] if error is ExtractionError else [answer]  # one repair
-    learning, extractor = machine(*failures, [TEA])
+    learning, extractor = machine(*failures, [TEA], [])
     store = InMemoryStore()
     graph = by_hand(learning, reply).compile(store=store, checkpointer=InMemorySaver())
 
@@ -521,6 +521,26 @@ async def test_a_failed_extraction_is_told_and_its_turn_is_learned_with_the_next
     assert "I drink tea" in extractor.prompt("extraction")
     assert "Something else" in extractor.prompt("extraction")
     assert memories(store) == ["Drinks tea"]
+
+    await invoked(graph, colour, said("A third thing"), thread(), context=ADA)
+    assert "A third thing" in extractor.prompt("extraction")
+    assert "<turn>" in extractor.prompt("extraction")
+    assert "Something else" not in extractor.prompt("extraction"), "what was learned from is not heard again"
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_an_anonymous_turn_after_a_failed_one_is_not_learned_about_the_user_who_comes_back(
+    colour: Colour,
+) -> None:
+    learning, extractor = machine(ConnectionError("no network"), [])
+    graph = by_hand(learning, reply).compile(store=InMemoryStore(), checkpointer=InMemorySaver())
+
+    await invoked(graph, colour, said("I am Ada"), thread(), context=ADA)
+    await invoked(graph, colour, said("My secret is Q"), thread())
+    await invoked(graph, colour, said("Ada again"), thread(), context=ADA)
+
+    assert "Ada again" in extractor.prompt("extraction")
+    assert "My secret is Q" not in extractor.prompt("extraction")
 
 
 @pytest.mark.parametrize("colour", COLOURS)
