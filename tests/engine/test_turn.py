@@ -5,7 +5,6 @@ from engine.hand import ALICE
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
 from langgraph_learning.engine.turn import (
-    CONTEXT_ID,
     Said,
     Turn,
     Watermark,
@@ -66,8 +65,8 @@ def test_a_watermark_at_the_end_leaves_nothing_to_learn_from() -> None:
 
 def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
     messages = [
-        SystemMessage("recalled", id=CONTEXT_ID),
-        HumanMessage("recalled, as a provider without system messages is sent it", id=CONTEXT_ID),
+        SystemMessage("recalled", id="learning-context"),
+        HumanMessage("recalled, as a provider without system messages is sent it", id="learning-context"),
         SystemMessage("You are helpful"),
         HumanMessage("a summary made by middleware", additional_kwargs={"lc_source": "summarization"}),
         HumanMessage("What is the weather?"),
@@ -87,10 +86,9 @@ def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
     assert last.text == "What is the weather?"
 
 
-def test_the_watermark_is_the_last_message_that_is_not_ours_and_its_user() -> None:
-    messages = [*THREAD, SystemMessage("recalled", id=CONTEXT_ID)]
-    assert watermark(messages, "alice") == {"message_id": "a3", "user_id": "alice"}
-    assert watermark(messages, None) == {"message_id": "a3", "user_id": None}
+def test_the_watermark_is_the_last_message_and_whose_turn_that_was() -> None:
+    assert watermark(THREAD, "alice") == {"message_id": "a3", "user_id": "alice"}
+    assert watermark(THREAD, None) == {"message_id": "a3", "user_id": None}
     assert watermark([*THREAD, AIMessage("no id")], "alice") is None
     assert watermark([], "alice") is None
 
