@@ -66,6 +66,7 @@ def test_a_watermark_at_the_end_leaves_nothing_to_learn_from() -> None:
 def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
     messages = [
         SystemMessage("recalled", id="learning-context"),
+        HumanMessage("recalled, as a provider without system messages is sent it", id="learning-context"),
         SystemMessage("You are helpful"),
         HumanMessage("a summary made by middleware", additional_kwargs={"lc_source": "summarization"}),
         HumanMessage("What is the weather?"),
@@ -80,12 +81,12 @@ def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
         Said("assistant", "It rains."),
         Said("user", "and this?"),
     )
-    last = last_human(messages[:7])
+    last = last_human(messages[:8])
     assert last is not None
     assert last.text == "What is the weather?"
 
 
-def test_the_watermark_is_the_last_message_and_its_user() -> None:
+def test_the_watermark_is_the_last_message_and_whose_turn_that_was() -> None:
     assert watermark(THREAD, "alice") == {"message_id": "a3", "user_id": "alice"}
     assert watermark(THREAD, None) == {"message_id": "a3", "user_id": None}
     assert watermark([*THREAD, AIMessage("no id")], "alice") is None

@@ -59,9 +59,9 @@ def test_a_channel_that_is_not_there_reads_as_none() -> None:
 
 
 def test_a_run_with_a_checkpointer_is_told_from_one_without() -> None:
-    assert langgraph_private.has_checkpointer(configuration(saving=True))
-    assert not langgraph_private.has_checkpointer(configuration(saving=False))
-    assert not langgraph_private.has_checkpointer(None)
+    assert langgraph_private.checkpointer(configuration(saving=True)) is not None
+    assert langgraph_private.checkpointer(configuration(saving=False)) is None
+    assert langgraph_private.checkpointer(None) is None
 
 
 def test_no_other_module_uses_private_names_of_langgraph() -> None:
@@ -107,7 +107,7 @@ async def test_without_reading_channels_the_text_is_recalled_on_the_spot_and_the
 def test_without_the_checkpointers_name_no_run_counts_as_resumable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(langgraph_private, "CHECKPOINTER", "__ended")
 
-    assert not langgraph_private.has_checkpointer(configuration(saving=True))
+    assert langgraph_private.checkpointer(configuration(saving=True)) is None
 
 
 class Reply:
