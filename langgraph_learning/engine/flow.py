@@ -189,7 +189,7 @@ class Driver:
             return self._standing(effect.as_of).batch(effect.ops)
         if isinstance(effect, Beyond):
             return self._method(effect.method)(*effect.arguments)
-        store = self._opened()
+        store = self.opened()
         if isinstance(store, Transactional):
             return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return store.batch(effect.puts)
@@ -204,13 +204,13 @@ class Driver:
             return await self._standing(effect.as_of).abatch(effect.ops)
         if isinstance(effect, Beyond):
             return await self._method(f"a{effect.method}")(*effect.arguments)
-        store = self._opened()
+        store = self.opened()
         if isinstance(store, Transactional):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return await store.abatch(effect.puts)
 
     def _standing(self, revision: int | None) -> BaseStore:
-        store = self._opened()
+        store = self.opened()
         return store.as_of(revision) if revision is not None and isinstance(store, Transactional) else store
 
     def _remembering(self) -> Remembering | None:
@@ -219,14 +219,19 @@ class Driver:
         return saver if isinstance(saver, Remembering) and saver.store is self.store else None
 
     def _method(self, name: str) -> Any:
-        method = getattr(self._opened(), name, None)
+        method = getattr(self.opened(), name, None)
         if method is None:
             raise UnsupportedByStore(
                 f"a {type(self.store).__name__} has no {name.removeprefix('a')}(): open one with connect()"
             )
         return method
 
-    def _opened(self) -> BaseStore:
+    def opened(self) -> BaseStore:
+        """Return the store.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
         if self.store is None:
             raise ConfigurationError(
                 "there is no store to learn into. Give one of these three: create_learning_agent(..., db=connect(url)),"

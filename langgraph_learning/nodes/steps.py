@@ -40,7 +40,13 @@ def guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
 
 
 def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
-    """Freeze who asks for this turn, and recall for them."""
+    """Freeze who asks for this turn, and recall for them.
+
+    Raises:
+        ConfigurationError: There is no store; said at the first run, whoever asks.
+    """
+    if run.setup.stores:
+        run.driver.opened()
     keys = Keys(run.setup.name)
     identity = run.identity()
     recalled = yield from guarded(run, "recall", _recall(run, identity, messages), Recall())

@@ -66,7 +66,6 @@ def test_a_watermark_at_the_end_leaves_nothing_to_learn_from() -> None:
 def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
     messages = [
         SystemMessage("recalled", id="learning-context"),
-        HumanMessage("recalled, as a provider without system messages is sent it", id="learning-context"),
         SystemMessage("You are helpful"),
         HumanMessage("a summary made by middleware", additional_kwargs={"lc_source": "summarization"}),
         HumanMessage("What is the weather?"),
@@ -81,7 +80,7 @@ def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
         Said("assistant", "It rains."),
         Said("user", "and this?"),
     )
-    last = last_human(messages[:8])
+    last = last_human(messages[:7])
     assert last is not None
     assert last.text == "What is the weather?"
 
