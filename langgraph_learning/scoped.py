@@ -15,9 +15,8 @@ from langgraph_learning.engine.belongings import load as load_rows
 from langgraph_learning.engine.extract import Heard, extract
 from langgraph_learning.engine.flow import Driver, Flow, batch
 from langgraph_learning.engine.past import history, undo
-from langgraph_learning.engine.rank import ranked
-from langgraph_learning.engine.recall import Recall, recall
-from langgraph_learning.engine.records import READ_LIMIT, as_commit, commits_namespace, known, load, read, scoped_to
+from langgraph_learning.engine.recall import Recall, recall, search
+from langgraph_learning.engine.records import READ_LIMIT, as_commit, commits_namespace, load, scoped_to
 from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import whole
 from langgraph_learning.errors import ConfigurationError
@@ -64,11 +63,11 @@ class Scoped:
 
     def search(self, query: str, *, limit: int = 5) -> list[Record]:
         """Return the records that fit `query` best, over all learning stores."""
-        return self.driver.run(self._search(query, limit))
+        return self.driver.run(search(self.setup.stores, self.identity, query, limit))
 
     async def asearch(self, query: str, *, limit: int = 5) -> list[Record]:
         """Return what `search` does."""
-        return await self.driver.arun(self._search(query, limit))
+        return await self.driver.arun(search(self.setup.stores, self.identity, query, limit))
 
     def recall(self, query: str) -> Recall:
         """Return what a model would be shown if the user said `query`, and why."""
@@ -170,16 +169,6 @@ class Scoped:
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity))
         return [record for each in found for record in each.records]
-
-    def _search(self, query: str, limit: int) -> Flow[list[Record]]:
-        mine = scoped_to(self.setup.stores, self.identity)
-        ops = [op for store, scope in mine for op in (read(store, scope), read(store, scope, query, max(limit, 1)))]
-        results = yield from batch(*ops)
-        pairs = zip(mine, results[::2], results[1::2], strict=True)
-        found = [known(store, scope, everything, hits) for (store, scope), everything, hits in pairs]
-        best = [choice for each in found for choice in ranked(each.records, query, each.scores)]
-        fitting = [choice for choice in best if choice.matched or choice.score > 0]
-        return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[:limit]]
 
     def _recall(self, query: str) -> Flow[Recall]:
         return recall(self.setup.stores, self.identity, query, self.setup.context_tokens)

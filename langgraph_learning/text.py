@@ -89,8 +89,9 @@ def same_statement(one: str, other: str) -> bool:
     return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
 
 
-def _significant(text: str) -> list[str]:
-    return [stem(word) for word in words(text) if word not in _FILLER]
+@lru_cache(maxsize=20_000)
+def _significant(text: str) -> tuple[str, ...]:
+    return tuple(stem(word) for word in words(text) if word not in _FILLER)
 
 
 def _names(text: str) -> list[str]:

@@ -245,6 +245,13 @@ class HybridStore(BaseStore):
         with self._dialect.reading() as session:
             return self._saw(int(session.rows("revision", {})[0][0]))
 
+    def count(self, prefix: tuple[str, ...]) -> int:
+        """Return how many items lie under `prefix`; those that have expired count until they are swept."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.reading() as session:
+            return int(session.rows("size", {"low": low, "high": high})[0][0])
+
     def history(self, namespace: tuple[str, ...], key: str) -> list[Revision]:
         """Return all states of an item, the oldest first; a deletion is a state without a value."""
         self.setup()
@@ -277,6 +284,10 @@ class HybridStore(BaseStore):
     async def arevision(self) -> int:
         """`revision()` without blocking the loop."""
         return await self._aside(self.revision)
+
+    async def acount(self, prefix: tuple[str, ...]) -> int:
+        """`count()` without blocking the loop."""
+        return await self._aside(self.count, prefix)
 
     async def ahistory(self, namespace: tuple[str, ...], key: str) -> list[Revision]:
         """`history()` without blocking the loop."""

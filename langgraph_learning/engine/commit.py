@@ -8,7 +8,7 @@ from datetime import datetime
 from pydantic import JsonValue
 
 from langgraph_learning.engine.flow import Flow, write
-from langgraph_learning.engine.records import Known, as_commit, find_commit, load, put_commit, puts
+from langgraph_learning.engine.records import SEARCHED, Known, as_commit, find_commit, load, put_commit, puts
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import read_operation
 from langgraph_learning.errors import ConflictError
@@ -60,7 +60,7 @@ class Plan:
 
     def __post_init__(self) -> None:
         pinned = self.draft.pinned
-        self.labels = {name: {**known.short_ids, **pinned.get(name, {})} for name, known in self.known.items()}
+        self.labels = {name: {**_counted(known), **pinned.get(name, {})} for name, known in self.known.items()}
         self.left = dict(self.draft.limits)
 
     def add(self, request: Request) -> None:
@@ -103,6 +103,11 @@ class Plan:
         """Give a change its source, and a new record an id that a repeated run gives it, too."""
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
         return change.model_copy(update={"source": source, "id": identified})
+
+
+def _counted(known: Known) -> dict[str, str]:
+    """The short ids by age, where recall has counted all records, too: else they could mean others than it showed."""
+    return known.short_ids if len(known.records) <= SEARCHED else {}
 
 
 def commit(draft: Draft, known: Sequence[Known]) -> Flow[Commit]:

@@ -63,7 +63,15 @@ class Beyond:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Ask which revision this run recalls: a number when it was started from an older checkpoint."""
+    """Ask how the store stands for this run: answered with a `Stand`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stand:
+    """Whether the store ranks what it finds, and which revision to recall when the run began at an older checkpoint."""
+
+    ranks: bool = False
+    revision: int | None = None
 
 
 Effect: TypeAlias = Batch | Write | Ask | Beyond | Standing
@@ -85,9 +93,9 @@ def beyond(method: str, *arguments: object) -> Flow[Any]:
     return (yield Beyond(method, arguments))
 
 
-def standing() -> Flow[int | None]:
-    """Return the revision this run recalls, None for what is known now."""
-    return cast("int | None", (yield Standing()))
+def standing() -> Flow[Stand]:
+    """Return how the store stands for this run."""
+    return cast("Stand", (yield Standing()))
 
 
 def ask(effect: Ask) -> Flow[dict[str, Any]]:
@@ -184,7 +192,7 @@ class Driver:
             return _structured(effect).invoke(effect.messages, _CONFIG)
         if isinstance(effect, Standing):
             saver = self._remembering()
-            return saver.revision_of(self.config) if saver else None
+            return Stand(self.ranks, saver.revision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
             return self._standing(effect.as_of).batch(effect.ops)
         if isinstance(effect, Beyond):
@@ -199,7 +207,7 @@ class Driver:
             return await _structured(effect).ainvoke(effect.messages, _CONFIG)
         if isinstance(effect, Standing):
             saver = self._remembering()
-            return await saver.arevision_of(self.config) if saver else None
+            return Stand(self.ranks, await saver.arevision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
             return await self._standing(effect.as_of).abatch(effect.ops)
         if isinstance(effect, Beyond):
@@ -208,6 +216,11 @@ class Driver:
         if isinstance(store, Transactional):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return await store.abatch(effect.puts)
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the store's own search needs no help: words, and vectors where there are any."""
+        return isinstance(self.store, Transactional)
 
     def _standing(self, revision: int | None) -> BaseStore:
         store = self.opened()

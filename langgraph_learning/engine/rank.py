@@ -26,25 +26,38 @@ class Ranked:
     matched: tuple[str, ...] = ()
 
 
-def ranked(records: Sequence[Record], query: str, scores: Mapping[str, float] | None = None) -> list[Ranked]:
+def ranked(
+    records: Sequence[Record], query: str, scores: Mapping[str, float] | None = None, *, final: bool = False
+) -> list[Ranked]:
     """Return `records`, the best fit first, the newer first among equals.
 
     Args:
         records: What to choose from.
         query: The text they shall fit.
         scores: What the store's own search said of them, by record id.
+        final: Whether that is the last word, because the store counts words, too, and over all records.
     """
     asked = Counter(terms(query))
     spelled = {stem(word): word for word in reversed(words(query))}
     texts = [Counter(terms(record.text)) for record in records]
-    lexical = _bm25(texts, asked)
-    total = _fused(lexical, [scores.get(record.id) for record in records]) if scores else lexical
+    total = _given(records, scores or {}) if final else _ranked_here(records, texts, asked, scores or {})
     found = [
         Ranked(record, round(score, 9), tuple(spelled[term] for term in asked if term in text))
         for record, text, score in zip(records, texts, total, strict=True)
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
     return sorted(newest_first, key=lambda each: -each.score)
+
+
+def _given(records: Sequence[Record], scores: Mapping[str, float]) -> list[float]:
+    return [scores.get(record.id, 0.0) for record in records]
+
+
+def _ranked_here(
+    records: Sequence[Record], texts: Sequence[Counter[str]], asked: Counter[str], scores: Mapping[str, float]
+) -> list[float]:
+    lexical = _bm25(texts, asked)
+    return _fused(lexical, [scores.get(record.id) for record in records]) if scores else lexical
 
 
 def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:

@@ -1,21 +1,19 @@
 """The recall flow: choose, rank, budget, render; one round trip to the store and no model call."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from langgraph.store.base import SearchOp
 from pydantic import BaseModel, ConfigDict, Field
 
 from langgraph_learning import prompts
-from langgraph_learning.engine.flow import Flow, batch
+from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
 from langgraph_learning.engine.rank import Ranked, ranked
-from langgraph_learning.engine.records import Known, known, read, scoped_to
+from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
 from langgraph_learning.records import Frozen, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import tokens
 
-SEARCH_LIMIT = 100
-"""How many records the store's own search adds to what is considered."""
 LONGEST_QUERY = 4_000
 """How much of the turn is searched for, in characters."""
 
@@ -83,9 +81,7 @@ class Candidate:
         return not self.ranked.matched and self.ranked.score > 0
 
 
-def recall(
-    stores: Iterable[LearningStore], identity: Identity, query: str, budget: int, as_of: int | None = None
-) -> Flow[Recall]:
+def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budget: int) -> Flow[Recall]:
     """Return what fits `query` best within `budget` tokens.
 
     Args:
@@ -93,39 +89,58 @@ def recall(
         identity: Who is asking; without what a learning store's scope takes it is not read.
         query: What the user said in this turn.
         budget: How long the text may be, in tokens.
-        as_of: The revision of the store to recall, for a run that starts from an older checkpoint.
     """
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
-    found = yield from _found(mine, query[:LONGEST_QUERY], as_of)
+    found = yield from _found(mine, query[:LONGEST_QUERY])
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
-    chosen = _chosen(candidates, found, budget)
-    return _rendered(found, chosen)
+    return _rendered(found, _chosen(candidates, found, budget), budget)
 
 
-def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, as_of: int | None) -> Flow[list[Known]]:
-    asked = [_reads(store, scope, query) for store, scope in stores]
-    results = iter((yield from batch(*(op for ops in asked for op in ops), as_of=as_of)))
-    return [
-        known(store, scope, *(next(results) for _ in ops)) for (store, scope), ops in zip(stores, asked, strict=True)
-    ]
+def search(stores: Iterable[LearningStore], identity: Identity, query: str, limit: int) -> Flow[list[Record]]:
+    """Return the records that fit `query`, the best first."""
+    found = yield from _found(scoped_to(stores, identity), query)
+    best = [choice for each in found for choice in ranked(each.records, query, each.scores, final=each.ranked)]
+    fitting = [choice for choice in best if choice.matched or choice.score > 0]
+    return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
 
 
-def _reads(store: LearningStore, scope: Scope, query: str) -> list[SearchOp]:
-    everything = read(store, scope)
-    return (
-        [everything, read(store, scope, query, SEARCH_LIMIT)]
-        if store.recalled == "relevant" and query
-        else [everything]
-    )
+def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str) -> Flow[list[Known]]:
+    stand = yield from standing()
+    asked = [_reads(store, scope, query, stand) for store, scope in stores]
+    results = iter((yield from batch(*(op for ops in asked for op in ops), as_of=stand.revision)))
+    found = []
+    for (store, scope), ops in zip(stores, asked, strict=True):
+        each = known(store, scope, *(next(results) for _ in ops))
+        if stand.ranks:
+            each = replace(each, ranked=ops[0].query is not None, beyond=(yield from _beyond(each, ops[0], stand)))
+        found.append(each)
+    return found
+
+
+def _reads(store: LearningStore, scope: Scope, query: str, stand: Stand) -> list[SearchOp]:
+    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
+    if store.recalled == "always":
+        return [read(store, scope)]
+    if stand.ranks:
+        return [read(store, scope, query, SEARCHED)]
+    return [read(store, scope), *([read(store, scope, query, SEARCHED)] if query else [])]
+
+
+def _beyond(each: Known, op: SearchOp, stand: Stand) -> Flow[int]:
+    """How many records there are that were not read; of the past nobody has counted them."""
+    if len(each.records) < op.limit or stand.revision is not None:
+        return 0
+    total = yield from beyond("count", op.namespace_prefix)
+    return max(0, int(total) - len(each.records))
 
 
 def _candidates(each: Known, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
     actionable = bool(each.store.tools)
     found = []
-    for choice in ranked(each.records, query, each.scores):
+    for choice in ranked(each.records, query, each.scores, final=each.ranked):
         label = labels[choice.record.id]
         text = prompts.escape(each.store.render(choice.record)).strip().replace("\n", "\n  ")
         found.append(Candidate(each, label, f"- [{label}] {text}" if actionable else f"- {text}", choice))
@@ -134,7 +149,7 @@ def _candidates(each: Known, query: str) -> list[Candidate]:
 
 def _chosen(candidates: list[Candidate], found: Sequence[Known], budget: int) -> list[Candidate]:
     """Take what is always shown, then the best fits; what is too long makes room for what is not."""
-    frame = tokens(_text([(each, [_more(len(each.records))]) for each in found if each.records]))
+    frame = tokens(_text([(each, [_more(len(each.records) + each.beyond)]) for each in found if each.records]))
     left, chosen = budget - frame, []
     first = [candidate for candidate in candidates if candidate.known.store.recalled == "always"]
     rest = [candidate for candidate in candidates if candidate.known.store.recalled != "always"]
@@ -145,14 +160,14 @@ def _chosen(candidates: list[Candidate], found: Sequence[Known], budget: int) ->
     return chosen
 
 
-def _rendered(found: Sequence[Known], chosen: list[Candidate]) -> Recall:
+def _rendered(found: Sequence[Known], chosen: list[Candidate], budget: int) -> Recall:
     """Write the chosen down in the order they came to be, so that the same choice is the same text."""
     lines_of = {(candidate.known.store.name, candidate.ranked.record.id): candidate for candidate in chosen}
     sections, records, shown, left_out = [], [], [], {}
     for each in found:
         keys = [(each.store.name, record.id) for record in each.records]
         mine = [lines_of[key] for key in keys if key in lines_of]
-        hidden = len(each.records) - len(mine)
+        hidden = len(each.records) - len(mine) + each.beyond
         lines = [candidate.line for candidate in mine] + ([_more(hidden)] if hidden else [])
         if hidden:
             left_out[each.store.name] = hidden
@@ -161,6 +176,8 @@ def _rendered(found: Sequence[Known], chosen: list[Candidate]) -> Recall:
         records += [candidate.ranked.record for candidate in mine]
         shown += [candidate.shown for candidate in mine]
     text = _text(sections)
+    if tokens(text) > budget:  # not even the frame fits
+        return Recall(receipt=Receipt(left_out={each.store.name: len(each.records) + each.beyond for each in found}))
     receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
     return Recall(text=text, records=tuple(records), receipt=receipt)
 

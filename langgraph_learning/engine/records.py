@@ -11,6 +11,8 @@ from langgraph_learning.engine.flow import Expected, Flow, batch
 from langgraph_learning.records import Add, Change, Commit, Identity, Namespace, Record, Remove, Scope, Update
 from langgraph_learning.stores import LearningStore
 
+SEARCHED = 200
+"""How many records a store that ranks by itself is asked for, and how many any other's search adds."""
 READ_LIMIT = 5_000
 """How many records of a learning store are looked at, at most, without a query."""
 
@@ -23,6 +25,10 @@ class Known:
     scope: Scope
     records: tuple[Record, ...] = ()
     scores: Mapping[str, float] = field(default_factory=dict)
+    ranked: bool = False
+    """Whether the scores are the store's last word."""
+    beyond: int = 0
+    """How many more there are that were not read."""
 
     @property
     def labels(self) -> dict[str, Record]:

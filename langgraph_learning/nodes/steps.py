@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_learning.engine.extract import Heard, extract
-from langgraph_learning.engine.flow import Flow, standing
+from langgraph_learning.engine.flow import Flow
 from langgraph_learning.engine.recall import Recall, recall
 from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import question, unlearned, watermark, window
@@ -71,8 +71,7 @@ def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[
 
 
 def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
-    revision = yield from standing()
-    recalled = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens, revision)
+    recalled = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens)
     run.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
     return recalled
 

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from engine.hand import ALICE, ByHand, items, memory, record
 from langgraph.errors import GraphInterrupt
-from langgraph.store.base import GetOp, Op, PutOp, Result
+from langgraph.store.base import GetOp, Op, PutOp, Result, SearchOp
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning.engine.flow import Ask, Batch, Driver, Flow, batch, write
+from langgraph_learning.engine.flow import Ask, Batch, Beyond, Driver, Flow, Stand, Standing, batch, write
 from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.recall import Recall, recall
 from langgraph_learning.errors import ConfigurationError, ConflictError, StoreError
@@ -133,17 +133,19 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
     kept = items(*(memory(MEMORY, f"r{n:05}", text) for n, text in enumerate(memories)))
     name = items(record(PROFILE, "user_profile:name", {"name": "Alice"}, "name: Alice"))
     answers = [name, kept, kept] if query else [name, kept]
+    hand.gets(Standing, Stand())
     assert len(hand.expects(Batch).ops) == len(answers)
     hand.gets(Batch, answers)
-    assert hand.kinds == ["Batch"]
+    assert hand.kinds == ["Standing", "Batch"]
     return hand.result
 
 
 def test_recall_is_one_round_trip_for_all_learning_stores_and_no_model_call() -> None:
     hand = ByHand(recall([PROFILE, MEMORY, SESSION], ALICE, "tea?", 2_000))
+    hand.gets(Standing, Stand())
     assert len(hand.expects(Batch).ops) == 4
     hand.gets(Batch, [[], [], [], []])
-    assert hand.kinds == ["Batch"]
+    assert hand.kinds == ["Standing", "Batch"]
     assert hand.result == Recall()
 
 
@@ -181,11 +183,23 @@ def test_the_receipt_says_what_was_chosen_and_why_by_ids_alone() -> None:
 
 
 @pytest.mark.parametrize("budget", [1, 50, 120, 500, 2_000])
-def test_the_text_never_exceeds_its_budget_unless_naming_what_is_left_out_does(budget: int) -> None:
+def test_the_text_never_exceeds_its_budget_and_what_is_left_out_is_named(budget: int) -> None:
     found = recalled("tea", *(f"Likes tea number {n}, 第{n}种茶" for n in range(2_000)), budget=budget)
-    if found.records:
-        assert tokens(found.text) <= budget
-    assert f"{found.receipt.left_out['user_memory']} more; ask to search" in found.text
+    assert tokens(found.text) <= budget
+    named = f"{found.receipt.left_out['user_memory']} more; ask to search"
+    assert named in found.text or (found.text, budget < 120) == ("", True)
+
+
+def test_a_store_that_ranks_is_asked_for_its_best_and_counted_only_when_there_are_more() -> None:
+    hand = ByHand(recall([MEMORY], ALICE, "tea?", 2_000))
+    hand.gets(Standing, Stand(ranks=True))
+    [op] = hand.expects(Batch).ops
+    assert isinstance(op, SearchOp)
+    assert op.query == "tea?"
+    hand.gets(Batch, [items(*(memory(MEMORY, f"r{n}", f"Likes tea {n}") for n in range(op.limit)))])
+    assert hand.expects(Beyond).method == "count"
+    hand.gets(Beyond, 10_000)
+    assert hand.result.receipt.left_out == {"user_memory": 10_000 - len(hand.result.records)}
 
 
 def test_a_record_that_is_too_long_makes_room_for_those_that_fit() -> None:

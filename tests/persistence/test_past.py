@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -260,6 +261,28 @@ def three_turns(db: LearningDB) -> tuple[Callable[[str | None, Any], Any], Compi
         run(said, {"configurable": {"thread_id": "t1"}})
     assert "chess" in model.prompt("reply")
     return run, agent, model
+
+
+def test_the_one_old_memory_that_fits_is_recalled_among_thousands(db: LearningDB) -> None:
+    def row(number: int, text: str) -> dict[str, Any]:
+        at = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=number)).isoformat()
+        return {
+            "id": f"r{number}",
+            "store": "user_memory",
+            "scope": {"user_id": "alex@example.com"},
+            "content": {"content": text},
+            "text": text,
+            "created_at": at,
+            "updated_at": at,
+        }
+
+    scoped = alex(db)
+    rows = [row(0, "Plays the theremin"), *(row(number, f"Owns item {number}") for number in range(1, 1_500))]
+    assert scoped.load(rows) == 1_500
+    recalled = scoped.recall("Shall I take my theremin along?")
+    assert "Plays the theremin" in recalled.text
+    assert recalled.receipt.left_out == {"user_memory": 1_500 - len(recalled.records)}
+    assert [record.text for record in scoped.search("theremin")] == ["Plays the theremin"]
 
 
 def test_deleting_a_thread_erases_its_session_and_leaves_what_was_taught(db: LearningDB) -> None:
