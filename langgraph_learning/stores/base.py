@@ -4,6 +4,7 @@ A learning store does no I/O. The engine shows it the records, hands it one vali
 writes what `plan` returns; nodes, tools, recall, undo and approval then work for it without further code.
 """
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -11,7 +12,6 @@ from typing import ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
-from langgraph_learning import prompts
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import Change, Identity, Record, Scope
@@ -103,8 +103,8 @@ class LearningStore(ABC):
 
     @property
     def instructions(self) -> str:
-        """What to capture, when the configuration does not say otherwise."""
-        return prompts.load(self.name)
+        """What to capture, when the configuration does not say otherwise: by default the docstring of the class."""
+        return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
     def extracts(self) -> bool:

@@ -41,7 +41,7 @@ class SessionContextStore(LearningStore):
     def instructions(self) -> str:
         """What to capture, with or without planning."""
         planning = "\n" + prompts.load("session_planning") if self.config.enable_planning else ""
-        return super().instructions + planning
+        return prompts.load(self.name) + planning
 
     def scope(self, identity: Identity) -> Scope | None:
         """A user's own thread."""

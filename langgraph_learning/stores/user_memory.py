@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from langgraph_learning import prompts
 from langgraph_learning.config import UserMemoryConfig
 from langgraph_learning.records import Add, Change, Record, Remove, Update
 from langgraph_learning.schemas import UserMemory
@@ -38,6 +39,11 @@ class UserMemoryStore(LearningStore):
             self._delete: self.config.enable_delete,
         }
         self.operations = tuple(kind for kind, enabled in offered.items() if enabled)
+
+    @property
+    def instructions(self) -> str:
+        """What to capture."""
+        return prompts.load(self.name)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Add, replace or forget one memory; what is known already changes nothing."""

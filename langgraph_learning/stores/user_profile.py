@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 
 from pydantic import BaseModel, JsonValue
 
+from langgraph_learning import prompts
 from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.records import Add, Change, Record, Remove, Update
 from langgraph_learning.schemas import UserProfile
@@ -35,6 +36,11 @@ class UserProfileStore(LearningStore):
         names = Literal[tuple(fields)]  # type: ignore[valid-type]
         self._clear = operation("clear_user_profile_field", CLEAR, field=(names, ...))
         self.operations = (self._update, self._clear)
+
+    @property
+    def instructions(self) -> str:
+        """What to capture."""
+        return prompts.load(self.name)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Set the fields that are given, or clear one."""
