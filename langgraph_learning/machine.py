@@ -5,9 +5,7 @@ from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable
 from langchain_core.tools import BaseTool
-from langgraph.graph import StateGraph
 from langgraph.store.base import BaseStore
 
 from langgraph_learning.config import Keywords, LearningMode, Model, StoreConfig, check_limit
@@ -16,7 +14,7 @@ from langgraph_learning.engine.setup import Setup
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.middleware import LearningMiddleware
-from langgraph_learning.nodes import FlowNode, Run, Wrapped, around
+from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
 from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.scoped import Scoped
@@ -133,7 +131,7 @@ class LearningMachine(Keywords):
         """Return the node where a person decides; it passes through when there is nothing to review."""
         return FlowNode("review", self._setup, _nothing_to_review)
 
-    def wrap(self, node: object) -> Runnable[Any, Any]:
+    def wrap(self, node: object) -> Wrapped:
         """Return `node` as it is, but shown the recalled text as the first of its messages.
 
         Args:
@@ -148,7 +146,7 @@ class LearningMachine(Keywords):
         name: str = "agent",
         state_schema: type[Any] | None = None,
         context_schema: type[Any] | None = None,
-    ) -> StateGraph[Any, Any, Any, Any]:
+    ) -> AnyGraph:
         """Return a graph of recall, `node_or_graph`, extract and review, to compile or to build on.
 
         Args:

@@ -1,7 +1,7 @@
 """Learning as `create_agent` middleware: recall before the agent, its text before the model, extraction after."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, TypeAlias, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import PrivateStateAttr
@@ -14,10 +14,12 @@ from langgraph.runtime import Runtime
 from langgraph_learning.engine.setup import Setup
 from langgraph_learning.nodes.run import Run
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
+from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
 
-Request = ModelRequest[Any]
-Response = ModelResponse[Any]
+State: TypeAlias = AgentState[Any]
+AgentRuntime: TypeAlias = Runtime[Any]
+Request: TypeAlias = ModelRequest[Any]
+Response: TypeAlias = ModelResponse[Any]
 
 
 class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
@@ -34,12 +36,12 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
         """The machine's name: two machines may serve one agent."""
         return self._setup.name
 
-    def before_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+    def before_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Recall, once a turn."""
         run = self._run(runtime)
         return run.driver.run(recall_step(run, state["messages"]))
 
-    async def abefore_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+    async def abefore_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Recall, once a turn."""
         run = self._run(runtime)
         return await run.driver.arun(recall_step(run, state["messages"]))
@@ -56,17 +58,17 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
         text = await run.driver.arun(text_step(run, request.state, request.messages))
         return await handler(self._shown(request, text))
 
-    def after_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+    def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
         return run.driver.run(extract_step(run, dict(state)))
 
-    async def aafter_agent(self, state: AgentState[Any], runtime: Runtime[Any]) -> dict[str, Any] | None:
+    async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
         return await run.driver.arun(extract_step(run, dict(state)))
 
-    def _run(self, runtime: Runtime[Any]) -> Run:
+    def _run(self, runtime: AgentRuntime) -> Run:
         return Run(self._setup, runtime, get_config(), self._model)
 
     def _noticed(self, request: Request) -> Run:

@@ -2,37 +2,39 @@
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Any, cast, get_type_hints
+from typing import Any, TypeAlias, cast, get_type_hints
 
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig, RunnableSequence
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_learning.config import LearningContext
 from langgraph_learning.engine.setup import Setup
-from langgraph_learning.nodes.flow_node import FlowNode
+from langgraph_learning.nodes.flow_node import FlowNode, Node
 from langgraph_learning.nodes.run import Run
 from langgraph_learning.nodes.steps import text_step, with_context
 from langgraph_learning.nodes.wrap import Wrapped, hints, replaced, said, without_context
 
+AnyGraph: TypeAlias = StateGraph[Any, Any, Any, Any]
 NOTHING = "Nothing is known from earlier conversations."
 
 
-class _Before(Runnable[Any, Any]):
+class _Before(Node):
     """Puts the recalled text into the input of a compiled graph."""
 
     def __init__(self, setup: Setup, *, remembers: bool) -> None:
         self._setup, self._remembers = setup, remembers
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
         return self._shown(input, messages, run.driver.run(text_step(run, input, messages or [])))
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
         return self._shown(input, messages, await run.driver.arun(text_step(run, input, messages or [])))
 
-    def _shown(self, state: Any, messages: list[Any] | None, text: str) -> Any:
+    def _shown(self, state: object, messages: list[BaseMessage] | None, text: str) -> object:
         if messages is None:
             return state
         # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
@@ -40,13 +42,13 @@ class _Before(Runnable[Any, Any]):
         return replaced(state, self._setup.messages_key, with_context(messages, text, self._setup))
 
 
-class _After(Runnable[Any, Any]):
+class _After(Node):
     """Takes it out of what the graph returns."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         return without_context(input, self._setup)
 
 
@@ -56,18 +58,18 @@ def around(
     setup: Setup,
     *,
     name: str,
-    state_schema: type[Any] | None,
-    context_schema: type[Any] | None,
-) -> StateGraph[Any, Any, Any, Any]:
+    state_schema: type | None,
+    context_schema: type | None,
+) -> AnyGraph:
     """Return the four nodes around `inner` as a graph that is not compiled yet."""
     if isinstance(inner, CompiledStateGraph):
-        own = inner.builder
+        own: AnyGraph = inner.builder
         # A sequence keeps the graph in sight of xray, get_subgraphs and get_state(subgraphs=True).
         before = _Before(setup, remembers=inner.checkpointer is True)
-        node: Runnable[Any, Any] = RunnableSequence(before, inner, _After(setup))
+        node: Node = RunnableSequence(before, inner, _After(setup))
         schemas = {"input_schema": own.input_schema, "output_schema": own.output_schema}
         schemas = schemas if state_schema is None else {}
-        builder = StateGraph(
+        builder: AnyGraph = StateGraph(
             state_schema or own.state_schema, context_schema or own.context_schema or LearningContext, **schemas
         )
     else:
@@ -78,7 +80,7 @@ def around(
         schema = state_schema or own_state
         builder = StateGraph(schema, context_schema or LearningContext)
     recall, extract, review = nodes
-    steps: list[tuple[str, Runnable[Any, Any]]] = [
+    steps: list[tuple[str, Node]] = [
         ("recall", recall),
         (name, node),
         ("extract", extract),

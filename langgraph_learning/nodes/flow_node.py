@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from types import MethodType
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -11,11 +11,13 @@ from langgraph_learning.engine.setup import Setup
 from langgraph_learning.nodes.run import Run
 from langgraph_learning.nodes.state import Keys
 
-State = dict[str, Any]
+# Whatever a graph's state is: a node of ours goes into graphs of any state.
+Node: TypeAlias = Runnable[Any, Any]
+State: TypeAlias = dict[str, Any]
 Step = Callable[[Run, State], Flow[State]]
 
 
-class FlowNode(Runnable[Any, Any]):
+class FlowNode(Node):
     """Runs a step of learning on the part of the state that is ours, under `invoke` and `ainvoke`."""
 
     def __init__(self, name: str, setup: Setup, step: Step) -> None:
@@ -23,25 +25,25 @@ class FlowNode(Runnable[Any, Any]):
         self._setup, self._step = setup, step
         annotate(self, Keys(setup.name).schema(setup.messages_key), None)
 
-    def __call__(self, state: Any) -> Any:
+    def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
         return self.invoke(state)
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step."""
         run = Run.current(self._setup, config)
-        return run.driver.run(self._step(run, input))
+        return run.driver.run(self._step(run, cast("State", input)))
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step without blocking the event loop."""
         run = Run.current(self._setup, config)
-        return await run.driver.arun(self._step(run, input))
+        return await run.driver.arun(self._step(run, cast("State", input)))
 
 
-def annotate(node: Runnable[Any, Any], state: object, result: object) -> None:
+def annotate(node: Node, state: object, result: object) -> None:
     """Give `node` a signature of its own: LangGraph infers input schema and destinations from `__call__`."""
 
-    def call(self: Runnable[Any, Any], state: Any) -> Any:
+    def call(self: Node, state: object) -> object:
         return self.invoke(state)
 
     call.__annotations__ = {key: hint for key, hint in (("state", state), ("return", result)) if hint is not None}

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
@@ -13,12 +13,12 @@ from pydantic import BaseModel
 
 from langgraph_learning.engine.setup import Setup
 from langgraph_learning.langgraph_private import as_runnable
-from langgraph_learning.nodes.flow_node import annotate
+from langgraph_learning.nodes.flow_node import Node, annotate
 from langgraph_learning.nodes.run import Run, look
 from langgraph_learning.nodes.steps import text_step, with_context
 
 
-class Wrapped(Runnable[Any, Any]):
+class Wrapped(Node):
     """Shows the recalled text to `node` and takes it out of what the node returns."""
 
     def __init__(self, node: object, setup: Setup) -> None:
@@ -28,24 +28,24 @@ class Wrapped(Runnable[Any, Any]):
             self.name = "agent"
         annotate(self, *hints(node))
 
-    def __call__(self, state: Any) -> Any:
+    def __call__(self, state: object) -> object:
         """Stand for the signature of the user's node."""
         return self.invoke(state)
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the node on a state that shows the recalled text."""
         run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
         text = run.driver.run(text_step(run, input, messages)) if messages is not None else ""
         return without_context(self._node.invoke(self._shown(input, messages, text), config), self._setup)
 
-    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+    async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the node on a state that shows the recalled text."""
         run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
         text = await run.driver.arun(text_step(run, input, messages)) if messages is not None else ""
         answer = await self._node.ainvoke(self._shown(input, messages, text), config)
         return without_context(answer, self._setup)
 
-    def _shown(self, state: Any, messages: list[BaseMessage] | None, text: str) -> Any:
+    def _shown(self, state: object, messages: list[BaseMessage] | None, text: str) -> object:
         if messages is None or not text:
             return state
         return replaced(state, self._setup.messages_key, with_context(messages, text, self._setup))
@@ -57,7 +57,7 @@ def said(state: object, key: str) -> list[BaseMessage] | None:
     return list(found) if isinstance(found, Sequence) and not isinstance(found, str) else None
 
 
-def replaced(state: Any, key: str, value: object) -> Any:
+def replaced(state: object, key: str, value: object) -> object:
     """Return a copy of `state` with another value for `key`, whatever kind of state it is."""
     if isinstance(state, Mapping):
         return {**state, key: value}
@@ -68,7 +68,7 @@ def replaced(state: Any, key: str, value: object) -> Any:
     return changed
 
 
-def without_context(answer: Any, setup: Setup) -> Any:
+def without_context(answer: object, setup: Setup) -> object:
     """Return what a node answered without our message, also inside commands and lists of them."""
     if isinstance(answer, Command):
         update, goto = without_context(answer.update, setup), without_context(answer.goto, setup)
@@ -84,7 +84,7 @@ def without_context(answer: Any, setup: Setup) -> Any:
     return answer if cleaned is value else replaced(answer, setup.messages_key, cleaned)
 
 
-def _without(value: Any, ours: str) -> Any:
+def _without(value: object, ours: str) -> object:
     if isinstance(value, Overwrite):
         return Overwrite(_without(value.value, ours))
     if isinstance(value, list) and any(getattr(message, "id", None) == ours for message in value):
