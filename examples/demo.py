@@ -7,10 +7,11 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from examples.model import chosen
-from langgraph_learning import LearningMachine, SessionContextConfig, connect, create_learning_agent
+from langgraph_learning import LearningDB, LearningMachine, Scoped, SessionContextConfig, connect, create_learning_agent
 from langgraph_learning.testing import op
 
 CONVERSATIONS = [
@@ -67,17 +68,21 @@ def main() -> None:
         events, paid = [], Table("turn", "reply: calls", "tokens", "learning: calls", "tokens", title="What it cost")
         for user, thread, text in CONVERSATIONS:
             console.print(f"\n[bold]{user}[/] in {thread!r}: {text}")
+            known = {record.id: record.text for record in _scoped(learning, db, user, thread).records()}
             turn = list(_turn(agent, user, thread, text, console))
-            events.append((text, turn))
+            events.append((text, turn, known))
             paid.add_row(text[:36], *_cost(agent, thread, turn))
-        texts = {}
-        for user in ("alex@example.com", "sam@example.com"):
-            records = learning.scoped(user_id=user, thread_id="monday", store=db.store).records()
-            texts.update({record.id: record.text for record in records})
-            console.print("\n", _learned(records, user))
-        for text, turn in events:
-            console.print("\n", _recalled(text, turn, texts))
+        for user in dict.fromkeys(user for user, _, _ in CONVERSATIONS):
+            threads = dict.fromkeys(thread for whose, thread, _ in CONVERSATIONS if whose == user)
+            found = [record for thread in threads for record in _scoped(learning, db, user, thread).records()]
+            console.print("\n", _learned(list({(record.scope, record.id): record for record in found}.values()), user))
+        for text, turn, known in events:
+            console.print("\n", _recalled(text, turn, known))
         console.print("\n", paid)
+
+
+def _scoped(learning: LearningMachine, db: LearningDB, user: str, thread: str) -> Scoped:
+    return learning.scoped(user_id=user, thread_id=thread, store=db.store)
 
 
 def _turn(agent: Any, user: str, thread: str, text: str, console: Console) -> Iterator[dict[str, Any]]:
@@ -88,7 +93,7 @@ def _turn(agent: Any, user: str, thread: str, text: str, console: Console) -> It
     )
     for mode, part in stream:
         if mode == "messages":
-            console.print(part[0].text, end="")
+            console.print(part[0].text, end="", markup=False)
         else:
             console.print(f"[dim]{_progress(part)}[/]")
             yield part
@@ -117,7 +122,9 @@ def _cost(agent: Any, thread: str, turn: list[dict[str, Any]]) -> list[str]:
 def _learned(records: list[Any], user: str) -> Table:
     table = Table("learning store", "record", "because of", title=f"What was learned about {user}")
     for record in records:
-        table.add_row(record.store, record.text, f'"{record.source.quote}"' if record.source.quote else "(inferred)")
+        text = "; ".join(f"{name}: {value}" for name, value in record.content.items() if value)
+        text = record.text if record.store != "session_context" else f"[{record.scope.thread_id}] {text}"
+        table.add_row(record.store, escape(text), f'"{record.source.quote}"' if record.source.quote else "(inferred)")
     return table
 
 

@@ -3,7 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
+from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langchain_core.runnables.config import ensure_config
 
 READ = "__pregel_read"
 CHECKPOINTER = "__pregel_checkpointer"
@@ -23,6 +25,21 @@ def read_channel(config: RunnableConfig | None, key: str) -> Any:
 def checkpointer(config: RunnableConfig | None) -> object:
     """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
     return ((config or {}).get("configurable") or {}).get(CHECKPOINTER)
+
+
+def unstreamed(config: RunnableConfig) -> RunnableConfig:
+    """Return `config` with the caller's callbacks, but for those that make a model stream its answer.
+
+    A streamed answer is put together by a lenient parser, which completes half a sentence without a word.
+    """
+    callbacks = ensure_config().get("callbacks")
+    if isinstance(callbacks, BaseCallbackManager):
+        callbacks = callbacks.copy()
+        for handler in [each for each in callbacks.handlers if hasattr(each, "tap_output_iter")]:
+            callbacks.remove_handler(handler)
+    elif callbacks:
+        callbacks = [each for each in callbacks if not hasattr(each, "tap_output_iter")]
+    return {**config, "callbacks": callbacks}
 
 
 def as_runnable(node: object) -> Runnable[Any, Any]:

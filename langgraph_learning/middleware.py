@@ -61,12 +61,23 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
-        return run.driver.run(extract_step(run, dict(state)))
+        return run.driver.run(extract_step(run, dict(state))) if self._can_extract() else None
 
     async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
-        return await run.driver.arun(extract_step(run, dict(state)))
+        return await run.driver.arun(extract_step(run, dict(state))) if self._can_extract() else None
+
+    def _can_extract(self) -> bool:
+        """Whether there is a model: the agent's own is known once it was called, which a guard may prevent."""
+        lacking = [store.name for store in self._setup.extracting if not self._setup.models.get(store.name)]
+        if lacking and self._model is None:
+            names = ", ".join(lacking)
+            self._setup.say_once(
+                "model", f"{names}: a turn without a model call is not learned from by the agent's model"
+            )
+            return False
+        return True
 
     def _run(self, runtime: AgentRuntime) -> Run:
         return Run(self._setup, runtime, get_config(), self._model)

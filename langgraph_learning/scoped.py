@@ -16,7 +16,7 @@ from langgraph_learning.engine.extract import Heard, extract
 from langgraph_learning.engine.flow import Driver, Flow, batch
 from langgraph_learning.engine.past import history, undo
 from langgraph_learning.engine.recall import Recall, recall, search
-from langgraph_learning.engine.records import READ_LIMIT, as_commit, commits_namespace, load, scoped_to
+from langgraph_learning.engine.records import EVERYTHING, as_commit, commits_namespace, load, scoped_to
 from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import whole
 from langgraph_learning.errors import ConfigurationError
@@ -167,7 +167,7 @@ class Scoped:
         return await self.driver.arun(load_rows(self.identity, rows))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
-        _, found = yield from load(scoped_to(self._chosen(name), self.identity))
+        _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)
         return [record for each in found for record in each.records]
 
     def _recall(self, query: str) -> Flow[Recall]:
@@ -189,7 +189,7 @@ class Scoped:
         if self.identity.user_id is None:
             return []
         namespace = commits_namespace(self.identity)
-        [found] = yield from batch(SearchOp(namespace, limit=READ_LIMIT, refresh_ttl=False))
+        [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
         items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
         commits = [commit for item in items if (commit := as_commit(item)) is not None and commit.changes]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))

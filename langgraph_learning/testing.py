@@ -24,7 +24,7 @@ from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, Tool
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from langchain_core.runnables import Runnable, RunnableLambda
-from pydantic import JsonValue, PrivateAttr
+from pydantic import BaseModel, JsonValue, PrivateAttr
 
 from langgraph_learning.text import tokens
 
@@ -108,17 +108,18 @@ class ScriptedChatModel(BaseChatModel):
     def with_structured_output(  # type: ignore[override]
         self, schema: dict[str, Any], *, include_raw: bool = False, **kwargs: Any
     ) -> Runnable[Any, Any]:
-        """Answer from `extractions`."""
+        """Answer from `extractions` when asked for operations, from `replies` in any other schema."""
         self._schemas.append(schema)
 
         def parsed(raw: AIMessage) -> Any:
             try:
-                value, error = json.loads(str(raw.text)), None
+                value, error = _read(schema, str(raw.text)), None
             except ValueError as failure:
                 value, error = None, failure
             return {"raw": raw, "parsed": value, "parsing_error": error} if include_raw else value
 
-        return self.bind(purpose="extraction") | RunnableLambda(parsed)
+        ours = isinstance(schema, dict) and schema.get("title") == "learned"
+        return self.bind(purpose="extraction" if ours else "reply") | RunnableLambda(parsed)
 
     def _generate(
         self,
@@ -180,6 +181,12 @@ def _message(entry: Scripted, messages: list[BaseMessage]) -> AIMessage:
         asked, answered = sum(tokens(str(message.text)) for message in messages), tokens(str(said.text))
         said.usage_metadata = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
     return said
+
+
+def _read(schema: object, text: str) -> object:
+    if isinstance(schema, type) and issubclass(schema, BaseModel):
+        return schema.model_validate_json(text)
+    return json.loads(text)
 
 
 def _name_of(tool: Any) -> Any:

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
@@ -16,7 +17,7 @@ from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, as_turn, log, look
+from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, log, look
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Remove, Source
@@ -89,11 +90,14 @@ def _step(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonVa
 
 def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
     runtime = cast("ToolRuntime", run.runtime)
-    turn = as_turn(_private(run, Keys(run.setup.name).turn))
-    identity = run.identity(turn, said(runtime.state, run.setup.messages_key) or [])
+    messages = said(runtime.state, run.setup.messages_key) or []
+    found = _private(run, Keys(run.setup.name).turn)
+    turn, identity = run.frozen(found, messages), run.identity(found, messages)
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException(NOBODY)
+    if _calls_before(messages, store, runtime.tool_call_id) >= (limit := run.setup.limits[store.name]):
+        raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
     # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
     key = derived_id("tool", identity.user_id, identity.thread_id, look(turn, "tag"), runtime.tool_call_id, arguments)
     [found], known = yield from load(mine, find_commit(identity, key))
@@ -110,6 +114,15 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         marked=False,
     )
     return (yield from commit(draft, known))
+
+
+def _calls_before(messages: list[BaseMessage], store: LearningStore, call_id: str | None) -> int:
+    """How often the agent has called tools of this learning store in this turn, before this call."""
+    names = {operation.__name__ for operation in store.operations}
+    start = max((place for place, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
+    ids = [call["id"] for call in calls if call["name"] in names]
+    return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0
 
 
 def _shown(turn: TurnState | None, store: LearningStore) -> dict[str, str]:

@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 from langchain_core.messages.ai import UsageMetadata
-from pydantic import JsonValue
+from pydantic import BaseModel, JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Ask, Flow, ask
@@ -117,10 +117,14 @@ def _texts(answer: dict[str, Any]) -> list[str]:
             return [call["args"] or "" for call in raw.invalid_tool_calls]
         if raw.tool_calls:
             return [json.dumps(call["args"]) for call in raw.tool_calls]
-        if text := str(raw.text):
+        if "{" in (text := str(raw.text)):
             return [text]
-    parsed = answer.get("parsed")
-    return [json.dumps(parsed)] if isinstance(parsed, dict) else []
+    # No JSON in the text: the integration got its object in a way of its own.
+    parsed = answer.get("parsed", answer if "operations" in answer else None)
+    parsed = parsed.model_dump(mode="json") if isinstance(parsed, BaseModel) else parsed
+    if isinstance(parsed, dict):
+        return [json.dumps(parsed)]
+    return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
 def _without_text(completion: object) -> AIMessage:

@@ -7,6 +7,7 @@ from langgraph.store.base import Item, PutOp, SearchOp
 from pydantic import ValidationError
 
 from langgraph_learning.engine.flow import Flow, batch, beyond, write
+from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.records import Identity, Namespace, Record, Scope, Source
 
@@ -22,7 +23,7 @@ def forget(identity: Identity) -> Flow[dict[str, int]]:
         return cast("dict[str, int]", (yield from beyond("purge", prefix)))
     except UnsupportedByStore:  # a store without history: what it shows is all there is
         items = 0
-        while found := _under(prefix, (yield from _page(prefix, 0))):
+        while found := _under(prefix, (yield from _read(prefix, PAGE))):
             yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in found))
             items += len(found)
         return {"items": items}
@@ -33,10 +34,7 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
     if identity.user_id is None:
         return []
     prefix = Scope(user_id=identity.user_id).path
-    found: list[Item] = []
-    while page := (yield from _page(prefix, len(found))):
-        found += page
-    mine = _under(prefix, found)
+    mine = _under(prefix, (yield from _read(prefix, EVERYTHING)))
     records = (Record.from_item(item) for item in mine if tuple(item.namespace)[-1] != "commits")
     ordered = sorted(records, key=lambda record: (record.store, record.created_at, record.id))
     return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
@@ -69,8 +67,8 @@ def _owned(row: Mapping[str, Any], user_id: str) -> Record:
     return record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user_id})})
 
 
-def _page(prefix: Namespace, offset: int) -> Flow[list[Item]]:
-    [found] = yield from batch(SearchOp(prefix, limit=PAGE, offset=offset, refresh_ttl=False))
+def _read(prefix: Namespace, limit: int) -> Flow[list[Item]]:
+    [found] = yield from batch(SearchOp(prefix, limit=limit, refresh_ttl=False))
     return cast("list[Item]", found)
 
 

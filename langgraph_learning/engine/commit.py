@@ -66,15 +66,27 @@ class Plan:
     def add(self, request: Request) -> None:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
+        stores = [known.store for known in self.known.values()]
         try:
-            stores = [known.store for known in self.known.values()]
             store, operation, refused = read_operation(stores, request.operation, request.arguments)
-            self.refused += refused
-            if operation is not None:
-                known = self.known[store.name]
-                self._take(known, name, store.plan(self._resolved(operation, known), known.records), request.source)
-        except (LookupError, Refused) as error:
+        except LookupError as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+            return
+        self.refused += refused
+        if operation is not None:
+            known = self.known[store.name]
+            self._take(known, name, self._planned(known, name, operation), request.source)
+
+    def _planned(self, known: Known, name: str, operation: Operation) -> list[Change]:
+        try:
+            return known.store.plan(self._resolved(operation, known), known.records)
+        except Refused as error:
+            self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # A fault of one learning store must not cost the others what they have learned.
+            log.exception("%s.plan failed", known.store.name)
+            self.refused.append(Refusal(operation=name, reason=f"{known.store.name} failed: {type(error).__name__}"))
+        return []
 
     def _resolved(self, operation: Operation, known: Known) -> Operation:
         """Put the record's own id in the place of the short one."""

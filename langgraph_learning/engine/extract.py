@@ -39,14 +39,15 @@ class Extraction:
     methods: Methods
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Heard:
-    """A turn to learn from, as plain data: what was said, by whom, when, and where it is kept."""
+    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run."""
 
     turn: Turn
     identity: Identity
     at: datetime
     checkpoint_id: str | None = None
+    run: str | None = None
 
 
 def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]) -> Flow[Commit | None]:
@@ -65,7 +66,7 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
     stores = scoped_to([store for work in works for store in work.stores], identity)
     if not turn.human or not stores:
         return None
-    key = commit_id(turn, identity, (store.name for store, _ in stores))
+    key = commit_id(turn, identity, (store.name for store, _ in stores), heard.run)
     [found], known = yield from load(stores, find_commit(identity, key))
     if (earlier := as_commit(found)) is not None:
         return earlier

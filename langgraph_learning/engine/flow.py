@@ -5,6 +5,7 @@ model and no event loop, so a test can step it by hand. `Driver.run` and `Driver
 that fails is thrown back into the flow, which may retry, clean up or let it pass.
 """
 
+import asyncio
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
@@ -18,7 +19,7 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result
 
 from langgraph_learning.engine.wire import Schema
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
-from langgraph_learning.langgraph_private import checkpointer
+from langgraph_learning.langgraph_private import checkpointer, unstreamed
 
 T = TypeVar("T")
 Expected: TypeAlias = Mapping[tuple[tuple[str, ...], str], int]
@@ -189,7 +190,7 @@ class Driver:
 
     def _perform(self, effect: Effect) -> object:
         if isinstance(effect, Ask):
-            return _structured(effect).invoke(effect.messages, _CONFIG)
+            return _structured(effect).invoke(effect.messages, unstreamed(_CONFIG))
         if isinstance(effect, Standing):
             saver = self._remembering()
             return Stand(self.ranks, saver.revision_of(self.config) if saver else None)
@@ -204,18 +205,18 @@ class Driver:
 
     async def _aperform(self, effect: Effect) -> object:
         if isinstance(effect, Ask):
-            return await _structured(effect).ainvoke(effect.messages, _CONFIG)
+            return await _structured(effect).ainvoke(effect.messages, unstreamed(_CONFIG))
         if isinstance(effect, Standing):
             saver = self._remembering()
             return Stand(self.ranks, await saver.arevision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
-            return await self._standing(effect.as_of).abatch(effect.ops)
+            return await _abatch(self._standing(effect.as_of), effect.ops)
         if isinstance(effect, Beyond):
             return await self._method(f"a{effect.method}")(*effect.arguments)
         store = self.opened()
         if isinstance(store, Transactional):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
-        return await store.abatch(effect.puts)
+        return await _abatch(store, effect.puts)
 
     @property
     def ranks(self) -> bool:
@@ -253,10 +254,21 @@ class Driver:
         return self.store
 
 
+async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:
+    """Run `abatch`; a store that has none, like LangGraph's `SqliteStore`, works in a thread."""
+    try:
+        return await store.abatch(ops)
+    except NotImplementedError:
+        return await asyncio.to_thread(store.batch, ops)
+
+
 # The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.
 _CONFIG: RunnableConfig = {"tags": [TAG_NOSTREAM], "run_name": "learning.extract"}
 
 
 def _structured(effect: Ask) -> Structured:
-    made = effect.model.with_structured_output(effect.schema, include_raw=True, **effect.options)
+    # Not streamed: see `unstreamed`. A model that was told to stream gives its answers whole on a copy.
+    told = getattr(effect.model, "streaming", None) is True
+    model = effect.model.model_copy(update={"streaming": False}) if told else effect.model
+    made = model.with_structured_output(effect.schema, include_raw=True, **effect.options)
     return cast("Structured", made)

@@ -14,6 +14,8 @@ from langgraph_learning.records import Frozen, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import tokens
 
+LEAST = 20
+"""How many tokens must be left for the beginning of a record that is too long."""
 LONGEST_QUERY = 4_000
 """How much of the turn is searched for, in characters."""
 
@@ -154,10 +156,20 @@ def _chosen(candidates: list[Candidate], found: Sequence[Known], budget: int) ->
     first = [candidate for candidate in candidates if candidate.known.store.recalled == "always"]
     rest = [candidate for candidate in candidates if candidate.known.store.recalled != "always"]
     for candidate in [*first, *sorted(rest, key=lambda each: -each.ranked.score)]:
+        if candidate in first and candidate.cost > left > LEAST:  # better its beginning than nothing
+            candidate = replace(candidate, line=clipped(candidate.line, left - 1))
         if candidate.cost <= left:
             left -= candidate.cost
             chosen.append(candidate)
     return chosen
+
+
+def clipped(line: str, budget: int) -> str:
+    """Return the beginning of `line` that fits into `budget` tokens."""
+    kept = line[: budget * 4]
+    while tokens(kept + "...") > budget:
+        kept = kept[: -max(1, len(kept) // 20)]
+    return f"{kept}..."
 
 
 def _rendered(found: Sequence[Known], chosen: list[Candidate], budget: int) -> Recall:

@@ -14,7 +14,9 @@ from langgraph_learning.stores import LearningStore
 SEARCHED = 200
 """How many records a store that ranks by itself is asked for, and how many any other's search adds."""
 READ_LIMIT = 5_000
-"""How many records of a learning store are looked at, at most, without a query."""
+"""How many records of a learning store a turn is planned against, at most."""
+EVERYTHING = 1_000_000
+"""A page that holds all there is: several pages of a store that goes on changing would miss some."""
 
 
 @dataclass(frozen=True)
@@ -94,9 +96,11 @@ def known(store: LearningStore, scope: Scope, *results: Result) -> Known:
     return Known(store, scope, tuple(ordered), cast("dict[str, float]", scores))
 
 
-def load(stores: Sequence[tuple[LearningStore, Scope]], *first: Op) -> Flow[tuple[list[Result], list[Known]]]:
-    """Run `first` and read all records of `stores`, in one round trip."""
-    results = yield from batch(*first, *(read(store, scope) for store, scope in stores))
+def load(
+    stores: Sequence[tuple[LearningStore, Scope]], *first: Op, limit: int = READ_LIMIT
+) -> Flow[tuple[list[Result], list[Known]]]:
+    """Run `first` and read the records of `stores`, the newest `limit` of each, in one round trip."""
+    results = yield from batch(*first, *(read(store, scope, limit=limit) for store, scope in stores))
     found = results[len(first) :]
     return results[: len(first)], [
         known(store, scope, result) for (store, scope), result in zip(stores, found, strict=True)

@@ -30,6 +30,8 @@ class Setup:
     name: str = "learning"
     messages_key: str = "messages"
     methods: Methods = field(default_factory=Methods)
+    turns: dict[tuple[str, str], object] = field(default_factory=dict)
+    """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
     said: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
 

@@ -118,13 +118,16 @@ def _spoken(messages: Iterable[BaseMessage]) -> Iterable[Said]:
             yield Said(role, text, message.id)
 
 
-def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str]) -> str:
+def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:
     """Return the id under which a turn is learned, once: a retry, a resume and a replay come to the same.
 
-    The answer does not count (a replay answers anew). Messages without ids are told apart by their position.
+    The answer does not count (a replay answers anew). Messages without ids are told apart by their position; in no
+    thread, where the same words may be said again, by the run as well.
     """
     heard = [[said.id or f"#{turn.position + index}", said.text] for index, said in enumerate(turn.human)]
-    return derived_id("turn", identity.user_id, identity.thread_id, identity.agent, sorted(learning_stores), heard)
+    told_apart = identity.thread_id is not None or all(said.id for said in turn.human)
+    scope = [identity.user_id, identity.thread_id, identity.agent, None if told_apart else run]
+    return derived_id("turn", *scope, sorted(learning_stores), heard)
 
 
 def derived_id(*parts: object) -> str:

@@ -5,6 +5,7 @@ root, `anyOf` of inlined operations, every key required, optional means null, fr
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias, cast
 
@@ -115,14 +116,15 @@ def read_answer(text: str) -> list[JsonValue]:
     Raises:
         UnusableAnswer: It is not the JSON object that was asked for.
     """
-    bare = text.strip()
-    if bare.startswith("```") and bare.endswith("```"):
-        bare = bare.removeprefix("```json").removeprefix("```").removesuffix("```")
+    fenced = re.search(r"```(?:json)?\s*(\{.*\})\s*```", text, flags=re.S)  # small models add a word and a fence
     try:
-        answer = json.loads(bare)
+        answer = json.loads(fenced[1] if fenced else text)
+        operations = answer.get("operations") if isinstance(answer, dict) else None
+        operations = json.loads(operations) if isinstance(operations, str) else operations
     except ValueError as error:
         raise UnusableAnswer(f"the answer is not valid JSON: {error}") from error
-    operations = answer.get("operations") if isinstance(answer, dict) else None
+    if isinstance(operations, dict):
+        operations = [operations]
     if not isinstance(operations, list):
         raise UnusableAnswer('the answer is not an object {"operations": [...]}')
     return operations

@@ -26,6 +26,9 @@ from langgraph_learning.records import Identity
 log = logging.getLogger("langgraph_learning")
 
 
+TURNS = 1_024
+
+
 class TurnState(TypedDict, total=False):
     """What recall freezes for the turn: plain JSON in private state, ids only."""
 
@@ -88,17 +91,22 @@ class Run:
         info = getattr(self.runtime, "execution_info", None)
         return getattr(info, "checkpoint_id", None) or None
 
+    @property
+    def task_id(self) -> str | None:
+        """What tells this step of this run from any other, also when it is tried again."""
+        return getattr(getattr(self.runtime, "execution_info", None), "task_id", None)
+
     def emit(self, kind: str, **facts: object) -> None:
         """Tell the custom stream; nobody may be listening."""
         self.runtime.stream_writer({self.setup.name: kind, **facts})
 
-    def identity(self, turn: TurnState | None = None, messages: list[BaseMessage] | None = None) -> Identity:
-        """Return who asks: as frozen for this turn, else as the run says.
+    def identity(self, found: object = None, messages: list[BaseMessage] | None = None) -> Identity:
+        """Return who asks: as `frozen` for this turn, else as the run says.
 
         Raises:
             ScopeError: An authenticated run names somebody else.
         """
-        fresh = turn if turn and messages is not None and turn.get("tag") == tag(messages) else None
+        fresh = self.frozen(found, messages) if messages is not None else None
         identity = Identity.model_validate(fresh["identity"]) if fresh else self._resolved()
         if fresh and self._authenticated is not None:  # private state can be forged
             self._check(identity.user_id, self._resolved().user_id)
@@ -108,6 +116,30 @@ class Run:
             fix = "give context={'user_id': ...} to invoke"
             self.setup.say_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
         return identity
+
+    def frozen(self, found: object, messages: list[BaseMessage]) -> TurnState | None:
+        """Return what recall froze for this turn; under another message it is stale.
+
+        Args:
+            found: What this graph's private state holds. Nothing at all means that recall ran in a graph around it.
+            messages: The messages, of which the last human one tells the turn.
+        """
+        wanted = tag(messages)
+        turn = as_turn(found or self.setup.turns.get((self._thread, wanted)))
+        return turn if turn and turn.get("tag") == wanted else None
+
+    def keep(self, turn: TurnState) -> None:
+        """Let subgraphs of this run find the turn; the oldest are dropped."""
+        turns = self.setup.turns
+        if self._thread:
+            turns.pop((self._thread, turn["tag"]), None)
+            turns[self._thread, turn["tag"]] = turn
+        while len(turns) > TURNS:
+            turns.pop(next(iter(turns)), None)
+
+    @property
+    def _thread(self) -> str:
+        return str(configurable(self.config).get("thread_id") or "")
 
     def _resolved(self) -> Identity:
         given = configurable(self.config)

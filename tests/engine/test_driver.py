@@ -118,7 +118,7 @@ async def test_a_cancelled_run_closes_its_flow() -> None:
 @BOTH
 def test_what_a_model_raises_is_not_called_a_failure_of_the_store(run: Run) -> None:
     def flow() -> Flow[object]:
-        return (yield Ask(ScriptedChatModel(extractions=[ValueError("refused")]), {}, (), {}))
+        return (yield Ask(ScriptedChatModel(extractions=[ValueError("refused")]), {"title": "learned"}, (), {}))
 
     with pytest.raises(ValueError, match="refused"):
         run(Driver(InMemoryStore()), flow())

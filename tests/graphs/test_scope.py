@@ -412,7 +412,7 @@ def test_two_users_never_see_each_other(one: str, other: str, kind: str) -> None
         store = InMemoryStore() if kind == "memory" else db.store
         graph = by_hand(learning, learning.wrap(agent)).compile(store=store)
         graph.invoke(said("I drink tea"), thread(), context={"user_id": one})
-        graph = by_hand(machine([], session_context=True)[0], learning.wrap(agent)).compile(store=store)
+        graph = by_hand(machine([], [], session_context=True)[0], learning.wrap(agent)).compile(store=store)
         graph.invoke(said("What do I drink?"), thread(), context={"user_id": other})
         graph.invoke(said("What do I drink?"), thread("t2"), context={"user_id": other})
 
