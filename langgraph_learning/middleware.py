@@ -1,6 +1,7 @@
 """Learning as `create_agent` middleware: recall before the agent, its text before the model, extraction after."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from typing import Any, TypeAlias, cast
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
@@ -27,7 +28,8 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def __init__(self, setup: Setup, model: BaseChatModel | None = None) -> None:
         super().__init__()
-        self._setup, self._model = setup, model
+        # `create_agent` keeps its messages under this key, whatever other graphs of the machine do.
+        self._setup, self._model = replace(setup, messages_key="messages"), model
         self.state_schema = Keys(setup.name).schema(None, PrivateStateAttr)
         self.tools = []
 

@@ -83,7 +83,11 @@ def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Fl
 def extract_step(run: Run, state: Update) -> Flow[Update]:
     """Learn from what was said since the watermark, and move it; also past turns of nobody known."""
     keys = Keys(run.setup.name)
-    messages = list(state.get(run.setup.messages_key) or ())
+    if (key := run.setup.messages_key) not in state:
+        run.setup.say_once(
+            "messages", f"the state has no {key!r}: nothing is learned; give LearningMachine(messages_key=...)"
+        )
+    messages = list(state.get(key) or ())
     identity = run.identity(state.get(keys.turn), messages)
     if scoped_to(run.setup.extracting, identity):
         seen = state.get(keys.mark)

@@ -79,6 +79,9 @@ def without_context(answer: object, setup: Setup) -> object:
         return (answer[0], _without(answer[1], setup.context_id))
     if isinstance(answer, list | tuple):
         return type(answer)(without_context(item, setup) for item in answer)
+    if isinstance(answer, Mapping):  # a node may copy its messages under another key
+        clean = {key: _without(value, setup.context_id) for key, value in answer.items()}
+        return clean if any(clean[key] is not answer[key] for key in clean) else answer
     value = look(answer, setup.messages_key)
     cleaned = _without(value, setup.context_id)
     return answer if cleaned is value else replaced(answer, setup.messages_key, cleaned)

@@ -295,3 +295,45 @@ def test_everything_is_listed_also_beyond_what_one_search_reads(tmp_path: Path) 
         scoped.load({**row, **moment, "id": f"r{number}", "text": f"Owns item {number}"} for number in range(5_050))
         assert len(scoped.records("user_memory")) == 5_050
         assert len(list(scoped.export())) == 5_050
+
+
+def test_the_middleware_learns_whatever_key_other_graphs_keep_their_messages_under() -> None:
+    store = InMemoryStore()
+    learning = LearningMachine(user_memory=True, messages_key="chat")
+    model = ScriptedChatModel(replies=["ok"], extractions=[[TEA]])
+    create_learning_agent(model, learning=learning, store=store).invoke(said("I like green tea"), context=ALEX)
+    assert [record.text for record in learning.scoped(user_id="alex", store=store).records()] == ["Likes green tea"]
+
+
+def test_a_state_without_the_key_of_the_messages_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    class State(TypedDict):
+        chat: list[BaseMessage]
+
+    learning = LearningMachine(user_memory=True, model=ScriptedChatModel())
+    builder = StateGraph(State, context_schema=LearningContext)
+    builder.add_node("extract", learning.extract_node())
+    builder.add_edge(START, "extract")
+    builder.compile(store=InMemoryStore()).invoke({"chat": [HumanMessage("I like tea")]}, context=ALEX)
+    assert "messages_key" in caplog.text
+
+
+def test_what_a_node_copies_from_its_messages_holds_nothing_that_was_recalled() -> None:
+    class State(TypedDict, total=False):
+        messages: list[BaseMessage]
+        copy: list[BaseMessage]
+
+    store = InMemoryStore()
+    learning = LearningMachine(user_memory=True, model=ScriptedChatModel(extractions=[[TEA]]))
+    learning.scoped(user_id="alex", store=store).learn([("user", "I like green tea")])
+    shown = []
+
+    def node(state: State) -> State:
+        shown.append(len(state["messages"]))
+        return {"copy": state["messages"]}
+
+    builder = StateGraph(State, context_schema=LearningContext)
+    builder.add_node("agent", learning.wrap(node))
+    builder.add_edge(START, "agent")
+    result = builder.compile(store=store).invoke({"messages": [HumanMessage("Hi")]}, context=ALEX)
+    assert shown == [2]
+    assert [message.text for message in result["copy"]] == ["Hi"]
