@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from pydantic.json_schema import SkipJsonSchema
+
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
@@ -29,13 +31,17 @@ class SessionContextStore(LearningStore):
         """Make the one operation from the fields of the schema, those of planning only when it is enabled."""
         super().__init__(config)
         schema = self.config.schema or SessionContext
-        hidden = frozenset() if self.config.enable_planning else PLANNING
+        self._hidden = frozenset() if self.config.enable_planning else PLANNING
         fields = {
             **schema_fields(schema, optional=True),
             "summary": schema_fields(schema, optional=False)["summary"],
         }
-        shown = {name: field for name, field in fields.items() if name not in hidden}
-        self.operations = (operation("update_session_context", UPDATE, None, **shown),)
+        # what is hidden stays in the model, as null: validators of the schema may read it
+        offered = {
+            name: (SkipJsonSchema[kind] if name in self._hidden else kind, info)  # type: ignore[misc, valid-type]
+            for name, (kind, info) in fields.items()
+        }
+        self.operations = (operation("update_session_context", UPDATE, schema, **offered),)
 
     @property
     def instructions(self) -> str:
@@ -52,7 +58,8 @@ class SessionContextStore(LearningStore):
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Carry over what is omitted; progress only grows."""
         old = records[0].content if records else {}
-        given = {name: value for name, value in operation.model_dump(mode="json").items() if value not in (None, [])}
+        said = operation.model_dump(mode="json", exclude=set(self._hidden))
+        given = {name: value for name, value in said.items() if value not in (None, [])}
         progress = given.get("progress")
         if isinstance(progress, list):
             given["progress"] = union(as_list(old.get("progress")), progress)
