@@ -1,6 +1,6 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -259,6 +259,8 @@ class LearningMachine(Keywords):
 def _messages(state: object, key: str) -> list[BaseMessage] | None:
     """Return the messages of a state, or of a list that is given in the place of one; None where there are none."""
     found = said(state, key)
+    if isinstance(state, Mapping) and state.get(key, ...) is None:  # a key that nothing was written to yet
+        return []
     if found is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
         return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
     return found

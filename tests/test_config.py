@@ -431,3 +431,8 @@ async def test_a_state_without_messages_is_refused(state: object) -> None:
         machine.messages(state)
     with pytest.raises(ConfigurationError, match="messages_key"):
         await machine.amessages(state)
+
+
+def test_a_state_whose_messages_are_not_written_yet_has_none() -> None:
+    machine = LearningMachine(user_memory=True, store=InMemoryStore())
+    assert machine.messages({"messages": None}) == machine.messages({"messages": []}) == machine.messages([]) == []

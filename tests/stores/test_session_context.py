@@ -97,7 +97,7 @@ class Strict(SessionContext):
 
     @model_validator(mode="after")
     def brief(self) -> "Strict":
-        if self.goal and len(self.plan or []) > 2:
+        if len(self.plan) > 2:
             raise ValueError("a plan has two steps")
         return self
 
@@ -115,6 +115,15 @@ def test_a_validator_of_the_whole_schema_sees_goal_and_plan() -> None:
     store = SessionContextStore(SessionContextConfig(schema=Strict, enable_planning=True))
     with pytest.raises(ValidationError, match="two steps"):
         planned(store, (), UPDATE, summary="S", goal="G", plan=["a", "b", "c"])
+
+
+def test_a_default_of_a_schema_does_not_overwrite_what_is_known() -> None:
+    class Support(SessionContext):
+        urgency: str = "low"
+
+    store = SessionContextStore(SessionContextConfig(schema=Support))
+    [record] = after(store, (UPDATE, {"summary": "S", "urgency": "high"}), (UPDATE, {"summary": "T"}))
+    assert record.content == {"summary": "T", "urgency": "high"}
 
 
 def test_a_session_belongs_to_a_user_in_a_thread_and_to_nobody_else() -> None:
