@@ -1,5 +1,6 @@
 """`create_learning_agent`: LangChain's `create_agent` with learning in it."""
 
+import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,9 +14,10 @@ from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer
 
 from langgraph_learning.checkpointers import LearningDB
-from langgraph_learning.config import LearningContext
+from langgraph_learning.config import LearningContext, check_known
+from langgraph_learning.engine.setup import check_store
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.machine import LearningMachine, opened
+from langgraph_learning.machine import A_MODEL, LearningMachine, opened
 
 
 def create_learning_agent(
@@ -50,8 +52,14 @@ def create_learning_agent(
     Raises:
         ConfigurationError: The set-up cannot work, or a tool of yours has the name of a learning tool.
     """
+    known = {**inspect.signature(create_learning_agent).parameters, **inspect.signature(create_agent).parameters}
+    del known["create_agent_options"]
+    check_known("create_learning_agent", create_agent_options, known)
+    _check_db(db)
+    check_store("create_learning_agent", store)
     chosen, machine = opened(model), _machine(learning)
-    assert chosen is not None
+    if chosen is None:
+        raise ConfigurationError(f"model=None: {A_MODEL}")
     ours = machine.tools()
     if clash := {tool.name for tool in ours} & {_name(tool) for tool in tools}:
         raise ConfigurationError(f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours")
@@ -66,6 +74,14 @@ def create_learning_agent(
         name=name,
         **create_agent_options,
     )
+
+
+def _check_db(db: object) -> None:
+    """Refuse what is no database; a URL may hold a password, so the message does not repeat it."""
+    if db is None or isinstance(db, LearningDB):
+        return
+    fix = "did you mean store=...?" if isinstance(db, BaseStore) else "open it: `with connect(url) as db:`"
+    raise ConfigurationError(f"db=... takes what connect(url) opens, not {type(db).__name__}; {fix}")
 
 
 def _machine(learning: LearningMachine | bool) -> LearningMachine:

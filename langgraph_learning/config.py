@@ -2,7 +2,8 @@
 
 import difflib
 import inspect
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from typing import ClassVar, Self, TypeAlias
 
@@ -43,12 +44,18 @@ class Keywords:
         known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
         if positional:
             raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(known)}")
-        for name in options:
-            if name not in known:
-                near = difflib.get_close_matches(name, known, n=1)
-                hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
-                raise ConfigurationError(f"{cls.__name__} has no option {name!r}; {hint}")
+        check_known(cls.__name__, options, known)
         return super().__new__(cls)
+
+
+def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> None:
+    """Refuse an option that does not exist, and name the nearest one that does."""
+    known = list(known)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,12 +96,26 @@ class StoreConfig(Keywords):
                 f" e.g. `class Mine({self.base.__name__}): ...`"
             )
         check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if isinstance(field.default, bool) and not isinstance(value, bool):
+                raise ConfigurationError(f"{name}({field.name}={value!r}): give True or False")
+        for option in ("instructions", "additional_instructions"):
+            value = getattr(self, option)
+            if value is not None and not isinstance(value, str):
+                raise ConfigurationError(f"{name}({option}=...) is text or None, not {type(value).__name__}")
 
 
 def check_limit(name: str, limit: object) -> None:
     """Refuse a limit that is not a whole number from 1."""
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
+
+
+def check_text(name: str, text: object) -> None:
+    """Refuse what is no text, and text that says nothing."""
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigurationError(f"{name} is a text that is not empty, not {text!r}")
 
 
 _UNTIL_REVIEW = frozenset({LearningMode.ALWAYS, LearningMode.AGENTIC})

@@ -1,16 +1,17 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
-from langgraph_learning.config import Keywords, LearningMode, Model, StoreConfig, check_limit
+from langgraph_learning.config import Keywords, LearningMode, Model, StoreConfig, check_limit, check_text
 from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.setup import Setup, check_store
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.middleware import LearningMiddleware
@@ -19,9 +20,12 @@ from langgraph_learning.nodes.steps import Update, extract_step, recall_step, te
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
+from langgraph_learning.stores.base import check_complete
 from langgraph_learning.tools import tools
 
 Choice = bool | StoreConfig | LearningStore
+A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
+SLOTS = ("user_profile", "user_memory", "session_context")
 
 
 class LearningMachine(Keywords):
@@ -79,8 +83,15 @@ class LearningMachine(Keywords):
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
         if on_error not in ("log", "raise"):
             raise ConfigurationError(f"LearningMachine(on_error={on_error!r}): give 'log' or 'raise'")
-        if not name.isidentifier():
+        check_store("LearningMachine", store)
+        if scope is not None and not callable(scope):
+            raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
+        check_text("LearningMachine(namespace=...)", namespace)
+        check_text("LearningMachine(messages_key=...)", messages_key)
+        if not isinstance(name, str) or not name.isidentifier():
             raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
+        if not isinstance(custom_stores, Iterable):
+            raise ConfigurationError(f"custom_stores={custom_stores!r}: give a list of learning stores")
         chosen = [
             _learning_store("user_profile", user_profile, UserProfileStore),
             _learning_store("user_memory", user_memory, UserMemoryStore),
@@ -182,7 +193,7 @@ class LearningMachine(Keywords):
         """Return the recalled text of the run that is under way; recall now where no step did.
 
         Args:
-            state: The node's state, when it holds other messages than the graph's.
+            state: The node's state, or a list of messages, when it holds others than the graph's.
         """
         run = Run.current(self._setup)
         return run.driver.run(self._text(run, state))
@@ -193,20 +204,27 @@ class LearningMachine(Keywords):
         return await run.driver.arun(self._text(run, state))
 
     def messages(self, state: object) -> list[BaseMessage]:
-        """Return the messages of `state` with the recalled text first, ready for a model."""
-        return with_context(said(state, self._setup.messages_key) or [], self.context(state), self._setup)
+        """Return the messages of `state` with the recalled text first, ready for a model.
+
+        Args:
+            state: The node's state, or a list of messages.
+
+        Raises:
+            ConfigurationError: The state has no messages where the machine looks for them.
+        """
+        return with_context(self._said(state), self.context(state), self._setup)
 
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
-        return with_context(said(state, self._setup.messages_key) or [], await self.acontext(state), self._setup)
+        return with_context(self._said(state), await self.acontext(state), self._setup)
 
     def scoped(
         self,
         *,
         user_id: str | int | None = None,
-        thread_id: str | None = None,
+        thread_id: str | int | None = None,
         store: BaseStore | None = None,
-        timezone: str = "UTC",
+        timezone: str | None = "UTC",
     ) -> Scoped:
         """Return the data API for one user (and thread): for scripts, notebooks and admin pages.
 
@@ -217,15 +235,35 @@ class LearningMachine(Keywords):
             timezone: The user's IANA time zone, for `learn`.
 
         Raises:
-            ConfigurationError: There is no store.
+            ConfigurationError: There is no store, or no such time zone.
+            ScopeError: An id is neither a str nor an int.
         """
         return Scoped.of(self._setup, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone)
 
     def _text(self, run: Run, state: object) -> Flow[str]:
-        messages = said(state, self._setup.messages_key) if state is not None else None
+        messages = _messages(state, self._setup.messages_key)
         if messages is None:
             messages = list(read_channel(run.config, self._setup.messages_key) or [])
         return text_step(run, state, messages)
+
+    def _said(self, state: object) -> list[BaseMessage]:
+        key = self._setup.messages_key
+        if (messages := _messages(state, key)) is None:
+            raise ConfigurationError(
+                f"there are no messages at {key!r} in this state: give LearningMachine(messages_key=...) the key they"
+                " have, or give the list of messages itself"
+            )
+        return messages
+
+
+def _messages(state: object, key: str) -> list[BaseMessage] | None:
+    """Return the messages of a state, or of a list that is given in the place of one; None where there are none."""
+    found = said(state, key)
+    if isinstance(state, Mapping) and state.get(key, ...) is None:  # a key that nothing was written to yet
+        return []
+    if found is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
+        return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
+    return found
 
 
 def _nothing_to_review(run: Run, state: Update) -> Flow[Update]:
@@ -236,6 +274,11 @@ def _nothing_to_review(run: Run, state: Update) -> Flow[Update]:
 def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> LearningStore | None:
     """Return the learning store for True, a configuration, or the store itself; None for False."""
     if isinstance(choice, LearningStore):
+        if (named := getattr(choice, "name", None)) != option:
+            raise ConfigurationError(
+                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {named!r}:"
+                f" give it as {f'{named}=...' if named in SLOTS else 'custom_stores=[...]'}"
+            )
         return choice
     if isinstance(choice, bool):
         return kind() if choice else None
@@ -251,6 +294,7 @@ def _check_distinct(stores: Sequence[LearningStore]) -> None:
     for each in stores:
         if not isinstance(each, LearningStore):
             raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
+        check_complete(each)
     names = [each.name for each in stores]
     operations = [operation.__name__ for each in stores for operation in each.operations]
     for what, found in (("learning store", names), ("operation", operations)):
@@ -267,7 +311,7 @@ def opened(model: Model | None) -> BaseChatModel | None:
     if model is None or isinstance(model, BaseChatModel):
         return model
     if not isinstance(model, str):
-        raise ConfigurationError(f"model={model!r}: give a LangChain chat model or 'provider:name'")
+        raise ConfigurationError(f"model={model!r}: {A_MODEL}")
     from langchain.chat_models import init_chat_model
 
     try:
@@ -276,3 +320,6 @@ def opened(model: Model | None) -> BaseChatModel | None:
         raise ConfigurationError(f"model={model!r}: {error} (for OpenAI: the extra 'openai')") from error
     except ValueError as error:
         raise ConfigurationError(f"model={model!r}: {error}") from error
+    except Exception as error:  # every provider's client has errors of its own, most of them for a missing key
+        key = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY" if ":" in model else "e.g. OPENAI_API_KEY"
+        raise ConfigurationError(f"model={model!r}: {error} (its key is read from the environment: {key})") from error

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from langchain_core.messages import convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore, Item, SearchOp
+from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
 from langgraph_learning.engine.belongings import export, forget
 from langgraph_learning.engine.belongings import load as load_rows
@@ -17,13 +18,15 @@ from langgraph_learning.engine.flow import Driver, Flow, batch
 from langgraph_learning.engine.past import history, undo
 from langgraph_learning.engine.recall import Recall, recall, search
 from langgraph_learning.engine.records import EVERYTHING, as_commit, commits_namespace, load, scoped_to
-from langgraph_learning.engine.setup import Setup
+from langgraph_learning.engine.setup import Setup, check_store
 from langgraph_learning.engine.turn import whole
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.run import user_label
 from langgraph_learning.records import Commit, Identity, Record, Revision
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
+
+P = TypeVar("P", bound=UserProfile, default=UserProfile)
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,25 @@ class Scoped:
 
     @classmethod
     def of(
-        cls, setup: Setup, *, user_id: str | int | None, thread_id: str | None, store: BaseStore | None, timezone: str
+        cls,
+        setup: Setup,
+        *,
+        user_id: str | int | None,
+        thread_id: str | int | None,
+        store: BaseStore | None,
+        timezone: str | None,
     ) -> "Scoped":
         """Check what `LearningMachine.scoped` was given."""
-        opened = store or setup.store
+        check_store("scoped", store)
+        opened = store if store is not None else setup.store
         if opened is None:
             raise ConfigurationError("there is no store: give LearningMachine(store=...) or scoped(store=...)")
         try:
-            zone = ZoneInfo(timezone).key
-        except (ValueError, OSError, KeyError) as error:
+            zone = ZoneInfo("UTC" if timezone is None else timezone).key
+        except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{timezone!r} is no IANA time zone such as 'Europe/Berlin'") from error
-        identity = Identity(user_id=user_label(user_id), thread_id=thread_id, timezone=zone)
+        thread = user_label(thread_id, "thread_id")
+        identity = Identity(user_id=user_label(user_id), thread_id=thread, timezone=zone)
         return cls(setup, identity, Driver(opened))
 
     def records(self, learning_store: str | None = None) -> list[Record]:
@@ -91,13 +102,20 @@ class Scoped:
         """Return what `learn` does."""
         return await self.driver.arun(self._learn(messages))
 
-    def profile(self) -> UserProfile:
-        """Return the user profile as an object of its schema; fields that are not known are None."""
-        return self.driver.run(self._profile())
+    def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
+        """Return the user profile as an object of its schema; fields that are not known are None.
 
-    async def aprofile(self) -> UserProfile:
+        Args:
+            schema: The schema that is configured, for a type checker to know its fields; it changes nothing else.
+
+        Raises:
+            ConfigurationError: Another schema is configured, or no user profile.
+        """
+        return self.driver.run(self._profile(schema))
+
+    async def aprofile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return what `profile` does."""
-        return await self.driver.arun(self._profile())
+        return await self.driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
         """Return what changed something, oldest first."""
@@ -179,11 +197,19 @@ class Scoped:
         made = yield from extract(self.setup.extractions(), heard, self.setup.limits)
         return made if made is not None and made.changes else None
 
-    def _profile(self) -> Flow[UserProfile]:
+    def _profile(self, schema: type[P]) -> Flow[P]:
         [store] = self._chosen("user_profile")
-        assert isinstance(store, UserProfileStore)
+        if not isinstance(store, UserProfileStore):
+            raise ConfigurationError(
+                f"{type(store).__name__} is no UserProfileStore: read it by records('user_profile')"
+            )
+        if schema is not UserProfile and schema is not store.schema:
+            raise ConfigurationError(
+                f"the configured schema is {store.schema.__name__}: ask for profile({store.schema.__name__}), or give"
+                f" UserProfileConfig(schema={getattr(schema, '__name__', repr(schema))})"
+            )
         _, found = yield from load(scoped_to([store], self.identity))
-        return cast("UserProfile", store.profile([record for each in found for record in each.records]))
+        return cast("P", store.profile([record for each in found for record in each.records]))
 
     def _commits(self) -> Flow[list[Commit]]:
         if self.identity.user_id is None:

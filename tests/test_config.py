@@ -1,25 +1,30 @@
 """Every option does something, and a wrong one is refused by an error that names the fix."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
 from langchain_core.tools import tool
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel, Field
 
 from langgraph_learning import (
+    LearningContext,
     LearningMachine,
     LearningMode,
     SessionContextConfig,
     UserMemoryConfig,
     UserProfileConfig,
+    connect,
     create_learning_agent,
 )
 from langgraph_learning.config import StoreConfig
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.records import Change, Record
 from langgraph_learning.schemas import SessionContext, UserMemory, UserProfile
-from langgraph_learning.stores import UserMemoryStore
+from langgraph_learning.stores import LearningStore, Operation, UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
 
 CONFIGS: list[tuple[str, type[StoreConfig]]] = [
@@ -167,6 +172,12 @@ class Unrelated(BaseModel):
     """No profile."""
 
 
+class Custom(UserMemoryStore):
+    """A learning store by another name."""
+
+    name = "custom"
+
+
 @tool
 def add_memory(content: str) -> str:
     """Clash with a learning tool."""
@@ -259,6 +270,70 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         ),
         "rename yours",
     ),
+    "a mode as a switch": (
+        lambda: SessionContextConfig(enable_planning=LearningMode.ALWAYS),  # type: ignore[arg-type]
+        r"SessionContextConfig\(enable_planning=.*give True or False",
+    ),
+    "a switch that says no": (lambda: UserMemoryConfig(enable_add="no"), "give True or False"),  # type: ignore[arg-type]
+    "a switch for tools that is none": (
+        lambda: UserProfileConfig(enable_agent_tools=1),  # type: ignore[arg-type]
+        "give True or False",
+    ),
+    "instructions that are no text": (lambda: UserMemoryConfig(instructions=["Tea"]), "is text or None"),  # type: ignore[arg-type]
+    "additional instructions that are no text": (
+        lambda: UserMemoryConfig(additional_instructions=7),  # type: ignore[arg-type]
+        "is text or None",
+    ),
+    "a user id as scope": (lambda: LearningMachine(scope="alex"), "give a function"),  # type: ignore[arg-type]
+    "a namespace that is no text": (lambda: LearningMachine(namespace=7), "namespace"),  # type: ignore[arg-type]
+    "a name that is no text": (lambda: LearningMachine(name=7), "Python identifier"),  # type: ignore[arg-type]
+    "a messages key that is no text": (lambda: LearningMachine(messages_key=7), "messages_key"),  # type: ignore[arg-type]
+    "one custom store without a list": (
+        lambda: LearningMachine(custom_stores=UserMemoryStore()),  # type: ignore[arg-type]
+        "give a list",
+    ),
+    "a database as store": (
+        lambda: LearningMachine(store=connect("sqlite:///:memory:")),  # type: ignore[arg-type]
+        r"did you mean db=\.\.\., or db\.store\?",
+    ),
+    "a URL as store": (
+        lambda: LearningMachine(store="sqlite:///:memory:"),  # type: ignore[arg-type]
+        r"connect\(url\).*did you mean db=\.\.\., or db\.store\?",
+    ),
+    "a dict as store": (lambda: LearningMachine(store={}), "takes a BaseStore, not dict"),  # type: ignore[arg-type]
+    "a database as store of the data API": (
+        lambda: LearningMachine().scoped(store=connect("sqlite:///:memory:")),  # type: ignore[arg-type]
+        r"did you mean db=\.\.\., or db\.store\?",
+    ),
+    "a database as store of an agent": (
+        lambda: create_learning_agent(ScriptedChatModel(), store=connect("sqlite:///:memory:")),  # type: ignore[arg-type]
+        r"did you mean db=\.\.\., or db\.store\?",
+    ),
+    "a URL as database": (
+        lambda: create_learning_agent(ScriptedChatModel(), db="sqlite:///x"),  # type: ignore[arg-type]
+        r"connect\(url\)",
+    ),
+    "a store as database": (
+        lambda: create_learning_agent(ScriptedChatModel(), db=InMemoryStore()),  # type: ignore[arg-type]
+        r"did you mean store=",
+    ),
+    "no model for an agent": (lambda: create_learning_agent(None), "give a LangChain chat model"),  # type: ignore[arg-type]
+    "a misspelt keyword of an agent": (
+        lambda: create_learning_agent(ScriptedChatModel(), learing=True),
+        "did you mean 'learning'",
+    ),
+    "a misspelt keyword of create_agent": (
+        lambda: create_learning_agent(ScriptedChatModel(), respons_format=None),
+        "did you mean 'response_format'",
+    ),
+    "a learning store in the wrong slot": (
+        lambda: LearningMachine(user_profile=UserMemoryStore()),
+        "give it as user_memory=",
+    ),
+    "a custom learning store in a slot": (
+        lambda: LearningMachine(user_profile=Custom()),
+        r"give it as custom_stores=\[",
+    ),
     "learning that is none": (
         lambda: create_learning_agent(ScriptedChatModel(), learning="yes"),  # type: ignore[arg-type]
         "a LearningMachine",
@@ -270,3 +345,94 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
 def test_a_wrong_configuration_is_refused_by_an_error_that_names_the_fix(make: Callable[[], object], fix: str) -> None:
     with pytest.raises(ConfigurationError, match=fix):
         make()
+
+
+def test_a_password_in_a_url_is_not_repeated() -> None:
+    url = "postgresql://me:secret@host/db"
+    for make in (
+        lambda: LearningMachine(store=url),  # type: ignore[arg-type]
+        lambda: create_learning_agent(ScriptedChatModel(), db=url),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(ConfigurationError) as raised:
+            make()
+        assert "secret" not in str(raised.value)
+
+
+def test_what_create_agent_takes_is_handed_on() -> None:
+    assert create_learning_agent(ScriptedChatModel(), debug=False, name="a").name == "a"
+
+
+class Better(UserMemoryStore):
+    """A learning store for the slot of its base."""
+
+
+class Foreign(LearningStore):
+    """Anything that has the slot's name."""
+
+    name = "user_profile"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = ()
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        return []
+
+
+def test_a_slot_takes_a_learning_store_of_its_name() -> None:
+    machine = LearningMachine(user_memory=Better(), user_profile=Foreign(), store=InMemoryStore())
+    assert [type(store) for store in machine.stores] == [Foreign, Better]
+    with pytest.raises(ConfigurationError, match=r"records\('user_profile'\)"):
+        machine.scoped(user_id="a").profile()
+
+
+def test_a_missing_key_is_a_configuration_error_that_names_the_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("OPENAI_API_KEY", "OPENAI_ADMIN_KEY", "AZURE_OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY") as raised:
+        LearningMachine(model="openai:gpt-5.2", user_memory=True)
+    assert raised.value.__cause__ is not None
+
+
+def test_without_any_operation_nothing_is_extracted_and_no_model_is_needed() -> None:
+    nothing = UserMemoryConfig(enable_add=False, enable_update=False, enable_delete=False)
+    model = ScriptedChatModel()
+    machine, _ = learned("user_memory", nothing, model)
+    assert model.calls == {}
+    assert machine.tools() == []
+    assert LearningMachine(user_memory=nothing).extract_node() is not None
+
+
+def test_messages_and_context_take_a_list_of_messages() -> None:
+    model = ScriptedChatModel(extractions=[TOLD["user_memory"]])
+    machine, store = learned("user_memory", UserMemoryConfig(), model)
+    shown: list[object] = []
+
+    def node(state: MessagesState) -> dict[str, object]:
+        shown.append([message.text for message in machine.messages(state["messages"])])
+        shown.append(machine.context([("user", "What do I like?")]))
+        return {}
+
+    graph = StateGraph(MessagesState, context_schema=LearningContext)
+    graph.add_node("node", node)
+    graph.add_edge(START, "node")
+    graph.compile(store=store).invoke({"messages": [HumanMessage("Tea?")]}, context={"user_id": "alice"})
+    [messages, context] = shown
+    assert isinstance(messages, list)
+    assert messages[-1] == "Tea?"
+    assert "Likes tea" in messages[0]
+    assert "Likes tea" in str(context)
+
+
+@pytest.mark.parametrize("state", [{"msgs": [HumanMessage("Hi")]}, {}, object(), None, "Hi"])
+async def test_a_state_without_messages_is_refused(state: object) -> None:
+    machine = LearningMachine(user_memory=True, store=InMemoryStore())
+    with pytest.raises(ConfigurationError, match="messages_key"):
+        machine.messages(state)
+    with pytest.raises(ConfigurationError, match="messages_key"):
+        await machine.amessages(state)
+
+
+def test_a_state_whose_messages_are_not_written_yet_has_none() -> None:
+    machine = LearningMachine(user_memory=True, store=InMemoryStore())
+    assert machine.messages({"messages": None}) == machine.messages({"messages": []}) == machine.messages([]) == []

@@ -16,6 +16,23 @@ from langgraph_learning.stores import LearningStore
 log = logging.getLogger("langgraph_learning")
 
 
+def check_store(owner: str, store: object) -> None:
+    """Refuse what is no store; what was given may hold a password, so the message does not repeat it.
+
+    Raises:
+        ConfigurationError: It is a database, a URL or something else.
+    """
+    if store is None or isinstance(store, BaseStore):
+        return
+    if isinstance(store, str):
+        fix = "open the URL by `with connect(url) as db:`; did you mean db=..., or db.store?"
+    elif hasattr(type(store), "checkpointer"):
+        fix = "did you mean db=..., or db.store?"
+    else:
+        fix = "give one of LangGraph's stores, or db.store of connect()"
+    raise ConfigurationError(f"{owner}(store=...) takes a BaseStore, not {type(store).__name__}; {fix}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Setup:
     """A configured learning machine, as its parts see it."""

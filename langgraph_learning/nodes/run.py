@@ -115,6 +115,8 @@ class Run:
             who = ", ".join(nobodys)
             fix = "give context={'user_id': ...} to invoke"
             self.setup.say_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
+        elif identity.thread_id is None and nobodys:
+            self._say_threadless(identity, nobodys)
         return identity
 
     def frozen(self, found: object, messages: list[BaseMessage]) -> TurnState | None:
@@ -140,6 +142,15 @@ class Run:
     @property
     def _thread(self) -> str:
         return str(configurable(self.config).get("thread_id") or "")
+
+    def _say_threadless(self, identity: Identity, nobodys: list[str]) -> None:
+        """Say once which of the learning stores without a scope would have one in a thread."""
+        anywhere = identity.model_copy(update={"thread_id": "any"})
+        waiting = [each.name for each in self.setup.stores if each.name in nobodys and each.scope(anywhere) is not None]
+        if waiting:
+            do = "neither reads nor writes" if len(waiting) == 1 else "neither read nor write"
+            fix = "give config={'configurable': {'thread_id': ...}} to invoke"
+            self.setup.say_once("thread_id", f"no thread_id in this run: {', '.join(waiting)} {do}; {fix}")
 
     def _resolved(self) -> Identity:
         given = configurable(self.config)
@@ -188,8 +199,8 @@ def tag(messages: list[BaseMessage]) -> str:
     return human.id or derived_id("tag", len(messages[: messages.index(human)]), str(human.text))
 
 
-def user_label(given: object) -> str | None:
-    """Return a user id as text; empty is absent.
+def user_label(given: object, what: str = "user_id") -> str | None:
+    """Return a user id, or another id that `what` names, as text; empty is absent.
 
     Raises:
         ScopeError: It is no id: guessing one could be somebody else's.
@@ -197,7 +208,7 @@ def user_label(given: object) -> str | None:
     if given is None:
         return None
     if isinstance(given, bool) or not isinstance(given, str | int | UUID):
-        raise ScopeError(f"a user_id is a str or an int, not {type(given).__name__}")
+        raise ScopeError(f"a {what} is a str or an int, not {type(given).__name__}")
     return str(given) if str(given).strip() else None
 
 
@@ -206,8 +217,15 @@ def _named(base: Identity, answer: object) -> Identity:
     if isinstance(answer, Identity):
         return answer.model_copy(update={"user_id": user_label(answer.user_id)})
     if isinstance(answer, Mapping):
-        fields = {key: value for key, value in answer.items() if key != "user_id"}
-        return Identity.model_validate({**base.model_dump(), **fields, "user_id": user_label(answer.get("user_id"))})
+        known = list(Identity.model_fields)
+        if "user_id" not in answer or (unknown := [key for key in answer if key not in known]):
+            wrong = "has no 'user_id'" if "user_id" not in answer else f"has {', '.join(map(repr, unknown))}"
+            raise ScopeError(f"the mapping that scope= returned {wrong}; its fields are {', '.join(known)}")
+        ids = {key: user_label(answer[key], key) for key in ("user_id", "thread_id") if key in answer}
+        try:
+            return Identity.model_validate({**base.model_dump(), **answer, **ids})
+        except ValidationError as error:
+            raise ScopeError(f"the mapping that scope= returned is no identity: {error}") from error
     return base.model_copy(update={"user_id": user_label(answer)})
 
 

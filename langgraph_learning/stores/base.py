@@ -6,7 +6,7 @@ writes what `plan` returns; nodes, tools, recall, undo and approval then work fo
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -31,14 +31,30 @@ class Refused(Exception):
     """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on."""
 
 
+RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
+"""Names that the extraction answer, and LangChain's tools, use for themselves."""
+
+
+def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RESERVED) -> None:
+    """Refuse fields that the machinery around an operation would take for its own.
+
+    Raises:
+        ConfigurationError: There is such a field.
+    """
+    if taken := sorted(reserved & set(names)):
+        raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
+
+
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
     """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
+    check_fields(name, fields)
     bases = (schema, Operation) if schema is not None else Operation
     return create_model(name, __base__=bases, __doc__=doc, **fields)  # type: ignore[call-overload, no-any-return]
 
 
 def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
     """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
+    check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     found = {}
     for name, field in schema.model_fields.items():
         changed = {"default": None, "default_factory": None} if optional else {}
@@ -50,8 +66,49 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
 class LearningStore(ABC):
     """One kind of knowledge: what is learned, never where it is kept.
 
-    A subclass sets the class variables, builds its `operations` in `__init__`, and says in `plan` what each of them
-    changes.
+    To write one of your own (`examples/custom_store.py` is a complete one), make a subclass that
+
+    - has a `name`, an identifier that no other learning store of the machine has, and where they help the other class
+      variables;
+    - calls `super().__init__(config)` in `__init__`, and then sets `self.operations`: what a model may ask for, each
+      made by `operation(name, description, field=(type, Field(description=...)))`. A field `id=(str, ID)` names a
+      record: the model sees and gives short ids there, `plan` gets the record's own;
+    - says in `plan` what an operation changes, as `Add`, `Update` and `Remove` with `store=self.name`. An `Add` with
+      an `id` of yours keeps one record per id, without one each is a record of its own. `content` is what is kept,
+      JSON; `text` is what a reader and the search see. Raise `Refused` for what cannot be done.
+
+    The docstring of the class tells the extraction what to look for; override `instructions` to say it otherwise. By
+    default the records belong to the user; override `scope` for others, and `render` for how a record is shown.
+
+    ```python
+    from collections.abc import Sequence
+
+    from pydantic import Field
+
+    from langgraph_learning import LearningMachine, LearningMode
+    from langgraph_learning.config import StoreConfig
+    from langgraph_learning.records import Add, Change, Record
+    from langgraph_learning.stores import LearningStore, Operation, operation
+
+
+    class Todos(LearningStore):
+        '''Tasks that the user wants to get done.'''
+
+        name = "todos"
+
+        def __init__(self, config: StoreConfig | None = None) -> None:
+            super().__init__(config)
+            task = (str, Field(description="The task, as one imperative sentence"))
+            self.operations = (operation("add_todo", "Note a task.", task=task),)
+
+        def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+            task = operation.model_dump()["task"]
+            known = any(record.text == task for record in records)
+            return [] if known else [Add(store=self.name, content={"task": task}, text=task)]
+
+
+    machine = LearningMachine(model=model, custom_stores=[Todos(StoreConfig(mode=LearningMode.ALWAYS))])
+    ```
     """
 
     name: ClassVar[str]
@@ -75,7 +132,8 @@ class LearningStore(ABC):
             ConfigurationError: The configuration belongs to another learning store.
         """
         if config is not None and not isinstance(config, self.config_class):
-            raise ConfigurationError(f"{self.name} takes a {self.config_class.__name__}, not {type(config).__name__}")
+            name = getattr(self, "name", type(self).__name__)
+            raise ConfigurationError(f"{name} takes a {self.config_class.__name__}, not {type(config).__name__}")
         self.config = config if config is not None else self.config_class()
 
     def scope(self, identity: Identity) -> Scope | None:
@@ -108,14 +166,39 @@ class LearningStore(ABC):
 
     @property
     def extracts(self) -> bool:
-        """Whether it learns from every turn by an extraction call."""
-        return self.config.mode is not LearningMode.AGENTIC
+        """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
+        return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
 
     @property
     def tools(self) -> tuple[type[Operation], ...]:
         """The operations the agent gets as tools."""
         agentic = self.config.mode is LearningMode.AGENTIC or self.config.enable_agent_tools
         return self.operations if agentic else ()
+
+
+def check_complete(store: LearningStore) -> None:
+    """Refuse a learning store that lacks what the engine asks of it.
+
+    Raises:
+        ConfigurationError: Something is missing; the message says what to set.
+    """
+    kind = type(store).__name__
+    name = getattr(store, "name", None)
+    if not isinstance(name, str) or not name.isidentifier():
+        raise ConfigurationError(f'{kind} has no usable name: set `name = "todos"`, an identifier, in the class')
+    if not isinstance(getattr(store, "config", None), StoreConfig):
+        raise ConfigurationError(f"{kind} has no configuration: call `super().__init__(config)` in its __init__")
+    operations = getattr(store, "operations", None)
+    if not isinstance(operations, Sequence) or not all(_is_operation(each) for each in operations):
+        raise ConfigurationError(
+            f'{kind} has no operations: set `self.operations = (operation("add_todo", ...),)` in its __init__'
+        )
+    for each in operations:
+        check_fields(f"{kind}.{each.__name__}", each.model_fields)
+
+
+def _is_operation(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, Operation)
 
 
 ID = Field(description="The short id of the record, as shown")

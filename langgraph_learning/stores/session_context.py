@@ -3,6 +3,10 @@
 from collections.abc import Sequence
 from typing import ClassVar, Literal
 
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import SkipJsonSchema
+
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
@@ -29,13 +33,21 @@ class SessionContextStore(LearningStore):
         """Make the one operation from the fields of the schema, those of planning only when it is enabled."""
         super().__init__(config)
         schema = self.config.schema or SessionContext
-        hidden = frozenset() if self.config.enable_planning else PLANNING
-        fields = {
-            **schema_fields(schema, optional=True),
-            "summary": schema_fields(schema, optional=False)["summary"],
-        }
-        shown = {name: field for name, field in fields.items() if name not in hidden}
-        self.operations = (operation("update_session_context", UPDATE, None, **shown),)
+        self._hidden = frozenset() if self.config.enable_planning else PLANNING
+        self.operations = (operation("update_session_context", UPDATE, schema, **self._fields(schema)),)
+
+    def _fields(self, schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
+        """Return the fields of the operation: all but the summary may be null, and those of planning may be hidden.
+
+        Validators of the schema read all of them: what is omitted has the schema's own default, hidden or not.
+        """
+        own, optional = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
+        fields: dict[str, tuple[object, FieldInfo]] = {"summary": own.pop("summary")}
+        for name, (_, info) in own.items():
+            kind, null = optional[name]
+            shown = SkipJsonSchema[kind] if name in self._hidden else kind  # type: ignore[misc, valid-type]
+            fields[name] = (shown, null if info.is_required() else info)
+        return fields
 
     @property
     def instructions(self) -> str:
@@ -52,7 +64,8 @@ class SessionContextStore(LearningStore):
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Carry over what is omitted; progress only grows."""
         old = records[0].content if records else {}
-        given = {name: value for name, value in operation.model_dump(mode="json").items() if value not in (None, [])}
+        said = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
+        given = {name: value for name, value in said.items() if value not in (None, [])}
         progress = given.get("progress")
         if isinstance(progress, list):
             given["progress"] = union(as_list(old.get("progress")), progress)

@@ -348,7 +348,7 @@ def test_a_resolver_is_given_what_its_parameters_name() -> None:
         assert memories(store, "ada") == [], resolver
 
 
-@pytest.mark.parametrize("answer", [None, "", " ", {}, {"user_id": ""}, Identity(), Identity(user_id="")])
+@pytest.mark.parametrize("answer", [None, "", " ", {"user_id": ""}, Identity(), Identity(user_id="")])
 def test_a_resolver_that_names_nobody_fails_closed(answer: object, caplog: pytest.LogCaptureFixture) -> None:
     learning, extractor = machine([TEA], scope=lambda: answer)
     store = known()
@@ -374,6 +374,48 @@ def test_a_resolver_that_raises_or_names_no_id_stops_the_run() -> None:
         with pytest.raises(error):
             by_hand(learning, reply).compile(store=known()).invoke(said("Hi"), context=ADA)
         assert extractor.calls["extraction"] == 0
+
+
+@pytest.mark.parametrize(
+    ("answer", "named"),
+    [
+        ({}, "has no 'user_id'"),
+        ({"user": "ada"}, "has no 'user_id'"),
+        ({"user_id": "ada", "zone": "UTC"}, "has 'zone'"),
+        ({"user_id": "ada", "agent": 7}, "agent"),
+    ],
+)
+def test_a_mapping_that_is_no_identity_is_refused_and_the_fields_are_named(answer: object, named: str) -> None:
+    learning, extractor = machine([TEA], scope=lambda: answer)
+    with pytest.raises(ScopeError, match=named) as raised:
+        by_hand(learning, reply).compile(store=known()).invoke(said("Hi"), context=ADA)
+    assert "thread_id" in str(raised.value) or "agent" in named
+    assert extractor.calls["extraction"] == 0
+
+
+def test_a_resolver_may_name_a_thread_by_its_number() -> None:
+    learning, _ = machine([TEA], scope=lambda: {"user_id": 7, "thread_id": 12})
+    store = InMemoryStore()
+    by_hand(learning, reply).compile(store=store).invoke(said("I drink tea"), thread())
+    assert memories(store, 7) == ["Drinks tea"]
+
+
+def test_a_session_context_without_a_thread_says_so_once(caplog: pytest.LogCaptureFixture) -> None:
+    learning, _ = machine([TEA], [], session_context=True)
+    graph = by_hand(learning, learning.wrap(reply)).compile(store=InMemoryStore())
+
+    graph.invoke(said("I drink tea"), context=ADA)
+    graph.invoke(said("Hello again"), context=ADA)
+
+    assert caplog.text.count("no thread_id in this run: session_context neither reads nor writes;") == 1
+    assert "'thread_id'" in caplog.text
+    assert "user_memory" not in caplog.text
+
+
+def test_a_run_with_user_and_thread_says_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    learning, _ = machine([TEA], session_context=True)
+    by_hand(learning, reply).compile(store=InMemoryStore()).invoke(said("I drink tea"), thread(), context=ADA)
+    assert "in this run" not in caplog.text
 
 
 # one user and another

@@ -1,12 +1,14 @@
 from typing import Any
 
-from pydantic import JsonValue
+import pytest
+from pydantic import JsonValue, ValidationError, field_validator, model_validator
 from stores.plans import ALICE, after, planned
 
 from langgraph_learning import SessionContextConfig
+from langgraph_learning.engine.wire import answer_schema
 from langgraph_learning.records import Identity
 from langgraph_learning.schemas import SessionContext
-from langgraph_learning.stores import SessionContextStore
+from langgraph_learning.stores import Operation, SessionContextStore
 
 UPDATE = "update_session_context"
 SUMMARY = SessionContextStore()
@@ -22,6 +24,12 @@ START: dict[str, JsonValue] = {
 def content(*turns: dict[str, JsonValue]) -> dict[str, JsonValue]:
     [record] = after(PLANNING, *((UPDATE, turn) for turn in turns))
     return record.content
+
+
+def answer_fields(kind: type[Operation]) -> dict[str, Any]:
+    schema: Any = answer_schema([kind])
+    [item] = schema["properties"]["operations"]["items"]["anyOf"]
+    return dict(item["properties"])
 
 
 def test_progress_grows_and_never_shrinks_by_omission() -> None:
@@ -47,8 +55,8 @@ def test_the_plan_survives_a_switch_to_summary_mode_and_back() -> None:
 
 def test_planning_is_offered_when_it_is_enabled_and_only_then() -> None:
     [summary], [planning] = SUMMARY.operations, PLANNING.operations
-    assert set(summary.model_fields) == {"summary"}
-    assert set(planning.model_fields) == {"summary", "goal", "plan", "progress"}
+    assert set(answer_fields(summary)) == {"operation", "summary", "quote"}
+    assert set(answer_fields(planning)) == {"operation", "summary", "goal", "plan", "progress", "quote"}
     assert "goal of the conversation" not in SUMMARY.capture
     assert "goal of the conversation" in PLANNING.capture
 
@@ -70,6 +78,52 @@ def test_a_field_of_ones_own_is_kept_and_shown() -> None:
     [record] = after(store, *turns)
     assert record.content == {"summary": "Mended.", "ticket": "T-7"}
     assert "ticket: T-7" in store.render(record)
+
+
+class Strict(SessionContext):
+    """Validators of the user's own, also of fields that are hidden without planning."""
+
+    @field_validator("summary")
+    @classmethod
+    def no_secrets(cls, summary: str) -> str:
+        if "password" in summary:
+            raise ValueError("a summary holds no passwords")
+        return summary.strip()
+
+    @field_validator("goal")
+    @classmethod
+    def in_capitals(cls, goal: str | None) -> str | None:
+        return goal.upper() if goal else goal
+
+    @model_validator(mode="after")
+    def brief(self) -> "Strict":
+        if len(self.plan) > 2:
+            raise ValueError("a plan has two steps")
+        return self
+
+
+@pytest.mark.parametrize("planning", [False, True])
+def test_the_validators_of_a_schema_check_what_is_learned(planning: bool) -> None:
+    store = SessionContextStore(SessionContextConfig(schema=Strict, enable_planning=planning))
+    [record] = after(store, (UPDATE, {"summary": " Tea. ", "goal": "drink"}))
+    assert record.content == {"summary": "Tea.", **({"goal": "DRINK"} if planning else {})}
+    with pytest.raises(ValidationError, match="no passwords"):
+        planned(store, (), UPDATE, summary="The password is tea")
+
+
+def test_a_validator_of_the_whole_schema_sees_goal_and_plan() -> None:
+    store = SessionContextStore(SessionContextConfig(schema=Strict, enable_planning=True))
+    with pytest.raises(ValidationError, match="two steps"):
+        planned(store, (), UPDATE, summary="S", goal="G", plan=["a", "b", "c"])
+
+
+def test_a_default_of_a_schema_does_not_overwrite_what_is_known() -> None:
+    class Support(SessionContext):
+        urgency: str = "low"
+
+    store = SessionContextStore(SessionContextConfig(schema=Support))
+    [record] = after(store, (UPDATE, {"summary": "S", "urgency": "high"}), (UPDATE, {"summary": "T"}))
+    assert record.content == {"summary": "T", "urgency": "high"}
 
 
 def test_a_session_belongs_to_a_user_in_a_thread_and_to_nobody_else() -> None:
