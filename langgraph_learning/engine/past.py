@@ -86,9 +86,10 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
 
 
 def _around(states: Sequence[Kept], commit_id: str, key: str) -> tuple[Kept | None, Kept]:
-    """Return the state before the commit, and the commit's own, which must still be the last."""
+    """Return the state before the commit, and the last one, which must be as the commit left it."""
     places = [place for place, kept in enumerate(states) if (kept.source or {}).get("commit") == commit_id]
-    if not places or places[-1] != len(states) - 1:
+    # What came later may have been undone: then the record stands as the commit left it, under a newer version.
+    if not places or states[places[-1]].value != states[-1].value:
         raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
     return (states[places[0] - 1] if places[0] else None), states[-1]
 

@@ -99,6 +99,8 @@ def test_a_commit_that_was_built_upon_is_not_undone_blindly(db: LearningDB) -> N
     scoped.undo(second.id)
     with pytest.raises(ConflictError):  # twice: the record is not as the commit left it
         scoped.undo(second.id)
+    scoped.undo(first.id)
+    assert scoped.records() == []
 
 
 def test_nobody_undoes_or_sees_the_history_of_another_user(db: LearningDB) -> None:
@@ -295,3 +297,14 @@ def test_deleting_a_thread_erases_its_session_and_leaves_what_was_taught(db: Lea
     assert len(scoped.records("user_memory")) == 1
     db.checkpointer.delete_thread("t1", learned=True)
     assert scoped.records("user_memory") == []
+
+
+def test_turns_are_undone_one_after_the_other_from_the_newest_back(db: LearningDB) -> None:
+    scoped = alex(db, [TEA], [COFFEE], [op("delete_memory", id="m1")])
+    states = []
+    for said in ("I like green tea", "I like coffee now", "Forget my drink"):
+        states.append(digest(scoped))
+        assert scoped.learn([("user", said)])
+    for commit, before in reversed(list(zip(scoped.commits(), states, strict=True))):
+        scoped.undo(commit.id)
+        assert digest(scoped) == before
