@@ -15,10 +15,8 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning.checkpointers.contract import Saver
 from langgraph_learning.checkpointers.saver import LearningSaver
-from langgraph_learning.checkpointers.sessions import erase_taught
 from langgraph_learning.checkpointers.threads import Threads
 from langgraph_learning.errors import ConfigurationError, StoreError
-from langgraph_learning.labels import label
 
 if TYPE_CHECKING:
     from langchain_core.embeddings import Embeddings
@@ -192,7 +190,7 @@ def _open_postgres(
 
 
 def _opened(store: BaseStore, saver: Saver) -> Opened:
-    return Opened(store, LearningSaver(saver, store, thread_label=label, forget_thread=partial(erase_taught, store)))
+    return Opened(store, LearningSaver(saver, store))
 
 
 def _executor(threads: int) -> ThreadPoolExecutor:

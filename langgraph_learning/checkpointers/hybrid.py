@@ -11,8 +11,9 @@ from typing import ParamSpec, Self, TypeVar
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
 
-from langgraph_learning.checkpointers.codec import path_range, read_time, write_key, write_path
+from langgraph_learning.checkpointers.codec import path_range, read_key, read_path, read_time, write_key, write_path
 from langgraph_learning.checkpointers.embedding import NO_VECTORS, Embedder, Vectors
+from langgraph_learning.checkpointers.filters import Condition
 from langgraph_learning.checkpointers.items import Address, Revision
 from langgraph_learning.checkpointers.plan import Plan
 from langgraph_learning.checkpointers.ranking import rank
@@ -28,7 +29,7 @@ from langgraph_learning.checkpointers.reading import (
 )
 from langgraph_learning.checkpointers.session import Dialect, Row
 from langgraph_learning.checkpointers.ticks import Ticks
-from langgraph_learning.checkpointers.writing import Commit, Write, purge, sweep
+from langgraph_learning.checkpointers.writing import Commit, Write, erase, purge, sweep
 from langgraph_learning.errors import ConfigurationError, StoreError, UnsupportedByStore
 
 P = ParamSpec("P")
@@ -275,7 +276,36 @@ class HybridStore(BaseStore):
         """Erase expired items with their history, and return how many that were."""
         self.setup()
         with self._dialect.writing() as session:
-            return sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
+            swept = sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
+        self._dialect.scrub()
+        return swept
+
+    def namespaces_ever(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return the namespaces between `prefix` and `suffix`, also those of which only history is left."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.reading() as session:
+            rows = session.rows("paths_ever", {"low": low, "high": high, "suffix": write_path(suffix)})
+        return [read_path(row[0]) for row in rows]
+
+    def addresses_ever(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
+        """Return the items under `prefix` of which any state, also of the past, meets `filter`."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.reading() as session:
+            condition = Condition(session, dict(filter))
+            rows = session.rows("ever", {**condition.params, "low": low, "high": high}, where=condition.text)
+        return [(read_path(path), read_key(key)) for path, key in rows]
+
+    def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
+        """Erase items with their history, or their history alone, and return how many there were."""
+        self.setup()
+        places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
+        with self._dialect.writing() as session:
+            has_vectors = self._dialect.has_vectors
+            erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
+        self._dialect.scrub()
+        return erased
 
     async def aget_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
         """`get_versions()` without blocking the loop."""

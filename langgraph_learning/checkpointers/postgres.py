@@ -28,7 +28,7 @@ except ImportError as missing:
 Connection: TypeAlias = psycopg.Connection[Any]  # of any kind of row
 Pool: TypeAlias = "ConnectionPool[Any]"
 _SENT = np.dtype([("item", ">i8"), ("score", ">f8")])
-_VECTORS, _NEAREST = 2, 3  # migrations that wait for an embedder
+_VECTORS, _NEAREST, _ORPHANS = 2, 3, 5  # migrations that wait for an embedder
 _INDEXABLE = 2_000  # dimensions pgvector can index
 _ANY_SCHEMA = crc32(b"langgraph_learning")
 
@@ -114,7 +114,7 @@ class PostgresDialect:
         self._schema, self._lock = schema, _ANY_SCHEMA
         self._sql = Statements("postgres", schema="", vector="public")
         self.threads = max(2, min(self._pool.max_size, 16))
-        self.has_vectors = False
+        self.has_vectors = self._set_up = False
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -146,18 +146,20 @@ class PostgresDialect:
         with self._connection() as connection, connection.transaction():
             session = PostgresSession(connection, self._sql)
             session.run("lock", {"lock": self._lock})
+            if self._set_up and not self.has_vectors:
+                self.has_vectors = bool(session.rows("vectors", {})[0][0])
             yield session
 
     def setup(self, dims: int | None) -> None:
         """Bring the tables up to date, those for vectors if `dims` is given."""
-        self._lock = _ANY_SCHEMA
+        self._lock, self._set_up = _ANY_SCHEMA, False
         with self.writing() as session:
             vector = self._extension(session, dims)
             name = self._ensure_schema(session)
             self._sql = Statements("postgres", schema=name, vector=vector, dims=str(dims))
             applied = _migrate(session.with_sql(self._sql), self._sql, dims)
         self.has_vectors = _VECTORS in applied
-        self._lock = crc32(name.encode(), _ANY_SCHEMA)
+        self._lock, self._set_up = crc32(name.encode(), _ANY_SCHEMA), True
 
     def _ensure_schema(self, session: PostgresSession) -> str:
         [(name, missing)] = session.rows("here", {"schema": self._schema})
@@ -193,7 +195,7 @@ class PostgresDialect:
 def _migrate(session: PostgresSession, sql: Statements, dims: int | None) -> set[int]:
     session.run("setup", {})
     applied = {int(row[0]) for row in session.rows("applied", {})}
-    waiting = set() if dims is not None else {_VECTORS, _NEAREST}
+    waiting = set() if dims is not None else {_VECTORS, _NEAREST, _ORPHANS}
     if dims is not None and dims > _INDEXABLE:
         waiting.add(_NEAREST)
     for number, (name, steps) in migrations("postgres").items():

@@ -15,7 +15,7 @@ import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Collection, Generator
 from contextvars import ContextVar
-from functools import wraps
+from functools import partial, wraps
 from threading import Lock
 from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
@@ -30,8 +30,8 @@ from langgraph.checkpoint.base import (
 from langgraph.store.base import BaseStore
 
 from langgraph_learning.checkpointers.contract import Saver
-from langgraph_learning.checkpointers.sessions import erase_sessions
-from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.checkpointers.sessions import erase_sessions, erase_taught
+from langgraph_learning.labels import label
 
 REVISION = "learning_revision"
 PAST = "learning_past"
@@ -81,7 +81,8 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         saver: The checkpointer that keeps the checkpoints.
         store: The store that learns. Without a `revision()` method nothing is stamped.
         thread_label: How a thread id is written as a label of a store namespace.
-        forget_thread: Erases what users taught in a thread, for `delete_thread(thread_id, learned=True)`.
+        forget_thread: Erases what users taught in a thread, for `delete_thread(thread_id, learned=True)`; by default
+            their records in `store` whose source is the thread, and its commits.
     """
 
     def __new__(  # noqa: D102 - documented by the class
@@ -95,14 +96,14 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         saver: Saver,
         store: BaseStore,
         *,
-        thread_label: Callable[[str], str] = str,
+        thread_label: Callable[[str], str] = label,
         forget_thread: Callable[[str], object] | None = None,
     ) -> None:
         super().__init__(serde=saver.serde)
         self.saver = saver
         self.store = store
         self._thread_label = thread_label
-        self._forget_thread = forget_thread
+        self._forget_thread = forget_thread or partial(erase_taught, store)
         self._starts = _Starts()
         self._counts = isinstance(store, Revisioned)
         self._counts_here = self._counts and hasattr(store, "last_revision")
@@ -201,24 +202,18 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return {REVISION: cast("Revisioned", self.store).revision()}
 
     def delete_thread(self, thread_id: str, *, learned: bool = False) -> None:
-        """Delete a thread with its session context; with `learned`, also what users taught in it.
-
-        Raises:
-            ConfigurationError: `learned` is asked for, and this saver was not told how (`forget_thread`).
-        """
+        """Delete a thread with its session context; with `learned`, also what users taught in it."""
+        self.saver.delete_thread(thread_id)  # first: a thread id it refuses leaves nothing half done
         self._forget(str(thread_id), learned)
-        self.saver.delete_thread(thread_id)
 
     async def adelete_thread(self, thread_id: str, *, learned: bool = False) -> None:
         """Delete a thread with its session context; with `learned`, also what users taught in it."""
-        await asyncio.to_thread(self._forget, str(thread_id), learned)
         await self.saver.adelete_thread(thread_id)
+        await asyncio.to_thread(self._forget, str(thread_id), learned)
 
     def _forget(self, thread_id: str, learned: bool) -> None:
-        if learned and self._forget_thread is None:
-            raise ConfigurationError("to delete what was learned in a thread, give LearningSaver(forget_thread=...)")
-        erase_sessions(self.store, self._thread_label(thread_id))
-        if learned and self._forget_thread is not None:
+        erase_sessions(self.store, self._thread_label(thread_id), thread_id)
+        if learned:
             self._forget_thread(thread_id)
 
     @property

@@ -198,6 +198,8 @@ class Commit:
     def _flush(self, revision: int, source: object) -> None:
         written = None if source is None else write_json(source)
         self._session.run("add_commit", {"revision": revision, "at": self._now, "source": written})
+        if self._rows.get("delete_items"):
+            self._session.run("keep_ids", {})
         for name in _ORDER:
             if rows := self._rows.get(name):
                 self._session.many(name, rows)
@@ -213,20 +215,44 @@ def _check(expect: Mapping[Place, int], current: Mapping[Place, _Current]) -> No
 def sweep(session: Session, now: datetime, *, has_vectors: bool) -> int:
     """Erase what has expired, with its history, and return how many items that were."""
     expired = session.rows("expired", {"now": now})
-    for item, ns, key, stored, length in expired:
+    _erase(session, expired, has_vectors=has_vectors)
+    session.run("forget_bare_sources", {})
+    return len(expired)
+
+
+def erase(session: Session, places: Iterable[Place], *, has_vectors: bool, history_only: bool) -> int:
+    """Erase items with their history, or their history alone, and return how many there were."""
+    asked = list(dict.fromkeys(places))
+    params = {"paths": [path for path, _ in asked], "keys": [key for _, key in asked]}
+    found = [row for row in session.rows("standing", params) if row[1] is not None] if asked else []
+    if history_only:
+        for _, ns, key, *_ in found:
+            session.many("delete_versions", [{"ns": ns, "key": key}])
+        _raise_floor(session, bool(found))
+    else:
+        _erase(session, found, has_vectors=has_vectors)
+    session.run("forget_bare_sources", {})
+    return len(found)
+
+
+def _erase(session: Session, rows: Sequence[Row], *, has_vectors: bool) -> None:
+    session.run("keep_ids", {})
+    for item, ns, key, stored, length in rows:
+        session.many("delete_versions", [{"ns": ns, "key": key}])
+        if item is None:  # its history was all there was
+            continue
         postings = [{"ns": ns, "term": term, "item": item} for term in dict.fromkeys((stored or "").split())]
         session.many("delete_postings", postings)
         if has_vectors:
             session.many("delete_vectors", [{"ns": ns, "item": item}])
-        session.many("delete_versions", [{"ns": ns, "key": key}])
         session.many("count", [{"id": ns, "items": -(stored is not None), "length": -length}])
-    session.many("delete_items", [{"id": row[0]} for row in expired])
-    _raise_floor(session, bool(expired))
-    return len(expired)
+    session.many("delete_items", [{"id": row[0]} for row in rows if row[0] is not None])
+    _raise_floor(session, bool(rows))
 
 
 def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, int]:
     """Erase everything in a range of paths, and return how many rows of each kind that were."""
+    session.run("keep_ids", {})
     session.run("forget_sources", bounds)
     kinds = ["postings", *(["vectors"] if has_vectors else []), "versions", "items", "namespaces"]
     counts = {kind: session.run(f"purge_{kind}", bounds) for kind in kinds}

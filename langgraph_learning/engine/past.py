@@ -17,6 +17,7 @@ from langgraph_learning.records import (
     Identity,
     Namespace,
     Record,
+    Refusal,
     Remove,
     Revision,
     Source,
@@ -60,6 +61,8 @@ def _record(namespace: Namespace, key: str, kept: Kept) -> Record:
 def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at: datetime) -> Flow[Commit]:
     """Put every record that a commit changed back to what it was before, as a commit of its own.
 
+    A record that was erased with its history stays away: the commit says so in `refused`.
+
     Raises:
         ScopeError: There is no such commit of this user.
         ConflictError: A record was changed since; nothing is undone.
@@ -69,18 +72,21 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     if (commit := as_commit(found)) is None:
         raise ScopeError(f"there is no commit {commit_id!r} of this user")
     scopes = {store.name: (*scope.path, store.name) for store, scope in scoped_to(stores, commit.identity)}
-    operations, expect, changes = [], {}, []
+    operations, expect, changes, refused = [], {}, [], []
     for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
         if store not in scopes:
             raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
         namespace = scopes[store]
         states = yield from beyond("history", namespace, key)
+        if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
+            refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
+            continue
         before, last = _around(states, commit_id, key)
         value = before.value if before is not None else None
         operations.append(PutOp(namespace, key, value, index=["text"] if value is not None else None))
         expect[namespace, key] = last.version if last.value is not None else 0
         changes.append(_inverse(store, key, last, value))
-    made = _undoing(commit, identity, at, changes)
+    made = _undoing(commit, identity, at, changes, refused)
     yield from _write(made, operations, expect)
     return made
 
@@ -102,11 +108,14 @@ def _inverse(store: str, key: str, last: Kept, value: dict[str, Any] | None) -> 
     return kind(store=store, id=key, content=value["content"], text=value["text"], source=source)
 
 
-def _undoing(commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change]) -> Commit:
+def _undoing(
+    commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change], refused: Sequence[Refusal]
+) -> Commit:
     key = derived_id("undo", commit.id, at.isoformat())
     # In the thread of what is undone: the session context is found there when this is undone in turn.
     thread = commit.identity.thread_id
-    return Commit(id=key, identity=identity.model_copy(update={"thread_id": thread}), at=at, changes=tuple(changes))
+    theirs = identity.model_copy(update={"thread_id": thread})
+    return Commit(id=key, identity=theirs, at=at, changes=tuple(changes), refused=tuple(refused))
 
 
 def _write(made: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:

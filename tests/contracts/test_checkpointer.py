@@ -17,7 +17,6 @@ from pydantic import BaseModel
 
 from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.checkpointers.queries import blocks
-from langgraph_learning.errors import ConfigurationError
 
 EXTENDED = {"copy_thread", "delete_for_runs", "prune"}
 
@@ -297,11 +296,17 @@ async def test_what_was_taught_in_a_thread_goes_when_asked() -> None:
     saver.delete_thread("b", learned=True)
     await saver.adelete_thread("c", learned=True)
     assert forgotten == ["b", "c"]
-    learner(saver).invoke(turn("one"), thread())
-    unable = LearningSaver(saver.saver, saver.store)
-    with pytest.raises(ConfigurationError, match="forget_thread"):
-        unable.delete_thread("t", learned=True)
-    assert saver.get_tuple(thread()) is not None
+
+
+async def test_a_saver_of_two_arguments_forgets_threads_of_any_spelling() -> None:
+    store = InMemoryStore()
+    store.put(session("al", "~54~1"), "s", {"text": "x"})
+    store.put(("learning", "user", "al", "user_memory"), "m", {"source": {"thread_id": "T1"}})
+    saver = LearningSaver(InMemorySaver(), store)
+    saver.delete_thread("T1")
+    assert [item.key for item in store.search(("learning",))] == ["m"]
+    await saver.adelete_thread("T1", learned=True)
+    assert store.search(("learning",)) == []
 
 
 def test_a_store_that_purges_is_asked_to() -> None:

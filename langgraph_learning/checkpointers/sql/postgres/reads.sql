@@ -69,3 +69,17 @@ join $schema.hybrid_namespaces n on n.id = h.ns
 left join $schema.hybrid_commits c on c.revision = h.recorded_from
 where n.path = %(path)s and h.key = %(key)s
 order by h.version
+
+-- paths_ever --
+-- Also those of which only history is left.
+select n.path from $schema.hybrid_namespaces n
+where n.path >= %(low)s and n.path < %(high)s and right(n.path, length(%(suffix)s)) = %(suffix)s
+order by n.path
+
+-- ever --
+select distinct n.path, i.key
+from $schema.hybrid_namespaces n
+join (select ns, key, value from $schema.hybrid_items
+      union all select ns, key, value from $schema.hybrid_versions where value is not null) i on i.ns = n.id
+where n.path >= %(low)s and n.path < %(high)s and $where
+order by n.path, i.key

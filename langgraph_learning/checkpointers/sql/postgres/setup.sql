@@ -8,6 +8,10 @@ set transaction isolation level repeatable read
 select pg_advisory_xact_lock(%(lock)s), set_config('enable_seqscan', 'off', true),
   set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)
 
+-- vectors --
+-- Another process may have opened this database with an embedder since.
+select to_regclass('$schema.hybrid_vectors') is not null
+
 -- tune --
 select set_config('hnsw.ef_search', '400', true), set_config('hnsw.iterative_scan', 'relaxed_order', true)
 

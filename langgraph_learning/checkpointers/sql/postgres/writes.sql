@@ -3,8 +3,10 @@
 select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key),
   (select coalesce(max(revision), 0) from $schema.hybrid_commits),
-  (select coalesce(max(id), 0) from $schema.hybrid_namespaces),
-  (select coalesce(max(id), 0) from $schema.hybrid_items),
+  greatest((select coalesce(max(id), 0) from $schema.hybrid_namespaces),
+    (select coalesce(max(value), 0) from $schema.hybrid_marks where name = 'namespaces')),
+  greatest((select coalesce(max(id), 0) from $schema.hybrid_items),
+    (select coalesce(max(value), 0) from $schema.hybrid_marks where name = 'items')),
   coalesce((select value from $schema.hybrid_marks where name = 'floor'), 0)
 from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
 left join $schema.hybrid_namespaces n on n.path = w.path
@@ -60,6 +62,7 @@ where v.ns = w.ns and v.item = w.item
 insert into $schema.hybrid_vectors (ns, item, field, embedding)
 select ns, item, field, embedding::$vector.vector
 from unnest(%(ns)s::int[], %(item)s::bigint[], %(field)s::text[], %(embedding)s::text[]) w(ns, item, field, embedding)
+on conflict (ns, item, field) do update set embedding = excluded.embedding
 
 -- count --
 update $schema.hybrid_namespaces n set items = n.items + w.items, length = n.length + w.length
@@ -75,16 +78,42 @@ select value from $schema.hybrid_marks where name = %(name)s
 -- expired --
 select id, ns, key, terms, length from $schema.hybrid_items where expires_at <= %(now)s
 
+-- standing --
+select i.id, n.id, w.key, i.terms, i.length
+from unnest(%(paths)s::text[], %(keys)s::text[]) w(path, key)
+left join $schema.hybrid_namespaces n on n.path = w.path
+left join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
+
 -- delete_versions --
 delete from $schema.hybrid_versions v using unnest(%(ns)s::int[], %(key)s::text[]) w(ns, key)
 where v.ns = w.ns and v.key = w.key
 
+-- keep_ids --
+-- An id is never given out twice: what another process keeps under it must not pass for a new item's.
+insert into $schema.hybrid_marks (name, value)
+select 'items', coalesce(max(id), 0) from $schema.hybrid_items where true
+union all select 'namespaces', coalesce(max(id), 0) from $schema.hybrid_namespaces where true
+on conflict (name) do update set value = greatest(hybrid_marks.value, excluded.value)
+
 -- forget_sources --
+-- A commit that also wrote elsewhere keeps its source: others' history and undo need it.
 update $schema.hybrid_commits set source = null where source is not null and revision in (
-  select recorded_from from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
+  select i.recorded_from from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
   where n.path >= %(low)s and n.path < %(high)s
-  union select recorded_from from $schema.hybrid_versions v join $schema.hybrid_namespaces n on n.id = v.ns
+  union select v.recorded_from from $schema.hybrid_versions v join $schema.hybrid_namespaces n on n.id = v.ns
   where n.path >= %(low)s and n.path < %(high)s)
+and not exists (
+  select 1 from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
+  where i.recorded_from = revision and not (n.path >= %(low)s and n.path < %(high)s))
+and not exists (
+  select 1 from $schema.hybrid_versions v join $schema.hybrid_namespaces n on n.id = v.ns
+  where v.recorded_from = revision and not (n.path >= %(low)s and n.path < %(high)s))
+
+-- forget_bare_sources --
+-- Of commits of which nothing is left.
+update $schema.hybrid_commits set source = null where source is not null
+and not exists (select 1 from $schema.hybrid_items i where i.recorded_from = revision)
+and not exists (select 1 from $schema.hybrid_versions v where v.recorded_from = revision)
 
 -- purge_items --
 delete from $schema.hybrid_items

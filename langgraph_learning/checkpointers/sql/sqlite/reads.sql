@@ -75,3 +75,17 @@ join hybrid_namespaces n on n.id = h.ns
 left join hybrid_commits c on c.revision = h.recorded_from
 where n.path = :path and h.key = :key
 order by h.version
+
+-- paths_ever --
+-- Also those of which only history is left.
+select n.path from hybrid_namespaces n
+where n.path >= :low and n.path < :high and substr(n.path, -length(:suffix)) = :suffix
+order by n.path
+
+-- ever --
+select distinct n.path, i.key
+from hybrid_namespaces n
+join (select ns, key, value from hybrid_items
+      union all select ns, key, value from hybrid_versions where value is not null) i on i.ns = n.id
+where n.path >= :low and n.path < :high and $where
+order by n.path, i.key

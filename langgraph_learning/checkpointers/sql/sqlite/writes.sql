@@ -2,8 +2,10 @@
 select w.key as position, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from hybrid_versions v
    where v.ns = n.id and v.key = json_extract(:keys, '$$[' || w.key || ']')),
-  (select coalesce(max(revision), 0) from hybrid_commits), (select coalesce(max(id), 0) from hybrid_namespaces),
-  (select coalesce(max(id), 0) from hybrid_items),
+  (select coalesce(max(revision), 0) from hybrid_commits), max((select coalesce(max(id), 0) from hybrid_namespaces),
+    (select coalesce(max(value), 0) from hybrid_marks where name = 'namespaces')),
+  max((select coalesce(max(id), 0) from hybrid_items),
+    (select coalesce(max(value), 0) from hybrid_marks where name = 'items')),
   coalesce((select value from hybrid_marks where name = 'floor'), 0)
 from json_each(:paths) w
 left join hybrid_namespaces n on n.path = w.value
@@ -62,15 +64,41 @@ select value from hybrid_marks where name = :name
 -- expired --
 select id, ns, key, terms, length from hybrid_items where expires_at <= :now
 
+-- standing --
+select i.id, n.id, k.value, i.terms, i.length
+from json_each(:paths) w join json_each(:keys) k on k.key = w.key
+left join hybrid_namespaces n on n.path = w.value
+left join hybrid_items i on i.ns = n.id and i.key = k.value
+
 -- delete_versions --
 delete from hybrid_versions where ns = :ns and key = :key
 
+-- keep_ids --
+-- An id is never given out twice: what another process keeps under it must not pass for a new item's.
+insert into hybrid_marks (name, value)
+select 'items', coalesce(max(id), 0) from hybrid_items where true
+union all select 'namespaces', coalesce(max(id), 0) from hybrid_namespaces where true
+on conflict (name) do update set value = max(value, excluded.value)
+
 -- forget_sources --
+-- A commit that also wrote elsewhere keeps its source: others' history and undo need it.
 update hybrid_commits set source = null where source is not null and revision in (
-  select recorded_from from hybrid_items i join hybrid_namespaces n on n.id = i.ns
+  select i.recorded_from from hybrid_items i join hybrid_namespaces n on n.id = i.ns
   where n.path >= :low and n.path < :high
-  union select recorded_from from hybrid_versions v join hybrid_namespaces n on n.id = v.ns
+  union select v.recorded_from from hybrid_versions v join hybrid_namespaces n on n.id = v.ns
   where n.path >= :low and n.path < :high)
+and not exists (
+  select 1 from hybrid_items i join hybrid_namespaces n on n.id = i.ns
+  where i.recorded_from = revision and not (n.path >= :low and n.path < :high))
+and not exists (
+  select 1 from hybrid_versions v join hybrid_namespaces n on n.id = v.ns
+  where v.recorded_from = revision and not (n.path >= :low and n.path < :high))
+
+-- forget_bare_sources --
+-- Of commits of which nothing is left.
+update hybrid_commits set source = null where source is not null
+and not exists (select 1 from hybrid_items i where i.recorded_from = revision)
+and not exists (select 1 from hybrid_versions v where v.recorded_from = revision)
 
 -- purge_items --
 delete from hybrid_items where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
