@@ -22,6 +22,7 @@ class _Stemmers(threading.local):
 
 _STEMMERS = _Stemmers()
 
+LONGEST_WORD = 64
 STOP_WORDS = frozenset(
     "a an the and or but if then of to in on at by for with from as is are was were be been being am do does did doing"
     " have has had having it its this that these those i you he she we they me him her us them my your his our their"
@@ -49,7 +50,8 @@ def fold(text: str) -> str:
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return the English Snowball stem of an ASCII `word`, any other word unchanged."""
-    return str(_STEMMERS.english.stemWord(word)) if word.isascii() else word
+    # No English word is that long, and stemming what is (a key, an image in base64) takes the square of its length.
+    return str(_STEMMERS.english.stemWord(word)) if word.isascii() and len(word) <= LONGEST_WORD else word
 
 
 def words(text: str) -> list[str]:

@@ -122,8 +122,8 @@ def erase_taught(store: BaseStore, thread_id: str) -> None:
     gone = store.addresses_ever(ROOT, _made_in(thread_id))
     changed_since: list[Address] = []
     for namespace, key in store.addresses_ever(ROOT, taught):
-        item = store.get(namespace, key, refresh_ttl=False)
-        stays = item is not None and (item.value.get("source") or {}).get("thread_id") != thread_id
+        present = store.get(namespace, key, refresh_ttl=False)
+        stays = present is not None and (present.value.get("source") or {}).get("thread_id") != thread_id
         (changed_since if stays else gone).append((namespace, key))
     store.erase(changed_since, history_only=True)
     store.erase(gone)

@@ -217,7 +217,14 @@ class SqliteDialect:
     def scrub(self) -> None:
         """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
         with self._writer, self._connection() as connection:
-            connection.execute(_SQL("scrub"))
+            connection.execute(_SQL("hurry"))  # writers wait for this
+            busy, *_ = connection.execute(_SQL("scrub")).fetchone()
+            connection.execute(_SQL("take_time"))
+        if busy:  # never claim that it is gone while it can be read in the file beside
+            raise StoreError(
+                "erased, but another connection is reading, and the write-ahead log still holds the text:"
+                " end that reader and purge again"
+            )
 
     def close(self) -> None:
         """Close the connections."""

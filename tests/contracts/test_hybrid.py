@@ -301,8 +301,8 @@ async def test_a_closed_store_says_so(make: Make) -> None:
 
 
 def test_both_dialects_name_the_same_statements() -> None:
-    own = {"connect", "journal", "begin", "commit", "rollback", "scrub"}
-    other = {"snapshot", "tune", "here", "add_schema", "extension", "add_extension"}
+    own = {"connect", "journal", "begin", "commit", "rollback", "scrub", "hurry", "take_time"}
+    other = {"snapshot", "tune", "here", "add_schema", "extension", "add_extension", "vectors"}
     assert set(blocks("sqlite")) - own == set(blocks("postgres")) - other
     assert set(migrations("sqlite")) <= set(migrations("postgres"))
 

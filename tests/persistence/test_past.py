@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -24,7 +25,7 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.errors import ConflictError, RecordError, ScopeError, UnsupportedByStore
+from langgraph_learning.errors import ConflictError, RecordError, ScopeError, StoreError, UnsupportedByStore
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -308,3 +309,23 @@ def test_turns_are_undone_one_after_the_other_from_the_newest_back(db: LearningD
     for commit, before in reversed(list(zip(scoped.commits(), states, strict=True))):
         scoped.undo(commit.id)
         assert digest(scoped) == before
+
+
+def test_an_erasure_that_a_reader_of_the_file_prevents_is_not_called_done(tmp_path: Path) -> None:
+    path = tmp_path / "learning.db"
+    with connect(f"sqlite:///{path}") as db:
+        scoped = alex(db, [TEA])
+        scoped.learn([("user", "I like green tea")])
+        reader = sqlite3.connect(path, isolation_level=None)
+        reader.execute("begin")
+        reader.execute("select count(*) from hybrid_items").fetchone()
+        with pytest.raises(StoreError, match="purge again"):
+            scoped.forget()
+        reader.close()
+        scoped.forget()
+        assert b"green tea" not in b"".join(file.read_bytes() for file in tmp_path.iterdir())
+
+
+def test_a_word_of_megabytes_is_stored_and_found_beside(db: LearningDB) -> None:
+    db.store.put(("notes",), "long", {"text": "tea " + "x" * 1_000_000})
+    assert [item.key for item in db.store.search(("notes",), query="tea")] == ["long"]

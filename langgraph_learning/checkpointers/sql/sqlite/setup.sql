@@ -20,6 +20,12 @@ commit
 -- rollback --
 rollback
 
+-- hurry --
+pragma busy_timeout = 2000
+
+-- take_time --
+pragma busy_timeout = 30000
+
 -- scrub --
 pragma wal_checkpoint(truncate)
 
