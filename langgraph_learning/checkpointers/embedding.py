@@ -1,9 +1,14 @@
-"""Who turns text into vectors, and when: before a connection is taken, never while one is held."""
+"""Who turns text into vectors, and when: before a connection is taken, never while one is held.
 
+An embedder that fails costs a search its vectors, not its words. A write with text to embed fails with it: an item
+without its vector would not be found by meaning, and nobody would know.
+"""
+
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
@@ -11,6 +16,8 @@ from langgraph.store.base import ensure_embeddings
 
 from langgraph_learning.checkpointers.session import Floats
 from langgraph_learning.errors import ConfigurationError, StoreError
+
+log = logging.getLogger("langgraph_learning")
 
 
 class StaticEmbeddings(Embeddings):
@@ -59,6 +66,14 @@ def _sendable(texts: list[str]) -> list[str]:
     return [text.encode(errors="replace").decode() for text in texts]
 
 
+Answers: TypeAlias = list[list[float] | None]
+
+
+def _unanswered(asked: Sequence[str], error: Exception) -> Answers:
+    log.warning("the embedder failed (%s: %s): this search goes by words alone", type(error).__name__, error)
+    return [None] * len(asked)
+
+
 class Vectors:
     """The unit vectors of some documents and queries."""
 
@@ -91,7 +106,11 @@ class Embedder:
             return NO_VECTORS
         texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
         found = model.embed_documents(_sendable(texts)) if texts else []
-        return self._vectors(texts, found, asked, [model.embed_query(text) for text in _sendable(asked)])
+        try:
+            answers: Answers = [model.embed_query(text) for text in _sendable(asked)]
+        except Exception as error:  # noqa: BLE001 - an embedder raises what it likes; words find without it
+            answers = _unanswered(asked, error)
+        return self._vectors(texts, found, asked, answers)
 
     async def avectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
         """Embed without blocking the event loop."""
@@ -99,12 +118,15 @@ class Embedder:
             return NO_VECTORS
         texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
         found = await model.aembed_documents(_sendable(texts)) if texts else []
-        return self._vectors(texts, found, asked, [await model.aembed_query(text) for text in _sendable(asked)])
+        try:
+            answers: Answers = [await model.aembed_query(text) for text in _sendable(asked)]
+        except Exception as error:  # noqa: BLE001 - as in `vectors`
+            answers = _unanswered(asked, error)
+        return self._vectors(texts, found, asked, answers)
 
-    def _vectors(
-        self, texts: list[str], found: list[list[float]], asked: list[str], answers: list[list[float]]
-    ) -> Vectors:
+    def _vectors(self, texts: list[str], found: list[list[float]], asked: list[str], answers: "Answers") -> Vectors:
         if len(found) != len(texts):
             raise StoreError(f"the embedder gave {len(found)} vectors for {len(texts)} texts")
         documents = {text: unit(vector, self.dims) for text, vector in zip(texts, found, strict=True)}
-        return Vectors(documents, {q: unit(vector, self.dims) for q, vector in zip(asked, answers, strict=True)})
+        queries = zip(asked, answers, strict=True)
+        return Vectors(documents, {q: None if vector is None else unit(vector, self.dims) for q, vector in queries})

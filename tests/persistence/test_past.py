@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from langchain_core.embeddings import Embeddings
 from langchain_core.messages import HumanMessage
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.memory import InMemoryStore
@@ -329,3 +330,27 @@ def test_an_erasure_that_a_reader_of_the_file_prevents_is_not_called_done(tmp_pa
 def test_a_word_of_megabytes_is_stored_and_found_beside(db: LearningDB) -> None:
     db.store.put(("notes",), "long", {"text": "tea " + "x" * 1_000_000})
     assert [item.key for item in db.store.search(("notes",), query="tea")] == ["long"]
+
+
+def test_an_embedder_that_is_down_costs_the_search_its_vectors_and_not_its_words(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Down(Embeddings):
+        down = False
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            return [[1.0, float(len(text))] for text in texts]
+
+        def embed_query(self, text: str) -> list[float]:
+            if self.down:
+                raise TimeoutError("no answer")
+            return [1.0, float(len(text))]
+
+    embed = Down()
+    with connect(f"sqlite:///{tmp_path / 'learning.db'}", embed=embed) as db:
+        scoped = alex(db, [TEA])
+        scoped.learn([("user", "I like green tea")])
+        embed.down = True
+        assert "Likes green tea" in scoped.recall("Which tea?").text
+        assert [record.text for record in scoped.search("tea")] == ["Likes green tea"]
+        assert "by words alone" in caplog.text
