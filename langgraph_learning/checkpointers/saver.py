@@ -193,8 +193,9 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return what to add to `metadata`, or `None` when only the store can tell."""
         if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own
             return {}
-        if metadata.get("source") != "loop" and (past := self._starts.get(_start(config))) is not None:
-            return {REVISION: past, PAST: True}
+        if (past := self._starts.get(_start(config))) is not None:
+            # The steps of the run know no more than its start; where it ends the thread goes on in the present.
+            return {REVISION: past} if metadata.get("source") == "loop" else {REVISION: past, PAST: True}
         made_of, known = _MADE.get()
         return {REVISION: known} if self._counts_here and made_of in new.values() else None
 

@@ -251,6 +251,16 @@ def test_replay_of_the_first_checkpoint_recalls_nothing_that_was_learned_later(d
     assert "chess" in model.prompt("reply")
 
 
+def test_a_replay_of_a_replay_recalls_nothing_that_was_learned_later(db: LearningDB) -> None:
+    run, agent, model = three_turns(db)
+    config: Any = {"configurable": {"thread_id": "t1"}}
+    first = [state for state in agent.get_state_history(config) if "learning.before_agent" in state.next][-1]
+    run(None, first.config)
+    again = next(state for state in agent.get_state_history(config) if "model" in state.next)
+    run(None, again.config)
+    assert "learning_context" not in model.prompt("reply")
+
+
 def three_turns(db: LearningDB) -> tuple[Callable[[str | None, Any], Any], CompiledStateGraph[Any, Any, Any, Any], Any]:
     learned = [[TEA], [op("add_memory", content="Plays chess")], []]
     model = ScriptedChatModel(replies=["ok"], extractions=[*learned, []], repeat=True)
