@@ -97,8 +97,9 @@ class Embedder:
         return self._embeddings is not None
 
     def probe(self) -> int:
-        """Return how many dimensions the vectors have."""
-        return len(self._embeddings.embed_query("dimensions")) if self._embeddings else 0
+        """Return how many dimensions the vectors have; 0 when the embedder does not answer."""
+        answers = self._asked(["dimensions"]) if self._embeddings else [None]
+        return len(answers[0] or ())
 
     def vectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
         """Embed; without an embedder nothing has a vector."""
@@ -106,11 +107,15 @@ class Embedder:
             return NO_VECTORS
         texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
         found = model.embed_documents(_sendable(texts)) if texts else []
+        return self._vectors(texts, found, asked, self._asked(asked))
+
+    def _asked(self, asked: list[str]) -> Answers:
+        if (model := self._embeddings) is None:
+            return [None] * len(asked)
         try:
-            answers: Answers = [model.embed_query(text) for text in _sendable(asked)]
+            return [model.embed_query(text) for text in _sendable(asked)]
         except Exception as error:  # noqa: BLE001 - an embedder raises what it likes; words find without it
-            answers = _unanswered(asked, error)
-        return self._vectors(texts, found, asked, answers)
+            return _unanswered(asked, error)
 
     async def avectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
         """Embed without blocking the event loop."""

@@ -88,7 +88,9 @@ class HybridStore(BaseStore):
     def _settle_dims(self) -> int:
         with self._dialect.reading() as session:
             kept = next((int(row[0]) for row in session.rows("marked", {"name": "dims"})), None)
-        dims = self._embedder.dims or kept or self._embedder.probe()
+        dims = self._embedder.dims or self._embedder.probe() or kept or 0
+        if not dims:
+            raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
         if kept not in (None, dims):
             raise ConfigurationError(f"this database keeps vectors of {kept} dimensions, the embedder gives {dims}")
         self._embedder.dims = dims

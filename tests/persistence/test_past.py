@@ -11,7 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from langchain_core.embeddings import Embeddings
+from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
 from langchain_core.messages import HumanMessage
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.memory import InMemoryStore
@@ -26,7 +26,14 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.errors import ConflictError, RecordError, ScopeError, StoreError, UnsupportedByStore
+from langgraph_learning.errors import (
+    ConfigurationError,
+    ConflictError,
+    RecordError,
+    ScopeError,
+    StoreError,
+    UnsupportedByStore,
+)
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -364,3 +371,14 @@ def test_an_embedder_that_is_down_costs_the_search_its_vectors_and_not_its_words
         assert "Likes green tea" in scoped.recall("Which tea?").text
         assert [record.text for record in scoped.search("tea")] == ["Likes green tea"]
         assert "by words alone" in caplog.text
+
+
+def test_an_embedder_of_other_dimensions_is_refused_when_the_database_is_opened(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'learning.db'}"
+    with connect(url, embed=DeterministicFakeEmbedding(size=4)):
+        pass
+    with (
+        pytest.raises(ConfigurationError, match="4 dimensions"),
+        connect(url, embed=DeterministicFakeEmbedding(size=8)),
+    ):
+        pass
