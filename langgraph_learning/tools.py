@@ -17,7 +17,7 @@ from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, log, look
+from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Remove, Source
@@ -78,8 +78,7 @@ def _step(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonVa
     except LearningError as error:
         if run.setup.on_error == "raise":
             raise
-        log.exception("%s failed", name)
-        run.emit("failed", step=name, error=f"{type(error).__name__}: {error}")
+        run.report(name, error)
         raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
     if made.changes:
         run.emit("learned", commit=made.model_dump(mode="json"))

@@ -100,6 +100,11 @@ class Run:
         """Tell the custom stream; nobody may be listening."""
         self.runtime.stream_writer({self.setup.name: kind, **facts})
 
+    def report(self, step: str, error: Exception) -> None:
+        """Log a failure with its traceback and tell the custom stream; called while it is handled."""
+        log.exception("%s failed; the turn goes on without it", step)
+        self.emit("failed", step=step, error=f"{type(error).__name__}: {error}")
+
     def identity(self, found: object = None, messages: list[BaseMessage] | None = None) -> Identity:
         """Return who asks: as `frozen` for this turn, else as the run says.
 

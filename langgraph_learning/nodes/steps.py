@@ -15,7 +15,7 @@ from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import question, unlearned, watermark, window
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import Run, TurnState, log, tag
+from langgraph_learning.nodes.run import Run, TurnState, tag
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.records import Identity
 
@@ -35,8 +35,7 @@ def guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
     except Exception as error:
         if run.setup.on_error == "raise":
             raise
-        log.exception("%s failed; the turn goes on without it", step)
-        run.emit("failed", step=step, error=f"{type(error).__name__}: {error}")
+        run.report(step, error)
         return otherwise
 
 
