@@ -82,9 +82,7 @@ def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
         if run.setup.on_error == "raise":
             raise
         run.report(name, error)
-        raise ToolException(
-            f"{name} failed: {error}. Nothing was stored; do not say that you will remember."
-        ) from error
+        raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
 
 
 def _changed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
