@@ -3,6 +3,7 @@
 from langgraph_learning.agent import create_learning_agent
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
 from langgraph_learning.config import (
+    EntityMemoryConfig,
     LearningContext,
     LearningMode,
     SessionContextConfig,
@@ -17,6 +18,7 @@ from langgraph_learning.stores import LearningStore
 
 __all__ = [
     "Commit",
+    "EntityMemoryConfig",
     "LearningContext",
     "LearningDB",
     "LearningMachine",

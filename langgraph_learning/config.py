@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.schemas import SessionContext, UserMemory, UserProfile
+from langgraph_learning.schemas import Entity, SessionContext, UserMemory, UserProfile
 
 Model: TypeAlias = BaseChatModel | str
 
@@ -154,3 +154,22 @@ class SessionContextConfig(StoreConfig):
     base: ClassVar[type[BaseModel]] = SessionContext
 
     enable_planning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityMemoryConfig(StoreConfig):
+    """Things, people, organisations and projects; `schema` is an `Entity` subclass with your typed fields.
+
+    Args:
+        namespace: Whose they are: `"global"` is everybody's, `"user"` each user's own, any other word a group's. None
+            takes the machine's.
+    """
+
+    base: ClassVar[type[BaseModel]] = Entity
+
+    namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.namespace is not None:
+            check_text("EntityMemoryConfig(namespace=...)", self.namespace)

@@ -23,13 +23,19 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.scoped import Scoped
-from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
+from langgraph_learning.stores import (
+    EntityMemoryStore,
+    LearningStore,
+    SessionContextStore,
+    UserMemoryStore,
+    UserProfileStore,
+)
 from langgraph_learning.stores.base import check_complete
 from langgraph_learning.tools import tools
 
 Choice = bool | StoreConfig | LearningStore
 A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
-SLOTS = ("user_profile", "user_memory", "session_context")
+SLOTS = ("user_profile", "user_memory", "session_context", "entity_memory")
 
 
 class LearningMachine(Keywords):
@@ -40,7 +46,7 @@ class LearningMachine(Keywords):
         user_profile: Who the user is. True, a configuration, or a learning store; so for the next ones.
         user_memory: What to remember about the user.
         session_context: Where the conversation stands.
-        entity_memory: Comes in a later version.
+        entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: Comes in a later version.
         decision_log: Comes in a later version.
         custom_stores: Learning stores of your own.
@@ -79,7 +85,7 @@ class LearningMachine(Keywords):
         name: str = "learning",
         messages_key: str = "messages",
     ) -> None:
-        later = {"entity_memory": entity_memory, "learned_knowledge": learned_knowledge, "decision_log": decision_log}
+        later = {"learned_knowledge": learned_knowledge, "decision_log": decision_log}
         for option, choice in later.items():
             if choice is not False:
                 raise ConfigurationError(f"{option} is not in this version yet; leave it out")
@@ -100,6 +106,7 @@ class LearningMachine(Keywords):
             _learning_store("user_profile", user_profile, UserProfileStore),
             _learning_store("user_memory", user_memory, UserMemoryStore),
             _learning_store("session_context", session_context, SessionContextStore),
+            _learning_store("entity_memory", entity_memory, EntityMemoryStore),
             *custom_stores,
         ]
         stores = tuple(_in_namespace(each, namespace) for each in chosen if each is not None)

@@ -3,7 +3,7 @@
 A field's `Field(description=...)` reaches the model, and its type is enforced before anything is stored.
 """
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, JsonValue
 
 
 class UserProfile(BaseModel):
@@ -34,3 +34,41 @@ class SessionContext(BaseModel):
     )
     plan: list[str] = Field(default=[], max_length=50, description="The steps towards the goal, in order")
     progress: list[str] = Field(default=[], max_length=200, description="The steps that are done by now")
+
+
+class Entity(BaseModel):
+    """A person, an organisation, a project, a system: anything with a name that facts are known about."""
+
+    name: str = Field(min_length=1, max_length=200, description="Its name, as it is usually called")
+    type: str = Field(
+        min_length=1,
+        max_length=60,
+        description="What it is, in a word: person, company, project, product, system, ...",
+    )
+    description: str | None = Field(default=None, max_length=1_000, description="What it is, in one sentence")
+    aliases: list[str] = Field(default=[], description="Other names of the same thing")
+    properties: dict[str, JsonValue] = Field(
+        default={}, description="Short attributes with one current value each, e.g. headcount: 50; a new value replaces"
+    )
+
+
+class Fact(BaseModel):
+    """What is true of an entity, without a date."""
+
+    content: str = Field(min_length=1, max_length=2_000, description="One statement that is understood by itself")
+
+
+class Event(BaseModel):
+    """What happened to an entity, or will, on a day."""
+
+    content: str = Field(min_length=1, max_length=2_000, description="What happened, as one statement")
+    date: str | None = Field(
+        default=None, max_length=60, description="When: YYYY-MM-DD, or the words that were said, e.g. 'last Friday'"
+    )
+
+
+class Relationship(BaseModel):
+    """How an entity stands to another one."""
+
+    relation: str = Field(min_length=1, max_length=100, description="How it stands to the other: 'CTO of', 'owns', ...")
+    target: str = Field(min_length=1, max_length=200, description="The other's name")

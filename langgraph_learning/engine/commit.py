@@ -101,7 +101,13 @@ class Plan:
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
             operation = known.store.dated(self._resolved(operation, known), self.draft.today)
-            return operation, known.store.plan(operation, known.records)
+            try:
+                return operation, known.store.plan(operation, known.records)
+            except Refused as error:
+                if error.rest is None:
+                    raise
+                self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+                return error.rest, known.store.plan(error.rest, known.records)
         except Refused as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:

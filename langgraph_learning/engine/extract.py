@@ -131,9 +131,9 @@ def clipped(text: str) -> str:
 
 def _section(known: Known, text: str) -> str:
     """One learning store: what to capture, what is stored, under short ids."""
-    labels = {record.id: label for label, record in known.labels.items()}
+    labels = {record.id: label for label, record in known.labels.items()} if known.store.named_by_id else {}
     current = [record for record in known.records if record.status == ACTIVE]
-    shown = _within_budget(known.store.entries(ranked(current, text)), known.records)
+    shown = _within_budget(known.store.entries(ranked(current, text), text), known.records)
     lines = [_stored(entry, labels) for entry in shown]
     seen = {each.record.id for entry in shown for each in entry.ranked}
     if hidden := len(current) - len(seen):
@@ -144,8 +144,9 @@ def _section(known: Known, text: str) -> str:
 
 
 def _stored(entry: Entry, labels: Mapping[str, str]) -> str:
+    label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
     text = prompts.escape(entry.text)
-    return f"{labels[entry.ranked[0].record.id]}: {text}" if len(entry.ranked) == 1 else text
+    return f"{label}: {text}" if label else text
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:

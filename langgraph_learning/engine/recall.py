@@ -140,11 +140,10 @@ def lookup(
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
     [found] = yield from _found([(store, scope)], query, status=None)
     best = ranked(found.records, query, found.scores, final=found.ranked)
-    answers = store.found(search, [each for each in best if not query or each.score > 0 or each.matched], at)
     labels = {record.id: label for label, record in found.labels.items()}
     lines, records = [], []
-    for entry in store.entries(answers)[: asked.get("limit") or None]:
-        label = labels[entry.ranked[0].record.id] if len(entry.ranked) == 1 else ""
+    for entry in store.answers(search, best, at)[: asked.get("limit") or None]:
+        label = labels[entry.ranked[0].record.id] if store.named_by_id and len(entry.ranked) == 1 else ""
         lines.append(line(entry.text, label))
         if tokens("\n".join(lines)) > budget:
             lines[-1:] = [clipped(lines[-1], budget)] if len(lines) == 1 else []
@@ -185,9 +184,9 @@ def _beyond(each: Known, op: SearchOp, stand: Stand) -> Flow[int]:
 
 def _candidates(each: Known, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
-    actionable = bool(each.store.tools)
+    actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
-    for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked)):
+    for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked), query):
         label = labels[entry.ranked[0].record.id] if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""

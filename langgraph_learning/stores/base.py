@@ -56,7 +56,16 @@ class Entry:
 
 
 class Refused(Exception):
-    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on."""
+    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on.
+
+    Args:
+        reason: Why, and what would do.
+        rest: The operation without what cannot be done, if that is still worth doing.
+    """
+
+    def __init__(self, reason: str, rest: Operation | None = None) -> None:
+        super().__init__(reason)
+        self.rest = rest
 
 
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
@@ -188,13 +197,22 @@ class LearningStore(ABC):
         """Return how a record reads in a prompt."""
         return f"{record.text} (inferred)" if record.source.inferred else record.text
 
-    def entries(self, ranked: Sequence[Ranked]) -> list[Entry]:
-        """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself."""
+    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+        """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself.
+
+        `query` is the text they were ranked by.
+        """
         return [Entry(self.render(each.record), (each,)) for each in ranked]
 
     def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
         return [each for each in ranked if each.record.status == ACTIVE]
+
+    def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+        """Return the pieces that answer a search, given all records: by default those that fit, and are `found`."""
+        query = str(getattr(search, "query", None) or "")
+        fitting = [each for each in ranked if not query or each.score > 0 or each.matched]
+        return self.entries(self.found(search, fitting, at), query)
 
     @property
     def capture(self) -> str:
@@ -207,6 +225,11 @@ class LearningStore(ABC):
     def instructions(self) -> str:
         """What to capture, when the configuration does not say otherwise: by default the docstring of the class."""
         return inspect.cleandoc(type(self).__doc__ or "")
+
+    @property
+    def named_by_id(self) -> bool:
+        """Whether a model names its records by their short ids; only then they are shown."""
+        return any("id" in kind.model_fields for kind in self.operations)
 
     @property
     def extracts(self) -> bool:
