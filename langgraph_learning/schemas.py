@@ -3,7 +3,9 @@
 A field's `Field(description=...)` reaches the model, and its type is enforced before anything is stored.
 """
 
-from pydantic import BaseModel, Field, JsonValue
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, Field, JsonValue, WithJsonSchema
 
 
 class UserProfile(BaseModel):
@@ -36,6 +38,10 @@ class SessionContext(BaseModel):
     progress: list[str] = Field(default=[], max_length=200, description="The steps that are done by now")
 
 
+# Models are asked for text, which every grammar knows; a number that comes all the same is taken.
+Attribute: TypeAlias = Annotated[JsonValue, WithJsonSchema({"type": "string"})]
+
+
 class Entity(BaseModel):
     """A person, an organisation, a project, a system: anything with a name that facts are known about."""
 
@@ -47,7 +53,7 @@ class Entity(BaseModel):
     )
     description: str | None = Field(default=None, max_length=1_000, description="What it is, in one sentence")
     aliases: list[str] = Field(default=[], description="Other names of the same thing")
-    properties: dict[str, JsonValue] = Field(
+    properties: dict[str, Attribute] = Field(
         default={}, description="Short attributes with one current value each, e.g. headcount: 50; a new value replaces"
     )
 
@@ -55,13 +61,13 @@ class Entity(BaseModel):
 class Fact(BaseModel):
     """What is true of an entity, without a date."""
 
-    content: str = Field(min_length=1, max_length=2_000, description="One statement that is understood by itself")
+    content: str = Field(max_length=2_000, description="One statement that is understood by itself")
 
 
 class Event(BaseModel):
     """What happened to an entity, or will, on a day."""
 
-    content: str = Field(min_length=1, max_length=2_000, description="What happened, as one statement")
+    content: str = Field(max_length=2_000, description="What happened, as one statement")
     date: str | None = Field(
         default=None, max_length=60, description="When: YYYY-MM-DD, or the words that were said, e.g. 'last Friday'"
     )

@@ -127,9 +127,9 @@ class EntityMemoryStore(LearningStore):
             aliases=_texts(given.get("aliases")),
             properties=_pairs(given.get("properties")),
             facts=_texts(given.get("facts")),
-            events=[_event(event) for event in _list(given.get("events"))],
+            events=[(what, day) for what, day in map(_event, _list(given.get("events"))) if what],
         )
-        return remember(records, told, outdated, self._checked)
+        return remember(records, told, outdated, lambda content: self._checked(content, given["entity_type"]))
 
     def _refuse(
         self, operation: Operation, given: dict[str, JsonValue], live: Sequence[Record], lost: Sequence[str]
@@ -143,19 +143,21 @@ class EntityMemoryStore(LearningStore):
         reason = f"outdated: {wrong} is not one of the known facts, and none was changed by it; there are {there}"
         raise Refused(reason, rest if kept or set(given) - said else None)
 
-    def _checked(self, content: Content) -> Content:
-        """Return what the schema makes of an entity.
+    def _checked(self, content: Content, kind: JsonValue) -> Content:
+        """Return what the schema makes of an entity that is called a `kind`.
 
         Raises:
             Refused: It does not fit the schema.
         """
-        values = {name: content[name] for name in (*sorted(OWN), *self._own) if content.get(name) is not None}
+        values = {name: content[name] for name in (*OWN, *self._own) if content.get(name) is not None}
+        values["type"] = kind
         try:
             typed = self._checks.model_validate_json(json.dumps(values), strict=True, by_name=True)
         except ValidationError as error:
             wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
             raise Refused("; ".join(wrong)) from error
-        return {**typed.model_dump(mode="json", exclude_none=True, include=set(values)), "type": content["type"]}
+        found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
+        return found
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
         """A directory of names, then in full the few that the turn is about."""
@@ -190,7 +192,7 @@ def _arguments(schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
         "entity": own["name"],
         "entity_type": own["type"],
         "description": fields["description"],
-        "facts": _optional(list[fact], "What is true of it, one statement each"),  # type: ignore[valid-type]
+        "facts": _optional(list[fact], "What is true of it, one statement each"),
         "events": _optional(list[Event], "What happened, or will, on a day"),
         "aliases": fields["aliases"],
         "properties": fields["properties"],

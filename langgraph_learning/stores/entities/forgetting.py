@@ -34,6 +34,7 @@ def forget(records: Sequence[Record], name: str, what: str | None) -> list[Chang
     known = {record.id: record for record in records}
     if what is None:
         return put(known, entity.id, entity.content, entity.text, ARCHIVED)
+    what = what.replace("->", OUT).replace("<-", BACK)
     found = _meant(records, entity, what)
     if found is None:
         return _without(known, entity, what)
@@ -75,8 +76,8 @@ def _listed(records: Sequence[Record]) -> str:
 
 def _says(form: str, what: str, record: Record, exact: bool) -> bool:
     given = as_copied(what, record) if record.content["kind"] == "fact" else what.replace(OUT, " ").replace(BACK, " ")
-    if not exact:
-        return spelled(given) in spelled(form)
+    if not exact:  # an arrow says more than the words around it
+        return given != "" and not {OUT, BACK} & set(what) and spelled(given) in spelled(form)
     return statement(form) == statement(given) or (record.content["kind"] == "fact" and same_statement(form, given))
 
 

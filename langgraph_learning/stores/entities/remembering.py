@@ -21,6 +21,7 @@ from langgraph_learning.stores.entities.writing import (
     own_id,
     properties_of,
     put,
+    say,
     statement,
 )
 from langgraph_learning.stores.values import as_list, union
@@ -117,7 +118,7 @@ def _facts(
         if same is None and not any(same_statement(fact, each) for each in successors.values()):
             key = own_id("fact", entity, statement(fact))
             content: Content = {"kind": "fact", "entity": entity, "content": fact}
-            successors[key], new[key] = fact, put(known, key, content, f"{name}: {fact}")
+            successors[key], new[key] = fact, say(known, key, content, f"{name}: {fact}")
         elif same is not None:
             successors[same.id], new[same.id] = fact, []
     for record in retired:
@@ -146,7 +147,7 @@ def _events(
             continue
         seen.append((what, day))
         content: Content = {"kind": "event", "entity": entity, "content": what, "date": day}
-        changes += put(known, own_id("event", entity, statement(what), day), content, f"{name}: {what} ({day})")
+        changes += say(known, own_id("event", entity, statement(what), day), content, f"{name}: {what} ({day})")
     return changes
 
 
@@ -196,7 +197,7 @@ def link(records: Sequence[Record], one: str, relation: str, other: str) -> list
     words = one_line(relation.replace("_", " "))
     content: Content = {"kind": "relationship", "source": start, "relation": words, "target": end}
     key = own_id("relationship", start, statement(words), end)
-    return [*changes, *made, *put(known, key, content, f"{start_name}: {words} {end_name}")]
+    return [*changes, *made, *say(known, key, content, f"{start_name}: {words} {end_name}")]
 
 
 def _is_same(source: Named, target: Named) -> bool:

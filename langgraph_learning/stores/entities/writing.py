@@ -32,6 +32,11 @@ def put(known: Mapping[str, Record], key: str, content: Content, text: str, stat
     return [Update(store=STORE, id=key, content=content, text=text, status=status)]
 
 
+def say(known: Mapping[str, Record], key: str, content: Content, text: str) -> list[Change]:
+    """Return what makes a statement one that holds: nothing if it does already, in whatever case it was written."""
+    return [] if key in known and known[key].status == ACTIVE else put(known, key, content, text)
+
+
 def own_id(kind: str, *parts: str) -> str:
     """Return the id that follows from what a record says, so that the same thing twice is one record."""
     return f"{kind}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
@@ -61,11 +66,10 @@ def properties_of(content: Content) -> dict[str, JsonValue]:
 
 
 def entity_text(content: Content) -> str:
-    """Return what a reader and the search see of an entity."""
-    heading = f"{content['name']} ({content['type']})"
-    aliases = spell(as_list(content.get("aliases")))
+    """Return what a reader and the search see of an entity: no word but its own, any other would be found, too."""
+    names = " / ".join(map(str, (content["name"], *as_list(content.get("aliases")))))
+    heading = f"{names} ({content['type']})"
     parts = [str(content["description"])] if content.get("description") else []
-    parts += [f"also called {aliases}"] if aliases else []
     parts += [f"{key}: {spell(value)}" for key, value in attributes(content).items()]
     return f"{heading}: {'; '.join(parts)}" if parts else heading
 
