@@ -185,6 +185,7 @@ def test_what_a_model_concluded_is_marked() -> None:
     records = days(
         about("Acme", description="A fintech", facts=["Uses Go"], events=[{"content": "Moved", "date": "2025-01-01"}])
     )
+    concluded = records[0].source.model_copy(update={"actor": "assistant"})
     inferred = [record.model_copy(update={"source": concluded}) for record in records]
     assert shown(inferred, "Acme")[1].text.splitlines() == [
         "Acme (company): A fintech (inferred)",
