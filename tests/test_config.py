@@ -68,7 +68,7 @@ def test_mode_always_extracts_and_offers_no_tools(option: str, config: type[Stor
 @pytest.mark.parametrize(
     ("option", "config"),
     [each for each in CONFIGS if LearningMode.AGENTIC in each[1].modes],
-    ids=lambda each: str(each),
+    ids=str,
 )
 def test_mode_agentic_offers_tools_and_extracts_nothing(option: str, config: type[StoreConfig]) -> None:
     machine, _ = learned(option, config(mode=LearningMode.AGENTIC), model := ScriptedChatModel())
@@ -251,7 +251,7 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "a later learning store": (lambda: LearningMachine(decision_log=True), "leave it out"),
     "a namespace of nothing": (lambda: EntityMemoryConfig(namespace=" "), r"EntityMemoryConfig\(namespace=...\)"),
-    "a namespace that is no text": (lambda: EntityMemoryConfig(namespace=7), "is a text"),  # type: ignore[arg-type]
+    "a namespace of entities that is no text": (lambda: EntityMemoryConfig(namespace=7), "is a text"),  # type: ignore[arg-type]
     "a model that is none": (lambda: LearningMachine(model=7), "'provider:name'"),  # type: ignore[arg-type]
     "a node without a model": (
         lambda: LearningMachine(user_memory=True).extract_node(),

@@ -53,6 +53,7 @@ STORES = (
     EntityMemoryStore(),
 )
 OPERATIONS = [kind for store in STORES for kind in store.operations]
+TOOLS = [*OPERATIONS, *(kind for store in STORES for kind in store.searches)]
 SCHEMA: dict[str, Any] = answer_schema(OPERATIONS)
 KNOWN = {"type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "description", "title"}
 
@@ -131,8 +132,6 @@ def test_descriptions_and_one_value_enums_survive() -> None:
     assert address["properties"]["city"] == {"type": "string", "description": "Where"}
 
 
-@pytest.mark.parametrize(
-    "kind", [*OPERATIONS, *(kind for store in STORES for kind in store.searches)], ids=lambda kind: kind.__name__
-)
+@pytest.mark.parametrize("kind", TOOLS, ids=lambda kind: kind.__name__)
 def test_no_tool_takes_a_scope(kind: Any) -> None:
     assert not set(tool_schema(kind)["properties"]) & {"user_id", "thread_id", "namespace", "scope", "agent"}  # type: ignore[arg-type]

@@ -32,6 +32,16 @@ def one_line(text: str) -> str:
 @lru_cache(maxsize=20_000)
 def slug(name: str) -> str:
     """Return what identifies a name: case, accents and punctuation folded, `C`, `C++` and `C#` apart; "" of none."""
+    return _slug(name)
+
+
+@lru_cache(maxsize=4)
+def _heard(text: str) -> str:
+    """A text is long, and asked about for every name that is known."""
+    return _slug(text)
+
+
+def _slug(name: str) -> str:
     kept = "".join(_kept(c) for c in fold(name))
     found = re.sub("-+", "-", kept).strip("-")
     return found if any(c.isalnum() for c in found) else ""
@@ -83,7 +93,7 @@ def mergeable(one: str, other: str) -> bool:
 
 def mentions(text: str, name: str) -> bool:
     """Whether `text` speaks of `name`: on word boundaries, and anywhere in scripts that are written without spaces."""
-    wanted, heard = slug(name), slug(text)
+    wanted, heard = slug(name), _heard(text)
     if not wanted or wanted not in heard or (len(wanted) == 1 and _UNSPACED.match(wanted)):
         return False
     if wanted in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):  # The Who, It, Will
