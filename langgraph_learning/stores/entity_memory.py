@@ -40,6 +40,8 @@ SEARCH = "Look up entities, by name or by what is known about them; without a qu
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
+MOST_READ = 5_000
+"""How much of a learning store is read at once where the store does not rank."""
 TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
 """Names that a field of a schema cannot have, because an argument or the record has them."""
 
@@ -165,8 +167,8 @@ class EntityMemoryStore(LearningStore):
         if not abouts:
             return []
         chosen = rendering.relevant(abouts, query)[: rendering.EXPANDED]
-        listed = rendering.directory(abouts, complete=len(ranked) < self.searched)
-        return [listed, *(rendering.entry(each, abouts) for each in chosen)]
+        listed = rendering.directory(abouts, self._are_all(ranked))
+        return [listed, *(rendering.entry(each, abouts) for each in chosen), *self._alone(ranked, abouts)]
 
     def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
         """The entities that fit, archived ones with a mark; without a query all of them in short."""
@@ -175,8 +177,17 @@ class EntityMemoryStore(LearningStore):
         wanted = normal_type(asked["entity_type"]) if asked["entity_type"] else None
         mine = [each for each in abouts if wanted in (None, type_of(each.record))]
         if query := str(asked["query"] or ""):
-            return [rendering.entry(each, abouts) for each in rendering.relevant(mine, query)]
+            found = [rendering.entry(each, abouts) for each in rendering.relevant(mine, query)]
+            return found if wanted else [*found, *self._alone(ranked, abouts)]
         return [Entry(rendering.brief(each.record), (each.entity,)) for each in mine]
+
+    def _alone(self, ranked: Sequence[Ranked], abouts: Sequence[rendering.About]) -> list[Entry]:
+        """What fits, and whose entity is not among `ranked`: where these are all there is, it is archived."""
+        return [] if self._are_all(ranked) else rendering.alone(ranked, abouts)
+
+    def _are_all(self, ranked: Sequence[Ranked]) -> bool:
+        """Whether nothing was left unread: a store that ranks reads `searched` at most, any other one `MOST_READ`."""
+        return len(ranked) != self.searched and len(ranked) < MOST_READ
 
     def render(self, record: Record) -> str:
         """The record by itself."""

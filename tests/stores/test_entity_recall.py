@@ -80,6 +80,17 @@ def test_a_directory_of_what_may_not_all_have_been_read_does_not_say_it_is_compl
     assert not shown(days(about("Acme", facts=facts)))[0].text.startswith("All")
 
 
+def test_a_fact_is_shown_without_its_entity_where_that_may_not_have_been_read() -> None:
+    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.searched - 2)]
+    records = days(about("Acme", facts=facts), about("Zoe", "person", facts=["Plays chess"]))
+    assert len(records) == STORE.searched + 1
+    without = [record for record in records if record.content.get("name") != "Zoe"]
+    assert [entry.text for entry in shown(without, "chess")][1:] == ["Zoe: Plays chess (as of 2026-03-02)"]
+    assert searched(without, "chess") == ["Zoe: Plays chess (as of 2026-03-02)"]
+    [directory] = shown((without[0], *without[2:]), "chess")  # these are all that there are, so Zoe is archived
+    assert "Zoe" not in directory.text
+
+
 @pytest.mark.parametrize("query", ["What about radar?", "我们的雷达怎么样", "How is RADAR's design", "Is it in Rust?"])
 def test_what_the_turn_is_about_is_shown_in_full(query: str) -> None:
     entry = shown(days(*TEAM), query)[1]

@@ -76,6 +76,11 @@ def _speaks(link: Ranked) -> bool:
     return not link.matched or any(stem(word) in relation for word in link.matched)
 
 
+def owners_of(record: Record) -> list[str]:
+    """Return the ids of the entities that a statement is about."""
+    return [str(record.content[end]) for end in ("entity", "source", "target") if end in record.content]
+
+
 def grouped(ranked: Sequence[Ranked]) -> list[About]:
     """Return the entities with what is known about each, the one last spoken of first.
 
@@ -83,16 +88,10 @@ def grouped(ranked: Sequence[Ranked]) -> list[About]:
     """
     found = {each.record.id: About(each) for each in ranked if each.record.content.get("kind") == "entity"}
     for each in ranked:
-        content, live = each.record.content, each.record.status == ACTIVE
-        owners = [found.get(str(content.get(end))) for end in ("entity", "source", "target") if end in content]
-        if None in owners:
-            continue
-        for owner in owners:
-            assert owner is not None
+        kind, owners = str(each.record.content.get("kind")), owners_of(each.record)
+        for owner in [found[key] for key in owners] if found.keys() >= set(owners) else []:
             lists = {"fact": owner.facts, "event": owner.events, "relationship": owner.links}
-            place = lists.get(str(content.get("kind"))) if live else owner.past
-            if place is not None:
-                place.append(each)
+            (lists.get(kind, owner.past) if each.record.status == ACTIVE else owner.past).append(each)
     return sorted(found.values(), key=lambda one: (one.updated_at, one.record.id), reverse=True)
 
 
@@ -142,6 +141,14 @@ def entry(about: About, abouts: Sequence[About]) -> Entry:
         *_cut("older relationships", len(about.links) - len(links)),
     ]
     return Entry("\n".join(lines), (about.entity, *facts, *past, *events, *links), brief=brief(about.record))
+
+
+def alone(ranked: Sequence[Ranked], abouts: Sequence[About]) -> list[Entry]:
+    """Return the best of what fits but belongs to entities that were not read, each by itself."""
+    read = {about.record.id for about in abouts}
+    found = [each for each in ranked if _fits(each) and each.record.status == ACTIVE]
+    lost = [each for each in found if not read.issuperset(owners_of(each.record))]
+    return [Entry(f"{each.record.text} (as of {each.record.updated_at:%Y-%m-%d})", (each,)) for each in lost[:EXPANDED]]
 
 
 def brief(record: Record) -> str:
