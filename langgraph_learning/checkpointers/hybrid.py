@@ -309,6 +309,10 @@ class HybridStore(BaseStore):
         self._dialect.scrub()
         return erased
 
+    def erase_history(self, addresses: Iterable[Address]) -> int:
+        """Erase the past of items, whose present stays, and return how many there were."""
+        return self.erase(addresses, history_only=True)
+
     async def aget_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
         """`get_versions()` without blocking the loop."""
         return await self._aside(self.get_versions, addresses)

@@ -212,7 +212,7 @@ class Driver:
         if isinstance(effect, Batch):
             return await _abatch(self._standing(effect.as_of), effect.ops)
         if isinstance(effect, Beyond):
-            return await self._method(f"a{effect.method}")(*effect.arguments)
+            return await self._awaited(effect)
         store = self.opened()
         if isinstance(store, Transactional):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
@@ -235,10 +235,13 @@ class Driver:
     def _method(self, name: str) -> Any:
         method = getattr(self.opened(), name, None)
         if method is None:
-            raise UnsupportedByStore(
-                f"a {type(self.store).__name__} has no {name.removeprefix('a')}(): open one with connect()"
-            )
+            raise UnsupportedByStore(f"a {type(self.store).__name__} has no {name}(): open one with connect()")
         return method
+
+    async def _awaited(self, effect: Beyond) -> object:
+        if (method := getattr(self.store, f"a{effect.method}", None)) is not None:
+            return await method(*effect.arguments)
+        return await asyncio.to_thread(self._method(effect.method), *effect.arguments)
 
     def opened(self) -> BaseStore:
         """Return the store.
