@@ -8,16 +8,18 @@ known then (`revision_of`). Two things make that harder than it sounds:
   revision is therefore taken when the checkpoint is made. The one call a saver gets at that moment, `get_next_version`,
   must not wait for a database, so it takes `store.last_revision`, the newest revision the store has seen by itself.
 - A fork of an older checkpoint (an update, new input, a replay) is the thread's newest checkpoint and still knows no
-  more than the one it was made from: it takes over that one's revision, marked as belonging to the past.
+  more than the one it was made from: it takes over that one's revision, marked as belonging to the past. So do the
+  steps after it, and a run that goes on where they were interrupted, though it names no checkpoint; new input does not.
 """
 
 import asyncio
 import copy
 from collections.abc import Awaitable, Callable, Collection, Generator
 from contextvars import ContextVar
+from dataclasses import dataclass
 from functools import partial, wraps
-from threading import Lock
-from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
+from threading import Event, Lock
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -32,11 +34,18 @@ from langgraph.store.base import BaseStore
 from langgraph_learning.checkpointers.contract import Saver
 from langgraph_learning.checkpointers.sessions import erase_sessions, erase_taught
 from langgraph_learning.labels import label
+from langgraph_learning.langgraph_private import checkpoint_of, saves_at_exit, unfinished
 
 REVISION = "learning_revision"
 PAST = "learning_past"
 OPTIONAL = tuple(prefix + name for name in ("copy_thread", "delete_for_runs", "prune") for prefix in ("", "a"))
 
+PATIENCE = 10.0  # seconds to wait for a checkpoint that is being saved in the background
+_KNOWN = Event()
+_KNOWN.set()
+
+K = TypeVar("K")
+V = TypeVar("V")
 Method = TypeVar("Method", bound=Callable[..., object])
 Found: TypeAlias = CheckpointTuple | None
 Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
@@ -104,24 +113,40 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         self.store = store
         self._thread_label = thread_label
         self._forget_thread = forget_thread or partial(erase_taught, store)
-        self._starts = _Starts()
+        self._starts: _Noted[tuple[str, str], int | None] = _Noted()
+        self._left: _Noted[str, _Left] = _Noted()
         self._counts = isinstance(store, Revisioned)
         self._counts_here = self._counts and hasattr(store, "last_revision")
 
     def revision_of(self, config: RunnableConfig) -> int | None:
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now.
 
-        It is a number in a run that was started from an explicit older checkpoint, or from a fork of one.
+        It is a number in a run that was started from an explicit older checkpoint or from a fork of one, and in a run
+        that goes on with what such a run left unfinished.
         """
-        if (start := _start(config)) and start not in self._starts:
+        if (start := _start(config)) is None:
+            return self._goes_on(config, self._beginning(config).wait(PATIENCE))
+        if start not in self._starts:
             self.get_tuple(_at(*start))
         return self._starts.get(start)
 
     async def arevision_of(self, config: RunnableConfig) -> int | None:
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now."""
-        if (start := _start(config)) and start not in self._starts:
+        if (start := _start(config)) is None:
+            began = self._beginning(config)
+            return self._goes_on(config, began.is_set() or await asyncio.to_thread(began.wait, PATIENCE))
+        if start not in self._starts:
             await self.aget_tuple(_at(*start))
         return self._starts.get(start)
+
+    def _beginning(self, config: RunnableConfig) -> Event:
+        """What to wait for before it is known whether a run goes on with a replay, or began with new input over it."""
+        left = self._left.get(_thread(config))
+        return _KNOWN if left is None or saves_at_exit(config) or checkpoint_of(config) == left.id else left.began
+
+    def _goes_on(self, config: RunnableConfig, known: bool) -> int | None:
+        left = self._left.get(_thread(config))
+        return left.revision if left and known else None
 
     def revision_at(self, thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> int | None:
         """Return the revision that was known when the checkpoint was made, if it is recorded."""
@@ -148,14 +173,21 @@ class LearningSaver(BaseCheckpointSaver[Any]):
             self._now()
 
     def _reading(self, config: RunnableConfig) -> Reading:
-        """Read a checkpoint; of one that is asked for by its id, note what a run starting there has to recall."""
+        """Read a checkpoint, and note what a run that starts there has to recall."""
         found = yield config
         at = config["configurable"]
-        if found is not None and at.get("checkpoint_id") and not at.get("checkpoint_ns") and self._counts:
+        if found is None or at.get("checkpoint_ns") or not self._counts:
+            return found
+        past = _belongs_to_the_past(found)
+        if asked := at.get("checkpoint_id"):
             head = yield _at(at["thread_id"], None)
-            past = found.metadata.get(PAST) or (head is not None and head.checkpoint["id"] != found.checkpoint["id"])
-            asked = _start(config) or (str(at["thread_id"]), at["checkpoint_id"])
-            self._starts.note(asked, _revision(found) if past else None)
+            past = past or (head is not None and head.checkpoint["id"] != found.checkpoint["id"])
+            start = _start(config) or (str(at["thread_id"]), asked)
+            self._starts.note(start, _revision(found) if past else None)
+        elif past and (revision := _revision(found)) is not None:
+            self._left.note(_thread(config), _Left(found.checkpoint["id"], revision, Event()))
+        else:
+            self._left.drop(_thread(config))
         return found
 
     def get_next_version(self, current: Any, channel: None) -> Any:
@@ -193,11 +225,24 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return what to add to `metadata`, or `None` when only the store can tell."""
         if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own
             return {}
-        if (past := self._starts.get(_start(config))) is not None:
-            # The steps of the run know no more than its start; where it ends the thread goes on in the present.
-            return {REVISION: past} if metadata.get("source") == "loop" else {REVISION: past, PAST: True}
+        if (past := self._past(config, metadata)) is not None:
+            return {REVISION: past, PAST: True}
         made_of, known = _MADE.get()
         return {REVISION: known} if self._counts_here and made_of in new.values() else None
+
+    def _past(self, config: RunnableConfig, metadata: CheckpointMetadata) -> int | None:
+        """Return the revision that the run of a new checkpoint recalls, `None` in the present."""
+        if start := _start(config):
+            return self._starts.get(start)
+        if (left := self._left.get(thread := _thread(config))) is None:
+            return None
+        if not config["configurable"].get("checkpoint_ns"):  # the first one after it tells how the run began
+            if new := metadata.get("source") == "input":
+                self._left.drop(thread)
+            left.began.set()
+            if new:
+                return None
+        return left.revision
 
     def _now(self) -> Stamp:
         return {REVISION: cast("Revisioned", self.store).revision()}
@@ -237,26 +282,39 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return clone
 
 
-class _Starts:
-    """Which revision each run that was started from an explicit checkpoint has to recall; the oldest are dropped."""
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """The newest checkpoint of a thread, where a run in the past was left unfinished."""
+
+    id: str
+    revision: int
+    began: Event  # that the next run has saved a checkpoint
+
+
+class _Noted(Generic[K, V]):
+    """What is remembered of runs; the oldest are dropped."""
 
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
         self._lock = Lock()
-        self._revisions: dict[tuple[str, str], int | None] = {}
+        self._values: dict[K, V] = {}
 
-    def __contains__(self, start: tuple[str, str]) -> bool:
-        return start in self._revisions
+    def __contains__(self, key: K) -> bool:
+        return key in self._values
 
-    def get(self, start: tuple[str, str] | None) -> int | None:
-        return self._revisions.get(start) if start else None
+    def get(self, key: K) -> V | None:
+        return self._values.get(key)
 
-    def note(self, start: tuple[str, str], revision: int | None) -> None:
+    def note(self, key: K, value: V) -> None:
         with self._lock:
-            self._revisions.pop(start, None)
-            self._revisions[start] = revision
-            if len(self._revisions) > self._limit:
-                del self._revisions[next(iter(self._revisions))]
+            self._values.pop(key, None)
+            self._values[key] = value
+            if len(self._values) > self._limit:
+                del self._values[next(iter(self._values))]
+
+    def drop(self, key: K) -> None:
+        with self._lock:
+            self._values.pop(key, None)
 
 
 def _start(config: RunnableConfig) -> tuple[str, str] | None:
@@ -264,6 +322,16 @@ def _start(config: RunnableConfig) -> tuple[str, str] | None:
     thread = config.get("configurable", {}).get("thread_id")
     checkpoint = config.get("metadata", {}).get("checkpoint_id")
     return (str(thread), str(checkpoint)) if thread and checkpoint else None
+
+
+def _thread(config: RunnableConfig) -> str:
+    return str(config.get("configurable", {}).get("thread_id"))
+
+
+def _belongs_to_the_past(found: CheckpointTuple) -> bool:
+    """Whether who goes on from here stays in the past; where a replay ended the thread goes on in the present."""
+    metadata = found.metadata
+    return bool(metadata.get(PAST)) and (metadata.get("source") != "loop" or unfinished(found))
 
 
 def _at(thread_id: str, checkpoint_id: str | None, checkpoint_ns: str = "") -> RunnableConfig:
