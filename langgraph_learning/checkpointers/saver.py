@@ -14,10 +14,10 @@ known then (`revision_of`). Two things make that harder than it sounds:
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Collection, Generator
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import partial, wraps
+from functools import partial
 from threading import Event, Lock
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
@@ -31,22 +31,20 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers.abilities import able, passed_on
 from langgraph_learning.checkpointers.contract import Saver
-from langgraph_learning.checkpointers.sessions import erase_sessions, erase_taught
+from langgraph_learning.checkpointers.sessions import Thread, copy_sessions, erase_sessions, erase_taught
 from langgraph_learning.labels import label
 from langgraph_learning.langgraph_private import checkpoint_of, saves_at_exit, unfinished
 
 REVISION = "learning_revision"
 PAST = "learning_past"
-OPTIONAL = tuple(prefix + name for name in ("copy_thread", "delete_for_runs", "prune") for prefix in ("", "a"))
-
 PATIENCE = 10.0  # seconds to wait for a checkpoint that is being saved in the background
 _KNOWN = Event()
 _KNOWN.set()
 
 K = TypeVar("K")
 V = TypeVar("V")
-Method = TypeVar("Method", bound=Callable[..., object])
 Found: TypeAlias = CheckpointTuple | None
 Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
 Stamp: TypeAlias = dict[str, int]
@@ -71,16 +69,6 @@ class Counting(Revisioned, Protocol):
 _MADE: ContextVar[tuple[object, int]] = ContextVar("langgraph_learning_made", default=(None, 0))
 
 
-def _passed_on(method: Method) -> Method:
-    """Return a method that calls the inner saver's; the result of an async one is awaited by the caller."""
-
-    @wraps(method)
-    def passed_on(self: "LearningSaver", *args: object, **kwargs: object) -> object:
-        return getattr(self.saver, method.__name__)(*args, **kwargs)
-
-    return cast("Method", passed_on)
-
-
 class LearningSaver(BaseCheckpointSaver[Any]):
     """Any checkpointer, with the store's revision in the metadata of each checkpoint.
 
@@ -98,7 +86,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         cls, saver: Saver | None = None, *args: object, **kwargs: object
     ) -> Self:
         # LangGraph asks the type what a checkpointer can do, so the type depends on the inner one's
-        return super().__new__(cls if saver is None else cast("type[Self]", _able(cls, type(saver))))
+        return super().__new__(cls if saver is None else cast("type[Self]", able(cls, type(saver))))
 
     def __init__(
         self,
@@ -142,7 +130,9 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     def _beginning(self, config: RunnableConfig) -> Event:
         """What to wait for before it is known whether a run goes on with a replay, or began with new input over it."""
         left = self._left.get(_thread(config))
-        return _KNOWN if left is None or saves_at_exit(config) or checkpoint_of(config) == left.id else left.began
+        if left is None or saves_at_exit(config) or checkpoint_of(config) in (left.id, None):
+            return _KNOWN
+        return left.began
 
     def _goes_on(self, config: RunnableConfig, known: bool) -> int | None:
         left = self._left.get(_thread(config))
@@ -258,19 +248,31 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         await asyncio.to_thread(self._forget, str(thread_id), learned)
 
     def _forget(self, thread_id: str, learned: bool) -> None:
-        erase_sessions(self.store, self._thread_label(thread_id), thread_id)
+        self.forget_sessions([thread_id])
         if learned:
             self._forget_thread(thread_id)
+
+    def forget_sessions(self, thread_ids: Sequence[str]) -> None:
+        """Erase the session context of threads, with its history where the store keeps one."""
+        for thread_id in map(str, thread_ids):
+            erase_sessions(self.store, self._thread_label(thread_id), thread_id)
+
+    def copy_session(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Give a thread the session context of another one; what it already has stays."""
+        source, target = str(source_thread_id), str(target_thread_id)
+        copy_sessions(
+            self.store, Thread(source, self._thread_label(source)), Thread(target, self._thread_label(target))
+        )
 
     @property
     def config_specs(self) -> Any:
         """The inner checkpointer's own options."""
         return self.saver.config_specs
 
-    list, alist = _passed_on(BaseCheckpointSaver.list), _passed_on(BaseCheckpointSaver.alist)
-    put_writes, aput_writes = _passed_on(BaseCheckpointSaver.put_writes), _passed_on(BaseCheckpointSaver.aput_writes)
-    get_delta_channel_history = _passed_on(BaseCheckpointSaver.get_delta_channel_history)
-    aget_delta_channel_history = _passed_on(BaseCheckpointSaver.aget_delta_channel_history)
+    list, alist = passed_on(BaseCheckpointSaver.list), passed_on(BaseCheckpointSaver.alist)
+    put_writes, aput_writes = passed_on(BaseCheckpointSaver.put_writes), passed_on(BaseCheckpointSaver.aput_writes)
+    get_delta_channel_history = passed_on(BaseCheckpointSaver.get_delta_channel_history)
+    aget_delta_channel_history = passed_on(BaseCheckpointSaver.aget_delta_channel_history)
 
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> Saver:
         """Return this saver around one that may load these types too."""
@@ -364,16 +366,3 @@ async def _arun(reading: Reading, read: Callable[[RunnableConfig], Awaitable[Fou
             found = await read(reading.send(found))
     except StopIteration as done:
         return cast("Found", done.value)
-
-
-def _able(wrapper: type[LearningSaver], inner: type[Saver]) -> type[LearningSaver]:
-    """Return `wrapper` with those optional methods that `inner` has."""
-    able = tuple(name for name in OPTIONAL if getattr(inner, name) is not getattr(BaseCheckpointSaver, name))
-    if able and (wrapper, able) not in _TYPES:
-        _TYPES[wrapper, able] = type(
-            wrapper.__name__, (wrapper,), {name: _passed_on(getattr(BaseCheckpointSaver, name)) for name in able}
-        )
-    return _TYPES.get((wrapper, able), wrapper)
-
-
-_TYPES: dict[tuple[type[LearningSaver], tuple[str, ...]], type[LearningSaver]] = {}
