@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from langgraph.store.base import SearchOp
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
@@ -29,6 +29,8 @@ class Shown(Frozen):
     score: float
     reason: str
     tokens: int
+    parts: dict[str, float] = Field(default_factory=dict)
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
 
 
 class Receipt(Frozen):
@@ -39,10 +41,8 @@ class Receipt(Frozen):
     tokens: int = 0
 
 
-class Recall(BaseModel):
+class Recall(Frozen):
     """What a model is shown, the records it was made of, and the receipt."""
-
-    model_config = ConfigDict(frozen=True)
 
     text: str = ""
     records: tuple[Record, ...] = ()
@@ -76,6 +76,7 @@ class Candidate:
             score=self.ranked.score,
             reason=reason,
             tokens=self.cost,
+            parts={name: round(part, 4) for name, part in self.ranked.parts.items() if part},
         )
 
     @property
