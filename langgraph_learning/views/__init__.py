@@ -9,6 +9,7 @@ views.table(alex.records())            # many records
 views.timeline(alex.commits())         # what was learned when
 views.history(alex.history(record.id)) # what a record was
 views.entity_graph(records)            # Mermaid text; views.entity_picture(records) draws it offline
+views.graph_picture(agent.get_graph())
 ```
 
 Everything shown is data: it is escaped, whatever it says.
@@ -21,12 +22,14 @@ from langgraph_learning.views.mermaid import Mermaid
 from langgraph_learning.views.profile import profile_table
 from langgraph_learning.views.recalled import receipt_bars
 from langgraph_learning.views.records import history, table
+from langgraph_learning.views.workflow import graph_picture
 
 __all__ = [
     "Html",
     "Mermaid",
     "entity_graph",
     "entity_picture",
+    "graph_picture",
     "history",
     "html",
     "profile_table",

@@ -40,7 +40,7 @@ def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> 
     sizes = np.array([box.size for box in boxes.values()] + [_text_size(text) for _, text, _ in links])
     ways = [(keys[one], place, keys[other]) for place, (one, _, other) in enumerate(links, len(boxes))]
     centres = placed(sizes, [pair for one, text, other in ways for pair in ((one, text), (text, other))], WIDTH)
-    parts = [_arrow(centres[list(way)], sizes[list(way)]) for way in ways]
+    parts: list[Html | None] = [_arrow(centres[list(way)], sizes[list(way)]) for way in ways]
     parts += [_small(text, *centres[way[1]]) for (_, text, _), way in zip(links, ways, strict=True)]
     parts += [_drawn(box, centres[place], sizes[place]) for place, box in enumerate(boxes.values())]
     width, height = (centres + sizes / 2).max(axis=0) + 8

@@ -60,7 +60,8 @@ def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
         spots = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ spots)
     _, axes = np.linalg.eigh(np.cov(spots.T) if len(spots) > 1 else np.eye(2))
     turned: Floats = spots @ axes[:, ::-1] * (1.0, 0.85)  # the long side lies: a page is wide
-    return turned
+    rightwards = sum(turned[other, 0] - turned[one, 0] for one, other in edges) >= 0
+    return turned if rightwards else -turned
 
 
 def _projected(wanted: Floats) -> Floats:
