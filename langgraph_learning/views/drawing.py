@@ -40,7 +40,9 @@ def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> 
     sizes = np.array([box.size for box in boxes.values()] + [_text_size(text) for _, text, _ in links])
     ways = [(keys[one], place, keys[other]) for place, (one, _, other) in enumerate(links, len(boxes))]
     centres = placed(sizes, [pair for one, text, other in ways for pair in ((one, text), (text, other))], WIDTH)
-    parts: list[Html | None] = [_arrow(centres[list(way)], sizes[list(way)]) for way in ways]
+    parts: list[Html | None] = [
+        _arrow(centres[list(way)], sizes[list(way)], bool(text)) for (_, text, _), way in zip(links, ways, strict=True)
+    ]
     parts += [_small(text, *centres[way[1]]) for (_, text, _), way in zip(links, ways, strict=True)]
     parts += [_drawn(box, centres[place], sizes[place]) for place, box in enumerate(boxes.values())]
     width, height = (centres + sizes / 2).max(axis=0) + 8
@@ -77,11 +79,13 @@ def _small(text: str, x: float, y: float) -> Html | None:
     return tag("text", clipped(text, LONGEST), x=f"{x:.1f}", y=f"{y:.1f}", font_size=11, class_="small")
 
 
-def _arrow(centres: Floats, sizes: Floats) -> Html:
-    """A line from border to border, open where its text stands."""
+def _arrow(centres: Floats, sizes: Floats, told: bool) -> Html:
+    """A line from border to border, open where a text stands."""
     source, text, target = range(3)
     to_text = [_border(centres, sizes, source, text), _border(centres, sizes, text, source)]
     onwards = [_border(centres, sizes, text, target), _border(centres, sizes, target, text)]
+    if not told:
+        to_text[1] = onwards[0] = centres[text]
     way = onwards[1] - onwards[0]
     along = way / (np.linalg.norm(way) or 1.0) * 8
     across = np.array([-along[1], along[0]]) * 0.45
