@@ -41,7 +41,7 @@ def op(operation: str, /, *, quote: str | None = None, **arguments: JsonValue) -
 
 
 SCRIPTED = (
-    "No OPENAI_API_KEY, OPENAI_BASE_URL or LEARNING_MODEL: the model's words are scripted. Everything else is real:"
+    "No OPENAI_API_KEY or LEARNING_MODEL: the model's words are scripted. Everything else is real:"
     " the graph, the database, the parsing of extractions, recall."
 )
 
