@@ -7,8 +7,9 @@ from typing import Any
 
 import nbformat
 import pytest
+from openai_stub import openai_stub
 
-from langgraph_learning.testing import ScriptedChatModel, model_or_script
+from langgraph_learning.testing import ScriptedChatModel, model_or_script, op
 from notebooks.run import HERE, every, executed
 
 CLEAN = "clear it: jupyter nbconvert --clear-output --inplace, or ClearOutputPreprocessor"
@@ -47,6 +48,21 @@ def test_all_notebooks_run_without_a_key_say_so_and_show_what_was_learned() -> N
         assert "scripted" in shown[0][1], f"{name} says first whose words they are"
         assert sum(mime == "text/html" and 'class="learned"' in text for mime, text in shown) >= 2, name
         assert [found for mime, text in shown if mime != "text/html" and (found := PRIVATE.findall(text))] == [], name
+
+
+@pytest.mark.usefixtures("no_key")
+def test_a_notebook_runs_with_the_model_of_a_server_and_says_which(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = HERE / "01_basics" / "1a_user_profile_always.ipynb"
+    with openai_stub() as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
+        monkeypatch.setenv("LEARNING_MODEL", "openai:some-model")
+        server.replies = ["Hello from the server.", "You are Alice Chen.", "I do not know."]
+        server.extractions = [[op("update_user_profile", name="Alice Chen", quote="I'm Alice Chen")], [], []]
+        [notebook] = asyncio.run(executed([first]))
+    shown = [text for _, text in _outputs(notebook)]
+    assert shown[0] == "The model is openai:some-model."
+    assert "Hello from the server." in shown[1]
+    assert {request["model"] for request in server.requests} == {"some-model"}
 
 
 def _outputs(notebook: Any) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Mermaid text: JupyterLab 4.1 and later draws it offline, everything else shows the text."""
+"""Mermaid text: JupyterLab 4.1 and later draws it by itself, a page of nbconvert asks the network to."""
 
 import re
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from langgraph_learning.records import Record, Revision, Scope, Source
 from langgraph_learning.views.markup import Child, Html, data, grid, html, joined, pairs, quiet, shown, tag, when
 
-HEAD = ("learning store", "record", "because of", "known since", "")
+HEAD = ("learning store", "record", "because of", "since", "")
 
 
 def table(records: Iterable[Record], *, title: str | None = None) -> Html:
