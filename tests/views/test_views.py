@@ -15,6 +15,7 @@ from langgraph_learning.engine.recall import Shown
 from langgraph_learning.records import Add, Frozen, Identity, Refusal, Remove, Update
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
+from langgraph_learning.views.markup import tag
 
 ELEMENTS = set("div style table caption thead tbody tr th td span s b ol li pre details summary time".split())
 PICTURES = {"svg", "g", "rect", "path", "text", "title"}
@@ -77,6 +78,13 @@ def test_what_is_stored_is_shown_as_text_whatever_it_says(view: Callable[[], str
     assert {name for name, _ in seen.attributes} <= ATTRIBUTES | STROKES
     assert "<script>alert(1)" in seen.text, "the reader sees what is stored"
     assert seen.elements.count("style") == 1
+
+
+def test_a_tag_escapes_attributes_and_whatever_is_not_markup() -> None:
+    seen = Seen(tag("p", HOSTILE, tag("b", "bold"), title=HOSTILE, class_="x", dir=None))
+    assert seen.elements == ["p", "b"]
+    assert seen.attributes == [("title", HOSTILE), ("class", "x")]
+    assert seen.text == f"{HOSTILE}bold"
 
 
 @pytest.mark.parametrize("view", VIEWS.values(), ids=VIEWS)
