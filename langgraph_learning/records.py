@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from langgraph.store.base import Item
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from langgraph_learning.display import Displayed
 from langgraph_learning.errors import RecordError
 from langgraph_learning.labels import label
 from langgraph_learning.text import same_statement
@@ -23,7 +24,7 @@ NOT_RECORDS = frozenset({"commits", "proposals", "feedback"})
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
 
-class Frozen(BaseModel):
+class Frozen(Displayed, BaseModel):
     """A value that does not change once it is made."""
 
     model_config = ConfigDict(frozen=True)

@@ -10,12 +10,12 @@ import langgraph_learning
 
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
-    **dict.fromkeys(("errors", "labels", "text", "masking", "langgraph_private"), 0),
+    **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
     **dict.fromkeys(("schemas", "prompts"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "engine": 4,
-    "nodes": 5,
+    **dict.fromkeys(("nodes", "views"), 5),
     **dict.fromkeys(("middleware", "tools", "scoped"), 6),
     "machine": 7,
     "agent": 8,

@@ -6,8 +6,8 @@ writes what `plan` returns; nodes, tools, recall, undo and approval then work fo
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
@@ -36,6 +36,8 @@ class Ranked:
     record: Record
     score: float
     matched: tuple[str, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,10 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
     """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     found = {}
-    for name, field in schema.model_fields.items():
+    for name, given in schema.model_fields.items():
         changed = {"default": None, "default_factory": None} if optional else {}
-        info = FieldInfo.merge_field_infos(field, **changed)
-        found[name] = (field.annotation | None if optional else field.annotation, info)  # type: ignore[operator]
+        info = FieldInfo.merge_field_infos(given, **changed)
+        found[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
     return found
 
 
