@@ -53,7 +53,7 @@ class EntityMemoryStore(LearningStore):
     config_class = EntityMemoryConfig
     config: EntityMemoryConfig
     label: ClassVar[str] = "e"
-    title: ClassVar[str] = "Entities that are known:"
+    title: ClassVar[str] = "People, organisations, projects and other things:"
     searched: ClassVar[int] = 1_000
 
     def __init__(self, config: EntityMemoryConfig | None = None) -> None:
@@ -167,7 +167,7 @@ class EntityMemoryStore(LearningStore):
         if not abouts:
             return []
         chosen = rendering.relevant(abouts, query)[: rendering.EXPANDED]
-        listed = rendering.directory(abouts, self._are_all(ranked))
+        listed = rendering.directory(abouts, self._are_all(ranked), chosen)
         return [listed, *(rendering.entry(each, abouts) for each in chosen), *self._alone(ranked, abouts)]
 
     def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:

@@ -222,7 +222,9 @@ def test_04_01_v2_a_contradicted_fact_is_superseded_and_kept(home: Home) -> None
     receipt = agent.of().recall("How is radar?").receipt
     shown = {each.id for each in receipt.shown}
     assert shown == {
-        record.id for record in agent.records() if record.text in ("radar (project)", "radar: Has shipped v1")
+        record.id
+        for record in agent.records()
+        if record.text in ("Sarah (person)", "radar (project)", "radar: Has shipped v1")
     }
 
 

@@ -1,6 +1,7 @@
 """Weaknesses of other entity memories that this one does not have."""
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -232,3 +233,18 @@ def test_a_person_decides_about_entities_too(home: Home) -> None:
     [waiting] = agent.of().proposals()
     assert agent.of().decide(waiting.id, "approve").result == "approved"
     assert texts(agent.records()) == ["Acme (company)", "Acme: Uses Go", "Acme: Moved (2026-01-05)"]
+
+
+def test_w04_eight_at_once_add_facts_to_one_new_entity_and_all_are_kept(tmp_path: Path) -> None:
+    with connect(f"sqlite:///{tmp_path / 'learning.db'}") as db:
+
+        def learn(number: int) -> None:
+            model = ScriptedChatModel(extractions=[[entity("Acme", facts=[f"Owns house number {number}"])]])
+            machine = LearningMachine(model=model, entity_memory=True, store=db.store)
+            machine.scoped(user_id=f"user {number}").learn([("user", f"Acme owns house number {number}")])
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(learn, range(8)))
+        records = LearningMachine(entity_memory=True, store=db.store).scoped(user_id="anyone").records()
+    assert [each.content["name"] for each in records if each.content["kind"] == "entity"] == ["Acme"]
+    assert len([each for each in records if each.content["kind"] == "fact"]) == 8

@@ -100,6 +100,10 @@ def test_what_the_turn_is_about_is_shown_in_full(query: str) -> None:
     assert entry.brief == "Radar (project), also called 雷达: A tracker"
     kinds = [each.record.content["kind"] for each in entry.ranked]
     assert kinds == ["entity", "fact", "relationship"]
+    # the directory is made of the others: nothing is counted twice, and nothing that is shown as left out
+    [directory, *expanded] = shown(days(*TEAM), query)
+    entities = [each.record.id for each in (*directory.ranked, *(entry.ranked[0] for entry in expanded))]
+    assert sorted(entities) == ["entity:al", "entity:radar", "entity:sarah"]
 
 
 def test_a_name_inside_another_word_is_no_name() -> None:

@@ -95,8 +95,12 @@ def grouped(ranked: Sequence[Ranked]) -> list[About]:
     return sorted(found.values(), key=lambda one: (one.updated_at, one.record.id), reverse=True)
 
 
-def directory(abouts: Sequence[About], complete: bool) -> Entry:
-    """Return the names that are known, the one last spoken of first; it says whether these are all."""
+def directory(abouts: Sequence[About], complete: bool, expanded: Sequence[About]) -> Entry:
+    """Return the names that are known, the one last spoken of first; it says whether these are all.
+
+    It is made of the entities that are not `expanded`: those have an entry of their own.
+    """
+    own = {about.record.id for about in expanded}
 
     def text(most: int) -> str:
         names = ", ".join(called(about.record) for about in abouts[:most])
@@ -104,7 +108,8 @@ def directory(abouts: Sequence[About], complete: bool) -> Entry:
             return f"All entities that are known; whoever is not listed here is not known: {names}"
         return f"The {min(most, len(abouts))} entities last spoken of; there are more: {names}"
 
-    return Entry(text(LISTED), brief=text(FEW), first=True)
+    listed = tuple(about.entity for about in abouts[:LISTED] if about.record.id not in own)
+    return Entry(text(LISTED), listed, brief=text(FEW), first=True)
 
 
 def relevant(abouts: Sequence[About], query: str) -> list[About]:
