@@ -1,6 +1,8 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -98,7 +100,7 @@ class LearningMachine(Keywords):
             _learning_store("session_context", session_context, SessionContextStore),
             *custom_stores,
         ]
-        stores = tuple(each for each in chosen if each is not None)
+        stores = tuple(_in_namespace(each, namespace) for each in chosen if each is not None)
         _check_distinct(stores)
         default = opened(model)
         self.namespace = namespace
@@ -290,13 +292,22 @@ def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> L
     return kind(choice)
 
 
+def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
+    """Return the learning store in the machine's namespace, if it has one and its configuration names no other."""
+    if getattr(getattr(store, "config", None), "namespace", "") is not None:
+        return store
+    bound = copy.copy(store)  # what the caller holds stays as it is
+    bound.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
+    return bound
+
+
 def _check_distinct(stores: Sequence[LearningStore]) -> None:
     for each in stores:
         if not isinstance(each, LearningStore):
             raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
         check_complete(each)
     names = [each.name for each in stores]
-    operations = [operation.__name__ for each in stores for operation in each.operations]
+    operations = [operation.__name__ for each in stores for operation in (*each.operations, *each.searches)]
     for what, found in (("learning store", names), ("operation", operations)):
         if twice := sorted({name for name in found if found.count(name) > 1}):
             raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")
