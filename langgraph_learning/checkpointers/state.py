@@ -40,11 +40,16 @@ class State:
     size: int = 0
     """In bytes."""
     counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-    """How many items each namespace holds; those that have expired count until they are swept."""
+    """How many items each namespace holds, where they were counted; what has expired counts until it is swept."""
 
 
-def inspect(url: str, schema: str | None = None) -> State | None:
+def inspect(url: str, schema: str | None = None, *, counting: bool = False) -> State | None:
     """Return what the database of `url` holds; None where there is no such SQLite file.
+
+    Args:
+        url: As for `connect`.
+        schema: As for `connect`.
+        counting: Whether items are counted, all of them.
 
     Raises:
         ConfigurationError: The URL cannot be opened, as for `connect`.
@@ -56,9 +61,9 @@ def inspect(url: str, schema: str | None = None) -> State | None:
         if path == ":memory:" or not Path(path).exists():
             return None
         with _asking_sqlite(path) as ask:
-            return _state(ask, "sqlite")
+            return _state(ask, "sqlite", counting=counting)
     with _asking_postgres(url, schema) as ask:
-        return _state(ask, "postgres")
+        return _state(ask, "postgres", counting=counting)
 
 
 @contextmanager
@@ -86,7 +91,7 @@ def _asking_postgres(url: str, schema: str | None) -> Iterator[Ask]:
         raise StoreError(f"cannot open the Postgres database: {error}") from error
 
 
-def _state(ask: Ask, dialect: queries.Dialect) -> State:
+def _state(ask: Ask, dialect: queries.Dialect, *, counting: bool) -> State:
     [(server,)] = ask("server")
     installed, available = next(iter(ask("extension")), (None, None))
     known = migrations(dialect)
@@ -105,5 +110,5 @@ def _state(ask: Ask, dialect: queries.Dialect) -> State:
         extension=installed,
         available=available,
         size=int(ask("size")[0][0]),
-        counts={read_path(path): int(items) for path, items in ask("kept")} if 1 in there else {},
+        counts={read_path(path): int(items) for path, items in (ask("kept") if counting else ())},
     )

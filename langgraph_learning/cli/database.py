@@ -7,8 +7,8 @@ import typer
 from langgraph_learning.checkpointers.state import State
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
-from langgraph_learning.cli.target import NOT_RECORDS, Target, check_made
-from langgraph_learning.records import ROOT, Scope
+from langgraph_learning.cli.target import Target, check_made
+from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
 
 
 def register(app: typer.Typer) -> None:
@@ -22,7 +22,7 @@ def stats(at: Target) -> None:
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
-    state = check_made(at.state())
+    state = check_made(at.state(counting=True))
     prefix = (ROOT,) if at.user is None else Scope(user_id=at.user).path
     mine = {namespace: count for namespace, count in state.counts.items() if namespace[: len(prefix)] == prefix}
     counted = Counter[str]()

@@ -32,7 +32,7 @@ KEYS = {
     "bedrock_converse": "",
     "google_vertexai": "",
 }
-"""Where a provider's key is read from, if not from its name and _API_KEY; empty where it is named otherwise, or needless."""
+"""Where a key is read from, if not from the provider's name and _API_KEY; empty where that is open, or needless."""
 PACKAGES = {
     "azure_openai": "langchain-openai",
     "bedrock": "langchain-aws",

@@ -17,7 +17,7 @@ from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import ConfigurationError, RecordError
 from langgraph_learning.labels import unlabel
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import ROOT, Change, Identity, Namespace, Record, Scope
+from langgraph_learning.records import NOT_RECORDS, ROOT, Change, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, Operation, Refused
 
@@ -29,8 +29,6 @@ LEARNING_STORES = (
     "learned_knowledge",
     "decision_log",
 )
-NOT_RECORDS = frozenset({"commits", "proposals"})
-"""What lies beside the records of a user."""
 _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespace": "namespace"}
 
 
@@ -66,9 +64,9 @@ class Target:
             text = text.replace(secret, "***")
         return text
 
-    def state(self) -> State | None:
+    def state(self, *, counting: bool = False) -> State | None:
         """Return what the database holds, without changing it; None for a SQLite file that is not there."""
-        return inspect(self.where, self.schema)
+        return inspect(self.where, self.schema, counting=counting)
 
     @contextmanager
     def open(self, *, make: bool = False) -> Iterator["Opened"]:
@@ -204,5 +202,6 @@ class Opened:
         return [each for prefix in self._prefixes(user) for each in self.store.namespaces_ever(prefix, ())]
 
     def _prefixes(self, user: str | None) -> list[Namespace]:
-        shared = Scope(namespace=self.target.namespace).path
-        return [shared] if user is None else [Scope(user_id=user).path, shared]
+        own = Scope(user_id=user) if user is not None else None
+        shared = Scope.shared(self.target.namespace, Identity(user_id=user))
+        return list(dict.fromkeys(scope.path for scope in (own, shared) if scope is not None))

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from langgraph_learning.cli.output import jsonable, notice, show, write_json
+from langgraph_learning.cli.output import day, jsonable, notice, show, write_json
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.scoped import Scoped
@@ -23,12 +23,6 @@ def method(scoped: Scoped, name: str) -> Any:
     return found
 
 
-def _told(proposal: object) -> str:
-    fields = jsonable(proposal)
-    rest = {name: value for name, value in fields.items() if name != "id"} if isinstance(fields, dict) else fields
-    return json.dumps(rest, ensure_ascii=False, default=str)
-
-
 def proposals(at: Target) -> None:
     """List the changes of a user that wait for a decision.
 
@@ -36,7 +30,14 @@ def proposals(at: Target) -> None:
     """
     with at.open() as opened:
         found = method(opened.scoped(at.whose), "proposals")()
-    show(found, {"id": lambda proposal: proposal.id, "proposal": _told}, as_json=at.as_json, none="nothing waits")
+    show(found, PROPOSALS, as_json=at.as_json, none="nothing waits")
+
+
+PROPOSALS = {
+    "id": lambda proposal: proposal.id,
+    "at": lambda proposal: day(proposal.at),
+    "proposal": lambda proposal: proposal.description,
+}
 
 
 def decide(

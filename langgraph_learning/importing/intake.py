@@ -10,6 +10,8 @@ from langgraph_learning.importing.rows import Found, Row, Skipped
 from langgraph_learning.records import Namespace, Record, Source
 
 Key = tuple[Namespace, str]
+TOLD = 40
+"""How much of a text tells which one is meant."""
 
 
 @dataclass
@@ -78,7 +80,7 @@ def _checked(
 
 
 def _record(row: Row, user: str | None, at: datetime, missing: Collection[str]) -> Record | Skipped:
-    where = f"record {row.get('id')}"
+    where = f"record {row.get('id')} ({str(row.get('text'))[:TOLD]!r})"
     undated = {"created_at": at, "updated_at": at}
     try:
         record = Record.model_validate({"source": Source(actor="import"), **undated, **row})
@@ -102,7 +104,8 @@ def _owned(records: Sequence[Record], user: str | None, skipped: list[Skipped]) 
     kept = []
     for record in records:
         if several and record.scope.user_id not in (None, user):
-            skipped.append(Skipped(f"record {record.id}", f"it is {record.scope.user_id!r}'s, not {user!r}'s"))
+            where = f"record {record.id} ({record.text[:TOLD]!r})"
+            skipped.append(Skipped(where, f"it is {record.scope.user_id!r}'s, not {user!r}'s"))
         else:
             kept.append(record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user})}))
     return kept

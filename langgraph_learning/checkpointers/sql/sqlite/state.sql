@@ -7,7 +7,7 @@ select 1 from sqlite_master where type = 'table' and name = 'hybrid_migrations'
 select number from hybrid_migrations
 
 -- kept --
-select path, items from hybrid_namespaces where items > 0
+select n.path, count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns group by n.path
 
 -- dims --
 select value from hybrid_marks where name = 'dims'
