@@ -105,7 +105,7 @@ def _owned(records: Sequence[Record], user: str | None, skipped: list[Skipped]) 
     for record in records:
         if several and record.scope.user_id not in (None, user):
             where = f"record {record.id} ({record.text[:TOLD]!r})"
-            skipped.append(Skipped(where, f"it is {record.scope.user_id!r}'s, not {user!r}'s"))
+            skipped.append(Skipped(where, f"it belongs to {record.scope.user_id!r}, not to {user!r}"))
         else:
             kept.append(record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user})}))
     return kept

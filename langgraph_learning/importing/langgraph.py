@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from langgraph_learning.importing.langmem import identity, is_memory, kept, labels, memory, where
 from langgraph_learning.importing.rows import Found, Skipped, said
-from langgraph_learning.records import ROOT
+from langgraph_learning.records import NOT_RECORDS, ROOT
 from langgraph_learning.stores.values import spell
 
 TEXTS = ("memory", "content", "text", "data")
@@ -23,7 +23,7 @@ def rows(items: Iterable[Mapping[str, object]], user_at: int | None = None) -> I
         if not isinstance(value, Mapping) or not value:
             yield Skipped(where(item), "it has no value")
         elif namespace[:1] == (ROOT,):
-            if namespace[-1] != "commits":
+            if namespace[-1] not in NOT_RECORDS:
                 yield {**value, "id": item.get("key")}
         elif is_memory(value):
             yield from memory(item, user_at)
