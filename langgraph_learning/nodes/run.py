@@ -108,6 +108,11 @@ class Run:
         if made.proposed:
             self.emit("proposed", proposals=list(made.proposed))
 
+    @property
+    def person(self) -> str | None:
+        """Who runs this step: on a resume maybe another than the turn's user."""
+        return self._resolved().user_id
+
     def emit(self, kind: str, **facts: object) -> None:
         """Tell the custom stream; nobody may be listening."""
         self.runtime.stream_writer({self.setup.name: kind, **facts})
