@@ -1,14 +1,15 @@
 """The commands that change what was learned."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import confirm, jsonable, notice, say, write_json
 from langgraph_learning.cli.target import Target
-from langgraph_learning.cli.waiting import decide, method
-from langgraph_learning.errors import ScopeError
+from langgraph_learning.cli.waiting import decide
+from langgraph_learning.errors import ConfigurationError, ScopeError
+from langgraph_learning.scoped import Scoped
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -58,7 +59,7 @@ def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do i
     Example: langgraph-learning curate -d sqlite:///learning.db -u alex@example.com --apply
     """
     with at.open() as opened:
-        report = method(opened.scoped(at.whose), "curate")(dry_run=not apply)
+        report = _method(opened.scoped(at.whose), "curate")(dry_run=not apply)
     if at.as_json:
         write_json(report)
         return
@@ -67,3 +68,15 @@ def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do i
         say(f"{name}: {value}")
     if not apply:
         notice("nothing was changed: --apply does it")
+
+
+def _method(scoped: Scoped, name: str) -> Any:
+    """Return a method of the data API.
+
+    Raises:
+        ConfigurationError: This version has none.
+    """
+    found = getattr(scoped, name, None)
+    if found is None:
+        raise ConfigurationError(f"this version of langgraph-learning has no {name}(): upgrade it")
+    return found

@@ -45,6 +45,16 @@ SCOPE: dict[str, tuple[object, object]] = {
         Annotated[str, typer.Option(metavar="NAME", help="Where shared knowledge lies.")],
         "global",
     ),
+    "machine": (
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="MODULE:NAME",
+                help="Your own LearningMachine, e.g. app.agent:learning; by default one with every learning store.",
+            ),
+        ],
+        None,
+    ),
 }
 
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, Literal
 import typer
 
 from langgraph_learning.cli.command import command
+from langgraph_learning.cli.machines import LEARNING_STORES, available
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
-from langgraph_learning.cli.target import LEARNING_STORES, Opened, Target, available
+from langgraph_learning.cli.target import Opened, Target
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.importing import Intake, read, taken
 

@@ -60,7 +60,7 @@ def records(
     with at.open() as opened:
         _warn_of_nobody(at)
         found = opened.records(at.user)
-        names = {record.store for record in found} | opened.configured.keys()
+        names = {record.store for record in found} | {each.name for each in opened.machine(at.user).stores}
     if store is not None and store not in names:
         raise ConfigurationError(f"there is no learning store {store!r} here; there are {', '.join(sorted(names))}")
     chosen = [record for record in found if store in (None, record.store)]

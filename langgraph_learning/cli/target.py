@@ -1,9 +1,8 @@
 """What a command works on: a database, and whose records in it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cached_property
 from typing import cast
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -12,23 +11,15 @@ import typer
 from langgraph_learning.checkpointers import connect
 from langgraph_learning.checkpointers.hybrid import HybridStore
 from langgraph_learning.checkpointers.state import State, inspect
+from langgraph_learning.cli.machines import named, of_everything
 from langgraph_learning.cli.output import notice
 from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import ConfigurationError, RecordError
 from langgraph_learning.labels import unlabel
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import NOT_RECORDS, ROOT, Change, Identity, Namespace, Record, Scope
+from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
-from langgraph_learning.stores import LearningStore, Operation, Refused
 
-LEARNING_STORES = (
-    "user_profile",
-    "user_memory",
-    "session_context",
-    "entity_memory",
-    "learned_knowledge",
-    "decision_log",
-)
 _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespace": "namespace"}
 
 
@@ -43,6 +34,7 @@ class Target:
     user: str | None = None
     thread: str | None = None
     namespace: str = "global"
+    machine: str | None = None
 
     @property
     def where(self) -> str:
@@ -117,63 +109,28 @@ def scope_of(namespace: Namespace) -> Scope | None:
     return scope if scope.path == namespace[:-1] else None
 
 
-class _AsItLies(LearningStore):
-    """A learning store that only the user's own program knows: its records are shown, not learned."""
-
-    def __init__(self, scopes: frozenset[Scope]) -> None:
-        super().__init__()
-        self.operations = ()
-        self._scopes = scopes
-
-    def scope(self, identity: Identity) -> Scope | None:
-        threads = (identity.thread_id, None) if identity.thread_id else (None,)
-        own = [Scope(user_id=identity.user_id, thread_id=thread) for thread in threads]
-        shared = [scope for scope in self._scopes if scope.namespace is not None]
-        return next((scope for scope in [*own, *shared] if scope in self._scopes), None)
-
-    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        raise Refused("this learning store is not configured here")
-
-
-def available() -> dict[str, bool]:
-    """Return the learning stores of this version, as arguments of a machine."""
-    found = {}
-    for name in LEARNING_STORES:
-        try:
-            LearningMachine(**{name: True})  # type: ignore[arg-type]
-        except ConfigurationError:  # of a later version
-            continue
-        found[name] = True
-    return found
-
-
 @dataclass(frozen=True)
 class Opened:
-    """An open database, with a machine of every learning store that there is."""
+    """An open database, with the machine that works on it."""
 
     store: HybridStore
     target: Target
 
-    @cached_property
-    def configured(self) -> dict[str, bool]:
-        """The learning stores of this version."""
-        return available()
-
-    def scoped(self, user: str | None = None, thread: str | None = None) -> Scoped:
-        """Return the data API of a user, also over learning stores that are not configured here."""
+    def machine(self, user: str | None) -> LearningMachine:
+        """Return the machine that was named, else one of every learning store that there is for `user`."""
+        if self.target.machine is not None:
+            return named(self.target.machine)
         scopes: dict[str, set[Scope]] = {}
         for namespace in self._namespaces(user):
             scope, name = scope_of(namespace), namespace[-1]
-            if scope is not None and name.isidentifier() and name not in NOT_RECORDS | self.configured.keys():
+            if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
                 scopes.setdefault(name, set()).add(scope)
-        custom = [type(name, (_AsItLies,), {"name": name})(frozenset(found)) for name, found in scopes.items()]
-        machine = LearningMachine(
-            **self.configured,  # type: ignore[arg-type]
-            custom_stores=custom,
-            namespace=self.target.namespace,
-            store=self.store,
-        )
-        return machine.scoped(user_id=user, thread_id=thread if thread is not None else self.target.thread)
+        return of_everything(self.target.namespace, scopes)
+
+    def scoped(self, user: str | None = None, thread: str | None = None) -> Scoped:
+        """Return the data API of a user, in `thread` or in the one that was asked for."""
+        asked = thread if thread is not None else self.target.thread
+        return self.machine(user).scoped(user_id=user, thread_id=asked, store=self.store)
 
     def users(self) -> list[str]:
         """Return all users of whom something is kept."""

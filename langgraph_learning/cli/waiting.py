@@ -5,22 +5,10 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from langgraph_learning.cli.output import day, jsonable, notice, show, write_json
+from langgraph_learning.cli.output import day, say, show, write_json
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.scoped import Scoped
-
-
-def method(scoped: Scoped, name: str) -> Any:
-    """Return a method of the data API.
-
-    Raises:
-        ConfigurationError: This version has none.
-    """
-    found = getattr(scoped, name, None)
-    if found is None:
-        raise ConfigurationError(f"this version of langgraph-learning has no {name}(): upgrade it")
-    return found
 
 
 def proposals(at: Target) -> None:
@@ -29,7 +17,7 @@ def proposals(at: Target) -> None:
     Example: langgraph-learning proposals -d sqlite:///learning.db -u alex@example.com
     """
     with at.open() as opened:
-        found = method(opened.scoped(at.whose), "proposals")()
+        found = opened.scoped(at.whose).proposals()
     show(found, PROPOSALS, as_json=at.as_json, none="nothing waits")
 
 
@@ -45,22 +33,45 @@ def decide(
     proposal: Annotated[str, typer.Argument(help="The id of a proposal.")],
     answer: Annotated[Literal["approve", "reject"], typer.Argument(help="approve or reject.")],
     edit: Annotated[
-        str | None, typer.Option(metavar="JSON", help="With approve: other arguments, as a JSON object.")
+        str | None, typer.Option(metavar="JSON", help="With approve: arguments to change, as a JSON object.")
     ] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; by default the user.")] = None,
+    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; kept with the proposal.")] = None,
 ) -> None:
     """Approve a proposal, as it is or edited, or reject it.
 
-    Example: langgraph-learning decide -d sqlite:///learning.db -u alex@example.com 7f3c... approve
+    Example: langgraph-learning decide -d sqlite:///learning.db -u alex@example.com 7f3c... approve --by bo
     """
     changed = _object(edit)
     if changed is not None and answer == "reject":
         raise typer.BadParameter("--edit goes with approve")
     with at.open() as opened:
-        made = method(opened.scoped(at.whose), "decide")(proposal, answer, edit=changed)
+        scoped = opened.scoped(at.whose)
+        if answer == "approve":
+            _check_known(scoped, proposal)
+        outcome = scoped.decide(proposal, answer, edit=changed, by=by, message=message)
     if at.as_json:
-        write_json({"proposal": proposal, "decision": answer, "result": jsonable(made)})
+        write_json(outcome)
     else:
-        notice(f"{answer}{'d' if answer.endswith('e') else 'ed'}: {proposal}")
+        say(f"{outcome.result}{f' by commit {outcome.commit}' if outcome.commit else ''}")
+
+
+def _check_known(scoped: Scoped, wanted: str) -> None:
+    """Refuse to approve what this machine would read differently: it would leave out fields it does not know."""
+    for proposal in scoped.proposals():
+        known = [
+            operation
+            for store in scoped.setup.stores
+            if store.name == proposal.store
+            for operation in store.operations
+            if operation.__name__ == proposal.name
+        ]
+        given = {name for name, value in proposal.args.items() if value is not None}
+        if proposal.id == wanted and not any(given <= operation.model_fields.keys() for operation in known):
+            raise ConfigurationError(
+                f"{proposal.name}({', '.join(sorted(given))}) is of a schema or learning store of your own: name your"
+                " machine by --machine module:name"
+            )
 
 
 def _object(text: str | None) -> dict[str, Any] | None:
