@@ -29,7 +29,7 @@ def stats(at: Target) -> None:
     for namespace, count in mine.items():
         counted[namespace[-1]] += count
     users = {namespace[2] for namespace in mine if namespace[:2] == (ROOT, "user")}
-    beside = {what: counted.pop(what, 0) for what in sorted(NOT_RECORDS)}
+    beside = {"commits": 0, "proposals": 0} | {what: counted.pop(what) for what in sorted(NOT_RECORDS & counted.keys())}
     totals = {"users": len(users)} if at.user is None else {}
     if at.as_json:
         write_json({**totals, "records": dict(sorted(counted.items())), **beside, "bytes": state.size})

@@ -99,7 +99,7 @@ def confirm(question: str, *, yes: bool) -> None:
 @contextmanager
 def progress(title: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
     """Show a bar on stderr if that is a terminal; what is yielded takes how many more are done."""
-    hidden = not (shown and sys.stderr.isatty())
+    hidden = not (shown and total and sys.stderr.isatty())
     with Progress(console=Console(file=sys.stderr), transient=True, disable=hidden, redirect_stdout=False) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done: bar.advance(task, done)

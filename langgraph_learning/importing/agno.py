@@ -1,4 +1,4 @@
-"""Agno: its table of learnings, one row per user with all memories in one JSON value."""
+"""Agno: its table of learnings, one row per user with all memories in one JSON value, and its older one of memories."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -9,6 +9,8 @@ from langgraph_learning.stores.values import spell
 
 COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
 """What a table of learnings has, whatever it is called."""
+MEMORIES = frozenset({"memory_id", "memory", "user_id"})
+"""What a table of Agno's memory manager has: one memory a row."""
 AUDIT = frozenset({"id", "user_id", "session_id", "agent_id", "team_id", "created_at", "updated_at"})
 """What Agno keeps beside the content, in the same value."""
 Learning = Mapping[str, object]
@@ -18,6 +20,9 @@ Content = Mapping[str, object]
 def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
     """Make a record of each profile field, memory, session and decision."""
     for learning in learnings:
+        if learning.keys() >= MEMORIES:
+            yield _managed(learning)
+            continue
         content, kind = parsed(learning.get("content")), str(learning.get("learning_type"))
         if not isinstance(content, Mapping):
             yield Skipped(_where(learning), "its content is no JSON object")
@@ -25,6 +30,17 @@ def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
             yield Skipped(_where(learning), _WHY_NOT.get(kind, f"{kind!r} is no kind of learning this import knows"))
         else:
             yield from make(learning, content)
+
+
+def _managed(memory: Learning) -> Found:
+    found = parsed(memory.get("memory"))
+    text = said(found.get("memory") if isinstance(found, Mapping) else found)
+    if not text:
+        return Skipped(f"memory {memory.get('memory_id')}", "it has no text")
+    topics = parsed(memory.get("topics"))
+    content = {"content": text, **({"topics": topics} if topics else {})}
+    key = derived_id("agno", "memory", str(memory.get("memory_id")))
+    return _row(memory, {}, "user_memory", key, content, text)
 
 
 def _profile(learning: Learning, content: Content) -> Iterator[Found]:
@@ -67,7 +83,16 @@ def _decision(learning: Learning, content: Content) -> Iterator[Found]:
     key = derived_id("agno", str(learning.get("learning_id")))
     agent = learning.get("agent_id") or content.get("agent_id") or "agent"
     thread = learning.get("session_id") or content.get("session_id")
-    yield _row(learning, content, "decision_log", key, known, text, thread=thread, agent=str(agent), dated=content)
+    whole = _decided(text, known)
+    yield _row(learning, content, "decision_log", key, known, whole, thread=thread, agent=str(agent), dated=content)
+
+
+def _decided(text: str, known: Mapping[str, Any]) -> str:
+    """Return how a decision reads: what, why, what else, and what came of it."""
+    rest = {name: value for name, value in known.items() if name not in ("decision", "outcome", "outcome_quality")}
+    lines = [text, *(f"{name}: {spell(value)}" for name, value in rest.items())]
+    quality = f" ({known['outcome_quality']})" if known.get("outcome_quality") else ""
+    return "\n".join([*lines, *([f"outcome{quality}: {known['outcome']}"] if known.get("outcome") else [])])
 
 
 def _row(

@@ -4,22 +4,20 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from langgraph_learning.errors import ConfigurationError, StoreError
-from langgraph_learning.importing import agno, exported, langgraph, langmem, mem0
+from langgraph_learning.importing import agno, documents, exported, langgraph, langmem, mem0
+from langgraph_learning.importing.documents import Document
 from langgraph_learning.importing.rows import Found, Skipped, parsed
 
 Table: TypeAlias = tuple[str, ...]
 """A table's name, in Postgres after that of its schema."""
-Document: TypeAlias = dict[str, Any]
 Read: TypeAlias = Callable[[Table], list[Document]]
 KINDS = ("auto", "export", "agno", "langmem", "langgraph", "mem0")
 ITEM = frozenset({"namespace", "key", "value"})
 STORE = frozenset({"prefix", "key", "value"})
-LISTS = ("results", "memories")
-"""Where mem0's exports keep the list."""
 OURS = "hybrid_items"
 
 
@@ -48,13 +46,13 @@ def read(source: str, kind: str = "auto", *, user_at: int | None = None) -> tupl
     if head == b"SQLite format 3\0":
         with _sqlite(path) as (tables, rows):
             return _of_tables(tables, rows, kind, user_at)
-    return _of_documents(*_documents(path), kind, user_at)
+    return _of_documents(*documents.read(path), kind, user_at)
 
 
 def _of_tables(
     tables: Mapping[Table, frozenset[str]], rows: Read, kind: str, user_at: int | None
 ) -> tuple[str, Iterator[Found]]:
-    learnings = [table for table, columns in tables.items() if columns >= agno.COLUMNS]
+    learnings = [table for table, columns in tables.items() if columns >= agno.COLUMNS or columns >= agno.MEMORIES]
     stores = [table for table, columns in tables.items() if table[-1] == "store" and columns >= STORE]
     if kind == "auto" and learnings and stores:
         raise ConfigurationError("this database holds learnings of Agno and items of LangGraph: say which, by --from")
@@ -80,47 +78,34 @@ def _of_items(items: list[Document], kind: str, user_at: int | None) -> tuple[st
 
 
 def _of_documents(
-    documents: list[Document], broken: list[Skipped], kind: str, user_at: int | None
+    entries: list[Document], broken: list[Skipped], kind: str, user_at: int | None
 ) -> tuple[str, Iterator[Found]]:
-    told = _kind(documents) if kind == "auto" else kind
+    told = _kind(entries) if kind == "auto" else kind
     if told in ("langgraph", "langmem"):
-        told, found = _of_items(documents, told, user_at)
+        told, found = _of_items(entries, told, user_at)
     else:
         makers: dict[str, Callable[[Iterable[Document]], Iterator[Found]]] = {
             "agno": agno.rows,
             "export": exported.rows,
             "mem0": mem0.rows,
         }
-        found = makers[told](documents)
+        found = makers[told](entries)
     return told, iter([*broken, *found])
 
 
-def _kind(documents: list[Document]) -> str:
-    keys = set(documents[0]) if documents else set()
-    marks = {"export": {"store", "scope", "content"}, "agno": agno.COLUMNS, "langgraph": ITEM, "mem0": {"memory"}}
-    for kind, wanted in marks.items():
+def _kind(entries: list[Document]) -> str:
+    keys = set(entries[0]) if entries else set()
+    marks = [
+        ("export", {"store", "scope", "content"}),
+        ("agno", agno.COLUMNS),
+        ("agno", agno.MEMORIES),
+        ("langgraph", ITEM),
+        ("mem0", {"memory"}),
+    ]
+    for kind, wanted in marks:
         if keys >= wanted:
             return kind
     raise ConfigurationError(f"this file is of no known kind: say which, by --from {'|'.join(KINDS[1:])}")
-
-
-def _documents(path: Path) -> tuple[list[Document], list[Skipped]]:
-    """Return the objects of a file of JSON, or of one object a line, and the lines that are none."""
-    try:
-        text = path.read_text("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"cannot read {path.name}: {error}") from error
-    whole = parsed(text)
-    if isinstance(whole, dict):
-        lists = [whole[name] for name in LISTS if isinstance(whole.get(name), list)]
-        whole = lists[0] if lists else [whole]
-    lines = (
-        [(f"entry {number}", entry) for number, entry in enumerate(whole, 1)]
-        if isinstance(whole, list)
-        else [(f"line {number}", parsed(line)) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-    )
-    broken = [Skipped(where, "it is no JSON object") for where, entry in lines if not isinstance(entry, dict)]
-    return [entry for _, entry in lines if isinstance(entry, dict)], broken
 
 
 def _item(row: Document) -> Document:

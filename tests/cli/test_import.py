@@ -12,6 +12,7 @@ from cli.world import ALEX, DATE, Ended, Run, memory
 from langgraph.store.sqlite import SqliteStore
 
 from langgraph_learning import LearningMachine, connect
+from langgraph_learning.cli.machines import available
 
 MEM0: dict[str, list[dict[str, Any]]] = {
     "results": [
@@ -219,6 +220,39 @@ def test_agno_profiles_memories_and_sessions_come_apart_into_records(run: Run, e
     assert told["learning broken_1"] == "its content is no JSON object"
     assert told["learning memories_1, memory c9d0e1f2"] == "it has no text"
     assert run("import", f"sqlite:///{file}", "-d", empty, "--json").json["unchanged"] == 5
+
+
+def test_the_memories_of_agno_s_memory_manager_come_too(run: Run, empty: str, tmp_path: Path) -> None:
+    file = agno_file(tmp_path)
+    with closing(sqlite3.connect(file)) as db, db:
+        db.execute(
+            "create table agno_memories (memory_id varchar, memory json, topics json, user_id varchar, created_at)"
+        )
+        row = ("m1", json.dumps("Plays chess"), json.dumps(["games"]), ALEX, 1764547200)
+        db.execute("insert into agno_memories values (?, ?, ?, ?, ?)", row)
+    assert run("import", file, "-d", empty, "--json").json["new"] == 6
+    found = records(run, empty)["Plays chess"]
+    assert found["content"] == {"content": "Plays chess", "topics": ["games"]}
+    assert found["created_at"] == "2025-12-01T00:00:00Z"
+
+
+def test_a_decision_is_taken_where_there_is_a_decision_log(run: Run, empty: str, tmp_path: Path) -> None:
+    content = {"decision": "Use Postgres", "alternatives": ["SQLite", "DynamoDB"], "outcome": "Fast", "tags": []}
+    learning = {"learning_id": "dec_1", "learning_type": "decision_log", "user_id": ALEX, "agent_id": "helper"}
+    file = written(tmp_path, "agno.json", [{**learning, "content": content, "created_at": 1764547200}])
+    ended = run("import", file, "-d", empty, "--json")
+    if "decision_log" in available():
+        [record] = records(run, empty).values()
+        assert record["text"] == "Use Postgres\nalternatives: SQLite, DynamoDB\noutcome: Fast"
+        assert (record["store"], record["scope"]["agent"]) == ("decision_log", "helper")
+    else:
+        assert "has no decision_log" in next(iter(reasons(ended).values()))
+
+
+def test_what_stands_beside_the_memories_of_mem0_is_told(run: Run, empty: str, tmp_path: Path) -> None:
+    graph = {**MEM0, "relations": [{"source": "alex", "relationship": "likes", "target": "tea"}]}
+    ended = run("import", written(tmp_path, "mem0.json", graph), "-d", empty, "--json")
+    assert reasons(ended)["relations"] == "its 1 entries are no memories"
 
 
 def test_an_imported_profile_is_a_profile(run: Run, empty: str, tmp_path: Path) -> None:
