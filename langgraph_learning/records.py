@@ -78,6 +78,13 @@ class Source(Frozen):
         """Whether a model concluded this: no quote of the conversation vouches for it."""
         return self.quote is None and self.actor == "assistant"
 
+    @property
+    def told(self) -> str:
+        """What a reader of the record is told of where it comes from; nothing if the user said it."""
+        if self.inferred:
+            return " (inferred)"
+        return {"tool": " (from a tool)", "assistant": " (said by the assistant)"}.get(self.actor, "")
+
 
 class Record(Frozen):
     """One learned thing: the unit of reading, writing, history and approval."""

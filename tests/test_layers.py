@@ -10,7 +10,7 @@ import langgraph_learning
 
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
-    **dict.fromkeys(("errors", "labels", "text", "langgraph_private"), 0),
+    **dict.fromkeys(("errors", "labels", "text", "masking", "langgraph_private"), 0),
     **dict.fromkeys(("schemas", "prompts"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
