@@ -14,6 +14,7 @@ from langgraph_learning.cli.output import confirm, notice, progress, say, write_
 from langgraph_learning.cli.target import Opened, Target
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.importing import Intake, read, taken
+from langgraph_learning.masking import Mask, mask_secrets
 
 PAGE = 500
 """How many records are written at once, as `load` does."""
@@ -47,7 +48,8 @@ def import_(
     told, found = read(source, kind, user_at=user_at)
     with _opened(at, dry_run=dry_run) as opened:
         missing = set(LEARNING_STORES) - available().keys()
-        intake = taken(found, at.user, _there(opened), datetime.now(UTC), missing)
+        mask = str if told == "export" else _mask(opened)  # an export is what was kept, masked or not
+        intake = taken(found, at.user, _there(opened), datetime.now(UTC), missing, mask)
         _tell_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
@@ -70,6 +72,10 @@ def _opened(at: Target, *, dry_run: bool) -> Iterator[Opened | None]:
         notice(f"this database keeps vectors of {state.dims} dimensions: without --embed what comes is found by words")
     with at.open(make=True) as opened:
         yield opened
+
+
+def _mask(opened: Opened | None) -> Mask:
+    return opened.scoped().setup.mask if opened is not None else mask_secrets
 
 
 def _there(opened: Opened | None) -> Callable[[str], Iterator[Mapping[str, Any]]]:

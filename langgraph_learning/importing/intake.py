@@ -1,12 +1,13 @@
 """What an import would write: every row checked and sorted out before one is written."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import ValidationError
 
 from langgraph_learning.importing.rows import Found, Row, Skipped
+from langgraph_learning.masking import Mask, mask_secrets, masked
 from langgraph_learning.records import Namespace, Record, Source
 
 Key = tuple[Namespace, str]
@@ -42,6 +43,7 @@ def taken(
     there: Callable[[str], Iterable[Mapping[str, object]]],
     at: datetime,
     missing: Collection[str] = (),
+    mask: Mask = mask_secrets,
 ) -> Intake:
     """Sort out what a source gave.
 
@@ -51,9 +53,12 @@ def taken(
         there: Returns what a user has already, as `export` does.
         at: The date of what has none.
         missing: The learning stores that this version does not have.
+        mask: Takes secrets out of what is stored.
     """
     intake = Intake()
-    records = _owned(_checked(found, user, at, missing, intake.skipped), user, intake.skipped)
+    records = _owned(
+        _checked((_masked(each, mask) for each in found), user, at, missing, intake.skipped), user, intake.skipped
+    )
     for owner in dict.fromkeys(str(record.scope.user_id) for record in records):
         known = {_key(old): old for old in map(Record.model_validate, there(owner))}
         for record in (record for record in records if record.scope.user_id == owner):
@@ -63,6 +68,13 @@ def taken(
             else:
                 (intake.new if old is None else intake.replacing).setdefault(owner, []).append(record)
     return intake
+
+
+def _masked(each: Found, mask: Mask) -> Found:
+    """Mask what is kept and shown; ids and dates stay what they are."""
+    if isinstance(each, Skipped):
+        return each
+    return {**each, **{name: masked(each[name], mask) for name in ("content", "text") if name in each}}
 
 
 def _checked(
