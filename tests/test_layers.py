@@ -1,4 +1,4 @@
-"""Dependencies point one way: schemas, records <- stores <- engine <- nodes, middleware, tools, scoped <- machine, cli."""
+"""Dependencies point one way: schemas, records <- stores <- engine <- nodes, tools, scoped, ... <- machine <- cli."""
 
 import ast
 from collections.abc import Iterator
