@@ -70,6 +70,8 @@ class Source(Frozen):
     message_ids: tuple[str, ...] = ()
     quote: str | None = None
     actor: Actor = "user"
+    user_id: str | None = None
+    """Who taught it, in a namespace shared with others; elsewhere the scope says so."""
     approved_by: str | None = None
     approved_at: datetime | None = None
 

@@ -225,11 +225,11 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.identity, rows))
+        return self.driver.run(load_rows(self.identity, rows, self.setup.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.identity, rows))
+        return await self.driver.arun(load_rows(self.identity, rows, self.setup.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)

@@ -16,7 +16,7 @@ from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import read_operation
 from langgraph_learning.errors import ConflictError
 from langgraph_learning.masking import Mask, mask_secrets, masked
-from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Source, Usage
+from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 
 log = logging.getLogger(__name__)
@@ -148,14 +148,19 @@ class Plan:
         return changes[:left]
 
     def _take(self, known: Known, changes: list[Change], source: Source) -> None:
-        taken = [self._own(change, source) for change in changes]
+        taken = [self._own(known.scope, change, source) for change in changes]
         self.changes += taken
         self.known[known.store.name] = known.after(taken, self.draft.at)
 
-    def _own(self, change: Change, source: Source) -> Change:
+    def _own(self, scope: Scope, change: Change, source: Source) -> Change:
         """Give a change its source, and a new record an id that a repeated run gives it, too."""
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
-        return change.model_copy(update={"source": source, "id": identified})
+        if scope.namespace is None:
+            return change.model_copy(update={"source": source, "id": identified})
+        shared = source.model_copy(update={"user_id": self.draft.identity.user_id})
+        # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
+        words = {"text": ""} if isinstance(change, Remove) else {}
+        return change.model_copy(update={"source": shared, "id": identified, **words})
 
     def _propose(self, known: Known, operation: Operation, changes: list[Change], source: Source) -> None:
         if not changes:

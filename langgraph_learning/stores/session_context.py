@@ -54,7 +54,7 @@ class SessionContextStore(LearningStore):
     def instructions(self) -> str:
         """What to capture, with or without planning."""
         planning = "\n" + prompts.load("session_planning") if self.config.enable_planning else ""
-        return prompts.load(self.name) + planning
+        return prompts.load("session_context") + planning
 
     def scope(self, identity: Identity) -> Scope | None:
         """A user's own thread."""

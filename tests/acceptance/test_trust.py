@@ -181,3 +181,18 @@ def test_tool_output_of_an_earlier_turn_does_not_taint_this_one(home: Home) -> N
     ]
     agent.turn(earlier)
     assert agent.texts() == ["Likes EvilCorp"]
+
+
+def test_secrets_are_masked_in_what_is_loaded(home: Home) -> None:
+    agent = home.agent(LearningMachine(user_memory=True))
+    row = {
+        "id": "1",
+        "store": "user_memory",
+        "scope": {"user_id": "alice"},
+        "content": {"content": "password: hunter22"},
+        "text": "password: hunter22",
+        "created_at": "2026-01-01T00:00:00Z",
+        "updated_at": "2026-01-01T00:00:00Z",
+    }
+    assert agent.of().load([row]) == 1
+    assert agent.texts() == ["password: [secret]"]
