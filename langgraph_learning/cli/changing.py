@@ -40,14 +40,14 @@ def undo(at: Target, commit: Annotated[str, typer.Argument(help="The id of a com
 
 
 def forget(at: Target, yes: Yes = False) -> None:
-    """Erase everything that was learned about a user, history included; nothing brings it back.
+    """Erase everything that was learned from a user, also in shared namespaces, history included, for good.
 
     Example: langgraph-learning forget -d sqlite:///learning.db -u alex@example.com
     """
     with at.open() as opened:
         scoped = opened.scoped(at.whose)
         count = len(list(scoped.export()))
-        confirm(f"Erase all {count} records of {at.whose!r}, and their history?", yes=yes)
+        confirm(f"Erase all {count} records of {at.whose!r}, what they taught to all, and its history?", yes=yes)
         counts = scoped.forget()
     notice("what was said stays in the checkpoints of the threads: checkpointer.delete_thread erases it")
     write_json(counts) if at.as_json else say(", ".join(f"{rows} {what}" for what, rows in counts.items()) or "nothing")

@@ -48,8 +48,8 @@ def import_(
     told, found = read(source, kind, user_at=user_at)
     with _opened(at, dry_run=dry_run) as opened:
         missing = set(LEARNING_STORES) - available().keys()
-        mask = str if told == "export" else _mask(opened)  # an export is what was kept, masked or not
-        intake = taken(found, at.user, _there(opened), datetime.now(UTC), missing, mask)
+        # Masked as `load` masks: what is there already would look like something else.
+        intake = taken(found, at.user, _there(opened), datetime.now(UTC), missing, _mask(opened))
         _tell_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
