@@ -5,33 +5,37 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, SystemMessage
 from pydantic import JsonValue
 
 from langgraph_learning.testing import ScriptedChatModel, op
 
 REAL = "The model is {name}."
 SCRIPTED = (
-    "No OPENAI_API_KEY (or OPENAI_BASE_URL): the model's words are scripted. Everything else is real:"
+    "No OPENAI_API_KEY, OPENAI_BASE_URL or LEARNING_MODEL=provider:name: the model's words are scripted. The rest is real:"
     " the graph, SQLite on disk, the parsing of extractions, recall."
 )
 
 
 def chosen(replies: Sequence[Any], extractions: Sequence[Any], *, repeat: bool = False) -> tuple[BaseChatModel, str]:
     """Return the model to use and the line that says what it is."""
+    name = os.environ.get("LEARNING_MODEL", "gpt-5.2")
+    if ":" in name:
+        return init_chat_model(name), REAL.format(name=name)
     if not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")):
         return ScriptedChatModel(replies=replies, extractions=extractions, repeat=repeat), SCRIPTED
     from langchain_openai import ChatOpenAI
 
     os.environ.setdefault("OPENAI_API_KEY", "none")  # a local server may want none, the client wants one
-    name = os.environ.get("LEARNING_MODEL", "gpt-5.2")
     return ChatOpenAI(model=name), REAL.format(name=name)
 
 
 def stand_in_reply(messages: list[BaseMessage]) -> str:
     """Say what a real model would have been shown: a script cannot answer what it does not know."""
-    known = [line for message in messages for line in str(message.text).splitlines() if line.startswith("- ")]
+    told = [message for message in messages if isinstance(message, SystemMessage)]
+    known = [line for message in told for line in str(message.text).splitlines() if line.startswith("- ")]
     shown = "\n".join(known) or "(nothing yet)"
     return f"[scripted] I cannot think of an answer. A model would know this about you:\n{shown}"
 

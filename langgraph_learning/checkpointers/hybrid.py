@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -41,6 +42,7 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+_SEEN = 1_024  # how many revisions are remembered with the moment they were seen
 _PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
 
 
@@ -70,6 +72,7 @@ class HybridStore(BaseStore):
         self._setting_up, self._ready = threading.Lock(), threading.Event()
         self.last_revision = 0
         """The newest revision this store has seen, without asking the database."""
+        self._seen: deque[tuple[datetime, int]] = deque(maxlen=_SEEN)
 
     def setup(self) -> None:
         """Make or migrate the tables; safe to call from many processes at once."""
@@ -200,8 +203,14 @@ class HybridStore(BaseStore):
         return self._saw(revision)
 
     def _saw(self, revision: int) -> int:
-        self.last_revision = max(self.last_revision, revision)
+        if revision > self.last_revision or not self._seen:
+            self.last_revision = revision
+            self._seen.append((utc_now(), revision))
         return revision
+
+    def seen_by(self, at: datetime) -> int | None:
+        """Return the newest revision this store had seen by then; None when that is too long ago to know."""
+        return next((revision for moment, revision in reversed(self._seen.copy()) if moment <= at), None)
 
     def transact(
         self,

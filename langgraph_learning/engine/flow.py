@@ -120,7 +120,6 @@ class Transactional(Protocol):
         """Return the store as it stood."""
 
 
-@runtime_checkable
 class Remembering(Protocol):
     """A checkpointer that knows what was known when a checkpoint was made, as `connect()` opens it."""
 
@@ -230,7 +229,9 @@ class Driver:
     def _remembering(self) -> Remembering | None:
         """The run's checkpointer, if it counts the revisions of this very store."""
         saver = checkpointer(self.config)
-        return saver if isinstance(saver, Remembering) and saver.store is self.store else None
+        # By name, not by isinstance: LangGraph's server wraps a checkpointer in one that passes attributes on.
+        counts = callable(getattr(saver, "revision_of", None)) and getattr(saver, "store", None) is self.store
+        return cast("Remembering", saver) if counts else None
 
     def _method(self, name: str) -> Any:
         method = getattr(self.opened(), name, None)
