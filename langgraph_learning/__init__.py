@@ -11,7 +11,7 @@ from langgraph_learning.config import (
 )
 from langgraph_learning.engine.recall import Recall, Receipt
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import Commit, Record, Revision, Scope, Source
+from langgraph_learning.records import Commit, Proposal, Record, Revision, Scope, Source
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 
@@ -23,6 +23,7 @@ __all__ = [
     "LearningMode",
     "LearningSaver",
     "LearningStore",
+    "Proposal",
     "Recall",
     "Receipt",
     "Record",

@@ -118,14 +118,10 @@ def check_text(name: str, text: object) -> None:
         raise ConfigurationError(f"{name} is a text that is not empty, not {text!r}")
 
 
-_UNTIL_REVIEW = frozenset({LearningMode.ALWAYS, LearningMode.AGENTIC})
-
-
 @dataclass(frozen=True, kw_only=True)
 class UserProfileConfig(StoreConfig):
     """Who the user is; `schema` is a `UserProfile` subclass with your typed fields."""
 
-    modes: ClassVar[frozenset[LearningMode]] = _UNTIL_REVIEW
     base: ClassVar[type[BaseModel]] = UserProfile
 
 
@@ -139,7 +135,6 @@ class UserMemoryConfig(StoreConfig):
         enable_delete: Offer `delete_memory`.
     """
 
-    modes: ClassVar[frozenset[LearningMode]] = _UNTIL_REVIEW
     base: ClassVar[type[BaseModel]] = UserMemory
 
     enable_add: bool = True

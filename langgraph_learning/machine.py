@@ -1,6 +1,8 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
+import copy
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -14,9 +16,11 @@ from langgraph_learning.engine.flow import Flow
 from langgraph_learning.engine.setup import Setup, check_store
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.middleware import LearningMiddleware
+from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
-from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
+from langgraph_learning.nodes.inbox import inbox
+from langgraph_learning.nodes.review import review_step
+from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
@@ -98,7 +102,7 @@ class LearningMachine(Keywords):
             _learning_store("session_context", session_context, SessionContextStore),
             *custom_stores,
         ]
-        stores = tuple(each for each in chosen if each is not None)
+        stores = tuple(_in_namespace(each, namespace) for each in chosen if each is not None)
         _check_distinct(stores)
         default = opened(model)
         self.namespace = namespace
@@ -139,8 +143,12 @@ class LearningMachine(Keywords):
         return FlowNode("extract", self._setup, extract_step)
 
     def review_node(self) -> FlowNode:
-        """Return the node where a person decides; it passes through when there is nothing to review."""
-        return FlowNode("review", self._setup, _nothing_to_review)
+        """Return the node where a person decides; it goes after extraction, and passes where there is nothing to ask.
+
+        It interrupts with LangChain's `HITLRequest`, and is resumed by `Command(resume={"decisions": [...]})`, one per
+        request. In a graph without a checkpointer the proposals wait for `scoped(...).decide(...)`.
+        """
+        return FlowNode("review", self._setup, review_step)
 
     def wrap(self, node: object) -> Wrapped:
         """Return `node` as it is, but shown the recalled text as the first of its messages.
@@ -173,13 +181,15 @@ class LearningMachine(Keywords):
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
         return around(node_or_graph, nodes, self._setup, name=name, **schemas)
 
-    def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware]:
+    def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware | ReviewMiddleware]:
         """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
 
         Args:
             model: Extracts where no model was configured; by default the agent's own, once it was called.
         """
-        return [LearningMiddleware(self._setup, model)]
+        # Hooks after the agent run from the last to the first: review comes after extraction.
+        review = [ReviewMiddleware(self._setup)] if any(store.proposes for store in self.stores) else []
+        return [*review, LearningMiddleware(self._setup, model)]
 
     def tools(self) -> list[BaseTool]:
         """Return the tools of the learning stores that give the agent some.
@@ -217,6 +227,16 @@ class LearningMachine(Keywords):
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
         return with_context(self._said(state), await self.acontext(state), self._setup)
+
+    def inbox(self, *, context_schema: type[Any] | None = None) -> AnyGraph:
+        """Return a graph that shows a user's pending proposals, some at a time, until none is left.
+
+        Compile it with a checkpointer; its input is empty, its result lists what was decided.
+
+        Args:
+            context_schema: The run's context; by default `LearningContext`.
+        """
+        return inbox(self._setup, context_schema=context_schema)
 
     def scoped(
         self,
@@ -266,11 +286,6 @@ def _messages(state: object, key: str) -> list[BaseMessage] | None:
     return found
 
 
-def _nothing_to_review(run: Run, state: Update) -> Flow[Update]:
-    yield from ()
-    return {}
-
-
 def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> LearningStore | None:
     """Return the learning store for True, a configuration, or the store itself; None for False."""
     if isinstance(choice, LearningStore):
@@ -290,13 +305,22 @@ def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> L
     return kind(choice)
 
 
+def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
+    """Return the learning store in the machine's namespace, if it has one and its configuration names no other."""
+    if getattr(getattr(store, "config", None), "namespace", "") is not None:
+        return store
+    bound = copy.copy(store)  # what the caller holds stays as it is
+    bound.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
+    return bound
+
+
 def _check_distinct(stores: Sequence[LearningStore]) -> None:
     for each in stores:
         if not isinstance(each, LearningStore):
             raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
         check_complete(each)
     names = [each.name for each in stores]
-    operations = [operation.__name__ for each in stores for operation in each.operations]
+    operations = [operation.__name__ for each in stores for operation in (*each.operations, *each.searches)]
     for what, found in (("learning store", names), ("operation", operations)):
         if twice := sorted({name for name in found if found.count(name) > 1}):
             raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")

@@ -12,9 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from langgraph_learning.errors import RecordError
 from langgraph_learning.labels import label
+from langgraph_learning.text import same_statement
 
 ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
+ACTIVE = "active"
+"""The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
+NOT_RECORDS = frozenset({"commits", "proposals", "feedback"})
+"""What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
 
@@ -49,6 +54,13 @@ class Scope(Frozen):
         parts = [("user", self.user_id), ("thread", self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
+    @classmethod
+    def shared(cls, namespace: str, identity: Identity) -> "Scope | None":
+        """Return the scope that a configured namespace means: `"user"` is each user's own, any other a group's."""
+        if namespace != "user":
+            return cls(namespace=namespace)
+        return cls(user_id=identity.user_id) if identity.user_id else None
+
 
 class Source(Frozen):
     """Where a record comes from."""
@@ -58,6 +70,8 @@ class Source(Frozen):
     message_ids: tuple[str, ...] = ()
     quote: str | None = None
     actor: Actor = "user"
+    approved_by: str | None = None
+    approved_at: datetime | None = None
 
     @property
     def inferred(self) -> bool:
@@ -73,7 +87,7 @@ class Record(Frozen):
     scope: Scope
     content: dict[str, JsonValue]
     text: str
-    status: str = "active"
+    status: str = ACTIVE
     version: int = 1
     source: Source
     created_at: datetime
@@ -110,17 +124,19 @@ class Add(Frozen):
     id: str = ""
     content: dict[str, JsonValue]
     text: str
+    status: str = ACTIVE
     source: Source = Source()
 
 
 class Update(Frozen):
-    """Other content for a record."""
+    """Other content, or another status, for a record."""
 
     kind: Literal["update"] = "update"
     store: str
     id: str
     content: dict[str, JsonValue]
     text: str
+    status: str = ACTIVE
     source: Source = Source()
 
 
@@ -176,4 +192,55 @@ class Commit(Frozen):
     at: datetime
     changes: tuple[Change, ...] = ()
     refused: tuple[Refusal, ...] = ()
+    proposed: tuple[str, ...] = ()
+    """The ids of what waits for a person."""
     usage: Usage = Usage()
+
+
+class Proposal(Frozen):
+    """A change that waits for a person: what was asked for, and what it would do."""
+
+    id: str
+    identity: Identity
+    """Who it is for; its own copy, so that an answer needs no run."""
+    store: str
+    name: str
+    """The operation, and its arguments; a record is named by its own id."""
+    args: dict[str, JsonValue]
+    changes: tuple[Change, ...]
+    expects: dict[str, int] = {}
+    """The versions of the records it would change, when it was made or last shown; 0: there was none."""
+    source: Source = Source()
+    turn: str = ""
+    """The turn it comes from: the id of its human message."""
+    origin: str = ""
+    """The graph it comes from, as a checkpoint namespace."""
+    status: Literal["pending", "approved", "rejected"] = "pending"
+    stale: bool = False
+    """Whether a record it would change has changed since."""
+    message: str | None = None
+    """What the person said."""
+    at: datetime
+    place: int = 0
+    """Its place among what was proposed at once."""
+    decided_at: datetime | None = None
+    decided_by: str | None = None
+    commit: str | None = None
+    """The commit that made it permanent."""
+
+    def same_as(self, other: "Proposal") -> bool:
+        """Whether it would come to the same as `other`, in (nearly) the same words."""
+        mine, theirs = self.changes, other.changes
+        return (self.store, len(mine)) == (other.store, len(theirs)) and all(
+            one.kind == two.kind and (one.id == two.id or one.kind == "add") and same_statement(one.text, two.text)
+            for one, two in zip(mine, theirs, strict=True)
+        )
+
+    @property
+    def description(self) -> str:
+        """What it would do, for the person who decides."""
+        verbs = {"add": "Add", "update": "Change to", "remove": "Remove"}
+        lines = [f"{verbs[change.kind]}: {change.text}" for change in self.changes]
+        lines += [f'Because it was said: "{self.source.quote}"'] if self.source.quote else []
+        lines += ["What it would change has changed meanwhile: look again."] if self.stale else []
+        return "\n".join([f"{self.store}: {self.name}", *lines])

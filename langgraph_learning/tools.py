@@ -11,16 +11,18 @@ from pydantic import JsonValue
 
 from langgraph_learning.engine.commit import Draft, Request, commit
 from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.records import as_commit, find_commit, load, scoped_to
+from langgraph_learning.engine.proposals import load_turn
+from langgraph_learning.engine.recall import lookup
+from langgraph_learning.engine.records import scoped_to
 from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import derived_id
-from langgraph_learning.engine.wire import tool_schema
+from langgraph_learning.engine.wire import read_operation, tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look
+from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, tag
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.wrap import said
-from langgraph_learning.records import Commit, Remove, Source
+from langgraph_learning.records import Commit, Identity, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
@@ -42,14 +44,15 @@ def tools(setup: Setup) -> list[BaseTool]:
 
 def _tool(setup: Setup, store: LearningStore, operation: type[Operation]) -> BaseTool:
     name = operation.__name__
+    work = _searched if operation in store.searches else _changed
 
     def call(runtime: ToolRuntime, **arguments: Any) -> str:
         run = _run(setup, runtime)
-        return run.driver.run(_step(run, store, name, arguments))
+        return run.driver.run(_step(run, name, work(run, store, name, arguments)))
 
     async def acall(runtime: ToolRuntime, **arguments: Any) -> str:
         run = _run(setup, runtime)
-        return await run.driver.arun(_step(run, store, name, arguments))
+        return await run.driver.arun(_step(run, name, work(run, store, name, arguments)))
 
     return StructuredTool.from_function(
         func=call,
@@ -66,13 +69,13 @@ def _run(setup: Setup, runtime: ToolRuntime) -> Run:
     return Run(setup, cast("AnyRuntime", runtime), runtime.config)
 
 
-def _step(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
-    """Carry one tool call out and say what changed; what went wrong is an error the model can act on.
+def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
+    """Carry one tool call out; what went wrong is an error the model can act on.
 
     Whatever fails here must not end the run: the reply comes first, and success is never claimed.
     """
     try:
-        made = yield from _committed(run, store, name, arguments)
+        return (yield from work)
     except (GraphBubbleUp, ConfigurationError, ScopeError, ToolException):
         raise
     except LearningError as error:
@@ -80,18 +83,45 @@ def _step(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonVa
             raise
         run.report(name, error)
         raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
-    if made.changes:
-        run.emit("learned", commit=made.model_dump(mode="json"))
-    if made.refused and not made.changes:
+
+
+def _changed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
+    """Make the changes, or have a person decide about them, and say what came of it."""
+    made = yield from _committed(run, store, name, arguments)
+    run.tell(made)
+    if made.refused and not (made.changes or made.proposed):
         raise ToolException("Nothing was stored: " + "; ".join(refusal.reason for refusal in made.refused))
     return told(made)
 
 
+def _searched(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
+    """Look up what is known, and hand it over as data."""
+    identity, _ = _asking(run)
+    _, search, refused = read_operation([store], name, arguments, searches=True)
+    if search is None:
+        raise ToolException("Nothing was searched: " + "; ".join(refusal.reason for refusal in refused))
+    mine = scoped_to([store], identity)
+    if not mine:
+        raise ToolException("Nothing was searched: it is not known who the user is.")
+    found, _ = yield from lookup(*mine[0], search, datetime.now(UTC), run.setup.context_tokens)
+    return found or "Nothing was found."
+
+
+def _asking(run: Run) -> tuple[Identity, TurnState | None]:
+    """Return who asks, and what recall froze for the turn."""
+    messages = _messages(run)
+    found = _private(run, Keys(run.setup.name).turn)
+    return run.identity(found, messages), run.frozen(found, messages)
+
+
+def _messages(run: Run) -> list[BaseMessage]:
+    return said(cast("ToolRuntime", run.runtime).state, run.setup.messages_key) or []
+
+
 def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
     runtime = cast("ToolRuntime", run.runtime)
-    messages = said(runtime.state, run.setup.messages_key) or []
-    found = _private(run, Keys(run.setup.name).turn)
-    turn, identity = run.frozen(found, messages), run.identity(found, messages)
+    messages = _messages(run)
+    identity, turn = _asking(run)
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException(NOBODY)
@@ -99,9 +129,9 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
     # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
     key = derived_id("tool", identity.user_id, identity.thread_id, look(turn, "tag"), runtime.tool_call_id, arguments)
-    [found], known = yield from load(mine, find_commit(identity, key))
-    if (earlier := as_commit(found)) is not None:  # the same call once more: a resumed or replayed step
-        return earlier
+    made, known, earlier = yield from load_turn(mine, identity, key)
+    if made is not None:  # the same call once more: a resumed or replayed step
+        return made
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_heard(turn))
     draft = Draft(
         id=key,
@@ -111,8 +141,10 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         limits=run.setup.limits,
         pinned={store.name: _shown(turn, store)},
         marked=False,
+        turn=tag(messages),
+        origin=run.graph,
     )
-    return (yield from commit(draft, known))
+    return (yield from commit(draft, known, earlier))
 
 
 def _calls_before(messages: list[BaseMessage], store: LearningStore, call_id: str | None) -> int:
@@ -148,5 +180,7 @@ def told(made: Commit) -> str:
         f"{verbs[change.kind]}: {change.text}" if change.text or not isinstance(change, Remove) else "Removed."
         for change in made.changes
     ]
+    if made.proposed:
+        lines.append("Not stored yet: a person is asked to approve it first. Do not propose it again.")
     lines += [f"Refused: {refusal.reason}" for refusal in made.refused]
     return "\n".join(lines) or SAME

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from langgraph_learning.engine.flow import Flow, batch, beyond, write
 from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
-from langgraph_learning.records import Identity, Namespace, Record, Scope, Source
+from langgraph_learning.records import NOT_RECORDS, Identity, Namespace, Record, Scope, Source
 
 PAGE = 500
 
@@ -35,7 +35,7 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
         return []
     prefix = Scope(user_id=identity.user_id).path
     mine = _under(prefix, (yield from _read(prefix, EVERYTHING)))
-    records = (Record.from_item(item) for item in mine if tuple(item.namespace)[-1] != "commits")
+    records = (Record.from_item(item) for item in mine if tuple(item.namespace)[-1] not in NOT_RECORDS)
     ordered = sorted(records, key=lambda record: (record.store, record.created_at, record.id))
     return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
 

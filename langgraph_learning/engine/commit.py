@@ -3,16 +3,19 @@
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
 
+from langgraph.store.base import PutOp
 from pydantic import JsonValue
 
-from langgraph_learning.engine.flow import Flow, write
-from langgraph_learning.engine.records import SEARCHED, Known, as_commit, find_commit, load, put_commit, puts
+from langgraph_learning.engine.flow import Expected, Flow, write
+from langgraph_learning.engine.proposals import load_turn, put_proposal
+from langgraph_learning.engine.records import Known, put_commit, puts
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import read_operation
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.records import Change, Commit, Identity, Refusal, Source, Usage
+from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,7 @@ class Draft:
 
     `limits` are changes per learning store; `pinned` are the record ids by the short ids that a model was shown, per
     learning store: by the time of writing the order of the records may be another; `marked` keeps also an empty
-    commit, so that the same turn is not asked about again.
+    commit, so that the same turn is not asked about again; `approved` is what a person has said yes to.
     """
 
     id: str
@@ -47,20 +50,31 @@ class Draft:
     pinned: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     marked: bool = True
+    approved: bool = False
+    turn: str = ""
+    origin: str = ""
+
+    @property
+    def today(self) -> date:
+        """The day of the turn, where the user is."""
+        return self.at.astimezone(ZoneInfo(self.identity.timezone)).date()
 
 
 @dataclass
 class Plan:
-    """The changes so far, and what is known when they are made."""
+    """The changes so far, what is known when they are made, and what waits for a person."""
 
     draft: Draft
     known: dict[str, Known]
+    earlier: Sequence[Proposal] = ()
+    """What was proposed before and is pending or rejected: it is not proposed again."""
     changes: list[Change] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
+    proposed: list[Proposal] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         pinned = self.draft.pinned
-        self.labels = {name: {**_counted(known), **pinned.get(name, {})} for name, known in self.known.items()}
+        self.labels = {name: {**known.short_ids, **pinned.get(name, {})} for name, known in self.known.items()}
         self.left = dict(self.draft.limits)
 
     def add(self, request: Request) -> None:
@@ -73,20 +87,28 @@ class Plan:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
             return
         self.refused += refused
-        if operation is not None:
-            known = self.known[store.name]
-            self._take(known, name, self._planned(known, name, operation), request.source)
+        if operation is None:
+            return
+        known = self.known[store.name]
+        if (planned := self._planned(known, name, operation)) is None:
+            return
+        operation, changes = planned
+        if store.proposes and not self.draft.approved:
+            self._propose(known, operation, self._within(known, name, changes), request.source)
+        else:
+            self._take(known, self._within(known, name, changes), request.source)
 
-    def _planned(self, known: Known, name: str, operation: Operation) -> list[Change]:
+    def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
-            return known.store.plan(self._resolved(operation, known), known.records)
+            operation = known.store.dated(self._resolved(operation, known), self.draft.today)
+            return operation, known.store.plan(operation, known.records)
         except Refused as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
             # A fault of one learning store must not cost the others what they have learned.
             log.exception("%s.plan failed", known.store.name)
             self.refused.append(Refusal(operation=name, reason=f"{known.store.name} failed: {type(error).__name__}"))
-        return []
+        return None
 
     def _resolved(self, operation: Operation, known: Known) -> Operation:
         """Put the record's own id in the place of the short one."""
@@ -95,19 +117,24 @@ class Plan:
             return operation
         ids = {record.id for record in known.records}
         labels = self.labels[known.store.name]
-        found = labels.get(str(short))
+        # A proposal names its record by its own id; a model is never shown one.
+        found = str(short) if self.draft.approved and short in ids else labels.get(str(short))
         if found not in ids:
             there = ", ".join(label for label, record in labels.items() if record in ids)
             raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
         return operation.model_copy(update={"id": found})
 
-    def _take(self, known: Known, name: str, changes: list[Change], source: Source) -> None:
+    def _within(self, known: Known, name: str, changes: list[Change]) -> list[Change]:
+        """Return the changes that the limit leaves room for."""
         limit, left = self.draft.limits[known.store.name], self.left[known.store.name]
         if len(changes) > left:
             log.warning("%s: over %d changes a turn, the rest is dropped", known.store.name, limit)
             self.refused.append(Refusal(operation=name, reason=f"over the limit of {limit} changes a turn"))
-        taken = [self._own(change, source) for change in changes[:left]]
-        self.left[known.store.name] -= len(taken)
+        self.left[known.store.name] -= len(changes[:left])
+        return changes[:left]
+
+    def _take(self, known: Known, changes: list[Change], source: Source) -> None:
+        taken = [self._own(change, source) for change in changes]
         self.changes += taken
         self.known[known.store.name] = known.after(taken, self.draft.at)
 
@@ -116,55 +143,88 @@ class Plan:
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
         return change.model_copy(update={"source": source, "id": identified})
 
+    def _propose(self, known: Known, operation: Operation, changes: list[Change], source: Source) -> None:
+        if not changes:
+            return
+        name, draft = type(operation).__name__, self.draft
+        made = Proposal(
+            id=derived_id("proposal", draft.id, len(self.proposed), name, [change.text for change in changes]),
+            identity=draft.identity,
+            store=known.store.name,
+            name=name,
+            args=operation.model_dump(mode="json", exclude_none=True),
+            changes=tuple(changes),
+            expects=expected(changes, known.records),
+            source=source,
+            turn=draft.turn,
+            origin=draft.origin,
+            at=draft.at,
+            place=len(self.proposed),
+        )
+        again = next((each for each in (*self.earlier, *self.proposed) if made.same_as(each)), None)
+        if again is None:
+            self.proposed.append(made)
+        else:
+            reason = "was rejected" if again.status == "rejected" else "waits for a person already"
+            self.refused.append(Refusal(operation=name, reason=f"the same {reason}"))
 
-def _counted(known: Known) -> dict[str, str]:
-    """The short ids by age, where recall has counted all records, too: else they could mean others than it showed."""
-    return known.short_ids if len(known.records) <= SEARCHED else {}
+
+def expected(changes: Sequence[Change], records: Sequence[Record]) -> dict[str, int]:
+    """Return the versions that the records have now that `changes` are about; 0: there is none."""
+    versions = {record.id: record.version for record in records}
+    return {change.id: versions.get(change.id, 0) for change in changes if change.id}
 
 
-def commit(draft: Draft, known: Sequence[Known]) -> Flow[Commit]:
+def commit(draft: Draft, known: Sequence[Known], earlier: Sequence[Proposal] = ()) -> Flow[Commit]:
     """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
 
     Raises:
         ConflictError: Others were first every time.
     """
     for left in reversed(range(TRIES)):
-        plan = Plan(draft, {each.store.name: each for each in known})
+        plan = Plan(draft, {each.store.name: each for each in known}, earlier)
         for request in draft.requests:
             plan.add(request)
-        made = Commit(
-            id=draft.id,
-            identity=draft.identity,
-            at=draft.at,
-            changes=tuple(plan.changes),
-            refused=tuple(plan.refused),
-            usage=draft.usage,
-        )
-        if not (made.changes or draft.marked):
+        made = as_made(plan)
+        if not (made.changes or made.proposed or draft.marked):
             return made
+        new = [put_proposal(proposal) for proposal in plan.proposed]
         try:
-            yield from _write(made, known)
+            yield from write_commit(made, known, new, {(put.namespace, put.key): 0 for put in new})
         except ConflictError:
             if not left:
                 raise
         else:
             return made
-        [found], known = yield from load([(each.store, each.scope) for each in known], find_commit(*_key(draft)))
-        if (earlier := as_commit(found)) is not None:
-            return earlier
+        scopes = [(each.store, each.scope) for each in known]
+        found, known, earlier = yield from load_turn(scopes, draft.identity, draft.id)
+        if found is not None:
+            return found
     raise AssertionError("unreachable")
 
 
-def _key(draft: Draft) -> tuple[Identity, str]:
-    return draft.identity, draft.id
+def as_made(plan: Plan) -> Commit:
+    """Return the commit that a plan comes to."""
+    return Commit(
+        id=plan.draft.id,
+        identity=plan.draft.identity,
+        at=plan.draft.at,
+        changes=tuple(plan.changes),
+        refused=tuple(plan.refused),
+        proposed=tuple(proposal.id for proposal in plan.proposed),
+        usage=plan.draft.usage,
+    )
 
 
-def _write(made: Commit, known: Sequence[Known]) -> Flow[None]:
+def write_commit(
+    made: Commit, known: Sequence[Known], more: Sequence[PutOp] = (), expects: Expected | None = None
+) -> Flow[None]:
+    """Write a commit with its changes and `more`, all or nothing, if nobody was first."""
     marker = put_commit(made)
-    operations, expect = [marker], {(marker.namespace, marker.key): 0}
+    operations, expect = [marker, *more], {(marker.namespace, marker.key): 0, **(expects or {})}
     for each in known:
         mine = [change for change in made.changes if change.store == each.store.name]
-        more, versions = puts(each, mine, made.at)
-        operations += more
+        changed, versions = puts(each, mine, made.at)
+        operations += changed
         expect.update(versions)
     yield from write(operations, expect, made.id)

@@ -14,12 +14,13 @@ from langgraph_learning import prompts
 from langgraph_learning.engine.asking import Methods, answered
 from langgraph_learning.engine.commit import Draft, Request, commit
 from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.proposals import load_turn
 from langgraph_learning.engine.rank import ranked
-from langgraph_learning.engine.records import Known, as_commit, find_commit, load, scoped_to
+from langgraph_learning.engine.records import Known, scoped_to
 from langgraph_learning.engine.turn import Turn, commit_id
 from langgraph_learning.engine.wire import answer_schema
-from langgraph_learning.records import Commit, Identity, Record, Source, Usage
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Source, Usage
+from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
 SHOWN_TOKENS = 4_000
@@ -41,13 +42,18 @@ class Extraction:
 
 @dataclass(frozen=True)
 class Heard:
-    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run."""
+    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
+
+    `tag` is the turn's name, and `origin` the graph it is learned in: review finds the turn's proposals by them.
+    """
 
     turn: Turn
     identity: Identity
     at: datetime
     checkpoint_id: str | None = None
     run: str | None = None
+    tag: str = ""
+    origin: str = ""
 
 
 def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]) -> Flow[Commit | None]:
@@ -67,9 +73,9 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
     if not turn.human or not stores:
         return None
     key = commit_id(turn, identity, (store.name for store, _ in stores), heard.run)
-    [found], known = yield from load(stores, find_commit(identity, key))
-    if (earlier := as_commit(found)) is not None:
-        return earlier
+    made, known, earlier = yield from load_turn(stores, identity, key)
+    if made is not None:
+        return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
     requests, usage = [], Usage()
     for work in works:
@@ -86,8 +92,10 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
         limits=limits,
         pinned={each.store.name: each.short_ids for each in known},
         usage=usage,
+        turn=heard.tag,
+        origin=heard.origin,
     )
-    return (yield from commit(draft, known))
+    return (yield from commit(draft, known, earlier))
 
 
 def conversation(known: Sequence[Known], heard: Heard) -> list[BaseMessage]:
@@ -124,24 +132,32 @@ def clipped(text: str) -> str:
 def _section(known: Known, text: str) -> str:
     """One learning store: what to capture, what is stored, under short ids."""
     labels = {record.id: label for label, record in known.labels.items()}
-    shown = _within_budget([each.record for each in ranked(known.records, text)])
-    lines = [f"{labels[record.id]}: {prompts.escape(known.store.render(record))}" for record in shown]
-    if hidden := len(known.records) - len(lines):
+    current = [record for record in known.records if record.status == ACTIVE]
+    shown = _within_budget(known.store.entries(ranked(current, text)), known.records)
+    lines = [_stored(entry, labels) for entry in shown]
+    seen = {each.record.id for entry in shown for each in entry.ranked}
+    if hidden := len(current) - len(seen):
         lines.append(f"(and {hidden} more that are not shown)")
     stored = "\n".join(lines) or "(nothing yet)"
     names = ", ".join(kind.__name__ for kind in known.store.operations)
     return f"## {names}\n{known.store.capture}\n<stored>\n{stored}\n</stored>"
 
 
-def _within_budget(best: Sequence[Record]) -> list[Record]:
+def _stored(entry: Entry, labels: Mapping[str, str]) -> str:
+    text = prompts.escape(entry.text)
+    return f"{labels[entry.ranked[0].record.id]}: {text}" if len(entry.ranked) == 1 else text
+
+
+def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
     """Return the best that fit, in the order they came to be."""
     left, kept = SHOWN_TOKENS, []
-    for record in best:
-        left -= tokens(record.text) + 4
+    for entry in best:
+        left -= tokens(entry.text) + 4
         if left < 0:
             break
-        kept.append(record)
-    return sorted(kept, key=lambda record: (record.created_at, record.id))
+        kept.append(entry)
+    age = {record.id: place for place, record in enumerate(records)}
+    return sorted(kept, key=lambda each: -1 if each.first or not each.ranked else age[each.ranked[0].record.id])
 
 
 def request(item: JsonValue, turn: Turn, source: Source) -> Request:

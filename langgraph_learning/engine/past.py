@@ -105,7 +105,8 @@ def _inverse(store: str, key: str, last: Kept, value: dict[str, Any] | None) -> 
     if value is None:
         return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
     kind = Add if last.value is None else Update
-    return kind(store=store, id=key, content=value["content"], text=value["text"], source=source)
+    kept = {name: value[name] for name in ("content", "text", "status")}
+    return kind(store=store, id=key, source=source, **kept)
 
 
 def _undoing(

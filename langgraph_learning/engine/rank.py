@@ -7,23 +7,14 @@ conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
+from langgraph_learning.stores import Ranked
 from langgraph_learning.text import stem, terms, words
 
 K1, B = 0.9, 0.4
 LEXICAL, GIVEN = 0.7, 0.3
-
-
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A record, how well it fits, and the words of the query it holds."""
-
-    record: Record
-    score: float
-    matched: tuple[str, ...] = ()
 
 
 def ranked(

@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from langgraph.store.base import SearchOp
 from pydantic import BaseModel, ConfigDict, Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
-from langgraph_learning.engine.rank import Ranked, ranked
+from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
-from langgraph_learning.records import Frozen, Identity, Record, Scope
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.records import ACTIVE, Frozen, Identity, Record, Scope
+from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.text import tokens
 
 LEAST = 20
@@ -51,12 +52,13 @@ class Recall(BaseModel):
 
 @dataclass(frozen=True)
 class Candidate:
-    """A record that may be shown, with the line that would show it."""
+    """A piece that may be shown, with the line that would show it."""
 
     known: Known
     label: str
     line: str
-    ranked: Ranked
+    entry: Entry
+    brief: str = ""
 
     @property
     def cost(self) -> int:
@@ -64,23 +66,37 @@ class Candidate:
         return tokens(self.line) + 1
 
     @property
-    def shown(self) -> Shown:
-        """The entry of the receipt."""
-        store, record = self.known.store, self.ranked.record
-        matched = f"matches {', '.join(self.ranked.matched)}" if self.ranked.matched else "recent"
-        reason = "always" if store.recalled == "always" else "similar" if self._similar else matched
-        return Shown(
-            id=record.id,
-            store=store.name,
-            label=self.label,
-            score=self.ranked.score,
-            reason=reason,
-            tokens=self.cost,
-        )
+    def always(self) -> bool:
+        """Whether it goes before what is chosen by how well it fits."""
+        return self.entry.first or self.known.store.recalled == "always"
 
     @property
-    def _similar(self) -> bool:
-        return not self.ranked.matched and self.ranked.score > 0
+    def place(self) -> int:
+        """Where it stands in its part: what opens it, then what it is about by age."""
+        ranked = self.entry.ranked
+        return -1 if self.entry.first or not ranked else self.known.records.index(ranked[0].record)
+
+    @property
+    def shown(self) -> list[Shown]:
+        """The entries of the receipt: the tokens count for the record it is about."""
+        costs = [self.cost, *(0 for _ in self.entry.ranked[1:])]
+        return [
+            Shown(
+                id=each.record.id,
+                store=self.known.store.name,
+                label=self.label,
+                score=each.score,
+                reason="always" if self.always else _reason(each),
+                tokens=cost,
+            )
+            for each, cost in zip(self.entry.ranked, costs, strict=False)
+        ]
+
+
+def _reason(ranked: Ranked) -> str:
+    if ranked.matched:
+        return f"matches {', '.join(ranked.matched)}"
+    return "similar" if ranked.score > 0 else "recent"
 
 
 def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budget: int) -> Flow[Recall]:
@@ -108,9 +124,38 @@ def search(stores: Iterable[LearningStore], identity: Identity, query: str, limi
     return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
 
 
-def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str) -> Flow[list[Known]]:
+def lookup(
+    store: LearningStore, scope: Scope, search: Operation, at: datetime, budget: int
+) -> Flow[tuple[str, list[Record]]]:
+    """Return what answers an agent's search, as lines within `budget` tokens, and the records they show.
+
+    Args:
+        store: The learning store to look into.
+        scope: Whose records.
+        search: One of its `searches`: what to look for, and how much of it to show.
+        at: Now, for searches by age.
+        budget: How long the answer may be, in tokens.
+    """
+    asked = search.model_dump()
+    query = str(asked.get("query") or "")[:LONGEST_QUERY]
+    [found] = yield from _found([(store, scope)], query, status=None)
+    best = ranked(found.records, query, found.scores, final=found.ranked)
+    answers = store.found(search, [each for each in best if not query or each.score > 0 or each.matched], at)
+    labels = {record.id: label for label, record in found.labels.items()}
+    lines, records = [], []
+    for entry in store.entries(answers)[: asked.get("limit") or None]:
+        label = labels[entry.ranked[0].record.id] if len(entry.ranked) == 1 else ""
+        lines.append(line(entry.text, label))
+        if tokens("\n".join(lines)) > budget:
+            lines[-1:] = [clipped(lines[-1], budget)] if len(lines) == 1 else []
+            break
+        records += [each.record for each in entry.ranked]
+    return "\n".join(lines), records
+
+
+def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE) -> Flow[list[Known]]:
     stand = yield from standing()
-    asked = [_reads(store, scope, query, stand) for store, scope in stores]
+    asked = [_reads(store, scope, query, stand, status) for store, scope in stores]
     results = iter((yield from batch(*(op for ops in asked for op in ops), as_of=stand.revision)))
     found = []
     for (store, scope), ops in zip(stores, asked, strict=True):
@@ -121,13 +166,13 @@ def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str) -> Flow[li
     return found
 
 
-def _reads(store: LearningStore, scope: Scope, query: str, stand: Stand) -> list[SearchOp]:
+def _reads(store: LearningStore, scope: Scope, query: str, stand: Stand, status: str | None) -> list[SearchOp]:
     """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
     if store.recalled == "always":
-        return [read(store, scope)]
+        return [read(store, scope, status=status)]
     if stand.ranks:
-        return [read(store, scope, query, SEARCHED)]
-    return [read(store, scope), *([read(store, scope, query, SEARCHED)] if query else [])]
+        return [read(store, scope, query, store.searched, status)]
+    return [read(store, scope, status=status), *([read(store, scope, query, SEARCHED, status)] if query else [])]
 
 
 def _beyond(each: Known, op: SearchOp, stand: Stand) -> Flow[int]:
@@ -142,21 +187,30 @@ def _candidates(each: Known, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
     actionable = bool(each.store.tools)
     found = []
-    for choice in ranked(each.records, query, each.scores, final=each.ranked):
-        label = labels[choice.record.id]
-        text = prompts.escape(each.store.render(choice.record)).strip().replace("\n", "\n  ")
-        found.append(Candidate(each, label, f"- [{label}] {text}" if actionable else f"- {text}", choice))
+    for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked)):
+        label = labels[entry.ranked[0].record.id] if entry.ranked else ""
+        shown = label if actionable and len(entry.ranked) == 1 else ""
+        brief = line(entry.brief, shown) if entry.brief else ""
+        found.append(Candidate(each, label, line(entry.text, shown), entry, brief))
     return found
+
+
+def line(text: str, label: str) -> str:
+    """Return `text` as one item of a list in a prompt: data, under its short id where there is one."""
+    shown = prompts.escape(text).strip().replace("\n", "\n  ")
+    return f"- [{label}] {shown}" if label else f"- {shown}"
 
 
 def _chosen(candidates: list[Candidate], found: Sequence[Known], budget: int) -> list[Candidate]:
     """Take what is always shown, then the best fits; what is too long makes room for what is not."""
     frame = tokens(_text([(each, [_more(len(each.records) + each.beyond)]) for each in found if each.records]))
     left, chosen = budget - frame, []
-    first = [candidate for candidate in candidates if candidate.known.store.recalled == "always"]
-    rest = [candidate for candidate in candidates if candidate.known.store.recalled != "always"]
-    for candidate in [*first, *sorted(rest, key=lambda each: -each.ranked.score)]:
-        if candidate in first and candidate.cost > left > LEAST:  # better its beginning than nothing
+    first = [candidate for candidate in candidates if candidate.always]
+    rest = [candidate for candidate in candidates if not candidate.always]
+    for candidate in [*first, *sorted(rest, key=lambda each: -each.entry.score)]:
+        if candidate.cost > left and candidate.brief:
+            candidate = replace(candidate, line=candidate.brief)
+        if candidate.always and candidate.cost > left > LEAST:  # better its beginning than nothing
             candidate = replace(candidate, line=clipped(candidate.line, left - 1))
         if candidate.cost <= left:
             left -= candidate.cost
@@ -174,19 +228,18 @@ def clipped(line: str, budget: int) -> str:
 
 def _rendered(found: Sequence[Known], chosen: list[Candidate], budget: int) -> Recall:
     """Write the chosen down in the order they came to be, so that the same choice is the same text."""
-    lines_of = {(candidate.known.store.name, candidate.ranked.record.id): candidate for candidate in chosen}
     sections, records, shown, left_out = [], [], [], {}
     for each in found:
-        keys = [(each.store.name, record.id) for record in each.records]
-        mine = [lines_of[key] for key in keys if key in lines_of]
-        hidden = len(each.records) - len(mine) + each.beyond
+        mine = sorted((one for one in chosen if one.known is each), key=lambda one: one.place)
+        within = list({ranked.record.id: ranked.record for one in mine for ranked in one.entry.ranked}.values())
+        hidden = len(each.records) - len(within) + each.beyond
         lines = [candidate.line for candidate in mine] + ([_more(hidden)] if hidden else [])
         if hidden:
             left_out[each.store.name] = hidden
         if lines:
             sections.append((each, lines))
-        records += [candidate.ranked.record for candidate in mine]
-        shown += [candidate.shown for candidate in mine]
+        records += within
+        shown += [entry for candidate in mine for entry in candidate.shown]
     text = _text(sections)
     if tokens(text) > budget:  # not even the frame fits
         return Recall(receipt=Receipt(left_out={each.store.name: len(each.records) + each.beyond for each in found}))

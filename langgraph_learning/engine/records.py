@@ -1,14 +1,17 @@
 """Reading and writing records: which store operations that takes, and how changes become puts."""
 
+import base64
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
 from langgraph_learning.engine.flow import Expected, Flow, batch
-from langgraph_learning.records import Add, Change, Commit, Identity, Namespace, Record, Remove, Scope, Update
+from langgraph_learning.records import ACTIVE, Add, Change, Commit, Identity, Namespace, Record, Remove, Scope, Update
 from langgraph_learning.stores import LearningStore
 
 SEARCHED = 200
@@ -32,10 +35,17 @@ class Known:
     beyond: int = 0
     """How many more there are that were not read."""
 
-    @property
+    @cached_property
     def labels(self) -> dict[str, Record]:
-        """The records by short id: m1 is the oldest."""
-        return {f"{self.store.label}{number}": record for number, record in enumerate(self.records, 1)}
+        """The records by short id: m1 is the oldest of those that are recalled.
+
+        Where not all may have been read they cannot be counted: then, and for what is not recalled, it is a code.
+        """
+        counted = [record for record in self.records if record.status == ACTIVE]
+        counted = counted if len(counted) + self.beyond <= SEARCHED else []
+        numbers = {record.id: number for number, record in enumerate(counted, 1)}
+        letter = self.store.label
+        return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in self.records}
 
     @property
     def short_ids(self) -> dict[str, str]:
@@ -62,11 +72,16 @@ class Known:
             scope=self.scope,
             content=change.content,
             text=change.text,
+            status=change.status,
             version=old.version + 1 if old else 1,
             source=change.source,
             created_at=old.created_at if old else at,
             updated_at=at,
         )
+
+
+def _code(record_id: str) -> str:
+    return "-" + base64.b32encode(hashlib.sha256(record_id.encode()).digest()[:5]).decode().lower()
 
 
 def commits_namespace(identity: Identity) -> Namespace:
@@ -80,9 +95,12 @@ def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple
     return [(store, scope) for store, scope in found if scope is not None]
 
 
-def read(store: LearningStore, scope: Scope, query: str | None = None, limit: int = READ_LIMIT) -> SearchOp:
-    """Return the operation that finds the records of `store` in `scope`."""
-    return SearchOp((*scope.path, store.name), limit=limit, query=query or None, refresh_ttl=False)
+def read(
+    store: LearningStore, scope: Scope, query: str | None = None, limit: int = READ_LIMIT, status: str | None = None
+) -> SearchOp:
+    """Return the operation that finds the records of `store` in `scope`, of one status or of all."""
+    wanted = {"status": status} if status else None
+    return SearchOp((*scope.path, store.name), wanted, limit=limit, query=query or None, refresh_ttl=False)
 
 
 def known(store: LearningStore, scope: Scope, *results: Result) -> Known:

@@ -131,7 +131,7 @@ def read_answer(text: str) -> list[JsonValue]:
 
 
 def read_operation(
-    stores: Iterable[LearningStore], name: object, arguments: Mapping[str, JsonValue]
+    stores: Iterable[LearningStore], name: object, arguments: Mapping[str, JsonValue], *, searches: bool = False
 ) -> tuple[LearningStore, Operation | None, list[Refusal]]:
     """Return the learning store, the operation that stands, and what of it was refused.
 
@@ -139,7 +139,7 @@ def read_operation(
         LookupError: No learning store has this operation.
     """
     for store in stores:
-        for kind in store.operations:
+        for kind in store.searches if searches else store.operations:
             if kind.__name__ == name:
                 given = {key: value for key, value in arguments.items() if not _is_blank(value)}
                 return (store, *_validate(store, kind, given))

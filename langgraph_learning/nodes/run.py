@@ -21,7 +21,7 @@ from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import derived_id, last_human
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import configurable
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Commit, Identity
 
 log = logging.getLogger("langgraph_learning")
 
@@ -95,6 +95,23 @@ class Run:
     def task_id(self) -> str | None:
         """What tells this step of this run from any other, also when it is tried again."""
         return getattr(getattr(self.runtime, "execution_info", None), "task_id", None)
+
+    @property
+    def graph(self) -> str:
+        """The checkpoint namespace of the graph that this step belongs to; empty for the outermost."""
+        return str(configurable(self.config).get("checkpoint_ns") or "").rpartition("|")[0]
+
+    def tell(self, made: Commit) -> None:
+        """Tell the custom stream what was learned, and what was proposed."""
+        if made.changes or made.usage.calls:
+            self.emit("learned", commit=made.model_dump(mode="json"))
+        if made.proposed:
+            self.emit("proposed", proposals=list(made.proposed))
+
+    @property
+    def person(self) -> str | None:
+        """Who runs this step: on a resume maybe another than the turn's user."""
+        return self._resolved().user_id
 
     def emit(self, kind: str, **facts: object) -> None:
         """Tell the custom stream; nobody may be listening."""

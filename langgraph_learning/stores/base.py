@@ -7,6 +7,8 @@ writes what `plan` returns; nodes, tools, recall, undo and approval then work fo
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -14,7 +16,7 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import Change, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, NOT_RECORDS, Change, Identity, Record, Scope
 
 
 class Operation(BaseModel):
@@ -25,6 +27,32 @@ class Operation(BaseModel):
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Ranked:
+    """A record, how well it fits a text, and the words of the text it holds."""
+
+    record: Record
+    score: float
+    matched: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a prompt shows as one piece: a text, and the ranked records it is made of, the one it is about first."""
+
+    text: str
+    ranked: tuple[Ranked, ...] = ()
+    brief: str = ""
+    """A shorter text for it, shown where there is no room for the long one."""
+    first: bool = False
+    """Whether it opens its part of the prompt, before anything is chosen by how well it fits."""
+
+    @property
+    def score(self) -> float:
+        """How well it fits: as well as the best of its records."""
+        return max((each.score for each in self.ranked), default=0.0)
 
 
 class Refused(Exception):
@@ -122,7 +150,11 @@ class LearningStore(ABC):
     """Whether recall shows every record, or ranks them by the turn."""
     fieldwise: ClassVar[bool] = False
     """Whether a wrong field is refused alone, and the others of its operation stand."""
+    searched: ClassVar[int] = 200
+    """How many records, the best fits first and then the newest, a recall chooses from."""
     operations: tuple[type[Operation], ...]
+    searches: tuple[type[Operation], ...] = ()
+    """Read-only tools for the agent; a field `query` is what to search for, `limit` how much to show at most."""
     config: StoreConfig
 
     def __init__(self, config: StoreConfig | None = None) -> None:
@@ -148,9 +180,21 @@ class LearningStore(ABC):
             Refused: It cannot be done; the message tells the model why.
         """
 
+    def dated(self, operation: Operation, today: date) -> Operation:
+        """Return `operation` with what depends on the user's day filled in; it is asked before `plan`."""
+        return operation
+
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
         return f"{record.text} (inferred)" if record.source.inferred else record.text
+
+    def entries(self, ranked: Sequence[Ranked]) -> list[Entry]:
+        """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself."""
+        return [Entry(self.render(each.record), (each,)) for each in ranked]
+
+    def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
+        """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
+        return [each for each in ranked if each.record.status == ACTIVE]
 
     @property
     def capture(self) -> str:
@@ -170,10 +214,15 @@ class LearningStore(ABC):
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
 
     @property
+    def proposes(self) -> bool:
+        """Whether a person decides about every change."""
+        return self.config.mode is LearningMode.PROPOSE
+
+    @property
     def tools(self) -> tuple[type[Operation], ...]:
-        """The operations the agent gets as tools."""
+        """The operations and searches the agent gets as tools."""
         agentic = self.config.mode is LearningMode.AGENTIC or self.config.enable_agent_tools
-        return self.operations if agentic else ()
+        return (*self.operations, *self.searches) if agentic else ()
 
 
 def check_complete(store: LearningStore) -> None:
@@ -186,6 +235,8 @@ def check_complete(store: LearningStore) -> None:
     name = getattr(store, "name", None)
     if not isinstance(name, str) or not name.isidentifier():
         raise ConfigurationError(f'{kind} has no usable name: set `name = "todos"`, an identifier, in the class')
+    if name in NOT_RECORDS:
+        raise ConfigurationError(f"{kind} is named {name!r}, which is kept for something else: choose another name")
     if not isinstance(getattr(store, "config", None), StoreConfig):
         raise ConfigurationError(f"{kind} has no configuration: call `super().__init__(config)` in its __init__")
     operations = getattr(store, "operations", None)
@@ -193,7 +244,7 @@ def check_complete(store: LearningStore) -> None:
         raise ConfigurationError(
             f'{kind} has no operations: set `self.operations = (operation("add_todo", ...),)` in its __init__'
         )
-    for each in operations:
+    for each in (*operations, *store.searches):
         check_fields(f"{kind}.{each.__name__}", each.model_fields)
 
 

@@ -337,7 +337,7 @@ def test_three_thousand_memories_are_shown_to_the_extraction_within_a_budget_and
     hand.gets(Batch, [None, items(*many)])
     system = hand.expects(Ask).messages[0].text
     assert tokens(system) < SHOWN_TOKENS + 1_500
-    assert "m778: Likes tea number 777" in system
+    assert ": Likes tea number 777\n" in system
     shown = system.count("Likes tea number")
     assert f"(and {3_000 - shown} more that are not shown)" in system
 
