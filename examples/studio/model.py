@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from functools import cache
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -22,8 +23,13 @@ def the_model(reply: Reply = stand_in_reply, *, summarises: bool = False) -> Bas
         summarises: Whether the script also keeps a session context.
     """
     model, told = chosen([reply], [_with_summary if summarises else stand_in_extraction], repeat=True)
-    log.warning(told)
+    _say_once(told)
     return model
+
+
+@cache
+def _say_once(told: str) -> None:
+    log.warning(told)
 
 
 def reads_tools(wants: Callable[[str], AIMessage | None]) -> Reply:

@@ -1,11 +1,11 @@
-"""Any agent with `around`: the four nodes around it, and the agent itself as a subgraph that stays in sight."""
+"""Any agent with `around`: the four nodes around it, the agent itself in sight, and a person who approves."""
 
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessage
 from langchain_core.tools import tool
 
 from examples.studio.model import reads_tools, the_model
-from langgraph_learning import LearningMachine
+from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig
 from langgraph_learning.testing import call
 
 MANUAL = {
@@ -29,7 +29,7 @@ def wants_manual(question: str) -> AIMessage | None:
 model = the_model(reads_tools(wants_manual))
 agent = create_agent(model, [search_manual], name="support")
 
-# PROPOSE goes here: learned_knowledge=LearnedKnowledgeConfig(mode=LearningMode.PROPOSE) in the place of user_memory.
-learning = LearningMachine(model=model, user_memory=True)
+# The place to switch what waits for a person: learned knowledge goes here when it is there.
+learning = LearningMachine(model=model, user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE))
 
 graph = learning.around(agent, name="support").compile(name="support_agent")

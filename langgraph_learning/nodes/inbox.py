@@ -1,9 +1,10 @@
 """The inbox: a graph that walks a user's pending proposals through interrupts."""
 
 import operator
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, cast
 
 from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict  # pydantic draws the form of an input from no other before Python 3.12
 
 from langgraph_learning.config import LearningContext
 from langgraph_learning.engine.deciding import marked
