@@ -14,8 +14,8 @@ from langgraph_learning.testing import ScriptedChatModel, op
 
 REAL = "The model is {name}."
 SCRIPTED = (
-    "No OPENAI_API_KEY, OPENAI_BASE_URL or LEARNING_MODEL=provider:name: the model's words are scripted. The rest is real:"
-    " the graph, SQLite on disk, the parsing of extractions, recall."
+    "No OPENAI_API_KEY, OPENAI_BASE_URL or LEARNING_MODEL=provider:name: the model's words are scripted."
+    " The rest is real: the graph, SQLite on disk, the parsing of extractions, recall."
 )
 
 

@@ -1,4 +1,4 @@
-"""A checkpointer inside one that counts channel versions itself and passes attributes on, as LangGraph's server has it."""
+"""A checkpointer in a wrapper that counts channel versions itself and passes attributes on: LangGraph's server."""
 
 import asyncio
 from collections.abc import AsyncIterator

@@ -6,6 +6,7 @@ It knows Python's sockets, by an audit hook, and uvloop, which opens connections
 import ipaddress
 import os
 import sys
+from typing import Any
 
 _ATTEMPTS = os.environ["OUTBOUND_ATTEMPTS"]
 _LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname"}
@@ -42,14 +43,15 @@ try:
 except ImportError:
     pass
 else:
-    _connect, _lookup = uvloop.Loop.create_connection, uvloop.Loop.getaddrinfo
+    _Loop: Any = uvloop.Loop
+    _connect, _lookup = _Loop.create_connection, _Loop.getaddrinfo
 
-    async def _create_connection(loop, factory, host=None, port=None, **options):  # type: ignore[no-untyped-def]
+    async def _create_connection(loop: Any, factory: Any, host: Any = None, port: Any = None, **options: Any) -> Any:
         _refuse("uvloop.create_connection", host)
         return await _connect(loop, factory, host, port, **options)
 
-    async def _getaddrinfo(loop, host, port, **options):  # type: ignore[no-untyped-def]
+    async def _getaddrinfo(loop: Any, host: Any, port: Any, **options: Any) -> Any:
         _refuse("uvloop.getaddrinfo", host)
         return await _lookup(loop, host, port, **options)
 
-    uvloop.Loop.create_connection, uvloop.Loop.getaddrinfo = _create_connection, _getaddrinfo
+    _Loop.create_connection, _Loop.getaddrinfo = _create_connection, _getaddrinfo
