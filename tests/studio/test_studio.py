@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
-from studio.server import PATIENCE, Studio, attempts, complaints, environment, require_server, studio_server
+from studio.server import PATIENCE, ROOT, Studio, attempts, complaints, environment, require_server, studio_server
 
 from langgraph_learning.labels import label
 
@@ -304,3 +305,10 @@ def test_a_log_with_an_error_is_complained_of() -> None:
         {"level": "text", "event": "Traceback (most recent call last):"},
     ]
     assert complaints([fine, *wrong]) == [each["event"] for each in wrong]
+
+
+@pytest.mark.parametrize("graph", NODES)
+def test_the_page_draws_the_graphs_as_they_are(graph: str) -> None:
+    drawn = import_module(f"examples.studio.{graph}").graph.get_graph(xray=True).draw_mermaid(with_styles=False)
+    page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
+    assert [line for line in drawn.splitlines() if line.strip().endswith(";") and line not in page] == []
