@@ -70,6 +70,8 @@ class Source(Frozen):
     message_ids: tuple[str, ...] = ()
     quote: str | None = None
     actor: Actor = "user"
+    user_id: str | None = None
+    """Who taught it, in a namespace shared with others; elsewhere the scope says so."""
     approved_by: str | None = None
     approved_at: datetime | None = None
 
@@ -77,6 +79,13 @@ class Source(Frozen):
     def inferred(self) -> bool:
         """Whether a model concluded this: no quote of the conversation vouches for it."""
         return self.quote is None and self.actor == "assistant"
+
+    @property
+    def told(self) -> str:
+        """What a reader of the record is told of where it comes from; nothing if the user said it."""
+        if self.inferred:
+            return " (inferred)"
+        return {"tool": " (from a tool)", "assistant": " (said by the assistant)"}.get(self.actor, "")
 
 
 class Record(Frozen):

@@ -150,6 +150,8 @@ class LearningStore(ABC):
     """Whether recall shows every record, or ranks them by the turn."""
     fieldwise: ClassVar[bool] = False
     """Whether a wrong field is refused alone, and the others of its operation stand."""
+    guarded: ClassVar[bool] = True
+    """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     searched: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
     operations: tuple[type[Operation], ...]
@@ -186,7 +188,7 @@ class LearningStore(ABC):
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
-        return f"{record.text} (inferred)" if record.source.inferred else record.text
+        return f"{record.text}{record.source.told}"
 
     def entries(self, ranked: Sequence[Ranked]) -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself."""
@@ -212,6 +214,11 @@ class LearningStore(ABC):
     def extracts(self) -> bool:
         """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether it may learn what only a tool has said."""
+        return self.config.learn_from_tools or not self.guarded
 
     @property
     def proposes(self) -> bool:
