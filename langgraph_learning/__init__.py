@@ -3,6 +3,8 @@
 from langgraph_learning.agent import create_learning_agent
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
 from langgraph_learning.config import (
+    DecisionLogConfig,
+    LearnedKnowledgeConfig,
     LearningContext,
     LearningMode,
     SessionContextConfig,
@@ -17,6 +19,8 @@ from langgraph_learning.stores import LearningStore
 
 __all__ = [
     "Commit",
+    "DecisionLogConfig",
+    "LearnedKnowledgeConfig",
     "LearningContext",
     "LearningDB",
     "LearningMachine",

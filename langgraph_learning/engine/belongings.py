@@ -7,18 +7,29 @@ from langgraph.store.base import Item, PutOp, SearchOp
 from pydantic import ValidationError
 
 from langgraph_learning.engine.flow import Flow, batch, beyond, write
+from langgraph_learning.engine.index import erased, mirrored, notes
 from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.records import NOT_RECORDS, Identity, Namespace, Record, Scope, Source
+from langgraph_learning.stores import LearningStore
 
 PAGE = 500
 
 
-def forget(identity: Identity) -> Flow[dict[str, int]]:
-    """Erase everything of a user, history and commits included, and return how many rows that were."""
+def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str, int]]:
+    """Erase everything of a user, history and commits included, and return how many rows that were.
+
+    Raises:
+        StoreError: The store, or a vector store, failed. What is erased from a vector store goes first: as long as that
+            fails, it is known here what is left to erase.
+    """
     if identity.user_id is None:
         return {}
     prefix = Scope(user_id=identity.user_id).path
+    if indexed := [store for store in stores if store.index is not None]:
+        mine = _under(prefix, (yield from _read(prefix, EVERYTHING)))
+        for store in indexed:
+            yield from erased(store, mine)
     try:
         return cast("dict[str, int]", (yield from beyond("purge", prefix)))
     except UnsupportedByStore:  # a store without history: what it shows is all there is
@@ -40,7 +51,7 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
     return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
 
 
-def load(identity: Identity, rows: Iterable[Mapping[str, Any]]) -> Flow[int]:
+def load(stores: Iterable[LearningStore], identity: Identity, rows: Iterable[Mapping[str, Any]]) -> Flow[int]:
     """Take in what `export` handed out, as this user's, and return how many records that were.
 
     A record of the same id is replaced. All rows are read before one is written.
@@ -52,8 +63,13 @@ def load(identity: Identity, rows: Iterable[Mapping[str, Any]]) -> Flow[int]:
     if identity.user_id is None:
         raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
     records = [_owned(row, identity.user_id) for row in rows]
-    for page in _pages([PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]):
+    ours = {store.name: store for store in stores if store.index is not None}
+    indexed = [(ours[record.store], record.scope, record.id) for record in records if record.store in ours]
+    puts = [PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]
+    for page in _pages([note for store, scope, key in indexed for note in notes(store, scope, [key])] + puts):
         yield from write(page, {})
+    for store, scope in {(store.name, scope.path): (store, scope) for store, scope, _ in indexed}.values():
+        yield from mirrored(store, scope, [key for _, _, key in indexed])
     return len(records)
 
 

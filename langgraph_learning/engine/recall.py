@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
+from langgraph_learning.engine.index import nearest
 from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
 from langgraph_learning.records import ACTIVE, Frozen, Identity, Record, Scope
@@ -144,8 +145,10 @@ def lookup(
     labels = {record.id: label for label, record in found.labels.items()}
     lines, records = [], []
     for entry in store.entries(answers)[: asked.get("limit") or None]:
-        label = labels[entry.ranked[0].record.id] if len(entry.ranked) == 1 else ""
+        label = labels.get(entry.ranked[0].record.id, "") if len(entry.ranked) == 1 else ""
         lines.append(line(entry.text, label))
+        if len(lines) > 1 and entry.brief and tokens("\n".join(lines)) > budget:
+            lines[-1] = line(entry.brief, label)
         if tokens("\n".join(lines)) > budget:
             lines[-1:] = [clipped(lines[-1], budget)] if len(lines) == 1 else []
             break
@@ -162,6 +165,8 @@ def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: st
         each = known(store, scope, *(next(results) for _ in ops))
         if stand.ranks:
             each = replace(each, ranked=ops[0].query is not None, beyond=(yield from _beyond(each, ops[0], stand)))
+        if query and stand.revision is None:  # a vector store knows the present only
+            each = yield from nearest(each, query, status)
         found.append(each)
     return found
 
@@ -188,7 +193,7 @@ def _candidates(each: Known, query: str) -> list[Candidate]:
     actionable = bool(each.store.tools)
     found = []
     for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked)):
-        label = labels[entry.ranked[0].record.id] if entry.ranked else ""
+        label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""
         found.append(Candidate(each, label, line(entry.text, shown), entry, brief))
