@@ -143,15 +143,20 @@ def lookup(
     best = ranked(found.records, query, found.scores, final=found.ranked)
     answers = store.found(search, [each for each in best if not query or each.score > 0 or each.matched], at)
     labels = {record.id: label for label, record in found.labels.items()}
-    lines, records = [], []
-    for entry in store.entries(answers)[: asked.get("limit") or None]:
+    entries, left = store.entries(answers)[: asked.get("limit") or None], budget
+    lines: list[str] = []
+    records: list[Record] = []
+    for entry in entries:
         label = labels.get(entry.ranked[0].record.id, "") if len(entry.ranked) == 1 else ""
-        lines.append(line(entry.text, label))
-        if len(lines) > 1 and entry.brief and tokens("\n".join(lines)) > budget:
-            lines[-1] = line(entry.brief, label)
-        if tokens("\n".join(lines)) > budget:
-            lines[-1:] = [clipped(lines[-1], budget)] if len(lines) == 1 else []
-            break
+        shown = line(entry.text, label)
+        if tokens(shown) > left and entry.brief and len(entries) > 1:  # alone it is shown as far as it goes
+            shown = line(entry.brief, label)
+        if tokens(shown) > left:
+            if lines:
+                break
+            shown = clipped(shown, left)
+        left -= tokens(shown) + 1
+        lines.append(shown)
         records += [each.record for each in entry.ranked]
     return "\n".join(lines), records
 
