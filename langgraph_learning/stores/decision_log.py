@@ -92,7 +92,8 @@ class DecisionLogStore(LearningStore):
             given = {name: value for name, value in given.items() if name not in OUTCOME}
             known = any(_undecided(record.content) and _same(record.content, given) for record in records)
             return [] if known else [Add(store=self.name, content=given, text=_text(given))]
-        record = next((record for record in records if record.id == given.pop("id")), None)
+        wanted = given.pop("id")
+        record = next((record for record in records if record.id == wanted), None)
         if record is None:
             raise Refused("there is no such decision")
         content = {**record.content, **given}

@@ -166,3 +166,12 @@ def test_two_agents_in_one_run_keep_two_logs(home: Home, colour: Colour) -> None
     for model, own, other in zip(models, ("Use Python", "Use Postgres"), ("Use Postgres", "Use Python"), strict=True):
         assert own in model.prompt("reply")
         assert other not in model.prompt("reply")
+
+
+def test_a_resolver_may_name_the_agent(home: Home) -> None:
+    learning = LearningMachine(decision_log=True, scope=lambda: {"user_id": "alice", "agent": "mine"})
+    agent = home.agent(learning, replies=[call("log_decision", **PYTHON), "Python.", "As decided."], name="coder")
+    agent.say("Python or JavaScript?")
+    assert (logged(agent, "mine"), logged(agent, "coder")) == (["Use Python for scraping"], [])
+    agent.say("And now?", thread="c2")
+    assert "Use Python for scraping" in agent.model.prompt("reply")

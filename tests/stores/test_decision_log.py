@@ -50,6 +50,13 @@ def test_an_outcome_replaces_another_and_the_same_one_changes_nothing() -> None:
     assert change.text.endswith("outcome (bad): It broke")
 
 
+def test_an_outcome_belongs_to_the_decision_that_is_named() -> None:
+    records = logged(*({**PYTHON, "decision": f"Decision number {n}"} for n in range(3)))
+    for record in records:
+        [change] = planned(STORE, records, "record_outcome", id=record.id, outcome="Fine", outcome_quality="good")
+        assert (change.id, change.text.splitlines()[0]) == (record.id, record.text.splitlines()[0])
+
+
 def test_an_open_decision_is_logged_once_and_again_after_an_outcome() -> None:
     same: dict[str, JsonValue] = {**PYTHON, "decision": "use Python for the scraper."}
     assert len(logged(PYTHON, same)) == 1
