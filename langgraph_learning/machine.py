@@ -158,7 +158,7 @@ class LearningMachine(Keywords):
         Args:
             node: Any node: a function, sync or async, annotated or not, an object, a Runnable.
         """
-        return Wrapped(node, self._setup)
+        return Wrapped(node, named(self, agent_name(node))._setup)
 
     def around(
         self,

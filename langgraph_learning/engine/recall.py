@@ -74,8 +74,9 @@ class Candidate:
     @property
     def place(self) -> int:
         """Where it stands in its part: what opens it, then what it is about by age."""
-        ranked = self.entry.ranked
-        return -1 if self.entry.first or not ranked else self.known.records.index(ranked[0].record)
+        records, ranked = self.known.records, self.entry.ranked
+        age = records.index(ranked[0].record) if ranked else -1
+        return age - len(records) if self.entry.first or not ranked else age
 
     @property
     def shown(self) -> list[Shown]:

@@ -168,6 +168,24 @@ def test_two_agents_in_one_run_keep_two_logs(home: Home, colour: Colour) -> None
         assert other not in model.prompt("reply")
 
 
+def test_the_limit_of_a_turn_is_its_own(home: Home) -> None:
+    both = [call("log_decision", call_id="l1", **PYTHON), call("log_decision", call_id="l2", **POSTGRES)]
+    agent = home.agent(LearningMachine(decision_log=DecisionLogConfig(max_updates_per_run=1)), replies=[*both, "Done."])
+    told = answers(agent.turn("Decide twice."), "log_decision")
+    assert "1 changes a turn are the limit" in told[1]
+    assert logged(agent) == ["Use Python for scraping"]
+
+
+def test_the_newest_decisions_open_the_recalled_text_in_one_order(home: Home) -> None:
+    names = ["tabs", "pytest", "ruff", "mypy", "hatch"]
+    calls = [call("log_decision", decision=f"Chose {name}", reasoning="Taste", call_id=name) for name in names]
+    agent = home.agent(LearningMachine(decision_log=True), replies=[*calls, "Done."])
+    agent.say("Choose the tools.")
+    for query in ("tabs", "mypy", "nothing"):
+        lines = [line for line in agent.of().recall(query).text.splitlines() if "Chose" in line]
+        assert lines == [f"- [d{place}] Chose {names[place - 1]}" for place in (3, 4, 5, 1, 2)]
+
+
 def test_a_resolver_may_name_the_agent(home: Home) -> None:
     learning = LearningMachine(decision_log=True, scope=lambda: {"user_id": "alice", "agent": "mine"})
     agent = home.agent(learning, replies=[call("log_decision", **PYTHON), "Python.", "As decided."], name="coder")

@@ -5,7 +5,7 @@ from acceptance.driver import Home
 from langchain_core.messages import AIMessage, ToolMessage
 
 from langgraph_learning import LearnedKnowledgeConfig, LearningMachine, LearningMode
-from langgraph_learning.testing import call, op
+from langgraph_learning.testing import ScriptedChatModel, call, op
 
 EGRESS = "Compare egress costs before choosing a cloud provider."
 SAVE = call("save_learning", title="Egress costs", learning=EGRESS, tags=["cloud"], call_id="s1")
@@ -115,6 +115,15 @@ def test_always_learns_insights_and_shows_what_is_stored_to_the_next_extraction(
     assert agent.model.bound == []
     [record] = agent.records("learned_knowledge", user="ben")
     assert (record.source.quote, record.source.thread_id) == ("the cache", "c1")
+
+
+def test_its_own_model_and_limit_are_its_alone(home: Home) -> None:
+    own = ScriptedChatModel(extractions=[[op("save_learning", title=f"T{n}", learning=f"Rule {n}.") for n in range(3)]])
+    config = LearnedKnowledgeConfig(mode=LearningMode.ALWAYS, model=own, max_updates_per_run=2)
+    agent = home.agent(LearningMachine(learned_knowledge=config), replies=["Yes."])
+    agent.say("Three rules.")
+    assert agent.texts("learned_knowledge") == ["T0: Rule 0.", "T1: Rule 1."]
+    assert (own.calls, agent.model.calls) == ({"extraction": 1}, {"reply": 1})
 
 
 def test_a_long_learning_is_one_record_recalled_by_its_beginning_and_echoed_in_few_words(home: Home) -> None:

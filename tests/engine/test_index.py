@@ -9,9 +9,10 @@ from langgraph.store.base import Item
 
 from langgraph_learning import LearnedKnowledgeConfig
 from langgraph_learning.checkpointers.items import StoredItem
-from langgraph_learning.engine.flow import Batch, Index, Write
+from langgraph_learning.engine.flow import Batch, Index, Stand, Standing, Write
 from langgraph_learning.engine.index import as_document, mirrored, nearest, notes
 from langgraph_learning.engine.rank import blended
+from langgraph_learning.engine.recall import recall
 from langgraph_learning.engine.records import Known
 from langgraph_learning.errors import ConflictError, StoreError
 from langgraph_learning.records import ACTIVE, Record, Scope
@@ -28,10 +29,9 @@ def learning(id: str, text: str, version: int = 1) -> Record:
 
 def noted(*ids: str, version: int = 1) -> list[Item]:
     """The notes of a commit, as a store reads them."""
+    when = {"created_at": AT, "updated_at": AT}
     return [
-        StoredItem(
-            value=put.value or {}, key=put.key, namespace=put.namespace, created_at=AT, updated_at=AT, version=version
-        )
+        StoredItem(namespace=put.namespace, key=put.key, value=dict(put.value or {}), version=version, **when)
         for put in notes(STORE, SCOPE, ids)
     ]
 
@@ -95,6 +95,17 @@ def test_what_the_vector_store_alone_finds_is_read_and_what_is_gone_left_out() -
     assert {each.id for each in flow.result.records} == {"here", "beyond"}
     assert flow.result.beyond == 2
     assert flow.result.scores["beyond"] > flow.result.scores["here"] > 0
+
+
+def test_what_was_known_then_is_not_asked_of_a_vector_store_that_knows_the_present_only() -> None:
+    for revision, kinds in ((None, ["Standing", "Batch", "Index"]), (7, ["Standing", "Batch"])):
+        flow = ByHand(recall([STORE], ALICE, "tea", 500))
+        flow.gets(Standing, Stand(ranks=True, revision=revision))
+        flow.gets(Batch, [items(learning("r1", "green tea"))])
+        if revision is None:
+            flow.gets(Index, [])
+        assert flow.kinds == kinds
+        assert "green tea" in flow.result.text
 
 
 def test_words_and_places_count_the_same() -> None:
