@@ -4,13 +4,16 @@ import asyncio
 import hashlib
 import math
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import pytest
 from langchain_core.documents import Document
 from langchain_core.embeddings import Embeddings
 from langchain_core.vectorstores import InMemoryVectorStore, VectorStore
+from langgraph.store.memory import InMemoryStore
 from pydantic import JsonValue
 
 from langgraph_learning import LearnedKnowledgeConfig, LearningDB, LearningMachine, LearningMode, Scope, connect
@@ -346,3 +349,47 @@ def test_a_vector_store_finds_what_lies_beyond_the_records_that_a_recall_reads(c
 def test_what_is_no_vector_store_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="takes a LangChain VectorStore"):
         LearnedKnowledgeConfig(knowledge=Hashing())  # type: ignore[arg-type]
+
+
+class SyncOnly(InMemoryVectorStore):
+    """A vector store whose async half was never written."""
+
+    async def asimilarity_search(self, query: str, k: int = 4, **kwargs: Any) -> list[Document]:
+        raise NotImplementedError
+
+    async def aadd_documents(self, documents: list[Document], ids: list[str] | None = None, **kwargs: Any) -> list[str]:
+        raise NotImplementedError
+
+    async def adelete(self, ids: Sequence[str] | None = None, **kwargs: Any) -> None:
+        raise NotImplementedError
+
+
+def test_a_vector_store_without_async_works_in_a_thread_and_beside_any_store(colour: Colour) -> None:
+    vectors, store = SyncOnly(Hashing()), InMemoryStore()
+    config = LearnedKnowledgeConfig(namespace="user", knowledge=vectors, mode=LearningMode.ALWAYS)
+    with connect("sqlite:///:memory:") as db:
+        world = World(db, vectors, colour, lambda: {each["text"] for each in vectors.store.values()})
+        machine = LearningMachine(model=world.model, learned_knowledge=config, store=store)
+        ada = machine.scoped(user_id="ada")
+        world.save(ada, CARS, CATS)
+        world.learn(ada, op("delete_learning", id="k2"))
+        assert world.contents() == texts(CARS)
+        assert world.found(ada, "automobile") == ["Cars: Wash the car in the morning."]
+        world.do(lambda: ada.forget(), lambda: ada.aforget())
+        assert (world.contents(), store.search(())) == (set(), [])
+
+
+def test_what_many_learn_at_once_is_all_in_the_vector_store_and_nothing_waits(tmp_path: Path) -> None:
+    vectors = InMemoryVectorStore(Hashing())
+    config = LearnedKnowledgeConfig(knowledge=vectors, mode=LearningMode.ALWAYS)
+
+    def learn(number: int) -> None:
+        model = ScriptedChatModel(extractions=[[op("save_learning", title=f"T{number}", learning=f"Rule {number}.")]])
+        machine = LearningMachine(model=model, learned_knowledge=config, store=db.store)
+        machine.scoped(user_id=f"user {number}").learn([("user", "Learn.")])
+
+    with connect(f"sqlite:///{tmp_path / 'learning.db'}") as db:
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(learn, range(16)))
+        assert {each["text"] for each in vectors.store.values()} == {f"T{n}: Rule {n}." for n in range(16)}
+        assert db.store.search(("learning", "namespace", "global", "unindexed")) == []
