@@ -11,9 +11,10 @@ from langgraph_learning.config import (
     UserMemoryConfig,
     UserProfileConfig,
 )
+from langgraph_learning.display import drawn_by
 from langgraph_learning.engine.recall import Recall, Receipt
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import Commit, Record, Revision, Scope, Source
+from langgraph_learning.records import Commit, Proposal, Record, Revision, Scope, Source
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 
@@ -27,6 +28,7 @@ __all__ = [
     "LearningMode",
     "LearningSaver",
     "LearningStore",
+    "Proposal",
     "Recall",
     "Receipt",
     "Record",
@@ -40,3 +42,5 @@ __all__ = [
     "connect",
     "create_learning_agent",
 ]
+
+drawn_by("langgraph_learning.views")  # imported when a notebook shows a value, not before

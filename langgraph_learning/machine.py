@@ -16,10 +16,13 @@ from langgraph_learning.engine.flow import Flow
 from langgraph_learning.engine.setup import Setup, check_store
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.middleware import LearningMiddleware
+from langgraph_learning.masking import mask_secrets
+from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
+from langgraph_learning.nodes.inbox import inbox
+from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run import agent_name
-from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
+from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import (
@@ -60,6 +63,7 @@ class LearningMachine(Keywords):
         on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
+        mask: Takes secrets out of every text before it is stored; None leaves them in.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -84,6 +88,7 @@ class LearningMachine(Keywords):
         on_error: Literal["log", "raise"] = "log",
         name: str = "learning",
         messages_key: str = "messages",
+        mask: Callable[[str], str] | None = mask_secrets,
     ) -> None:
         if entity_memory is not False:
             raise ConfigurationError("entity_memory is not in this version yet; leave it out")
@@ -94,6 +99,8 @@ class LearningMachine(Keywords):
         check_store("LearningMachine", store)
         if scope is not None and not callable(scope):
             raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
+        if mask is not None and not callable(mask):
+            raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -122,6 +129,7 @@ class LearningMachine(Keywords):
             on_error=on_error,
             name=name,
             messages_key=messages_key,
+            mask=mask or str,
         )
 
     @property
@@ -149,8 +157,12 @@ class LearningMachine(Keywords):
         return FlowNode("extract", self._setup, extract_step)
 
     def review_node(self) -> FlowNode:
-        """Return the node where a person decides; it passes through when there is nothing to review."""
-        return FlowNode("review", self._setup, _nothing_to_review)
+        """Return the node where a person decides; it goes after extraction, and passes where there is nothing to ask.
+
+        It interrupts with LangChain's `HITLRequest`, and is resumed by `Command(resume={"decisions": [...]})`, one per
+        request. In a graph without a checkpointer the proposals wait for `scoped(...).decide(...)`.
+        """
+        return FlowNode("review", self._setup, review_step)
 
     def wrap(self, node: object) -> Wrapped:
         """Return `node` as it is, but shown the recalled text as the first of its messages.
@@ -184,13 +196,15 @@ class LearningMachine(Keywords):
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
         return around(node_or_graph, nodes, served._setup, name=name, **schemas)
 
-    def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware]:
+    def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware | ReviewMiddleware]:
         """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
 
         Args:
             model: Extracts where no model was configured; by default the agent's own, once it was called.
         """
-        return [LearningMiddleware(self._setup, model)]
+        # Hooks after the agent run from the last to the first: review comes after extraction.
+        review = [ReviewMiddleware(self._setup)] if any(store.proposes for store in self.stores) else []
+        return [*review, LearningMiddleware(self._setup, model)]
 
     def tools(self) -> list[BaseTool]:
         """Return the tools of the learning stores that give the agent some.
@@ -228,6 +242,16 @@ class LearningMachine(Keywords):
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
         return with_context(self._said(state), await self.acontext(state), self._setup)
+
+    def inbox(self, *, context_schema: type[Any] | None = None) -> AnyGraph:
+        """Return a graph that shows a user's pending proposals, some at a time, until none is left.
+
+        Compile it with a checkpointer; its input is empty, its result lists what was decided.
+
+        Args:
+            context_schema: The run's context; by default `LearningContext`.
+        """
+        return inbox(self._setup, context_schema=context_schema)
 
     def scoped(
         self,
@@ -284,11 +308,6 @@ def _messages(state: object, key: str) -> list[BaseMessage] | None:
     if found is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
         return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
     return found
-
-
-def _nothing_to_review(run: Run, state: Update) -> Flow[Update]:
-    yield from ()
-    return {}
 
 
 def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> LearningStore | None:

@@ -13,6 +13,7 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from langgraph_learning.engine.setup import Setup
+from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
@@ -101,3 +102,28 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
         if not text:
             return request
         return request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text, self._setup)))
+
+
+class ReviewMiddleware(AgentMiddleware[Any, Any, Any]):
+    """Asks a person about the turn's proposals; it goes before `LearningMiddleware`, and so runs after it."""
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        self._setup = replace(setup, messages_key="messages")
+        self.state_schema = Keys(setup.name).schema(None, PrivateStateAttr)
+        self.tools = []
+
+    @property
+    def name(self) -> str:
+        """The machine's name, and what this part of it does."""
+        return f"{self._setup.name}_review"
+
+    def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
+        """Ask, and carry out the answer."""
+        run = Run(self._setup, runtime, get_config())
+        return run.driver.run(review_step(run, dict(state)))
+
+    async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
+        """Ask, and carry out the answer."""
+        run = Run(self._setup, runtime, get_config())
+        return await run.driver.arun(review_step(run, dict(state)))

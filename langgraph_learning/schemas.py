@@ -7,8 +7,10 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from langgraph_learning.display import Displayed
 
-class UserProfile(BaseModel):
+
+class UserProfile(Displayed, BaseModel):
     """Who the user is: one record per field."""
 
     name: str | None = Field(default=None, max_length=200, description="The user's full name")

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
 from langchain_core.messages import convert_to_messages
@@ -13,16 +13,19 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 
 from langgraph_learning.engine.belongings import export, forget
 from langgraph_learning.engine.belongings import load as load_rows
+from langgraph_learning.engine.deciding import Approver, Decision, Outcome, decide, proposals
 from langgraph_learning.engine.extract import Heard, extract
 from langgraph_learning.engine.flow import Driver, Flow, batch
 from langgraph_learning.engine.past import history, undo
+from langgraph_learning.engine.proposals import fetch
 from langgraph_learning.engine.recall import Recall, recall, search
 from langgraph_learning.engine.records import EVERYTHING, as_commit, commits_namespace, load, scoped_to
 from langgraph_learning.engine.setup import Setup, check_store
 from langgraph_learning.engine.turn import whole
-from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.errors import ConfigurationError, ProposalError
+from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.nodes.run import user_label
-from langgraph_learning.records import Commit, Identity, Record, Revision
+from langgraph_learning.records import Commit, Identity, Proposal, Record, Revision
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
@@ -153,6 +156,50 @@ class Scoped:
         """Do what `undo` does."""
         return await self.driver.arun(undo(self.setup.stores, self.identity, commit_id, datetime.now(UTC)))
 
+    def proposals(self) -> list[Proposal]:
+        """Return what waits for a person, in the order it was proposed, marked where it has become stale."""
+        return self.driver.run(proposals(self.setup.stores, self.identity))
+
+    async def aproposals(self) -> list[Proposal]:
+        """Return what `proposals` does."""
+        return await self.driver.arun(proposals(self.setup.stores, self.identity))
+
+    def decide(
+        self,
+        proposal_id: str,
+        decision: Literal["approve", "reject"],
+        *,
+        edit: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        message: str | None = None,
+    ) -> Outcome:
+        """Approve a proposal, as it stands or with other arguments, or reject it; say what came of it.
+
+        Args:
+            proposal_id: Which one.
+            decision: An approval makes it permanent; what is rejected is not proposed again.
+            edit: Arguments to change; the others stay.
+            by: Who decides, for the record's source; by default the user.
+            message: Why; kept with the proposal.
+
+        Raises:
+            ProposalError: It is gone, was decided already, the edit is not valid, or what it would change has changed
+                meanwhile: it then says how it stands now, and waits for another look.
+        """
+        return self.driver.run(self._decide(proposal_id, decision, edit, by, message))
+
+    async def adecide(
+        self,
+        proposal_id: str,
+        decision: Literal["approve", "reject"],
+        *,
+        edit: Mapping[str, Any] | None = None,
+        by: str | None = None,
+        message: str | None = None,
+    ) -> Outcome:
+        """Do what `decide` does."""
+        return await self.driver.arun(self._decide(proposal_id, decision, edit, by, message))
+
     def forget(self) -> dict[str, int]:
         """Erase everything of this user in the store, history and commits included; return how many rows that were.
 
@@ -180,11 +227,11 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.setup.stores, self.identity, rows))
+        return self.driver.run(load_rows(self.setup.stores, self.identity, rows, self.setup.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.setup.stores, self.identity, rows))
+        return await self.driver.arun(load_rows(self.setup.stores, self.identity, rows, self.setup.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)
@@ -194,10 +241,33 @@ class Scoped:
         return recall(self.setup.stores, self.identity, query, self.setup.context_tokens)
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        turn = whole(convert_to_messages(messages))
+        turn = whole(convert_to_messages(messages), self.setup.tool_names)
         heard = Heard(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        made = yield from extract(self.setup.extractions(), heard, self.setup.limits)
-        return made if made is not None and made.changes else None
+        made = yield from extract(self.setup.extractions(), heard, self.setup.limits, self.setup.mask)
+        return made if made is not None and (made.changes or made.proposed) else None
+
+    def _decide(
+        self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
+    ) -> Flow[Outcome]:
+        if answer not in ("approve", "reject") or (edit is not None and answer == "reject"):
+            raise ProposalError(
+                f"decide({key!r}, {answer!r}): give 'approve', with edit={{...}} or without, or 'reject'"
+            )
+        args: dict[str, Any] | None = None
+        if edit is not None:
+            for found in (yield from fetch(self.identity, [key])):
+                args = {**found.args, **edit}
+                try:
+                    check_edit(self.setup.stores, found.store, found.name, args)
+                except ValueError as error:
+                    raise ProposalError(f"the edit is not valid: {error}") from error
+        kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
+        decision = Decision(key, kind, args=args, message=message)
+        approver = Approver(by or self.identity.user_id, datetime.now(UTC))
+        [outcome] = yield from decide(self.setup.stores, self.identity, [decision], approver, self.setup.mask)
+        if outcome.result not in ("approved", "rejected"):
+            raise ProposalError(f"proposal {key!r}: {outcome.reason}")
+        return outcome
 
     def _profile(self, schema: type[P]) -> Flow[P]:
         [store] = self._chosen("user_profile")

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import cast
+from typing import TypeAlias, cast
 
 from langchain_core.documents import Document
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
@@ -24,6 +24,8 @@ from langgraph_learning.records import DOCUMENT, Namespace, Record, Scope, Sourc
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger(__name__)
+
+Address: TypeAlias = tuple[Namespace, str]
 
 PENDING = "unindexed"
 SCOPE, RECORD, STORE = "learning_scope", "learning_id", "learning_store"
@@ -113,15 +115,9 @@ def _carried(store: LearningStore, records: Sequence[Record], gone: Sequence[str
         yield from index(store.index, "delete", ids=sorted(gone))
 
 
-def erased(store: LearningStore, items: Iterable[Item]) -> Flow[None]:
-    """Take what `items` hold, records and notes, out of the vector store."""
-    gone = set()
-    for item in items:
-        *path, last = item.namespace
-        if last == store.name:
-            gone.add(_document_id(path, store.name, item.key))
-        elif last == PENDING and item.value["store"] == store.name:
-            gone.add(_document_id(path, store.name, str(item.value["id"])))
+def erased(store: LearningStore, addresses: Iterable[Address]) -> Flow[None]:
+    """Take the records of `store` at these addresses out of the vector store."""
+    gone = {_document_id(path[:-1], store.name, key) for path, key in addresses if path[-1] == store.name}
     if gone:
         yield from _carried(store, [], sorted(gone))
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import cast
 
-from langgraph.store.base import Item, Op, PutOp, Result, SearchOp
+from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchOp
 
 from langgraph_learning.engine.flow import Flow, batch
 from langgraph_learning.engine.records import EVERYTHING, Known, as_commit, find_commit, load
@@ -50,6 +50,13 @@ def load_turn(
     found, known = yield from load(stores, *first)
     earlier = as_proposals(identity, found[1]) if proposing else []
     return as_commit(found[0]), known, earlier
+
+
+def fetch(identity: Identity, ids: Sequence[str]) -> Flow[list[Proposal]]:
+    """Return these proposals, in this order; what is gone is left out."""
+    namespace = proposals_namespace(identity)
+    found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for key in ids))
+    return [as_proposal(item) for item in found if isinstance(item, Item)]
 
 
 def pending(identity: Identity) -> Flow[list[Proposal]]:

@@ -85,7 +85,7 @@ class Run:
     @property
     def driver(self) -> Driver:
         """Carries out flows on the machine's own store, else on the graph's."""
-        return Driver(self.setup.store or self.runtime.store, self.config)
+        return Driver(self.setup.store or self.runtime.store, self.config, self.setup.say_once)
 
     @property
     def checkpoint_id(self) -> str | None:
@@ -115,6 +115,11 @@ class Run:
             self.emit("learned", commit=made.model_dump(mode="json"))
         if made.proposed:
             self.emit("proposed", proposals=list(made.proposed))
+
+    @property
+    def person(self) -> str | None:
+        """Who runs this step: on a resume maybe another than the turn's user."""
+        return self._resolved().user_id
 
     def emit(self, kind: str, **facts: object) -> None:
         """Tell the custom stream; nobody may be listening."""

@@ -33,6 +33,11 @@ class Keys:
         """How far the thread has been learned from: checkpointed JSON."""
         return f"{self.name}_watermark"
 
+    @property
+    def proposals(self) -> str:
+        """What the turn proposed, for review: checkpointed JSON, ids only."""
+        return f"{self.name}_proposals"
+
     def schema(self, messages_key: str | None = None, *extra: object) -> type[Any]:
         """Return the private state schema; `extra` annotations mark each of our keys."""
 
@@ -43,6 +48,7 @@ class Keys:
             self.turn: marked(dict, latest),
             self.text: marked(str, UntrackedValue(str, guard=False)),
             self.mark: marked(dict, latest),
+            self.proposals: marked(dict, latest),
         }
         read: Mapping[str, object] = {messages_key: list} if messages_key else {}
         made = TypedDict(f"{self.name.title()}State", {**read, **fields}, total=False)  # type: ignore[misc]

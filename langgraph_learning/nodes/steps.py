@@ -12,11 +12,12 @@ from langgraph_learning.engine.flow import Flow
 from langgraph_learning.engine.recall import Recall, recall
 from langgraph_learning.engine.records import scoped_to
 from langgraph_learning.engine.setup import Setup
-from langgraph_learning.engine.turn import question, unlearned, watermark, window
+from langgraph_learning.engine.turn import Watermark, question, unlearned, watermark, window
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run import Run, TurnState, tag
 from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.waiting import listing
 from langgraph_learning.records import Identity
 
 T = TypeVar("T")
@@ -88,22 +89,34 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
         )
     messages = list(state.get(key) or ())
     identity = run.identity(state.get(keys.turn), messages)
+    mark = yield from _learned(run, identity, messages, state.get(keys.mark))
+    listed = yield from guarded(run, "extract", listing(run, identity, tag(messages)), {})
+    return {**({keys.mark: mark} if mark is not None else {}), **listed}
+
+
+def _learned(
+    run: Run, identity: Identity, messages: Sequence[BaseMessage], seen: Watermark | None
+) -> Flow[Watermark | None]:
+    """Learn, and return how far the thread has been learned from."""
     if scoped_to(run.setup.extracting, identity):
-        seen = state.get(keys.mark)
-        turn = window(messages, seen, identity.user_id)
-        heard = Heard(turn, identity, datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-        learned = yield from guarded(run, "extract", _extract(run, heard), otherwise=False)
-        if not learned:
-            again = unlearned(messages, seen, identity.user_id)
-            return {keys.mark: again} if again is not None else {}
-    mark = watermark(messages, identity.user_id)
-    return {keys.mark: mark} if mark is not None else {}
+        heard = Heard(
+            turn=window(messages, seen, identity.user_id, run.setup.tool_names),
+            identity=identity,
+            at=datetime.now(UTC),
+            checkpoint_id=run.checkpoint_id,
+            run=run.task_id,
+            tag=tag(list(messages)),
+            origin=run.graph,
+        )
+        if not (yield from guarded(run, "extract", _extract(run, heard), otherwise=False)):
+            return unlearned(messages, seen, identity.user_id)
+    return watermark(messages, identity.user_id)
 
 
 def _extract(run: Run, heard: Heard) -> Flow[bool]:
-    commit = yield from extract(run.setup.extractions(run.model), heard, run.setup.limits)
+    commit = yield from extract(run.setup.extractions(run.model), heard, run.setup.limits, run.setup.mask)
     if commit is not None and commit.at == heard.at:  # the one a turn already has is older
-        run.emit("learned", commit=commit.model_dump(mode="json"))
+        run.tell(commit)
     return True
 
 

@@ -61,7 +61,7 @@ class LearnedKnowledgeStore(LearningStore):
     @property
     def instructions(self) -> str:
         """What to capture."""
-        return prompts.load(self.name)
+        return prompts.load("learned_knowledge")
 
     @property
     def index(self) -> VectorStore | None:

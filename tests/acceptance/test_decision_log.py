@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from acceptance.driver import Agent, Colour, Home
 from langchain_core.messages import ToolMessage
+from langchain_core.tools import tool
 from langgraph.graph import MessagesState
 
 from langgraph_learning import DecisionLogConfig, LearningMachine, LearningMode
@@ -166,6 +167,24 @@ def test_two_agents_in_one_run_keep_two_logs(home: Home, colour: Colour) -> None
     for model, own, other in zip(models, ("Use Python", "Use Postgres"), ("Use Postgres", "Use Python"), strict=True):
         assert own in model.prompt("reply")
         assert other not in model.prompt("reply")
+
+
+@tool
+def look_up() -> str:
+    """Look something up."""
+    return "Scrapy is what everybody should choose."
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_what_only_a_tool_has_said_is_no_decision_unless_configured(home: Home, taken: bool) -> None:
+    log = call("log_decision", decision="Choose Scrapy", reasoning="Everybody should", call_id="l1")
+    agent = home.agent(
+        LearningMachine(decision_log=DecisionLogConfig(learn_from_tools=taken)),
+        replies=[call("look_up", call_id="t1"), log, "Done."],
+        tools=[look_up],
+    )
+    agent.say("Which library for scraping?")
+    assert logged(agent) == (["Choose Scrapy"] if taken else [])
 
 
 def test_the_limit_of_a_turn_is_its_own(home: Home) -> None:

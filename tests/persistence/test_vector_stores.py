@@ -204,13 +204,19 @@ def test_what_waits_for_a_person_is_not_in_the_vector_store_until_it_is_approved
 
 
 def test_forget_takes_a_users_own_learnings_out_and_leaves_those_of_others(world: World) -> None:
-    ada, ben, everybody = world.of("ada", "user"), world.of("ben", "user"), world.of("ada")
+    ada, ben = world.of("ada", "user"), world.of("ben", "user")
     world.save(ada, CARS, CATS)
     world.learn(ada, op("delete_learning", id="k2"))
     world.save(ben, CARS)
-    world.save(everybody, TEA)
+    world.save(world.of("ada"), TEA, CATS, ("Bus", "Drive the bus."))
+    world.save(world.of("ben"), ("Cats", "Feed the cat twice."), ("Rain", "Take a coat."))
+    world.save(world.of("ada"), ("Rain", "Stay at home."))
+    assert len(world.contents()) == 5
     world.do(lambda: ada.forget(), lambda: ada.aforget())
-    assert world.contents() == texts(CARS, TEA)
+    # where ben wrote last, and what he had written before she did
+    shared = [("Cats", "Feed the cat twice."), ("Rain", "Take a coat.")]
+    assert world.contents() == texts(CARS, *shared)
+    assert {record.text for record in world.of("ben").records()} == texts(*shared)
     assert world.found(ada, "automobile") == []
     assert world.found(ben, "automobile") == ["Cars: Wash the car in the morning."]
 

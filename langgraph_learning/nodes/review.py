@@ -1,0 +1,152 @@
+"""Where a person decides: the turn's proposals are shown by an interrupt, and only a yes makes them permanent."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Annotated, Literal, Self
+
+from langgraph.types import interrupt
+from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
+
+from langgraph_learning.engine.deciding import Approver, Decision, Outcome, decide, marked
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.proposals import fetch
+from langgraph_learning.engine.wire import read_operation, tool_schema
+from langgraph_learning.langgraph_private import checkpointer
+from langgraph_learning.nodes.run import Run, tag
+from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.steps import Update, guarded
+from langgraph_learning.nodes.waiting import as_listed, of_turn
+from langgraph_learning.records import Identity, Proposal
+from langgraph_learning.stores import LearningStore
+
+ALLOWED = ["approve", "edit", "reject"]
+
+
+class Approve(BaseModel):
+    """Yes, as it stands."""
+
+    type: Literal["approve"]
+
+
+class EditedAction(BaseModel):
+    """The operation as the person wants it."""
+
+    name: str
+    args: dict[str, JsonValue]
+
+
+class Edit(BaseModel):
+    """Yes, but so."""
+
+    type: Literal["edit"]
+    edited_action: EditedAction
+
+
+class Reject(BaseModel):
+    """No; it is not proposed again."""
+
+    type: Literal["reject"]
+    message: str | None = None
+
+
+class Answers(BaseModel):
+    """One decision per action request, in their order: LangChain's `HITLResponse`."""
+
+    decisions: list[Annotated[Approve | Edit | Reject, Field(discriminator="type")]]
+
+
+def review_step(run: Run, state: Update) -> Flow[Update]:
+    """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
+    stores = run.setup.stores
+    if not any(store.proposes for store in stores):
+        return {}
+    messages = list(state.get(run.setup.messages_key) or ())
+    identity = run.identity(state.get(Keys(run.setup.name).turn), messages)
+    shown = yield from guarded(run, "review", _shown(run, identity, state, tag(messages)), [])
+    yield from reviewed(run, identity, shown)
+    return {}
+
+
+def _shown(run: Run, identity: Identity, state: Update, turn: str) -> Flow[list[Proposal]]:
+    """Return what an earlier step has listed, so that the list is the same on resume; else what waits of this turn."""
+    listed = as_listed(state.get(Keys(run.setup.name).proposals), turn)
+    ids = listed if listed is not None else (yield from of_turn(run, identity, turn))
+    return (yield from marked(run.setup.stores, (yield from fetch(identity, ids))))
+
+
+def reviewed(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[list[Outcome]]:
+    """Ask about `shown`, also about what was decided elsewhere meanwhile: a shorter list would shift the answers."""
+    if not any(proposal.status == "pending" for proposal in shown):
+        return []
+    if checkpointer(run.config) is None:  # it could never be resumed: the proposals wait for `decide()`
+        return []
+    answer = interrupt(request(run.setup.stores, shown), response_schema=answers(run.setup.stores, shown))
+    approver = Approver(run.person or identity.user_id, datetime.now(UTC))
+    work = decide(run.setup.stores, identity, decisions(shown, answer), approver, run.setup.mask)
+    outcomes = yield from guarded(run, "review", work, [])
+    run.emit("decided", outcomes=[outcome.model_dump(mode="json") for outcome in outcomes])
+    return outcomes
+
+
+def request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> dict[str, JsonValue]:
+    """Return what the person is asked: LangChain's `HITLRequest`."""
+    kinds = {kind.__name__: kind for store in stores for kind in store.operations}
+    actions: list[JsonValue] = [
+        {"name": proposal.name, "args": proposal.args, "description": proposal.description} for proposal in shown
+    ]
+    configs: list[JsonValue] = [
+        {
+            "action_name": proposal.name,
+            "allowed_decisions": list(ALLOWED),
+            **({"args_schema": tool_schema(kinds[proposal.name])} if proposal.name in kinds else {}),
+        }
+        for proposal in shown
+    ]
+    return {"action_requests": actions, "review_configs": configs}
+
+
+def answers(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> type[Answers]:
+    """Return the schema that refuses an answer before LangGraph keeps it: one that was kept is replayed for ever."""
+
+    class Checked(Answers):
+        @model_validator(mode="after")
+        def check(self) -> Self:
+            if len(self.decisions) != len(shown):
+                raise ValueError(f"give {len(shown)} decisions, one per action request, not {len(self.decisions)}")
+            for proposal, decision in zip(shown, self.decisions, strict=True):
+                if isinstance(decision, Edit):
+                    check_edit(stores, proposal.store, decision.edited_action.name, decision.edited_action.args)
+            return self
+
+    return create_model("ReviewAnswer", __base__=Checked, __doc__=Answers.__doc__)
+
+
+def check_edit(stores: Sequence[LearningStore], name: str, operation: str, args: dict[str, JsonValue]) -> None:
+    """Refuse an edit that is not valid for the learning store it is for.
+
+    Raises:
+        ValueError: What is wrong with it.
+    """
+    mine = [store for store in stores if store.name == name]
+    try:
+        _, read, refused = read_operation(mine, operation, args)
+    except LookupError as error:
+        offered = ", ".join(kind.__name__ for store in mine for kind in store.operations)
+        raise ValueError(f"{error.args[0]}; {name} has {offered}") from error
+    unknown = [key for key in args if read is not None and key not in type(read).model_fields]
+    wrong = [refusal.reason for refusal in refused] + [f"{key}: there is no such field" for key in unknown]
+    if wrong or read is None:
+        raise ValueError(f"{operation}: {'; '.join(wrong)}")
+
+
+def decisions(shown: Sequence[Proposal], answer: Answers) -> list[Decision]:
+    """Return what the person said to each of `shown`."""
+    found = []
+    for proposal, said in zip(shown, answer.decisions, strict=True):
+        if isinstance(said, Edit):
+            edited = said.edited_action
+            found.append(Decision(proposal.id, "edit", edited.name, edited.args))
+        else:
+            message = said.message if isinstance(said, Reject) else None
+            found.append(Decision(proposal.id, said.type, message=message))
+    return found

@@ -1,0 +1,35 @@
+"""Which proposals are a turn's own: listed once, so that a resumed review shows the same ones in the same order."""
+
+from typing import Any
+
+from langgraph_learning.engine.flow import Flow
+from langgraph_learning.engine.proposals import pending
+from langgraph_learning.nodes.run import Run
+from langgraph_learning.nodes.state import Keys
+from langgraph_learning.records import Identity
+
+
+def listing(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
+    """List what waits of this turn, for `review` to show."""
+    if not any(store.proposes for store in run.setup.stores):
+        return {}
+    ids = yield from of_turn(run, identity, turn)
+    return {Keys(run.setup.name).proposals: {"tag": turn, "ids": ids}}
+
+
+def of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
+    """Return what this graph, or a graph within it, proposed in this turn and waits."""
+    within = f"{run.graph}|" if run.graph else ""
+    return [
+        proposal.id
+        for proposal in (yield from pending(identity))
+        if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
+        and f"{proposal.origin}|".startswith(within)
+    ]
+
+
+def as_listed(value: object, turn: str) -> list[str] | None:
+    """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
+    if not isinstance(value, dict) or value.get("tag") != turn:
+        return None
+    return [str(each) for each in value.get("ids") or ()]
