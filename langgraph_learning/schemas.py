@@ -3,7 +3,7 @@
 A field's `Field(description=...)` reaches the model, and its type is enforced before anything is stored.
 """
 
-from typing import Annotated, TypeAlias
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, Field, JsonValue, WithJsonSchema
 
@@ -80,3 +80,25 @@ class Relationship(BaseModel):
 
     relation: str = Field(min_length=1, max_length=100, description="How it stands to the other: 'CTO of', 'owns', ...")
     target: str = Field(min_length=1, max_length=200, description="The other's name")
+
+
+class LearnedKnowledge(BaseModel):
+    """One insight that helps again, whoever asks next; as long as it has to be."""
+
+    title: str = Field(
+        min_length=1, description="What it is about, in a few words; its name, which tells it from others"
+    )
+    learning: str = Field(min_length=1, description="The whole insight, understood without the conversation")
+    context: str | None = Field(default=None, description="When it applies")
+    tags: list[str] = Field(default=[], max_length=50, description="Words to find it by")
+
+
+class Decision(BaseModel):
+    """One decision of the agent, why it was taken, and what came of it."""
+
+    decision: str = Field(min_length=1, description="What was decided, in one sentence")
+    reasoning: str = Field(min_length=1, description="Why")
+    alternatives: list[str] = Field(default=[], max_length=50, description="What else was considered")
+    confidence: float | None = Field(default=None, ge=0, le=1, description="How sure you are, from 0 to 1")
+    outcome: str | None = Field(default=None, min_length=1, description="What came of it")
+    outcome_quality: Literal["good", "bad", "neutral"] | None = Field(default=None, description="How it turned out")

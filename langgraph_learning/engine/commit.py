@@ -10,6 +10,7 @@ from langgraph.store.base import PutOp
 from pydantic import JsonValue
 
 from langgraph_learning.engine.flow import Expected, Flow, write
+from langgraph_learning.engine.index import mirrored, notes
 from langgraph_learning.engine.proposals import load_turn, put_proposal
 from langgraph_learning.engine.records import Known, put_commit, puts
 from langgraph_learning.engine.turn import derived_id
@@ -252,6 +253,8 @@ def write_commit(
     for each in known:
         mine = [change for change in made.changes if change.store == each.store.name]
         changed, versions = puts(each, mine, made.at)
-        operations += changed
+        operations += [*changed, *notes(each.store, each.scope, (change.id for change in mine))]
         expect.update(versions)
     yield from write(operations, expect, made.id)
+    for each in known:
+        yield from mirrored(each.store, each.scope, [change.id for change in made.changes])

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -79,7 +79,10 @@ def extract(
     stores = scoped_to([store for work in works for store in work.stores], identity)
     if not turn.human or not stores:
         return None
-    key = commit_id(turn, identity, (store.name for store, _ in stores), heard.run)
+    # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
+    owned = any(scope.agent for _, scope in stores)
+    whose = identity if owned else identity.model_copy(update={"agent": None})
+    key = commit_id(turn, whose, (store.name for store, _ in stores), heard.run)
     made, known, earlier = yield from load_turn(stores, identity, key)
     if made is not None:
         return made
@@ -162,6 +165,8 @@ def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Ent
     """Return the best that fit, in the order they came to be."""
     left, kept = SHOWN_TOKENS, []
     for entry in best:
+        if entry.brief and tokens(entry.text) > left:
+            entry = replace(entry, text=entry.brief)
         left -= tokens(entry.text) + 4
         if left < 0:
             break

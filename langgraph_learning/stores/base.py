@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
+from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, NOT_RECORDS, Change, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Identity, Record, Scope
 
 
 class Operation(BaseModel):
@@ -210,7 +211,7 @@ class LearningStore(ABC):
 
     def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
-        return [each for each in ranked if each.record.status == ACTIVE]
+        return [each for each in ranked if each.record.status in (ACTIVE, DOCUMENT)]
 
     def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
         """Return the pieces that answer a search, given all records: by default those that fit, and are `found`."""
@@ -221,8 +222,12 @@ class LearningStore(ABC):
     @property
     def capture(self) -> str:
         """What the extraction is told to look for."""
+        return self.directed(self.instructions if self.config.instructions is None else "")
+
+    def directed(self, own: str) -> str:
+        """Return `own` directions, as the configuration replaces or completes them."""
         replaced = self.config.instructions
-        parts = (replaced if replaced is not None else self.instructions, self.config.additional_instructions)
+        parts = (replaced if replaced is not None else own, self.config.additional_instructions)
         return "\n".join(part for part in parts if part)
 
     @property
@@ -239,6 +244,11 @@ class LearningStore(ABC):
     def extracts(self) -> bool:
         """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def index(self) -> VectorStore | None:
+        """A vector store that is told of every change, and asked what fits; the records stay where they are."""
+        return None
 
     @property
     def takes_tools(self) -> bool:
