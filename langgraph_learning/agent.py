@@ -63,7 +63,9 @@ def create_learning_agent(
     ours, learns = machine.tools(), machine.middleware(chosen)
     theirs = [*tools, *(tool for each in middleware for tool in getattr(each, "tools", ()))]
     if clash := {tool.name for tool in ours} & {_name(tool) for tool in theirs}:
-        raise ConfigurationError(f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours (its own are in already)")
+        raise ConfigurationError(
+            f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours (learning's own are in already)"
+        )
     if {each.name for each in learns} & {getattr(each, "name", None) for each in middleware}:
         raise ConfigurationError("learning's own middleware is in this agent: leave *learning.middleware() out")
     return create_agent(

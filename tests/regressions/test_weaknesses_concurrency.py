@@ -1,4 +1,4 @@
-"""Several turns, agents and processes at once for one user: all read before any writes, so what can be lost would be."""
+"""Several turns, agents and processes at once for one user: all read before any writes, so what can be lost is."""
 
 import asyncio
 import subprocess
@@ -102,9 +102,7 @@ def test_w04_sixteen_tasks_of_one_loop_add_to_one_and_seventeen_are_kept(url: st
         async with connect(url) as db:
             first = ScriptedChatModel(replies=["Ok."], extractions=[told(0)])
             await agent(db.store, first).ainvoke(said(0), context=ALICE)
-            models = [
-                Meeting(replies=["Ok."], extractions=[told(number)], barrier=barrier) for number in range(1, 17)
-            ]
+            models = [Meeting(replies=["Ok."], extractions=[told(number)], barrier=barrier) for number in range(1, 17)]
             turns = (
                 agent(db.store, model).ainvoke(said(number), context=ALICE) for number, model in enumerate(models, 1)
             )
@@ -124,7 +122,7 @@ def test_w04_also_a_store_without_compare_and_set_keeps_every_memory(home: Home)
         made = home.agent(
             LearningMachine(user_memory=True), replies=["Ok."], extractions=[all_read(barrier, answer)], history=False
         )
-        made.graph.invoke(said(number), context=ALICE)  # type: ignore[call-overload]
+        made.graph.invoke(said(number), context=ALICE)
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(turn, range(8)))

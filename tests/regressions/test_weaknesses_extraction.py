@@ -61,7 +61,9 @@ def test_w02_whoever_streams_has_the_reply_before_extraction_begins(home: Home) 
     asked = []
     given: Any = {"messages": [("user", "I like tea.")]}
     context: Any = {"user_id": "alice"}
-    for part in agent.graph.stream(given, {"configurable": {"thread_id": "c1"}}, context=context, stream_mode="updates"):
+    for part in agent.graph.stream(
+        given, {"configurable": {"thread_id": "c1"}}, context=context, stream_mode="updates"
+    ):
         if "model" in part:
             asked.append(agent.model.calls["extraction"])
     assert asked == [0]
@@ -172,10 +174,7 @@ def test_w12_typed_fields_keep_their_types_or_are_refused_and_can_be_cleared(hom
         ],
     )
     agent.say("12 years, Rust and Go.")
-    assert {tuple(each.content.items())[0][0]: each.content for each in agent.records()} == {
-        "years": {"years": 12},
-        "languages": {"languages": ["Rust", "Go"]},
-    }
+    assert [each.content for each in agent.records()] == [{"years": 12}, {"languages": ["Rust", "Go"]}]
     agent.say("Seven years, and Zig.")
     profile = agent.of().profile(Developer)
     assert (profile.years, profile.languages) == (12, ["Rust", "Go", "Zig"])

@@ -29,9 +29,7 @@ def machine() -> LearningMachine:
 
 def run(agent: Agent, given: Any, config: Any = C1) -> Any:
     invoke, ainvoke = agent.graph.invoke, agent.graph.ainvoke
-    return agent.either(
-        lambda: invoke(given, config, context=ALICE), lambda: ainvoke(given, config, context=ALICE)
-    )
+    return agent.either(lambda: invoke(given, config, context=ALICE), lambda: ainvoke(given, config, context=ALICE))
 
 
 def turn() -> Any:
@@ -92,7 +90,8 @@ def forged(home: Home) -> Agent:
 def wrong(home: Home) -> Agent:
     """An answer that cannot be used."""
     agent = extraction(home)
-    for answer in ({"decisions": []}, {"decisions": [{"type": "approve"}]}, "approve", True):
+    answers: list[Any] = [{"decisions": []}, {"decisions": [{"type": "approve"}]}, "approve", True]
+    for answer in answers:
         with pytest.raises((ValidationError, ProposalError)):
             run(agent, Command(resume=answer))
     return agent

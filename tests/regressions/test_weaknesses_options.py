@@ -1,0 +1,208 @@
+"""No option without an effect: every field of every configuration is turned, and something else comes of it."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pytest
+from langgraph.store.base import BaseStore
+from langgraph.store.memory import InMemoryStore
+from pydantic import Field, create_model
+
+import langgraph_learning
+from langgraph_learning import Commit, LearningMachine, LearningMode, Scoped
+from langgraph_learning.config import StoreConfig
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.testing import ScriptedChatModel, op
+
+Kind = type[StoreConfig]
+ALWAYS, AGENTIC, PROPOSE = LearningMode.ALWAYS, LearningMode.AGENTIC, LearningMode.PROPOSE
+TWO: dict[str, list[dict[str, Any]]] = {
+    "user_profile": [op("update_user_profile", name="Alice"), op("update_user_profile", preferred_name="Al")],
+    "user_memory": [op("add_memory", content="Likes tea"), op("add_memory", content="Plays chess")],
+    "session_context": [op("update_session_context", summary=summary) for summary in ("Tea.", "Tea, then chess.")],
+    "entity_memory": [op("remember_about", entity=name, entity_type="company") for name in ("Acme", "Bolt")],
+    "learned_knowledge": [op("save_learning", title=name, learning=f"{name} costs") for name in ("Egress", "Disk")],
+    "decision_log": [op("log_decision", decision=name, reasoning="Speed") for name in ("Use Rust", "Use Postgres")],
+}
+"""What each learning store is told: two changes."""
+
+
+def kinds() -> Iterator[Kind]:
+    """Every configuration that the package exports."""
+    found = (getattr(langgraph_learning, name) for name in langgraph_learning.__all__)
+    return (each for each in found if isinstance(each, type) and issubclass(each, StoreConfig))
+
+
+def slot(kind: Kind) -> str:
+    """`UserProfileConfig` configures `user_profile`."""
+    words = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in kind.__name__)
+    return words.removesuffix("_config").strip("_")
+
+
+@dataclass
+class Learned:
+    """What came of one turn under a configuration."""
+
+    machine: LearningMachine
+    model: ScriptedChatModel
+    commit: Commit | None
+    scoped: Scoped
+
+    @property
+    def tools(self) -> list[str]:
+        return [tool.name for tool in self.machine.tools()]
+
+    @property
+    def prompt(self) -> str:
+        return self.model.prompt("extraction")
+
+    @property
+    def changes(self) -> int:
+        return len(self.commit.changes) + len(self.commit.proposed) if self.commit else 0
+
+
+def learn(kind: Kind, store: BaseStore | None = None, user: str = "alice", **options: Any) -> Learned:
+    """One turn of a machine whose learning store is configured with `options`; extracting, if they do not say how."""
+    options = {"mode": ALWAYS if ALWAYS in kind.modes else PROPOSE, **options}
+    model = ScriptedChatModel(extractions=[TWO[slot(kind)]])
+    configured: dict[str, Any] = {slot(kind): kind(**options)}
+    machine = LearningMachine(model=model, store=store or InMemoryStore(), **configured)
+    scoped = machine.scoped(user_id=user, thread_id="c1")
+    return Learned(machine, model, scoped.learn([("user", "I'm Alice.")]), scoped)
+
+
+def mode(kind: Kind) -> None:
+    came = {}
+    for each in LearningMode:
+        if each not in kind.modes:
+            with pytest.raises(ConfigurationError):
+                kind(mode=each)
+            continue
+        made = learn(kind, mode=each)
+        came[each] = [
+            bool(made.tools),
+            bool(made.model.calls),
+            bool(made.scoped.records()),
+            bool(made.scoped.proposals()),
+        ]
+    wanted = {
+        ALWAYS: [False, True, True, False],
+        AGENTIC: [True, False, False, False],
+        PROPOSE: [False, True, False, True],
+    }
+    assert came == {each: wanted[each] for each in came}
+
+
+def schema(kind: Kind) -> None:
+    fields: dict[str, Any] = {"flavour": (str | None, Field(default=None, description="THE-DESCRIPTION"))}
+    own = create_model("Mine", __base__=kind.base, **fields)
+    assert "THE-DESCRIPTION" not in str(learn(kind).model.schemas)
+    assert "THE-DESCRIPTION" in str(learn(kind, schema=own).model.schemas)
+
+
+def model(kind: Kind) -> None:
+    own = ScriptedChatModel(extractions=[TWO[slot(kind)]])
+    made = learn(kind, model=own)
+    assert (own.calls, made.model.calls) == ({"extraction": 1}, {})
+
+
+def max_updates_per_run(kind: Kind) -> None:
+    assert (learn(kind).changes, learn(kind, max_updates_per_run=1).changes) == (2, 1)
+
+
+def instructions(kind: Kind) -> None:
+    default = learn(kind)
+    [own] = default.machine.stores
+    assert own.capture in default.prompt
+    made = learn(kind, instructions="ONLY-TEA")
+    assert "ONLY-TEA" in made.prompt
+    assert own.capture not in made.prompt
+
+
+def additional_instructions(kind: Kind) -> None:
+    [own] = learn(kind).machine.stores
+    assert f"{own.capture}\nALSO-TEA" in learn(kind, additional_instructions="ALSO-TEA").prompt
+
+
+def enable_agent_tools(kind: Kind) -> None:
+    assert learn(kind).tools == []
+    assert learn(kind, enable_agent_tools=True).tools != []
+
+
+def offers(operation: str) -> Callable[[Kind], None]:
+    """An option that takes one operation away, from extraction and from tools."""
+    switched: dict[str, Any] = {f"enable_{operation.partition('_')[0]}": False}
+
+    def effect(kind: Kind) -> None:
+        with_it, without = learn(kind, enable_agent_tools=True), learn(kind, enable_agent_tools=True, **switched)
+        assert [operation in str(made.model.schemas) for made in (with_it, without)] == [True, False]
+        assert set(with_it.tools) - set(without.tools) == {operation}
+
+    return effect
+
+
+def enable_planning(kind: Kind) -> None:
+    plain, planning = learn(kind), learn(kind, enable_planning=True)
+    assert ["goal" in str(made.model.schemas) for made in (plain, planning)] == [False, True]
+    assert plain.prompt != planning.prompt
+
+
+def apart(option: str) -> Callable[[Kind], None]:
+    """An option that says where records lie: elsewhere they are not seen."""
+
+    def effect(kind: Kind) -> None:
+        store = InMemoryStore()
+        made = learn(kind, store, **{option: "here"}).scoped
+        assert [*made.records(), *made.proposals()] != []
+        there: dict[str, Any] = {option: "elsewhere"}
+        elsewhere: dict[str, Any] = {slot(kind): kind(**there)}
+        other = LearningMachine(store=store, **elsewhere).scoped(user_id="alice", thread_id="c1")
+        assert other.records() == []
+
+    return effect
+
+
+EFFECTS: dict[str, Callable[[Kind], None]] = {
+    "mode": mode,
+    "schema": schema,
+    "model": model,
+    "max_updates_per_run": max_updates_per_run,
+    "instructions": instructions,
+    "additional_instructions": additional_instructions,
+    "enable_agent_tools": enable_agent_tools,
+    "enable_add": offers("add_memory"),
+    "enable_update": offers("update_memory"),
+    "enable_delete": offers("delete_memory"),
+    "enable_planning": enable_planning,
+    "namespace": apart("namespace"),
+    "agent": apart("agent"),
+}
+"""What each field does, shown by turning it."""
+
+
+def unshown(kind: Kind) -> list[str]:
+    return [field.name for field in fields(kind) if field.name not in EFFECTS]
+
+
+EVERY = [
+    pytest.param(kind, field.name, id=f"{kind.__name__}-{field.name}") for kind in kinds() for field in fields(kind)
+]
+
+
+@pytest.mark.parametrize(("kind", "field"), EVERY)
+def test_w16_every_field_of_every_configuration_has_an_effect(kind: Kind, field: str) -> None:
+    assert unshown(kind) == [], f"say in EFFECTS what this field of {kind.__name__} does"
+    EFFECTS[field](kind)
+
+
+def test_w16_a_field_that_nothing_is_shown_of_is_found() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class LaterConfig(StoreConfig):
+        dead: bool = False
+
+    assert unshown(LaterConfig) == ["dead"]
+
+
+def test_w16_the_configurations_that_are_known_today_are_all_looked_at() -> None:
+    assert {"user_profile", "user_memory", "session_context"} <= {slot(kind) for kind in kinds()} <= set(TWO)
