@@ -159,8 +159,8 @@ class Run:
         if outer is not None and self.graph != outer and self.graph.startswith(f"{outer}|" if outer else ""):
             self.setup.say_once(
                 "doubled",
-                f"the machine {self.setup.name!r} recalls in this graph and in one around it: wire it once,"
-                " by its nodes around an agent without its middleware, or by the middleware in a graph without its nodes",
+                f"the machine {self.setup.name!r} recalls in this graph and in one around it: wire it once, by"
+                " its nodes around an agent without its middleware, or by its middleware in a graph without its nodes",
             )
 
     def keep(self, turn: TurnState) -> None:
