@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -12,7 +13,10 @@ from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, Sea
 
 from langgraph_learning.engine.flow import Expected, Flow, batch
 from langgraph_learning.records import ACTIVE, Add, Change, Commit, Identity, Namespace, Record, Remove, Scope, Update
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores import Entry, LearningStore, Ranked
+from langgraph_learning.stores.base import FAULTS
+
+log = logging.getLogger(__name__)
 
 SEARCHED = 200
 """How many records a store that ranks by itself is asked for, and how many any other's search adds."""
@@ -46,6 +50,14 @@ class Known:
         numbers = {record.id: number for number, record in enumerate(counted, 1)}
         letter = self.store.label
         return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in self.records}
+
+    def entries(self, ranked: Sequence[Ranked]) -> list[Entry]:
+        """Return the pieces a prompt shows of `ranked`; none where the learning store fails over them."""
+        try:
+            return self.store.entries(ranked)
+        except FAULTS:
+            log.exception("%s cannot be shown", self.store.name)
+            return []
 
     @property
     def short_ids(self) -> dict[str, str]:

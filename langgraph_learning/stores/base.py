@@ -59,6 +59,9 @@ class Refused(Exception):
     """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on."""
 
 
+FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a learning store may raise by mistake: it must not cost the others what they have learned."""
+
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
 """Names that the extraction answer, and LangChain's tools, use for themselves."""
 
