@@ -68,7 +68,7 @@ def test_11_tools_context_and_extract_node_placed_by_hand_equal_the_middleware(h
     texts: list[str] = []
     for agent in (automatic, by_hand):
         agent.say("What do I drink over chess?", thread=f"by-{len(texts)}")
-        texts.append(agent.0.shown().removeprefix("You are kind.\n"))
+        texts.append(agent.shown(0).removeprefix("You are kind.\n"))
         assert sorted(agent.texts("user_memory")) == ["Likes cake", "Likes tea", "Plays chess"]
         assert agent.model.calls == {"reply": 2, "extraction": 1}
         agent.of().forget()
