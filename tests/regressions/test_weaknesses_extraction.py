@@ -213,7 +213,8 @@ def test_w39_extraction_is_sent_each_turn_once_and_a_fact_of_an_old_turn_is_not_
 
 
 def test_w41_a_memory_tool_writes_by_itself_without_a_model_of_its_own(home: Home) -> None:
-    learning = LearningMachine(user_memory=UserMemoryConfig(mode=LearningMode.AGENTIC))
+    idle = ScriptedChatModel()
+    learning = LearningMachine(user_memory=UserMemoryConfig(mode=LearningMode.AGENTIC), model=idle)
     agent = home.agent(
         learning,
         replies=[
@@ -226,4 +227,4 @@ def test_w41_a_memory_tool_writes_by_itself_without_a_model_of_its_own(home: Hom
     )
     agent.say("Tea. No, coffee. Forget it: cocoa.")
     assert agent.texts() == ["Likes cocoa"]
-    assert agent.model.calls == {"reply": 5}
+    assert (agent.model.calls, idle.calls) == ({"reply": 5}, {})
