@@ -225,11 +225,11 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.identity, rows))
+        return self.driver.run(load_rows(self.identity, rows, self.setup.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.identity, rows))
+        return await self.driver.arun(load_rows(self.identity, rows, self.setup.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)
@@ -239,9 +239,9 @@ class Scoped:
         return recall(self.setup.stores, self.identity, query, self.setup.context_tokens)
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        turn = whole(convert_to_messages(messages))
+        turn = whole(convert_to_messages(messages), self.setup.tool_names)
         heard = Heard(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        made = yield from extract(self.setup.extractions(), heard, self.setup.limits)
+        made = yield from extract(self.setup.extractions(), heard, self.setup.limits, self.setup.mask)
         return made if made is not None and (made.changes or made.proposed) else None
 
     def _decide(
@@ -262,7 +262,7 @@ class Scoped:
         kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
         decision = Decision(key, kind, args=args, message=message)
         approver = Approver(by or self.identity.user_id, datetime.now(UTC))
-        [outcome] = yield from decide(self.setup.stores, self.identity, [decision], approver)
+        [outcome] = yield from decide(self.setup.stores, self.identity, [decision], approver, self.setup.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome

@@ -1,4 +1,4 @@
-"""Dependencies point one way: schemas, records <- stores <- engine <- nodes, middleware, tools, scoped <- machine."""
+"""Dependencies point one way: schemas, records <- stores <- engine <- nodes, tools, scoped, ... <- machine <- cli."""
 
 import ast
 from collections.abc import Iterator
@@ -10,15 +10,15 @@ import langgraph_learning
 
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
-    **dict.fromkeys(("errors", "labels", "text", "langgraph_private"), 0),
+    **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
     **dict.fromkeys(("schemas", "prompts"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "engine": 4,
-    "nodes": 5,
-    **dict.fromkeys(("middleware", "tools", "scoped"), 6),
+    **dict.fromkeys(("nodes", "views"), 5),
+    **dict.fromkeys(("middleware", "tools", "scoped", "importing"), 6),
     "machine": 7,
-    "agent": 8,
+    **dict.fromkeys(("agent", "cli"), 8),
     "__init__": 9,
 }
 APART = {"checkpointers", "testing"}
@@ -49,10 +49,10 @@ def test_every_module_has_a_layer() -> None:
 def test_a_module_imports_from_its_own_layer_or_below(path: Path) -> None:
     own, found = layer(path), set(imported(path))
     if own == "checkpointers":
-        assert found <= {"checkpointers", "errors", "labels", "text"}
+        assert found <= {"checkpointers", "errors", "labels", "langgraph_private", "text"}
     elif own == "testing":
         assert found <= {"text"}
-    elif own in ("agent", "__init__"):
+    elif own in ("agent", "cli", "__init__"):
         assert {RANKS[name] <= RANKS[own] for name in found - APART} <= {True}
         assert found & APART <= {"checkpointers"}
     else:

@@ -15,7 +15,8 @@ from langgraph_learning.engine.records import Known, put_commit, puts
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import read_operation
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Source, Usage
+from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 from langgraph_learning.stores.base import FAULTS
 
@@ -32,6 +33,8 @@ class Request:
     operation: object
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
+    foreign: tuple[str, ...] = ()
+    """Words of it that only a tool has used."""
 
 
 @dataclass(frozen=True)
@@ -52,8 +55,11 @@ class Draft:
     usage: Usage = field(default_factory=Usage)
     marked: bool = True
     approved: bool = False
+    mask: Mask = mask_secrets
     turn: str = ""
     origin: str = ""
+    place: int = 0
+    """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
 
     @property
     def today(self) -> date:
@@ -82,22 +88,32 @@ class Plan:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
         stores = [known.store for known in self.known.values()]
+        arguments = {key: masked(value, self.draft.mask) for key, value in request.arguments.items()}
         try:
-            store, operation, refused = read_operation(stores, request.operation, request.arguments)
+            store, operation, refused = read_operation(stores, request.operation, arguments)
         except LookupError as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
             return
         self.refused += refused
         if operation is None:
             return
+        if request.foreign and not store.takes_tools:
+            words = ", ".join(map(repr, request.foreign[:5]))
+            self.refused.append(Refusal(operation=name, reason=f"only a tool has said {words}: not learned"))
+            return
+        source = self._clean(request)
         known = self.known[store.name]
         if (planned := self._planned(known, name, operation)) is None:
             return
         operation, changes = planned
         if store.proposes and not self.draft.approved:
-            self._propose(known, operation, self._within(known, name, changes), request.source)
+            self._propose(known, operation, self._within(known, name, changes), source)
         else:
-            self._take(known, self._within(known, name, changes), request.source)
+            self._take(known, self._within(known, name, changes), source)
+
+    def _clean(self, request: Request) -> Source:
+        source = request.source.model_copy(update={"actor": "tool"} if request.foreign else {})
+        return source.model_copy(update={"quote": self.draft.mask(source.quote)}) if source.quote else source
 
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
@@ -134,14 +150,19 @@ class Plan:
         return changes[:left]
 
     def _take(self, known: Known, changes: list[Change], source: Source) -> None:
-        taken = [self._own(change, source) for change in changes]
+        taken = [self._own(known.scope, change, source) for change in changes]
         self.changes += taken
         self.known[known.store.name] = known.after(taken, self.draft.at)
 
-    def _own(self, change: Change, source: Source) -> Change:
+    def _own(self, scope: Scope, change: Change, source: Source) -> Change:
         """Give a change its source, and a new record an id that a repeated run gives it, too."""
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
-        return change.model_copy(update={"source": source, "id": identified})
+        if scope.namespace is None:
+            return change.model_copy(update={"source": source, "id": identified})
+        shared = source.model_copy(update={"user_id": self.draft.identity.user_id})
+        # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
+        words = {"text": ""} if isinstance(change, Remove) else {}
+        return change.model_copy(update={"source": shared, "id": identified, **words})
 
     def _propose(self, known: Known, operation: Operation, changes: list[Change], source: Source) -> None:
         if not changes:
@@ -159,7 +180,7 @@ class Plan:
             turn=draft.turn,
             origin=draft.origin,
             at=draft.at,
-            place=len(self.proposed),
+            place=draft.place + len(self.proposed),
         )
         again = next((each for each in (*self.earlier, *self.proposed) if made.same_as(each)), None)
         if again is None:

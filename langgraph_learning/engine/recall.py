@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from langgraph.store.base import SearchOp
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
@@ -30,6 +30,8 @@ class Shown(Frozen):
     score: float
     reason: str
     tokens: int
+    parts: dict[str, float] = Field(default_factory=dict)
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
 
 
 class Receipt(Frozen):
@@ -40,10 +42,8 @@ class Receipt(Frozen):
     tokens: int = 0
 
 
-class Recall(BaseModel):
+class Recall(Frozen):
     """What a model is shown, the records it was made of, and the receipt."""
-
-    model_config = ConfigDict(frozen=True)
 
     text: str = ""
     records: tuple[Record, ...] = ()
@@ -88,6 +88,7 @@ class Candidate:
                 score=each.score,
                 reason="always" if self.always else _reason(each),
                 tokens=cost,
+                parts={name: round(part, 4) for name, part in each.parts.items() if part},
             )
             for each, cost in zip(self.entry.ranked, costs, strict=False)
         ]
