@@ -1,10 +1,11 @@
 """No option without an effect: every field of every configuration is turned, and something else comes of it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
 import pytest
+from langchain_core.messages import AIMessage, ToolCall, ToolMessage
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field, create_model
@@ -62,14 +63,14 @@ class Learned:
         return len(self.commit.changes) + len(self.commit.proposed) if self.commit else 0
 
 
-def learn(kind: Kind, store: BaseStore | None = None, user: str = "alice", **options: Any) -> Learned:
+def learn(kind: Kind, store: BaseStore | None = None, said: Sequence[Any] = (), **options: Any) -> Learned:
     """One turn of a machine whose learning store is configured with `options`; extracting, if they do not say how."""
     options = {"mode": ALWAYS if ALWAYS in kind.modes else PROPOSE, **options}
     model = ScriptedChatModel(extractions=[TWO[slot(kind)]])
     configured: dict[str, Any] = {slot(kind): kind(**options)}
     machine = LearningMachine(model=model, store=store or InMemoryStore(), **configured)
-    scoped = machine.scoped(user_id=user, thread_id="c1")
-    return Learned(machine, model, scoped.learn([("user", "I'm Alice.")]), scoped)
+    scoped = machine.scoped(user_id="alice", thread_id="c1")
+    return Learned(machine, model, scoped.learn([("user", "I'm Alice."), *said]), scoped)
 
 
 def mode(kind: Kind) -> None:
@@ -130,6 +131,13 @@ def enable_agent_tools(kind: Kind) -> None:
     assert learn(kind, enable_agent_tools=True).tools != []
 
 
+def learn_from_tools(kind: Kind) -> None:
+    looked_up = AIMessage("", tool_calls=[ToolCall(name="look_up", args={}, id="1")])
+    said = [looked_up, ToolMessage("FOUND-BY-TOOL", tool_call_id="1"), ("assistant", "Done.")]
+    heard = [learn(kind, said=said, learn_from_tools=told).prompt for told in (False, True)]
+    assert ["FOUND-BY-TOOL" in prompt for prompt in heard] == [False, True]
+
+
 def offers(operation: str) -> Callable[[Kind], None]:
     """An option that takes one operation away, from extraction and from tools."""
     switched: dict[str, Any] = {f"enable_{operation.partition('_')[0]}": False}
@@ -171,6 +179,7 @@ EFFECTS: dict[str, Callable[[Kind], None]] = {
     "instructions": instructions,
     "additional_instructions": additional_instructions,
     "enable_agent_tools": enable_agent_tools,
+    "learn_from_tools": learn_from_tools,
     "enable_add": offers("add_memory"),
     "enable_update": offers("update_memory"),
     "enable_delete": offers("delete_memory"),
