@@ -91,6 +91,11 @@ def same_statement(one: str, other: str) -> bool:
     return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
 
 
+def statement_key(text: str) -> tuple[str, ...]:
+    """Return what is equal for any two texts that `same_statement` takes for one, to find them by."""
+    return tuple(sorted(_significant(text))) or (fold(text).strip(),)
+
+
 @lru_cache(maxsize=20_000)
 def _significant(text: str) -> tuple[str, ...]:
     return tuple(stem(word) for word in words(text) if word not in _FILLER)

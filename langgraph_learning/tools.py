@@ -19,7 +19,7 @@ from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import read_operation, tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, tag
+from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, recalled, tag
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Identity, Remove, Source
@@ -143,6 +143,7 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         marked=False,
         turn=tag(messages),
         origin=run.graph,
+        recalled=recalled(turn),
     )
     return (yield from commit(draft, known, earlier))
 

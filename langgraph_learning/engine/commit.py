@@ -17,6 +17,7 @@ from langgraph_learning.engine.wire import read_operation
 from langgraph_learning.errors import ConflictError
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Source, Usage
 from langgraph_learning.stores import Operation, Refused
+from langgraph_learning.stores.upkeep import UPKEEP, upkeep
 
 log = logging.getLogger(__name__)
 
@@ -31,6 +32,8 @@ class Request:
     operation: object
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
+    store: str | None = None
+    """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Draft:
 
     `limits` are changes per learning store; `pinned` are the record ids by the short ids that a model was shown, per
     learning store: by the time of writing the order of the records may be another; `marked` keeps also an empty
-    commit, so that the same turn is not asked about again; `approved` is what a person has said yes to.
+    commit, so that the same turn is not asked about again; `approved` is what a person has said yes to; `upkeep` may
+    ask for what every learning store can do, and names records by their own ids; `recalled` is what the turn was shown.
     """
 
     id: str
@@ -51,8 +55,10 @@ class Draft:
     usage: Usage = field(default_factory=Usage)
     marked: bool = True
     approved: bool = False
+    upkeep: bool = False
     turn: str = ""
     origin: str = ""
+    recalled: tuple[tuple[str, str], ...] = ()
 
     @property
     def today(self) -> date:
@@ -80,9 +86,11 @@ class Plan:
     def add(self, request: Request) -> None:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
-        stores = [known.store for known in self.known.values()]
+        stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
         try:
-            store, operation, refused = read_operation(stores, request.operation, request.arguments)
+            store, operation, refused = read_operation(
+                stores, request.operation, request.arguments, upkeep=self._by_own_ids and request.store is not None
+            )
         except LookupError as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
             return
@@ -94,13 +102,20 @@ class Plan:
             return
         operation, changes = planned
         if store.proposes and not self.draft.approved:
-            self._propose(known, operation, self._within(known, name, changes), request.source)
+            self.propose(known, operation, self._within(known, name, changes), request.source)
         else:
-            self._take(known, self._within(known, name, changes), request.source)
+            self.take(known, self._within(known, name, changes), request.source)
+
+    @property
+    def _by_own_ids(self) -> bool:
+        """Whether records are named by their own ids: a model is never shown one."""
+        return self.draft.approved or self.draft.upkeep
 
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
             operation = known.store.dated(self._resolved(operation, known), self.draft.today)
+            if isinstance(operation, UPKEEP):
+                return operation, upkeep(known.store.name, operation, known.records)
             return operation, known.store.plan(operation, known.records)
         except Refused as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
@@ -117,8 +132,7 @@ class Plan:
             return operation
         ids = {record.id for record in known.records}
         labels = self.labels[known.store.name]
-        # A proposal names its record by its own id; a model is never shown one.
-        found = str(short) if self.draft.approved and short in ids else labels.get(str(short))
+        found = str(short) if self._by_own_ids and short in ids else labels.get(str(short))
         if found not in ids:
             there = ", ".join(label for label, record in labels.items() if record in ids)
             raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
@@ -133,7 +147,8 @@ class Plan:
         self.left[known.store.name] -= len(changes[:left])
         return changes[:left]
 
-    def _take(self, known: Known, changes: list[Change], source: Source) -> None:
+    def take(self, known: Known, changes: Sequence[Change], source: Source) -> None:
+        """Add changes to those of the commit; what they say of their own source stands."""
         taken = [self._own(change, source) for change in changes]
         self.changes += taken
         self.known[known.store.name] = known.after(taken, self.draft.at)
@@ -141,9 +156,13 @@ class Plan:
     def _own(self, change: Change, source: Source) -> Change:
         """Give a change its source, and a new record an id that a repeated run gives it, too."""
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
+        if change.source != Source():
+            approved = {"approved_by": source.approved_by, "approved_at": source.approved_at}
+            source = change.source.model_copy(update=approved if source.approved_at else {})
         return change.model_copy(update={"source": source, "id": identified})
 
-    def _propose(self, known: Known, operation: Operation, changes: list[Change], source: Source) -> None:
+    def propose(self, known: Known, operation: Operation, changes: Sequence[Change], source: Source) -> None:
+        """Have a person decide about changes, unless they were proposed before."""
         if not changes:
             return
         name, draft = type(operation).__name__, self.draft
@@ -213,6 +232,8 @@ def as_made(plan: Plan) -> Commit:
         refused=tuple(plan.refused),
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
+        turn=plan.draft.turn,
+        recalled=plan.draft.recalled,
     )
 
 

@@ -7,6 +7,7 @@ conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
@@ -15,6 +16,8 @@ from langgraph_learning.text import stem, terms, words
 
 K1, B = 0.9, 0.4
 LEXICAL, GIVEN = 0.7, 0.3
+SWAY = 0.5
+"""How much votes may change a score, at the most."""
 
 
 def ranked(
@@ -38,6 +41,26 @@ def ranked(
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
     return sorted(newest_first, key=lambda each: -each.score)
+
+
+def voted(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -> list[Ranked]:
+    """Return `found` in the order that votes give it: what was helpful counts more, what was harmful less.
+
+    A vote scales how well a record fits, by half of it at the most: what does not fit is not shown for being liked.
+    """
+    if not votes:
+        return list(found)
+    weighed = [
+        replace(each, score=round(each.score + SWAY * _opinion(*tally) * abs(each.score), 9), votes=tally)
+        for each in found
+        for tally in [votes.get(each.record.id, (0, 0))]
+    ]
+    return sorted(weighed, key=lambda each: -each.score)
+
+
+def _opinion(helpful: int, harmful: int) -> float:
+    """What the votes come to, between -1 and 1; few votes say little."""
+    return (helpful - harmful) / (helpful + harmful + 2)
 
 
 def _given(records: Sequence[Record], scores: Mapping[str, float]) -> list[float]:

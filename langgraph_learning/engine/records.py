@@ -34,6 +34,8 @@ class Known:
     """Whether the scores are the store's last word."""
     beyond: int = 0
     """How many more there are that were not read."""
+    votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """How often the records were found helpful, and harmful, as they stand."""
 
     @cached_property
     def labels(self) -> dict[str, Record]:

@@ -8,7 +8,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
@@ -16,7 +16,8 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, NOT_RECORDS, Change, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, NOT_RECORDS, Change, Curated, Identity, Record, Scope
+from langgraph_learning.stores.curation import duplicates, outdated
 
 
 class Operation(BaseModel):
@@ -36,6 +37,8 @@ class Ranked:
     record: Record
     score: float
     matched: tuple[str, ...] = ()
+    votes: tuple[int, int] = (0, 0)
+    """How often it was found helpful, and harmful, as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,18 @@ class LearningStore(ABC):
     def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
         return [each for each in ranked if each.record.status == ACTIVE]
+
+    def curated(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
+        """Return what `curate` does about the records of one scope, which have any status.
+
+        By default: of active records that say the same, with nothing that contradicts in their other fields, the
+        oldest is kept and takes over what it lacks. What is superseded, what has a field `expires_at` that is past,
+        and in a learning store that ranks what was not changed for `max_age`, is archived: `plan` still sees it.
+        """
+        retired = outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
+        gone = {key for each in retired for key in each.ids}
+        left = [record for record in records if record.status == ACTIVE and record.id not in gone]
+        return [*retired, *duplicates(self.name, left)]
 
     @property
     def capture(self) -> str:
