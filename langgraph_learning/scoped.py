@@ -206,6 +206,7 @@ class Scoped:
     ) -> CurationReport:
         """Find what is said twice and what holds no longer; unless it is a dry run, merge it and set it aside.
 
+        It looks through all learning stores of the user, of the thread if one is named, and of shared namespaces.
         Of what says the same the oldest is kept and takes over what it lacks; nothing is removed: what is set aside
         has the status `archived` and is not recalled. Real runs are one commit, which `undo` takes back. You who call
         it are the person who says yes, also for a learning store that proposes; but what a model judged of such a one

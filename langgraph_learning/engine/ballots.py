@@ -7,11 +7,12 @@ from typing import TypeAlias, cast
 from langgraph.store.base import GetOp, Item, PutOp, Result, SearchOp
 from pydantic import Field
 
-from langgraph_learning.engine.records import READ_LIMIT
 from langgraph_learning.records import Frozen, Namespace, Record, Scope
 
-KEPT = 100
-"""How many votes on one record are kept, the newest."""
+KEPT = 20
+"""How many votes on one record are kept, the newest: what a recall reads must not grow with every turn."""
+READ = 1_000
+"""How many records' votes a recall reads, those that were voted on last."""
 Address: TypeAlias = tuple[str, str]
 """A record, as learning store and id."""
 Tally: TypeAlias = tuple[int, int]
@@ -52,7 +53,7 @@ def ballot_key(address: Address) -> str:
 
 def find_ballots(scope: Scope) -> SearchOp:
     """Return the operation that finds the votes on the records of a scope."""
-    return SearchOp(ballots_namespace(scope), limit=READ_LIMIT, refresh_ttl=False)
+    return SearchOp(ballots_namespace(scope), limit=READ, refresh_ttl=False)
 
 
 def find_ballot(scope: Scope, address: Address) -> GetOp:
@@ -70,17 +71,18 @@ def as_ballot(result: Result) -> Ballot:
     return Ballot.model_validate(result.value) if isinstance(result, Item) else Ballot()
 
 
-def as_ballots(scope: Scope, result: Result) -> dict[str, Ballot]:
+def as_ballots(scope: Scope, result: Result) -> dict[str, Item]:
     """Return what `find_ballots` found, by key."""
     items = cast("Iterable[Item]", result or ())
-    return {item.key: as_ballot(item) for item in items if tuple(item.namespace) == ballots_namespace(scope)}
+    return {item.key: item for item in items if tuple(item.namespace) == ballots_namespace(scope)}
 
 
-def tallies(records: Sequence[Record], ballots: Mapping[str, Ballot]) -> dict[str, Tally]:
+def tallies(records: Sequence[Record], ballots: Mapping[str, Item]) -> dict[str, Tally]:
     """Return how often each of `records` was found helpful and harmful, where it was at all."""
-    if not ballots:
-        return {}
+    keys = {record.id: ballot_key((record.store, record.id)) for record in records} if ballots else {}
     found = {
-        record.id: ballots.get(ballot_key((record.store, record.id)), Ballot()).tally(record) for record in records
+        record.id: as_ballot(ballots[keys[record.id]]).tally(record)
+        for record in records
+        if keys.get(record.id) in ballots
     }
     return {key: tally for key, tally in found.items() if any(tally)}

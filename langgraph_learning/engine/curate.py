@@ -251,6 +251,7 @@ def _judgement(store: LearningStore, item: JsonValue, labels: dict[str, Record],
     wanted = list(dict.fromkeys(given.get("ids") or [given.get("id")]))
     if unknown := [label for label in wanted if label not in labels]:
         raise LookupError(f"there is no note {unknown[0]!r}, or something else was asked about it")
-    shown = tuple(labels.pop(label) for label in wanted)
+    taken = [labels.pop(label) for label in wanted]
+    shown = tuple(sorted(taken, key=lambda record: (record.created_at, record.id)))
     named: dict[str, JsonValue] = {"ids": [record.id for record in shown]} if "ids" in given else {"id": shown[0].id}
     return Judgement(Request(str(name), {**given, **named}, shown[0].source, store.name), shown)
