@@ -113,9 +113,10 @@ class Plan:
 
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
-            operation = known.store.dated(self._resolved(operation, known), self.draft.today)
+            operation = self._resolved(operation, known)
             if isinstance(operation, UPKEEP):
                 return operation, upkeep(known.store.name, operation, known.records)
+            operation = known.store.dated(operation, self.draft.today)
             return operation, known.store.plan(operation, known.records)
         except Refused as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))

@@ -157,6 +157,16 @@ def test_votes_at_once_all_count(db: LearningDB) -> None:
     assert "matches green, tea; found helpful 8, harmful 0" in reasons(alex.scoped).values()
 
 
+def test_harm_that_many_report_at_once_asks_a_person_once(db: LearningDB) -> None:
+    alex = Alex(db.store)
+    receipts = [alex.about(TEA, number) for number in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        told = list(pool.map(lambda receipt: alex.scoped.feedback(receipt, helpful=False), receipts))
+    assert sum(bool(each.commit) for each in told) == 1
+    assert len(alex.scoped.proposals()) == 1
+    assert statuses(alex.scoped) == {TEA: PROPOSED, CAKE: ACTIVE}
+
+
 def test_a_harmful_majority_is_not_recalled_and_waits_for_a_person(db: LearningDB) -> None:
     alex = Alex(db.store)
     assert alex.harm(TEA, 1).proposed == ()
