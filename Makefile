@@ -19,6 +19,9 @@ demo: venv  ## Hold three conversations and show what was learned, recalled and 
 chat: venv  ## Talk to a learning agent; each turn shows what it taught
 	$(BIN)/python -m examples.chat
 
+notebooks: venv  ## Execute all notebooks, two at a time; results and pages go to build/notebooks
+	$(BIN)/python -m notebooks.run
+
 test: lint types  ## All checks: ruff, mypy --strict, pytest
 	$(BIN)/python -m pytest -q
 
@@ -36,4 +39,4 @@ format: venv  ## Put the sources into shape
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
 
-.PHONY: help venv demo chat test lint types format clean
+.PHONY: help venv demo chat notebooks test lint types format clean

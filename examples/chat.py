@@ -7,13 +7,14 @@ from uuid import uuid4
 from langchain_core.messages import HumanMessage
 from rich.console import Console
 
-from examples.model import chosen, stand_in_extraction, stand_in_reply
+from examples.model import stand_in_extraction, stand_in_reply
 from langgraph_learning import LearningMachine, connect, create_learning_agent
+from langgraph_learning.testing import model_or_script
 
 
 def main() -> None:
     console = Console(highlight=False)
-    model, told = chosen([stand_in_reply], [stand_in_extraction], repeat=True)
+    model, told = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
     console.print(told)
     url = os.environ.get("DATABASE_URL", "sqlite:///learning.db")
     user = os.environ.get("USER") or "me"

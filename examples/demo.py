@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from examples.model import chosen
 from langgraph_learning import LearningDB, LearningMachine, Scoped, SessionContextConfig, connect, create_learning_agent
-from langgraph_learning.testing import op
+from langgraph_learning.testing import model_or_script, op
 
 CONVERSATIONS = [
     ("alex@example.com", "monday", "Hi, I'm Alex Rivera, data engineer at a climate start-up. Short answers, please."),
@@ -58,7 +57,7 @@ EXTRACTIONS = [
 
 def main() -> None:
     console = Console(highlight=False)
-    model, told = chosen(REPLIES, EXTRACTIONS)
+    model, told = model_or_script(REPLIES, EXTRACTIONS)
     console.print(told)
     learning = LearningMachine(
         user_profile=True, user_memory=True, session_context=SessionContextConfig(enable_planning=True)

@@ -1,32 +1,11 @@
-"""The model of the examples: a real one where a key or server is named, else a script that says it is one."""
+"""What stands in for a model in the examples, where no key or server is named."""
 
-import os
 import re
-from collections.abc import Sequence
-from typing import Any
 
-from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from pydantic import JsonValue
 
-from langgraph_learning.testing import ScriptedChatModel, op
-
-REAL = "The model is {name}."
-SCRIPTED = (
-    "No OPENAI_API_KEY (or OPENAI_BASE_URL): the model's words are scripted. Everything else is real:"
-    " the graph, SQLite on disk, the parsing of extractions, recall."
-)
-
-
-def chosen(replies: Sequence[Any], extractions: Sequence[Any], *, repeat: bool = False) -> tuple[BaseChatModel, str]:
-    """Return the model to use and the line that says what it is."""
-    if not (os.environ.get("OPENAI_API_KEY") or os.environ.get("OPENAI_BASE_URL")):
-        return ScriptedChatModel(replies=replies, extractions=extractions, repeat=repeat), SCRIPTED
-    from langchain_openai import ChatOpenAI
-
-    os.environ.setdefault("OPENAI_API_KEY", "none")  # a local server may want none, the client wants one
-    name = os.environ.get("LEARNING_MODEL", "gpt-5.2")
-    return ChatOpenAI(model=name), REAL.format(name=name)
+from langgraph_learning.testing import op
 
 
 def stand_in_reply(messages: list[BaseMessage]) -> str:

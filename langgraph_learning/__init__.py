@@ -9,6 +9,7 @@ from langgraph_learning.config import (
     UserMemoryConfig,
     UserProfileConfig,
 )
+from langgraph_learning.display import drawn_by
 from langgraph_learning.engine.recall import Recall, Receipt
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import Commit, CurationReport, Proposal, Record, Revision, Scope, Source
@@ -38,3 +39,5 @@ __all__ = [
     "connect",
     "create_learning_agent",
 ]
+
+drawn_by("langgraph_learning.views")  # imported when a notebook shows a value, not before

@@ -70,6 +70,8 @@ class StoreConfig(Keywords):
         instructions: Replaces what to capture.
         additional_instructions: Is appended to what to capture.
         enable_agent_tools: Gives the agent the tools outside AGENTIC, too.
+        learn_from_tools: Also learns what only a tool has said: extraction reads what tools returned, and an agent may
+            store it. Otherwise a fetched page that gives orders teaches nothing.
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset(LearningMode)
@@ -82,6 +84,7 @@ class StoreConfig(Keywords):
     instructions: str | None = None
     additional_instructions: str | None = None
     enable_agent_tools: bool = False
+    learn_from_tools: bool = False
 
     def __post_init__(self) -> None:
         name = type(self).__name__

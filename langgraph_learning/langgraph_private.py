@@ -6,9 +6,14 @@ from typing import Any, cast
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import ensure_config
+from langgraph.checkpoint.base import CheckpointTuple
+from langgraph.checkpoint.serde.types import TASKS
 
 READ = "__pregel_read"
 CHECKPOINTER = "__pregel_checkpointer"
+CHECKPOINT_MAP = "checkpoint_map"
+DURABILITY = "__pregel_durability"
+STEP_DUE = "branch:to:"
 
 
 def read_channel(config: RunnableConfig | None, key: str) -> Any:
@@ -25,6 +30,22 @@ def read_channel(config: RunnableConfig | None, key: str) -> Any:
 def checkpointer(config: RunnableConfig | None) -> object:
     """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
     return ((config or {}).get("configurable") or {}).get(CHECKPOINTER)
+
+
+def checkpoint_of(config: RunnableConfig) -> str | None:
+    """Return the checkpoint of the outermost graph that a running node works on."""
+    return (configurable(config).get(CHECKPOINT_MAP) or {}).get("")
+
+
+def saves_at_exit(config: RunnableConfig) -> bool:
+    """Return whether the run saves nothing before it ends."""
+    return configurable(config).get(DURABILITY) == "exit"
+
+
+def unfinished(found: CheckpointTuple) -> bool:
+    """Return whether a run stopped at the checkpoint before its end: interrupted, failed, or before a step."""
+    values = found.checkpoint["channel_values"]
+    return bool(found.pending_writes or values.get(TASKS)) or any(name.startswith(STEP_DUE) for name in values)
 
 
 def unstreamed(config: RunnableConfig) -> RunnableConfig:

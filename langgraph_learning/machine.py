@@ -17,6 +17,7 @@ from langgraph_learning.engine.recall import Receipt
 from langgraph_learning.engine.setup import Setup, check_store, opened
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
+from langgraph_learning.masking import mask_secrets
 from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
 from langgraph_learning.nodes.inbox import inbox
@@ -55,6 +56,7 @@ class LearningMachine(Keywords):
         on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
+        mask: Takes secrets out of every text before it is stored; None leaves them in.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -79,6 +81,7 @@ class LearningMachine(Keywords):
         on_error: Literal["log", "raise"] = "log",
         name: str = "learning",
         messages_key: str = "messages",
+        mask: Callable[[str], str] | None = mask_secrets,
     ) -> None:
         later = {"entity_memory": entity_memory, "learned_knowledge": learned_knowledge, "decision_log": decision_log}
         for option, choice in later.items():
@@ -91,6 +94,8 @@ class LearningMachine(Keywords):
         check_store("LearningMachine", store)
         if scope is not None and not callable(scope):
             raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
+        if mask is not None and not callable(mask):
+            raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -117,6 +122,7 @@ class LearningMachine(Keywords):
             on_error=on_error,
             name=name,
             messages_key=messages_key,
+            mask=mask or str,
         )
 
     @property

@@ -10,6 +10,7 @@ from typing import Annotated, Literal, TypeAlias
 from langgraph.store.base import Item
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from langgraph_learning.display import Displayed
 from langgraph_learning.errors import RecordError
 from langgraph_learning.labels import label
 from langgraph_learning.text import same_statement
@@ -25,7 +26,7 @@ NOT_RECORDS = frozenset({"commits", "proposals", "feedback"})
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
 
-class Frozen(BaseModel):
+class Frozen(Displayed, BaseModel):
     """A value that does not change once it is made."""
 
     model_config = ConfigDict(frozen=True)
@@ -72,6 +73,8 @@ class Source(Frozen):
     message_ids: tuple[str, ...] = ()
     quote: str | None = None
     actor: Actor = "user"
+    user_id: str | None = None
+    """Who taught it, in a namespace shared with others; elsewhere the scope says so."""
     approved_by: str | None = None
     approved_at: datetime | None = None
 
@@ -79,6 +82,13 @@ class Source(Frozen):
     def inferred(self) -> bool:
         """Whether a model concluded this: no quote of the conversation vouches for it."""
         return self.quote is None and self.actor == "assistant"
+
+    @property
+    def told(self) -> str:
+        """What a reader of the record is told of where it comes from; nothing if the user said it."""
+        if self.inferred:
+            return " (inferred)"
+        return {"tool": " (from a tool)", "assistant": " (said by the assistant)"}.get(self.actor, "")
 
 
 class Record(Frozen):

@@ -5,8 +5,10 @@ A field's `Field(description=...)` reaches the model, and its type is enforced b
 
 from pydantic import BaseModel, Field
 
+from langgraph_learning.display import Displayed
 
-class UserProfile(BaseModel):
+
+class UserProfile(Displayed, BaseModel):
     """Who the user is: one record per field."""
 
     name: str | None = Field(default=None, max_length=200, description="The user's full name")

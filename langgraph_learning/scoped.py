@@ -270,11 +270,11 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.identity, rows))
+        return self.driver.run(load_rows(self.identity, rows, self.setup.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.identity, rows))
+        return await self.driver.arun(load_rows(self.identity, rows, self.setup.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)
@@ -284,9 +284,9 @@ class Scoped:
         return recall(self.setup.stores, self.identity, query, self.setup.context_tokens)
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        turn = whole(convert_to_messages(messages))
+        turn = whole(convert_to_messages(messages), self.setup.tool_names)
         heard = Heard(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        made = yield from extract(self.setup.extractions(), heard, self.setup.limits)
+        made = yield from extract(self.setup.extractions(), heard, self.setup.limits, self.setup.mask)
         return made if made is not None and (made.changes or made.proposed) else None
 
     def _decide(
@@ -307,7 +307,7 @@ class Scoped:
         kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
         decision = Decision(key, kind, args=args, message=message)
         approver = Approver(by or self.identity.user_id, datetime.now(UTC))
-        [outcome] = yield from decide(self.setup.stores, self.identity, [decision], approver)
+        [outcome] = yield from decide(self.setup.stores, self.identity, [decision], approver, self.setup.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
@@ -321,7 +321,8 @@ class Scoped:
         judge = Judge(chat, self.setup.methods) if chat is not None else None
         age = timedelta(days=days) if days is not None else None
         now = datetime.now(UTC)
-        return curate(self.setup.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge)
+        options = self.setup
+        return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):

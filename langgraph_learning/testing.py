@@ -14,6 +14,7 @@ many fails the test instead of inventing something. What was asked is kept: `mod
 """
 
 import json
+import os
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
@@ -37,6 +38,31 @@ Script: TypeAlias = Scripted | Callable[[list[BaseMessage]], Scripted]
 def op(operation: str, /, *, quote: str | None = None, **arguments: JsonValue) -> dict[str, JsonValue]:
     """Return one operation of an extraction answer."""
     return {"operation": operation, **arguments, "quote": quote}
+
+
+SCRIPTED = (
+    "No OPENAI_API_KEY or LEARNING_MODEL: the model's words are scripted. Everything else is real:"
+    " the graph, the database, the parsing of extractions, recall."
+)
+
+
+def model_or_script(
+    replies: Sequence[Any], extractions: Sequence[Any] = (), *, repeat: bool = False
+) -> tuple[BaseChatModel, str]:
+    """Return a real model where the environment names one, else a script; and the line that says which it is.
+
+    `LEARNING_MODEL="provider:name"` names one; a name alone is one of OpenAI's, or of a server at `OPENAI_BASE_URL`.
+    """
+    name = os.environ.get("LEARNING_MODEL", "")
+    openai = any(os.environ.get(key) for key in ("OPENAI_API_KEY", "OPENAI_BASE_URL"))
+    if not openai and ":" not in name:
+        return ScriptedChatModel(replies=replies, extractions=extractions, repeat=repeat), SCRIPTED
+    from langchain.chat_models import init_chat_model
+
+    if os.environ.get("OPENAI_BASE_URL"):
+        os.environ.setdefault("OPENAI_API_KEY", "none")  # a local server may want none, the client wants one
+    name = name if ":" in name else f"openai:{name or 'gpt-5.2'}"
+    return init_chat_model(name), f"The model is {name}."
 
 
 def call(tool: str, /, *, call_id: str = "call_1", **arguments: JsonValue) -> AIMessage:

@@ -15,7 +15,8 @@ from langgraph_learning.engine.proposals import load_turn
 from langgraph_learning.engine.recall import lookup
 from langgraph_learning.engine.records import scoped_to
 from langgraph_learning.engine.setup import Setup
-from langgraph_learning.engine.turn import derived_id
+from langgraph_learning.engine.trust import foreign
+from langgraph_learning.engine.turn import derived_id, this_turn
 from langgraph_learning.engine.wire import read_operation, tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
@@ -132,15 +133,17 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
+    words = foreign(arguments, this_turn(messages, run.setup.tool_names), vouched=False)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_heard(turn))
     draft = Draft(
         id=key,
         identity=identity,
         at=datetime.now(UTC),
-        requests=(Request(name, arguments, source),),
+        requests=(Request(name, arguments, source, words),),
         limits=run.setup.limits,
         pinned={store.name: _shown(turn, store)},
         marked=False,
+        mask=run.setup.mask,
         turn=tag(messages),
         origin=run.graph,
         recalled=recalled(turn),

@@ -10,12 +10,12 @@ import langgraph_learning
 
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
-    **dict.fromkeys(("errors", "labels", "text", "langgraph_private"), 0),
+    **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
     **dict.fromkeys(("schemas", "prompts"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "engine": 4,
-    "nodes": 5,
+    **dict.fromkeys(("nodes", "views"), 5),
     **dict.fromkeys(("middleware", "tools", "scoped"), 6),
     "machine": 7,
     "agent": 8,
@@ -49,7 +49,7 @@ def test_every_module_has_a_layer() -> None:
 def test_a_module_imports_from_its_own_layer_or_below(path: Path) -> None:
     own, found = layer(path), set(imported(path))
     if own == "checkpointers":
-        assert found <= {"checkpointers", "errors", "labels", "text"}
+        assert found <= {"checkpointers", "errors", "labels", "langgraph_private", "text"}
     elif own == "testing":
         assert found <= {"text"}
     elif own in ("agent", "__init__"):

@@ -92,6 +92,15 @@ class Embedder:
         self.dims = dims
 
     @property
+    def name(self) -> str | None:
+        """What kind of vectors these are, as far as the embedder tells."""
+        if isinstance(self._embeddings, StaticEmbeddings):
+            return "local"
+        said = (getattr(self._embeddings, name, None) for name in ("model", "model_name", "model_id"))
+        model = next((name for name in said if isinstance(name, str) and name), None)
+        return f"{type(self._embeddings).__name__} {model}" if model else None
+
+    @property
     def active(self) -> bool:
         """Whether there is an embedder at all."""
         return self._embeddings is not None

@@ -50,6 +50,8 @@ class Condition:
 
     def _at(self, keys: Keys, x: Json) -> str:
         """The conditions on one place of the value."""
+        if '"' in "".join(keys):  # SQLite has no way to write it in a path
+            raise ValueError(f"a filter cannot go by a key with a quotation mark: {'.'.join(keys)!r}")
         if not isinstance(x, Mapping) or not x:
             return self._equal(keys, x)
         if not any(str(name).startswith("$") for name in x):

@@ -15,6 +15,7 @@ from langgraph_learning.checkpointers.codec import path_range, read_key, read_pa
 from langgraph_learning.checkpointers.embedding import NO_VECTORS, Embedder, Vectors
 from langgraph_learning.checkpointers.filters import Condition
 from langgraph_learning.checkpointers.items import Address, Revision
+from langgraph_learning.checkpointers.marks import Seen, seen_of, settle_dims, settle_embedder
 from langgraph_learning.checkpointers.plan import Plan
 from langgraph_learning.checkpointers.ranking import rank
 from langgraph_learning.checkpointers.reading import (
@@ -30,7 +31,7 @@ from langgraph_learning.checkpointers.reading import (
 from langgraph_learning.checkpointers.session import Dialect, Row
 from langgraph_learning.checkpointers.ticks import Ticks
 from langgraph_learning.checkpointers.writing import Commit, Write, erase, purge, sweep
-from langgraph_learning.errors import ConfigurationError, StoreError, UnsupportedByStore
+from langgraph_learning.errors import StoreError, UnsupportedByStore
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -68,8 +69,7 @@ class HybridStore(BaseStore):
         self._executor = ThreadPoolExecutor(dialect.threads, thread_name_prefix="hybrid-store")
         self._ticks = Ticks(self._get_many, self._executor)
         self._setting_up, self._ready = threading.Lock(), threading.Event()
-        self.last_revision = 0
-        """The newest revision this store has seen, without asking the database."""
+        self._seen = Seen()
 
     def setup(self) -> None:
         """Make or migrate the tables; safe to call from many processes at once."""
@@ -80,21 +80,21 @@ class HybridStore(BaseStore):
                 return
             self._dialect.setup(None)
             if self._embedder.active:
-                self._dialect.setup(self._settle_dims())
-            with self._dialect.reading() as session:
-                self._saw(int(session.rows("revision", {})[0][0]))
+                self._dialect.setup(settle_dims(self._dialect, self._embedder))
+                settle_embedder(self._dialect, self._embedder.name)
+            self._seen = seen_of(self._dialect)
             self._ready.set()
 
-    def _settle_dims(self) -> int:
-        with self._dialect.reading() as session:
-            kept = next((int(row[0]) for row in session.rows("marked", {"name": "dims"})), None)
-        dims = self._embedder.dims or self._embedder.probe() or kept or 0
-        if not dims:
-            raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
-        if kept not in (None, dims):
-            raise ConfigurationError(f"this database keeps vectors of {kept} dimensions, the embedder gives {dims}")
-        self._embedder.dims = dims
-        return dims
+    @property
+    def database(self) -> str:
+        """Which database this is: two stores with the same one share everything but their connections."""
+        self.setup()
+        return str(self._seen.database)
+
+    @property
+    def last_revision(self) -> int:
+        """The newest revision that was seen in this process, without asking the database."""
+        return self._seen.revision
 
     def close(self) -> None:
         """Give back threads and connections; a pool that was handed in stays open."""
@@ -141,13 +141,16 @@ class HybridStore(BaseStore):
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """Like `batch`; gets of one tick of the loop are asked for together."""
-        plan = Plan.of(ops, self._fields)
-        if plan.gets and len(plan.gets) == plan.size:
-            return await self._ticks.get(list(plan.gets.values()))
+        every = list(ops)
+        if every and all(isinstance(op, GetOp) for op in every):
+            return await self._ticks.get(list(Plan.of(every, self._fields).gets.values()))
+        if not self._embedder.active:
+            return await self._aside(self.batch, every)
+        plan = await self._aside(Plan.of, every, self._fields)  # long texts take their time
         return await self._aside(self._execute, plan, await self._aembed(plan))
 
     async def _aembed(self, plan: Plan) -> Vectors:
-        if not (self._embedder.active and (plan.documents or plan.queries)):
+        if not (plan.documents or plan.queries):
             return NO_VECTORS
         if not self._ready.is_set():  # the number of dimensions has to be known
             await self.asetup()
@@ -197,11 +200,7 @@ class HybridStore(BaseStore):
         with self._dialect.writing() as session:
             commit = Commit(session, self._clock(), vectors=vectors, has_vectors=self._dialect.has_vectors)
             revision = commit.run(writes, expected, source)
-        return self._saw(revision)
-
-    def _saw(self, revision: int) -> int:
-        self.last_revision = max(self.last_revision, revision)
-        return revision
+        return self._seen(revision)
 
     def transact(
         self,
@@ -227,7 +226,9 @@ class HybridStore(BaseStore):
         source: Mapping[str, object] | None = None,
     ) -> int:
         """`transact()` without blocking the loop."""
-        plan = self._only_writes(puts)
+        if not self._embedder.active:
+            return await self._aside(self.transact, puts, expect=expect, source=source)
+        plan = await self._aside(self._only_writes, puts)
         return await self._aside(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
 
     def _only_writes(self, puts: Sequence[PutOp]) -> Plan:
@@ -246,7 +247,7 @@ class HybridStore(BaseStore):
         """Return the number of the last commit; commits are numbered in the order they become visible."""
         self.setup()
         with self._dialect.reading() as session:
-            return self._saw(int(session.rows("revision", {})[0][0]))
+            return self._seen(int(session.rows("revision", {})[0][0]))
 
     def count(self, prefix: tuple[str, ...]) -> int:
         """Return how many items lie under `prefix`; those that have expired count until they are swept."""
@@ -308,6 +309,10 @@ class HybridStore(BaseStore):
             erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
         self._dialect.scrub()
         return erased
+
+    def erase_history(self, addresses: Iterable[Address]) -> int:
+        """Erase the past of items, whose present stays, and return how many there were."""
+        return self.erase(addresses, history_only=True)
 
     async def aget_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
         """`get_versions()` without blocking the loop."""

@@ -28,8 +28,10 @@ class Plan:
             if isinstance(op, GetOp):
                 plan.gets[position] = op
             elif isinstance(op, SearchOp):
+                _check_page(op)
                 plan.searches[position] = op
             elif isinstance(op, ListNamespacesOp):
+                _check_page(op)
                 plan.listings[position] = op
             elif isinstance(op, PutOp):
                 plan.writes.append(Write.of(op, fields))
@@ -51,3 +53,8 @@ class Plan:
     def reads(self) -> bool:
         """Whether anything is to be read."""
         return bool(self.gets or self.searches or self.listings)
+
+
+def _check_page(op: SearchOp | ListNamespacesOp) -> None:
+    if op.limit < 0 or op.offset < 0:
+        raise ValueError(f"limit and offset count from 0, not limit={op.limit}, offset={op.offset}")

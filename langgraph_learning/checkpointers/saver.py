@@ -8,16 +8,18 @@ known then (`revision_of`). Two things make that harder than it sounds:
   revision is therefore taken when the checkpoint is made. The one call a saver gets at that moment, `get_next_version`,
   must not wait for a database, so it takes `store.last_revision`, the newest revision the store has seen by itself.
 - A fork of an older checkpoint (an update, new input, a replay) is the thread's newest checkpoint and still knows no
-  more than the one it was made from: it takes over that one's revision, marked as belonging to the past.
+  more than the one it was made from: it takes over that one's revision, marked as belonging to the past. So do the
+  steps after it, and a run that goes on where they were interrupted, though it names no checkpoint; new input does not.
 """
 
 import asyncio
 import copy
-from collections.abc import Awaitable, Callable, Collection, Generator
+from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from contextvars import ContextVar
-from functools import partial, wraps
-from threading import Lock
-from typing import Any, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
+from dataclasses import dataclass
+from functools import partial
+from threading import Event, Lock
+from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -29,15 +31,20 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers.abilities import able, passed_on
 from langgraph_learning.checkpointers.contract import Saver
-from langgraph_learning.checkpointers.sessions import erase_sessions, erase_taught
+from langgraph_learning.checkpointers.sessions import Thread, copy_sessions, erase_sessions, erase_taught
 from langgraph_learning.labels import label
+from langgraph_learning.langgraph_private import checkpoint_of, saves_at_exit, unfinished
 
 REVISION = "learning_revision"
 PAST = "learning_past"
-OPTIONAL = tuple(prefix + name for name in ("copy_thread", "delete_for_runs", "prune") for prefix in ("", "a"))
+PATIENCE = 10.0  # seconds to wait for a checkpoint that is being saved in the background
+_KNOWN = Event()
+_KNOWN.set()
 
-Method = TypeVar("Method", bound=Callable[..., object])
+K = TypeVar("K")
+V = TypeVar("V")
 Found: TypeAlias = CheckpointTuple | None
 Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
 Stamp: TypeAlias = dict[str, int]
@@ -62,16 +69,6 @@ class Counting(Revisioned, Protocol):
 _MADE: ContextVar[tuple[object, int]] = ContextVar("langgraph_learning_made", default=(None, 0))
 
 
-def _passed_on(method: Method) -> Method:
-    """Return a method that calls the inner saver's; the result of an async one is awaited by the caller."""
-
-    @wraps(method)
-    def passed_on(self: "LearningSaver", *args: object, **kwargs: object) -> object:
-        return getattr(self.saver, method.__name__)(*args, **kwargs)
-
-    return cast("Method", passed_on)
-
-
 class LearningSaver(BaseCheckpointSaver[Any]):
     """Any checkpointer, with the store's revision in the metadata of each checkpoint.
 
@@ -89,7 +86,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         cls, saver: Saver | None = None, *args: object, **kwargs: object
     ) -> Self:
         # LangGraph asks the type what a checkpointer can do, so the type depends on the inner one's
-        return super().__new__(cls if saver is None else cast("type[Self]", _able(cls, type(saver))))
+        return super().__new__(cls if saver is None else cast("type[Self]", able(cls, type(saver))))
 
     def __init__(
         self,
@@ -104,24 +101,42 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         self.store = store
         self._thread_label = thread_label
         self._forget_thread = forget_thread or partial(erase_taught, store)
-        self._starts = _Starts()
+        self._starts: _Noted[tuple[str, str], int | None] = _Noted()
+        self._left: _Noted[str, _Left] = _Noted()
         self._counts = isinstance(store, Revisioned)
         self._counts_here = self._counts and hasattr(store, "last_revision")
 
     def revision_of(self, config: RunnableConfig) -> int | None:
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now.
 
-        It is a number in a run that was started from an explicit older checkpoint, or from a fork of one.
+        It is a number in a run that was started from an explicit older checkpoint or from a fork of one, and in a run
+        that goes on with what such a run left unfinished.
         """
-        if (start := _start(config)) and start not in self._starts:
+        if (start := _start(config)) is None:
+            return self._goes_on(config, self._beginning(config).wait(PATIENCE))
+        if start not in self._starts:
             self.get_tuple(_at(*start))
         return self._starts.get(start)
 
     async def arevision_of(self, config: RunnableConfig) -> int | None:
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now."""
-        if (start := _start(config)) and start not in self._starts:
+        if (start := _start(config)) is None:
+            began = self._beginning(config)
+            return self._goes_on(config, began.is_set() or await asyncio.to_thread(began.wait, PATIENCE))
+        if start not in self._starts:
             await self.aget_tuple(_at(*start))
         return self._starts.get(start)
+
+    def _beginning(self, config: RunnableConfig) -> Event:
+        """What to wait for before it is known whether a run goes on with a replay, or began with new input over it."""
+        left = self._left.get(_thread(config))
+        if left is None or saves_at_exit(config) or checkpoint_of(config) in (left.id, None):
+            return _KNOWN
+        return left.began
+
+    def _goes_on(self, config: RunnableConfig, known: bool) -> int | None:
+        left = self._left.get(_thread(config))
+        return left.revision if left and known else None
 
     def revision_at(self, thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> int | None:
         """Return the revision that was known when the checkpoint was made, if it is recorded."""
@@ -148,14 +163,21 @@ class LearningSaver(BaseCheckpointSaver[Any]):
             self._now()
 
     def _reading(self, config: RunnableConfig) -> Reading:
-        """Read a checkpoint; of one that is asked for by its id, note what a run starting there has to recall."""
+        """Read a checkpoint, and note what a run that starts there has to recall."""
         found = yield config
         at = config["configurable"]
-        if found is not None and at.get("checkpoint_id") and not at.get("checkpoint_ns") and self._counts:
+        if found is None or at.get("checkpoint_ns") or not self._counts:
+            return found
+        past = _belongs_to_the_past(found)
+        if asked := at.get("checkpoint_id"):
             head = yield _at(at["thread_id"], None)
-            past = found.metadata.get(PAST) or (head is not None and head.checkpoint["id"] != found.checkpoint["id"])
-            asked = _start(config) or (str(at["thread_id"]), at["checkpoint_id"])
-            self._starts.note(asked, _revision(found) if past else None)
+            past = past or (head is not None and head.checkpoint["id"] != found.checkpoint["id"])
+            start = _start(config) or (str(at["thread_id"]), asked)
+            self._starts.note(start, _revision(found) if past else None)
+        elif past and (revision := _revision(found)) is not None:
+            self._left.note(_thread(config), _Left(found.checkpoint["id"], revision, Event()))
+        else:
+            self._left.drop(_thread(config))
         return found
 
     def get_next_version(self, current: Any, channel: None) -> Any:
@@ -193,11 +215,24 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return what to add to `metadata`, or `None` when only the store can tell."""
         if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own
             return {}
-        if (past := self._starts.get(_start(config))) is not None:
-            # The steps of the run know no more than its start; where it ends the thread goes on in the present.
-            return {REVISION: past} if metadata.get("source") == "loop" else {REVISION: past, PAST: True}
+        if (past := self._past(config, metadata)) is not None:
+            return {REVISION: past, PAST: True}
         made_of, known = _MADE.get()
         return {REVISION: known} if self._counts_here and made_of in new.values() else None
+
+    def _past(self, config: RunnableConfig, metadata: CheckpointMetadata) -> int | None:
+        """Return the revision that the run of a new checkpoint recalls, `None` in the present."""
+        if start := _start(config):
+            return self._starts.get(start)
+        if (left := self._left.get(thread := _thread(config))) is None:
+            return None
+        if not config["configurable"].get("checkpoint_ns"):  # the first one after it tells how the run began
+            if new := metadata.get("source") == "input":
+                self._left.drop(thread)
+            left.began.set()
+            if new:
+                return None
+        return left.revision
 
     def _now(self) -> Stamp:
         return {REVISION: cast("Revisioned", self.store).revision()}
@@ -213,19 +248,31 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         await asyncio.to_thread(self._forget, str(thread_id), learned)
 
     def _forget(self, thread_id: str, learned: bool) -> None:
-        erase_sessions(self.store, self._thread_label(thread_id), thread_id)
+        self.forget_sessions([thread_id])
         if learned:
             self._forget_thread(thread_id)
+
+    def forget_sessions(self, thread_ids: Sequence[str]) -> None:
+        """Erase the session context of threads, with its history where the store keeps one."""
+        for thread_id in map(str, thread_ids):
+            erase_sessions(self.store, self._thread_label(thread_id), thread_id)
+
+    def copy_session(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Give a thread the session context of another one; what it already has stays."""
+        source, target = str(source_thread_id), str(target_thread_id)
+        copy_sessions(
+            self.store, Thread(source, self._thread_label(source)), Thread(target, self._thread_label(target))
+        )
 
     @property
     def config_specs(self) -> Any:
         """The inner checkpointer's own options."""
         return self.saver.config_specs
 
-    list, alist = _passed_on(BaseCheckpointSaver.list), _passed_on(BaseCheckpointSaver.alist)
-    put_writes, aput_writes = _passed_on(BaseCheckpointSaver.put_writes), _passed_on(BaseCheckpointSaver.aput_writes)
-    get_delta_channel_history = _passed_on(BaseCheckpointSaver.get_delta_channel_history)
-    aget_delta_channel_history = _passed_on(BaseCheckpointSaver.aget_delta_channel_history)
+    list, alist = passed_on(BaseCheckpointSaver.list), passed_on(BaseCheckpointSaver.alist)
+    put_writes, aput_writes = passed_on(BaseCheckpointSaver.put_writes), passed_on(BaseCheckpointSaver.aput_writes)
+    get_delta_channel_history = passed_on(BaseCheckpointSaver.get_delta_channel_history)
+    aget_delta_channel_history = passed_on(BaseCheckpointSaver.aget_delta_channel_history)
 
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> Saver:
         """Return this saver around one that may load these types too."""
@@ -237,26 +284,39 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return clone
 
 
-class _Starts:
-    """Which revision each run that was started from an explicit checkpoint has to recall; the oldest are dropped."""
+@dataclass(frozen=True, slots=True)
+class _Left:
+    """The newest checkpoint of a thread, where a run in the past was left unfinished."""
+
+    id: str
+    revision: int
+    began: Event  # that the next run has saved a checkpoint
+
+
+class _Noted(Generic[K, V]):
+    """What is remembered of runs; the oldest are dropped."""
 
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
         self._lock = Lock()
-        self._revisions: dict[tuple[str, str], int | None] = {}
+        self._values: dict[K, V] = {}
 
-    def __contains__(self, start: tuple[str, str]) -> bool:
-        return start in self._revisions
+    def __contains__(self, key: K) -> bool:
+        return key in self._values
 
-    def get(self, start: tuple[str, str] | None) -> int | None:
-        return self._revisions.get(start) if start else None
+    def get(self, key: K) -> V | None:
+        return self._values.get(key)
 
-    def note(self, start: tuple[str, str], revision: int | None) -> None:
+    def note(self, key: K, value: V) -> None:
         with self._lock:
-            self._revisions.pop(start, None)
-            self._revisions[start] = revision
-            if len(self._revisions) > self._limit:
-                del self._revisions[next(iter(self._revisions))]
+            self._values.pop(key, None)
+            self._values[key] = value
+            if len(self._values) > self._limit:
+                del self._values[next(iter(self._values))]
+
+    def drop(self, key: K) -> None:
+        with self._lock:
+            self._values.pop(key, None)
 
 
 def _start(config: RunnableConfig) -> tuple[str, str] | None:
@@ -264,6 +324,16 @@ def _start(config: RunnableConfig) -> tuple[str, str] | None:
     thread = config.get("configurable", {}).get("thread_id")
     checkpoint = config.get("metadata", {}).get("checkpoint_id")
     return (str(thread), str(checkpoint)) if thread and checkpoint else None
+
+
+def _thread(config: RunnableConfig) -> str:
+    return str(config.get("configurable", {}).get("thread_id"))
+
+
+def _belongs_to_the_past(found: CheckpointTuple) -> bool:
+    """Whether who goes on from here stays in the past; where a replay ended the thread goes on in the present."""
+    metadata = found.metadata
+    return bool(metadata.get(PAST)) and (metadata.get("source") != "loop" or unfinished(found))
 
 
 def _at(thread_id: str, checkpoint_id: str | None, checkpoint_ns: str = "") -> RunnableConfig:
@@ -296,16 +366,3 @@ async def _arun(reading: Reading, read: Callable[[RunnableConfig], Awaitable[Fou
             found = await read(reading.send(found))
     except StopIteration as done:
         return cast("Found", done.value)
-
-
-def _able(wrapper: type[LearningSaver], inner: type[Saver]) -> type[LearningSaver]:
-    """Return `wrapper` with those optional methods that `inner` has."""
-    able = tuple(name for name in OPTIONAL if getattr(inner, name) is not getattr(BaseCheckpointSaver, name))
-    if able and (wrapper, able) not in _TYPES:
-        _TYPES[wrapper, able] = type(
-            wrapper.__name__, (wrapper,), {name: _passed_on(getattr(BaseCheckpointSaver, name)) for name in able}
-        )
-    return _TYPES.get((wrapper, able), wrapper)
-
-
-_TYPES: dict[tuple[type[LearningSaver], tuple[str, ...]], type[LearningSaver]] = {}

@@ -1,4 +1,4 @@
-"""What a thread left in a store, and how it is erased.
+"""What a thread left in a store, and how it is copied and erased.
 
 The namespaces are those of the learning store of that name: `("learning", "user", <user>, "thread", <thread>,
 "session_context")`, each id written as a label; a user's commits, `("learning", "user", <user>, "commits")`, repeat
@@ -6,7 +6,7 @@ what they wrote there. A store with history is asked for what is past, too.
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol, TypeGuard
+from typing import Any, NamedTuple, Protocol, TypeGuard
 
 from langgraph.store.base import BaseStore, Item, PutOp
 
@@ -38,6 +38,30 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
         else:
             _delete(store, namespace)
     _strip_commits(store, thread_id)
+
+
+class Thread(NamedTuple):
+    """A thread, and how it is written as a label."""
+
+    id: str
+    label: str
+
+
+def copy_sessions(store: BaseStore, source: Thread, target: Thread) -> None:
+    """Give a thread what every user's session of another one holds now; what it already has stays."""
+    puts = []
+    for namespace in _sessions(store, source.label):
+        there = (*namespace[:-2], target.label, SESSION)
+        for item in store.search(namespace, limit=PAGE):
+            if store.get(there, item.key) is None:
+                puts.append(PutOp(there, item.key, _of_thread(item.value, target.id), index=["text"]))
+    if puts:
+        store.batch(puts)
+
+
+def _of_thread(value: Mapping[str, Any], thread_id: str) -> dict[str, Any]:
+    inside = ((name, value.get(name)) for name in ("scope", "source"))
+    return {**value, **{name: {**part, "thread_id": thread_id} for name, part in inside if isinstance(part, dict)}}
 
 
 def _sessions(store: BaseStore, thread_label: str) -> Iterator[tuple[str, ...]]:

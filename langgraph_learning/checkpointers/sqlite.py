@@ -59,10 +59,7 @@ class SqliteSession:
 
     def path(self, keys: Sequence[str]) -> object:
         """Return a path of SQLite's JSON functions."""
-        written = [json.dumps(key, ensure_ascii=False) for key in keys]
-        if any('"' in key for key in keys):
-            raise ValueError(f"SQLite cannot filter by a key with a quotation mark: {keys!r}")
-        return "$" + "".join(f".{key}" for key in written)
+        return "$" + "".join(f".{json.dumps(key, ensure_ascii=False)}" for key in keys)
 
     def vector(self, vector: Floats) -> object:
         """Return an embedding as a blob."""
@@ -147,7 +144,7 @@ class SqliteDialect:
         with self._turn:
             connection = None
             try:
-                connection = self._idle.pop() if self._idle else connect(self._path)
+                connection = self._lend()
                 yield connection
             except sqlite3.Error as error:
                 raise StoreError(f"SQLite: {error}") from error
@@ -155,8 +152,14 @@ class SqliteDialect:
                 if connection is not None:
                     self._take_back(connection)
 
+    def _lend(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._path)
+
     def _take_back(self, connection: sqlite3.Connection) -> None:
-        if self._closed:
+        if self._closed or len(self._idle) >= self.threads:  # a burst of threads leaves no crowd of open files
             connection.close()
         else:
             self._idle.append(connection)

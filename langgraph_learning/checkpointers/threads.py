@@ -59,6 +59,16 @@ class SaverInThreads(BaseCheckpointSaver[str]):
         """Copy a thread: every namespace, checkpoint and pending write; what the target already has stays."""
         self._transact(self._block("copy_thread"), {"source": str(source_thread_id), "target": str(target_thread_id)})
 
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete all checkpoints and pending writes of a thread."""
+        if self._can_be(thread_id := str(thread_id)):
+            super().delete_thread(thread_id)
+
+    def _can_be(self, thread_id: str) -> bool:
+        """Whether the database can hold such a text at all; its driver would refuse the question."""
+        nul = "\0" in thread_id and self.SQL == "postgres"
+        return not nul and not any("\ud800" <= letter <= "\udfff" for letter in thread_id)
+
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete what the runs saved, in every thread and namespace; later checkpoints of other runs stay."""
         steps = (*self._block("doom"), *self._block("doom_runs"), *self._block("delete_doomed"))

@@ -22,6 +22,7 @@ from langgraph_learning.errors import ConflictError
 from langgraph_learning.text import terms
 
 _LONGEST_TERM = 64  # no index of Postgres takes a word of thousands of letters
+LONGEST_PLACE = 2_000  # bytes of a key, and of the labels of a namespace together; with more, that index refuses them
 Place = tuple[str, str]  # a path and a key as they are stored
 
 
@@ -67,12 +68,20 @@ class Write:
             return cls(place, None, None, None, ())
         if not isinstance(op.value, Mapping):
             raise TypeError(f"a value is a dictionary, not a {type(op.value).__name__}")
+        _check_length(place, op)
         value = write_json(op.value)
         chosen = fields if op.index is None else op.index or ()
         found = list(_texts(op.value, chosen))
         words = tuple(sorted(term for _, text, _ in found for term in index_terms(text))) if chosen else None
         embedded = tuple((field, text) for field, _, text in found if text.strip())
         return cls(place, value, op.ttl, words, embedded)
+
+
+def _check_length(place: Place, op: PutOp) -> None:
+    for written, what in zip(place, ("labels of the namespace", "key"), strict=True):
+        if (size := len(written.encode())) > LONGEST_PLACE:
+            start = f"{op.namespace if what != 'key' else op.key!r}"[:60]
+            raise ValueError(f"the {what} {start}... take {size} bytes of UTF-8; a store takes {LONGEST_PLACE}")
 
 
 @dataclass(slots=True)

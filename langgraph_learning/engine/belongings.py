@@ -3,30 +3,75 @@
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, cast
 
-from langgraph.store.base import Item, PutOp, SearchOp
+from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
 
 from langgraph_learning.engine.flow import Flow, batch, beyond, write
 from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
-from langgraph_learning.records import NOT_RECORDS, Identity, Namespace, Record, Scope, Source
+from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 
 PAGE = 500
+SHARED: Namespace = (ROOT, "namespace")
 
 
 def forget(identity: Identity) -> Flow[dict[str, int]]:
-    """Erase everything of a user, history and commits included, and return how many rows that were."""
+    """Erase everything of a user, history and commits included, and return how many rows that were.
+
+    What the user taught in namespaces shared with others goes, too. Where somebody else wrote last, that stays, without
+    its past.
+    """
     if identity.user_id is None:
         return {}
+    shared = yield from _forget_shared(identity.user_id)
     prefix = Scope(user_id=identity.user_id).path
     try:
-        return cast("dict[str, int]", (yield from beyond("purge", prefix)))
+        counts = cast("dict[str, int]", (yield from beyond("purge", prefix)))
     except UnsupportedByStore:  # a store without history: what it shows is all there is
         items = 0
         while found := _under(prefix, (yield from _read(prefix, PAGE))):
             yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in found))
             items += len(found)
-        return {"items": items}
+        counts = {"items": items}
+    return {**counts, "shared": shared} if shared else counts
+
+
+def _forget_shared(user_id: str) -> Flow[int]:
+    try:
+        taught = yield from beyond("addresses_ever", SHARED, {"source": {"user_id": user_id}})
+    except UnsupportedByStore:
+        mine = [
+            item for item in _under(SHARED, (yield from _read(SHARED, EVERYTHING))) if _author(item.value) == user_id
+        ]
+        yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in mine))
+        return len(mine)
+    found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
+    others = [isinstance(item, Item) and _author(item.value) != user_id for item in found]
+    stays = [address for address, other in zip(taught, others, strict=True) if other]
+    goes = [address for address, other in zip(taught, others, strict=True) if not other]
+    before = yield from _before(goes, user_id)
+    if stays:
+        yield from beyond("erase_history", stays)
+    if goes:
+        yield from beyond("erase", goes)
+    yield from write(before, {})
+    return len(taught)
+
+
+def _before(addresses: Iterable[tuple[Namespace, str]], user_id: str) -> Flow[list[PutOp]]:
+    """Return what puts the records back that others had written before the user first touched them."""
+    puts = []
+    for namespace, key in addresses:
+        states = yield from beyond("history", namespace, key)
+        mine = next((place for place, kept in enumerate(states) if _author(kept.value or {}) == user_id), 0)
+        if mine and (value := states[mine - 1].value) is not None:
+            puts.append(PutOp(namespace, key, value, index=["text"]))
+    return puts
+
+
+def _author(value: Mapping[str, Any]) -> object:
+    return (value.get("source") or {}).get("user_id")
 
 
 def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
@@ -40,7 +85,7 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
     return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
 
 
-def load(identity: Identity, rows: Iterable[Mapping[str, Any]]) -> Flow[int]:
+def load(identity: Identity, rows: Iterable[Mapping[str, Any]], mask: Mask = mask_secrets) -> Flow[int]:
     """Take in what `export` handed out, as this user's, and return how many records that were.
 
     A record of the same id is replaced. All rows are read before one is written.
@@ -51,20 +96,22 @@ def load(identity: Identity, rows: Iterable[Mapping[str, Any]]) -> Flow[int]:
     """
     if identity.user_id is None:
         raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
-    records = [_owned(row, identity.user_id) for row in rows]
+    records = [_owned(row, identity.user_id, mask) for row in rows]
     for page in _pages([PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]):
         yield from write(page, {})
     return len(records)
 
 
-def _owned(row: Mapping[str, Any], user_id: str) -> Record:
+def _owned(row: Mapping[str, Any], user_id: str, mask: Mask) -> Record:
     try:
         record = Record.model_validate({"source": Source(actor="import"), **row})
     except ValidationError as error:
         raise RecordError(f"the row {dict(row)!r:.200} is not a record: {error}") from error
     if record.scope.namespace is not None or record.scope.user_id is None:
         raise ScopeError(f"the record {record.id!r} belongs to no user")
-    return record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user_id})})
+    content = {key: masked(value, mask) for key, value in record.content.items()}
+    scope = record.scope.model_copy(update={"user_id": user_id})
+    return record.model_copy(update={"scope": scope, "content": content, "text": mask(record.text)})
 
 
 def _read(prefix: Namespace, limit: int) -> Flow[list[Item]]:

@@ -15,7 +15,8 @@ from langgraph_learning.engine.records import Known, put_commit, puts
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import read_operation
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Source, Usage
+from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 from langgraph_learning.stores.upkeep import UPKEEP, upkeep
 
@@ -32,6 +33,8 @@ class Request:
     operation: object
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
+    foreign: tuple[str, ...] = ()
+    """Words of it that only a tool has used."""
     store: str | None = None
     """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
 
@@ -56,6 +59,7 @@ class Draft:
     marked: bool = True
     approved: bool = False
     upkeep: bool = False
+    mask: Mask = mask_secrets
     turn: str = ""
     origin: str = ""
     recalled: tuple[tuple[str, str], ...] = ()
@@ -87,29 +91,38 @@ class Plan:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
         stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
+        arguments = {key: masked(value, self.draft.mask) for key, value in request.arguments.items()}
+        upkeep = self._by_own_ids and request.store is not None
         try:
-            store, operation, refused = read_operation(
-                stores, request.operation, request.arguments, upkeep=self._by_own_ids and request.store is not None
-            )
+            store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)
         except LookupError as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
             return
         self.refused += refused
         if operation is None:
             return
+        if request.foreign and not store.takes_tools:
+            words = ", ".join(map(repr, request.foreign[:5]))
+            self.refused.append(Refusal(operation=name, reason=f"only a tool has said {words}: not learned"))
+            return
+        source = self._clean(request)
         known = self.known[store.name]
         if (planned := self._planned(known, name, operation)) is None:
             return
         operation, changes = planned
         if store.proposes and not self.draft.approved:
-            self.propose(known, operation, self._within(known, name, changes), request.source)
+            self.propose(known, operation, self._within(known, name, changes), source)
         else:
-            self.take(known, self._within(known, name, changes), request.source)
+            self.take(known, self._within(known, name, changes), source)
 
     @property
     def _by_own_ids(self) -> bool:
         """Whether records are named by their own ids: a model is never shown one."""
         return self.draft.approved or self.draft.upkeep
+
+    def _clean(self, request: Request) -> Source:
+        source = request.source.model_copy(update={"actor": "tool"} if request.foreign else {})
+        return source.model_copy(update={"quote": self.draft.mask(source.quote)}) if source.quote else source
 
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
@@ -150,17 +163,22 @@ class Plan:
 
     def take(self, known: Known, changes: Sequence[Change], source: Source) -> None:
         """Add changes to those of the commit; what they say of their own source stands."""
-        taken = [self._own(change, source) for change in changes]
+        taken = [self._own(known.scope, change, source) for change in changes]
         self.changes += taken
         self.known[known.store.name] = known.after(taken, self.draft.at)
 
-    def _own(self, change: Change, source: Source) -> Change:
+    def _own(self, scope: Scope, change: Change, source: Source) -> Change:
         """Give a change its source, and a new record an id that a repeated run gives it, too."""
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
-        if change.source != Source():
+        if stands := change.source != Source():  # about what was known: whose words these are, they stay
             approved = {"approved_by": source.approved_by, "approved_at": source.approved_at}
             source = change.source.model_copy(update=approved if source.approved_at else {})
-        return change.model_copy(update={"source": source, "id": identified})
+        if scope.namespace is None:
+            return change.model_copy(update={"source": source, "id": identified})
+        shared = {} if stands else {"user_id": self.draft.identity.user_id}
+        # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
+        words = {"text": ""} if isinstance(change, Remove) else {}
+        return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
 
     def propose(self, known: Known, operation: Operation, changes: Sequence[Change], source: Source) -> None:
         """Have a person decide about changes, unless they were proposed before."""

@@ -19,6 +19,7 @@ from langgraph_learning.engine.records import EVERYTHING, Known, load, scoped_to
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import answer_schema, read_operation
 from langgraph_learning.errors import ConflictError
+from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import (
     ACTIVE,
     Change,
@@ -142,6 +143,7 @@ def curate(
     dry_run: bool,
     max_age: timedelta | None = None,
     judge: Judge | None = None,
+    mask: Mask = mask_secrets,
 ) -> Flow[CurationReport]:
     """Merge and set aside, as one commit, and return the report; a lost race is planned again.
 
@@ -152,6 +154,7 @@ def curate(
         dry_run: Whether nothing is to be written.
         max_age: Since when what ranks must have been changed.
         judge: Is asked once about each `BATCH` of the records, not again after a lost race.
+        mask: Takes secrets out of what it writes.
 
     Raises:
         ExtractionError: The model's answer cannot be used; nothing is written.
@@ -163,7 +166,7 @@ def curate(
         known, earlier = yield from _loaded(mine, identity)
         limits = {each.store.name: EVERYTHING for each in known}
         key = derived_id("curation", identity.user_id, identity.thread_id, at.isoformat())
-        draft = Draft(id=key, identity=identity, at=at, requests=(), limits=limits, upkeep=True)
+        draft = Draft(id=key, identity=identity, at=at, requests=(), limits=limits, upkeep=True, mask=mask)
         made = Round(Plan(draft, {each.store.name: each for each in known}, earlier), judged or Judged())
         made.tidy(max_age)
         if judge is not None and judged is None:
@@ -254,4 +257,4 @@ def _judgement(store: LearningStore, item: JsonValue, labels: dict[str, Record],
     taken = [labels.pop(label) for label in wanted]
     shown = tuple(sorted(taken, key=lambda record: (record.created_at, record.id)))
     named: dict[str, JsonValue] = {"ids": [record.id for record in shown]} if "ids" in given else {"id": shown[0].id}
-    return Judgement(Request(str(name), {**given, **named}, shown[0].source, store.name), shown)
+    return Judgement(Request(str(name), {**given, **named}, shown[0].source, store=store.name), shown)

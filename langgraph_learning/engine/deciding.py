@@ -14,6 +14,7 @@ from langgraph_learning.engine.proposals import as_proposal, pending, proposals_
 from langgraph_learning.engine.records import EVERYTHING, Known, load, scoped_to
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.errors import ConflictError
+from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Frozen, Identity, Proposal, Record
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.upkeep import OTHERWISE
@@ -101,7 +102,7 @@ class Round:
         source = proposal.source.model_copy(update={**by, **edited})
         rejected = decision.answer == "reject"
         name = self._otherwise(proposal) if rejected else decision.name or proposal.name
-        plan.add(Request(name, args, source, proposal.store))
+        plan.add(Request(name, args, source, store=proposal.store))
         if refused := plan.refused[before[2] :]:
             plan.changes, plan.known = before[:2]  # the whole of it, or nothing
             self._out(decision, "refused", "; ".join(refusal.reason for refusal in refused))
@@ -134,7 +135,11 @@ def _versions(proposal: Proposal, records: Mapping[str, Record]) -> dict[str, in
 
 
 def decide(
-    stores: Sequence[LearningStore], identity: Identity, decisions: Sequence[Decision], approver: Approver
+    stores: Sequence[LearningStore],
+    identity: Identity,
+    decisions: Sequence[Decision],
+    approver: Approver,
+    mask: Mask = mask_secrets,
 ) -> Flow[list[Outcome]]:
     """Carry out what a person decided about proposals to `identity`; what is approved together is one commit.
 
@@ -148,20 +153,20 @@ def decide(
     outcomes: dict[str, Outcome] = {}
     for owner in dict.fromkeys(owner_of.get(decision.proposal, identity) for decision in decisions):
         mine = [each for each in decisions if owner_of.get(each.proposal, identity) == owner]
-        made = yield from _together(stores, owner, mine, approver)
+        made = yield from _together(stores, owner, mine, approver, mask)
         outcomes.update((outcome.proposal, outcome) for outcome in made)
     return [outcomes[decision.proposal] for decision in decisions]
 
 
 def _together(
-    stores: Sequence[LearningStore], owner: Identity, decisions: Sequence[Decision], approver: Approver
+    stores: Sequence[LearningStore], owner: Identity, decisions: Sequence[Decision], approver: Approver, mask: Mask
 ) -> Flow[list[Outcome]]:
     """Decide about the proposals of one turn's identity: they are in the same scopes."""
     for left in reversed(range(TRIES)):
         held = yield from _held(owner, decisions)
         names = {proposal.store for proposal, _ in held.values()}
         _, known = yield from load(scoped_to([store for store in stores if store.name in names], owner))
-        made = _round(owner, decisions, held, known, approver)
+        made = _round(owner, decisions, held, known, approver, mask)
         try:
             yield from _written(made, known, held)
         except ConflictError:
@@ -173,14 +178,19 @@ def _together(
 
 
 def _round(
-    owner: Identity, decisions: Sequence[Decision], held: Held, known: Sequence[Known], approver: Approver
+    owner: Identity,
+    decisions: Sequence[Decision],
+    held: Held,
+    known: Sequence[Known],
+    approver: Approver,
+    mask: Mask,
 ) -> Round:
     seen = {each.store.name: {record.id: record for record in each.records} for each in known}
     asked = [held[decision.proposal][0] for decision in decisions if decision.proposal in held]
     # Of the same yes comes the same commit: who answers a second time is told, and nothing is added twice.
     key = derived_id("approved", *sorted(each.id for each in asked if each.status == "pending"))
     limits = dict.fromkeys(seen, EVERYTHING)
-    draft = Draft(id=key, identity=owner, at=approver.at, requests=(), limits=limits, approved=True)
+    draft = Draft(id=key, identity=owner, at=approver.at, requests=(), limits=limits, approved=True, mask=mask)
     made = Round(Plan(draft, {each.store.name: each for each in known}), approver, seen)
     for decision in decisions:
         made.take(decision, held[decision.proposal][0] if decision.proposal in held else None)

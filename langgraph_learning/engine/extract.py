@@ -17,8 +17,10 @@ from langgraph_learning.engine.flow import Flow
 from langgraph_learning.engine.proposals import load_turn
 from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.records import Known, scoped_to
-from langgraph_learning.engine.turn import Turn, commit_id
+from langgraph_learning.engine.trust import foreign
+from langgraph_learning.engine.turn import Said, Turn, commit_id
 from langgraph_learning.engine.wire import answer_schema
+from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
@@ -38,6 +40,8 @@ class Extraction:
     model: BaseChatModel
     stores: Sequence[LearningStore]
     methods: Methods
+    tools: bool = False
+    """Whether it is shown what tools returned, because its learning stores are configured to take it."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,16 @@ class Heard:
     recalled: tuple[tuple[str, str], ...] = ()
 
 
-def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]) -> Flow[Commit | None]:
+def extract(
+    works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int], mask: Mask = mask_secrets
+) -> Flow[Commit | None]:
     """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
     Args:
         works: The calls to make, one per model; what they answer becomes one commit.
         heard: The turn.
         limits: How many changes each learning store may make.
+        mask: Takes secrets out of what is stored.
 
     Raises:
         ExtractionError: A model's answer cannot be used; nothing is written.
@@ -83,8 +90,8 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
     for work in works:
         if mine := [each for each in known if each.store in work.stores]:
             schema = answer_schema(kind for each in mine for kind in each.store.operations)
-            answer = yield from answered(work.model, schema, conversation(mine, heard), work.methods)
-            requests += [request(item, turn, source) for item in answer.operations]
+            answer = yield from answered(work.model, schema, conversation(mine, heard, work.tools), work.methods)
+            requests += [request(item, turn, source, work.tools) for item in answer.operations]
             usage += answer.usage
     draft = Draft(
         id=key,
@@ -94,6 +101,7 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
         limits=limits,
         pinned={each.store.name: each.short_ids for each in known},
         usage=usage,
+        mask=mask,
         turn=heard.tag,
         origin=heard.origin,
         recalled=heard.recalled,
@@ -101,16 +109,17 @@ def extract(works: Sequence[Extraction], heard: Heard, limits: Mapping[str, int]
     return (yield from commit(draft, known, earlier))
 
 
-def conversation(known: Sequence[Known], heard: Heard) -> list[BaseMessage]:
+def conversation(known: Sequence[Known], heard: Heard, tools: bool = False) -> list[BaseMessage]:
     """Return what the model is asked: what to look for, what is known, and the turn, all of it as data."""
-    text, zone = "\n".join(said.text for said in heard.turn.said), heard.identity.timezone
+    spoken = heard.turn.everything if tools else heard.turn.said
+    text, zone = "\n".join(said.text for said in spoken), heard.identity.timezone
     system = prompts.render(
         "extraction",
         today=heard.at.astimezone(ZoneInfo(zone)).strftime("%A, %d %B %Y"),
         timezone=zone,
         stores="\n\n".join(_section(each, text) for each in known),
     )
-    lines = (f'<message from="{said.role}">{prompts.escape(clipped(said.text))}</message>' for said in heard.turn.said)
+    lines = (f'<message from="{said.role}">{prompts.escape(clipped(said.text))}</message>' for said in spoken)
     return [SystemMessage(system), HumanMessage(prompts.render("turn", turn="\n".join(newest(lines))))]
 
 
@@ -163,18 +172,20 @@ def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Ent
     return sorted(kept, key=lambda each: -1 if each.first or not each.ranked else age[each.ranked[0].record.id])
 
 
-def request(item: JsonValue, turn: Turn, source: Source) -> Request:
+def request(item: JsonValue, turn: Turn, source: Source, tools: bool = False) -> Request:
     """Read one item of the answer; its quote is believed only if it stands in the turn."""
     if not isinstance(item, dict):
         return Request(operation=f"{item!r:.40}", arguments={})
     arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
-    return Request(item.get("operation"), arguments, vouched(item.get("quote"), turn, source))
+    sure = vouched(item.get("quote"), turn.everything if tools else turn.said, turn, source)
+    by_user = sure.actor == "user" and sure.quote is not None
+    return Request(item.get("operation"), arguments, sure, () if tools else foreign(arguments, turn, vouched=by_user))
 
 
-def vouched(quote: JsonValue, turn: Turn, source: Source) -> Source:
+def vouched(quote: JsonValue, spoken: Sequence[Said], turn: Turn, source: Source) -> Source:
     """Return the source with the quote and who said it; without a true quote the statement is inferred."""
     wanted = _as_quoted(quote) if isinstance(quote, str) else ""
-    by_user_first = sorted(turn.said, key=lambda said: said.role != "user")
+    by_user_first = sorted(spoken, key=lambda said: said.role != "user")
     said = next((said for said in by_user_first if wanted and wanted in _as_quoted(said.text)), None)
     if said is None:
         ids = tuple(each.id for each in turn.human if each.id)

@@ -6,7 +6,8 @@ that fails is thrown back into the flow, which may retry, clean up or let it pas
 """
 
 import asyncio
-from collections.abc import Generator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
@@ -20,6 +21,8 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result
 from langgraph_learning.engine.wire import Schema
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
 from langgraph_learning.langgraph_private import checkpointer, unstreamed
+
+log = logging.getLogger("langgraph_learning")
 
 T = TypeVar("T")
 Expected: TypeAlias = Mapping[tuple[tuple[str, ...], str], int]
@@ -133,6 +136,13 @@ class Remembering(Protocol):
         """Return the revision that a run has to recall."""
 
 
+_ELSEWHERE = (
+    "the checkpointer counts the revisions of another database than the one the machine learns into: a run from an"
+    " older checkpoint recalls what is known now. Take both from one connect(), or use LearningSaver(saver, store)"
+    " with a store on the machine's database"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class _Failed:
     error: Exception
@@ -157,6 +167,8 @@ class Driver:
 
     store: BaseStore | None = None
     config: RunnableConfig = field(default_factory=RunnableConfig)
+    say_once: Callable[[str, str], object] = field(default=lambda what, message: log.warning(message), compare=False)
+    """Warns of something the first time it is due."""
 
     def run(self, flow: Flow[T]) -> T:
         """Run `flow` to its end and return its result."""
@@ -207,12 +219,12 @@ class Driver:
         if isinstance(effect, Ask):
             return await _structured(effect).ainvoke(effect.messages, unstreamed(_CONFIG))
         if isinstance(effect, Standing):
-            saver = self._remembering()
+            saver = await asyncio.to_thread(self._remembering)  # the store may have to be opened
             return Stand(self.ranks, await saver.arevision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
             return await _abatch(self._standing(effect.as_of), effect.ops)
         if isinstance(effect, Beyond):
-            return await self._method(f"a{effect.method}")(*effect.arguments)
+            return await self._awaited(effect)
         store = self.opened()
         if isinstance(store, Transactional):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
@@ -228,17 +240,27 @@ class Driver:
         return store.as_of(revision) if revision is not None and isinstance(store, Transactional) else store
 
     def _remembering(self) -> Remembering | None:
-        """The run's checkpointer, if it counts the revisions of this very store."""
+        """The run's checkpointer, if it counts the revisions of the database this store is on."""
         saver = checkpointer(self.config)
-        return saver if isinstance(saver, Remembering) and saver.store is self.store else None
+        if not isinstance(saver, Remembering):
+            return None
+        if saver.store is self.store:
+            return saver
+        own, theirs = (getattr(store, "database", None) for store in (self.store, saver.store))
+        if own and theirs and own != theirs:
+            self.say_once("database", _ELSEWHERE)
+        return saver if own and own == theirs else None
 
     def _method(self, name: str) -> Any:
         method = getattr(self.opened(), name, None)
         if method is None:
-            raise UnsupportedByStore(
-                f"a {type(self.store).__name__} has no {name.removeprefix('a')}(): open one with connect()"
-            )
+            raise UnsupportedByStore(f"a {type(self.store).__name__} has no {name}(): open one with connect()")
         return method
+
+    async def _awaited(self, effect: Beyond) -> object:
+        if (method := getattr(self.store, f"a{effect.method}", None)) is not None:
+            return await method(*effect.arguments)
+        return await asyncio.to_thread(self._method(effect.method), *effect.arguments)
 
     def opened(self) -> BaseStore:
         """Return the store.

@@ -34,10 +34,10 @@ def ranked(
     asked = Counter(terms(query))
     spelled = {stem(word): word for word in reversed(words(query))}
     texts = [Counter(terms(record.text)) for record in records]
-    total = _given(records, scores or {}) if final else _ranked_here(records, texts, asked, scores or {})
+    every = _given(records, scores or {}) if final else _ranked_here(records, texts, asked, scores or {})
     found = [
-        Ranked(record, round(score, 9), tuple(spelled[term] for term in asked if term in text))
-        for record, text, score in zip(records, texts, total, strict=True)
+        Ranked(record, round(sum(parts.values()), 9), tuple(spelled[term] for term in asked if term in text), parts)
+        for record, text, parts in zip(records, texts, every, strict=True)
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
     return sorted(newest_first, key=lambda each: -each.score)
@@ -50,28 +50,28 @@ def voted(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -> list
     """
     if not votes:
         return list(found)
-    weighed = [
-        replace(each, score=round(each.score + SWAY * _opinion(*tally) * abs(each.score), 9), votes=tally)
-        for each in found
-        for tally in [votes.get(each.record.id, (0, 0))]
-    ]
+    weighed = [_voted(each, *votes[each.record.id]) if each.record.id in votes else each for each in found]
     return sorted(weighed, key=lambda each: -each.score)
 
 
-def _opinion(helpful: int, harmful: int) -> float:
-    """What the votes come to, between -1 and 1; few votes say little."""
-    return (helpful - harmful) / (helpful + harmful + 2)
+def _voted(each: Ranked, helpful: int, harmful: int) -> Ranked:
+    opinion = (helpful - harmful) / (helpful + harmful + 2)  # between -1 and 1; few votes say little
+    sway = round(SWAY * opinion * abs(each.score), 9)
+    parts = {**each.parts, "votes": sway}
+    return replace(each, score=round(each.score + sway, 9), votes=(helpful, harmful), parts=parts)
 
 
-def _given(records: Sequence[Record], scores: Mapping[str, float]) -> list[float]:
-    return [scores.get(record.id, 0.0) for record in records]
+def _given(records: Sequence[Record], scores: Mapping[str, float]) -> list[dict[str, float]]:
+    return [{"search": scores.get(record.id, 0.0)} for record in records]
 
 
 def _ranked_here(
     records: Sequence[Record], texts: Sequence[Counter[str]], asked: Counter[str], scores: Mapping[str, float]
-) -> list[float]:
+) -> list[dict[str, float]]:
     lexical = _bm25(texts, asked)
-    return _fused(lexical, [scores.get(record.id) for record in records]) if scores else lexical
+    if scores:
+        return _fused(lexical, [scores.get(record.id) for record in records])
+    return [{"words": score} for score in lexical]
 
 
 def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:
@@ -93,11 +93,12 @@ def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:
     ]
 
 
-def _fused(lexical: list[float], given: list[float | None]) -> list[float]:
+def _fused(lexical: list[float], given: list[float | None]) -> list[dict[str, float]]:
     """Blend the standardised scores; a record the store's search did not return counts as its worst."""
     worst = min(score for score in given if score is not None)
     dense = _standardised([worst if score is None else score for score in given])
-    return [LEXICAL * one + GIVEN * other for one, other in zip(_standardised(lexical), dense, strict=True)]
+    pairs = zip(_standardised(lexical), dense, strict=True)
+    return [{"words": LEXICAL * one, "meaning": GIVEN * other} for one, other in pairs]
 
 
 def _standardised(scores: list[float]) -> list[float]:

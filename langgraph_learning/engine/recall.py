@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from langgraph.store.base import SearchOp
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.ballots import as_ballots, find_ballots, tallies
@@ -31,6 +31,8 @@ class Shown(Frozen):
     score: float
     reason: str
     tokens: int
+    parts: dict[str, float] = Field(default_factory=dict)
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
 
 
 class Receipt(Frozen):
@@ -45,10 +47,8 @@ class Receipt(Frozen):
     at: datetime | None = None
 
 
-class Recall(BaseModel):
+class Recall(Frozen):
     """What a model is shown, the records it was made of, and the receipt."""
-
-    model_config = ConfigDict(frozen=True)
 
     text: str = ""
     records: tuple[Record, ...] = ()
@@ -98,6 +98,7 @@ class Candidate:
                 score=each.score,
                 reason="always" if self.always else _reason(each),
                 tokens=cost,
+                parts={name: round(part, 4) for name, part in each.parts.items() if part},
             )
             for each, cost in zip(self.entry.ranked, costs, strict=False)
         ]

@@ -12,6 +12,7 @@ from langgraph_learning.config import Model
 from langgraph_learning.engine.asking import Methods
 from langgraph_learning.engine.extract import Extraction
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
@@ -71,6 +72,7 @@ class Setup:
     on_error: Literal["log", "raise"] = "log"
     name: str = "learning"
     messages_key: str = "messages"
+    mask: Mask = mask_secrets
     methods: Methods = field(default_factory=Methods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
@@ -89,6 +91,11 @@ class Setup:
         return f"{self.name}-context"
 
     @property
+    def tool_names(self) -> frozenset[str]:
+        """The names of all learning tools, whether the agent has them or not."""
+        return frozenset(kind.__name__ for store in self.stores for kind in (*store.operations, *store.searches))
+
+    @property
     def extracting(self) -> tuple[LearningStore, ...]:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)
@@ -102,7 +109,7 @@ class Setup:
         Raises:
             ConfigurationError: There is no model to extract with.
         """
-        shared: dict[int, tuple[BaseChatModel, list[LearningStore]]] = {}
+        shared: dict[tuple[int, bool], tuple[BaseChatModel, list[LearningStore]]] = {}
         for store in self.extracting:
             model = self.models.get(store.name) or agent_model
             if model is None:
@@ -110,5 +117,6 @@ class Setup:
                     f"{store.name} learns by extraction and has no model: give LearningMachine(model=...),"
                     " or use middleware() or create_learning_agent(), which extract with the agent's own model"
                 )
-            shared.setdefault(id(model), (model, []))[1].append(store)
-        return [Extraction(model, tuple(stores), self.methods) for model, stores in shared.values()]
+            # What tools returned is shown to no learning store but those that take it: they are asked apart.
+            shared.setdefault((id(model), store.config.learn_from_tools), (model, []))[1].append(store)
+        return [Extraction(model, tuple(stores), self.methods, tools) for (_, tools), (model, stores) in shared.items()]

@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TypedDict
 from uuid import UUID, uuid5
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
 from langgraph_learning.records import Identity
 
@@ -26,39 +26,63 @@ class Watermark(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """One message of the turn: who said what."""
+    """One message of the turn: who said what, and where in the conversation."""
 
     role: str
     text: str
     id: str | None = None
+    place: int = field(default=0, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """The messages to learn from; `position` is how many human texts came before them in the conversation."""
+    """The messages to learn from.
+
+    `position` is how many human texts came before them in the conversation; `tools` is what tools returned meanwhile,
+    which nobody learns from unless told to.
+    """
 
     said: tuple[Said, ...]
     position: int = 0
+    tools: tuple[Said, ...] = ()
 
     @property
     def human(self) -> tuple[Said, ...]:
         """What the user said."""
         return tuple(said for said in self.said if said.role == "user")
 
+    @property
+    def everything(self) -> tuple[Said, ...]:
+        """What was said and what tools returned, in order."""
+        return tuple(sorted((*self.said, *self.tools), key=lambda said: said.place))
 
-def window(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> Turn:
+
+def window(
+    messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None, ours: Container[str | None] = ()
+) -> Turn:
     """Return what was said after the watermark.
 
     Without one, when its message was trimmed away, or when it is another user's: the last turn only.
+
+    Args:
+        messages: The conversation.
+        mark: The watermark.
+        user_id: Who speaks.
+        ours: The names of the learning tools: what they return is what was learned, not what a stranger wrote.
     """
     start = _start(messages, mark, user_id)
     before = sum(said.role == "user" for said in _spoken(messages[:start]))
-    return Turn(tuple(_spoken(messages[start:])), before)
+    return Turn(tuple(_spoken(messages[start:])), before, tuple(_returned(messages[start:], ours)))
 
 
-def whole(messages: Sequence[BaseMessage]) -> Turn:
+def whole(messages: Sequence[BaseMessage], ours: Container[str | None] = ()) -> Turn:
     """Return everything that was said in `messages`."""
-    return Turn(tuple(_spoken(messages)))
+    return Turn(tuple(_spoken(messages)), tools=tuple(_returned(messages, ours)))
+
+
+def this_turn(messages: Sequence[BaseMessage], ours: Container[str | None] = ()) -> Turn:
+    """Return what was said, and returned by tools, since the user's last words."""
+    return whole(messages[_last_turn(messages) :], ours)
 
 
 def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
@@ -111,11 +135,18 @@ def _is_said_by_human(message: BaseMessage) -> bool:
 
 def _spoken(messages: Iterable[BaseMessage]) -> Iterable[Said]:
     """Human and AI text: no system text, no tool output, nothing that recall put there."""
-    for message in messages:
+    for place, message in enumerate(messages):
         role = "user" if _is_said_by_human(message) else "assistant" if isinstance(message, AIMessage) else None
         text = str(message.text).strip()
         if role and text:
-            yield Said(role, text, message.id)
+            yield Said(role, text, message.id, place)
+
+
+def _returned(messages: Iterable[BaseMessage], ours: Container[str | None]) -> Iterable[Said]:
+    """What tools returned, but for those that only tell what was learned."""
+    for place, message in enumerate(messages):
+        if isinstance(message, ToolMessage) and message.name not in ours and str(message.text).strip():
+            yield Said("tool", str(message.text).strip(), message.id, place)
 
 
 def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:

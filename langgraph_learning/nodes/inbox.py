@@ -1,9 +1,10 @@
 """The inbox: a graph that walks a user's pending proposals through interrupts."""
 
 import operator
-from typing import Annotated, Any, TypedDict, cast
+from typing import Annotated, Any, cast
 
 from langgraph.graph import END, START, StateGraph
+from typing_extensions import TypedDict  # pydantic draws the form of no other before Python 3.12
 
 from langgraph_learning.config import LearningContext
 from langgraph_learning.engine.deciding import marked
@@ -18,6 +19,7 @@ from langgraph_learning.nodes.review import reviewed
 from langgraph_learning.nodes.run import Run, tag
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import Update, guarded
+from langgraph_learning.records import Identity
 
 SHOWN = 10
 """How many proposals are shown at once."""
@@ -48,7 +50,7 @@ def inbox(setup: Setup, *, context_schema: type[Any] | None = None) -> AnyGraph:
     builder.add_node("review", cast("Any", FlowNode("review", setup, _review)))
     builder.add_edge(START, "collect")
     builder.add_conditional_edges("collect", cast("Any", route), ["review", END])
-    builder.add_edge("review", "collect")
+    builder.add_conditional_edges("review", cast("Any", route), ["review", END])
     return builder
 
 
@@ -58,16 +60,20 @@ def _collect(run: Run, state: Update) -> Flow[Update]:
             "the inbox asks a person, which takes a checkpointer: builder.compile(checkpointer=...)"
         )
     identity = run.identity()
-    waiting = yield from guarded(run, "inbox", pending(identity), [])
-    ids = [proposal.id for proposal in waiting[:SHOWN]]
-    keys = Keys(run.setup.name)
-    return {keys.proposals: {"ids": ids}, keys.turn: {"tag": tag([]), "identity": identity.model_dump()}}
+    turn = {"tag": tag([]), "identity": identity.model_dump()}
+    return {Keys(run.setup.name).turn: turn, **(yield from _page(run, identity))}
 
 
 def _review(run: Run, state: Update) -> Flow[Update]:
     keys = Keys(run.setup.name)
-    identity = run.identity(state.get(keys.turn), [])
+    identity = run.identity(state.get(keys.turn), [])  # a resume may come without context
     ids = (state.get(keys.proposals) or {}).get("ids") or []
     shown = yield from marked(run.setup.stores, (yield from fetch(identity, ids)))
     outcomes = yield from reviewed(run, identity, shown)
-    return {"decided": [outcome.model_dump(mode="json") for outcome in outcomes]}
+    return {"decided": [outcome.model_dump(mode="json") for outcome in outcomes], **(yield from _page(run, identity))}
+
+
+def _page(run: Run, identity: Identity) -> Flow[Update]:
+    """List what is shown next."""
+    waiting = yield from guarded(run, "inbox", pending(identity), [])
+    return {Keys(run.setup.name).proposals: {"ids": [proposal.id for proposal in waiting[:SHOWN]]}}

@@ -83,7 +83,7 @@ def reviewed(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[li
         return []
     answer = interrupt(request(run.setup.stores, shown), response_schema=answers(run.setup.stores, shown))
     approver = Approver(run.person or identity.user_id, datetime.now(UTC))
-    work = decide(run.setup.stores, identity, decisions(shown, answer), approver)
+    work = decide(run.setup.stores, identity, decisions(shown, answer), approver, run.setup.mask)
     outcomes = yield from guarded(run, "review", work, [])
     run.emit("decided", outcomes=[outcome.model_dump(mode="json") for outcome in outcomes])
     return outcomes

@@ -83,7 +83,7 @@ class Run:
     @property
     def driver(self) -> Driver:
         """Carries out flows on the machine's own store, else on the graph's."""
-        return Driver(self.setup.store or self.runtime.store, self.config)
+        return Driver(self.setup.store or self.runtime.store, self.config, self.setup.say_once)
 
     @property
     def checkpoint_id(self) -> str | None:

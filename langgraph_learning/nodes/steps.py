@@ -106,7 +106,7 @@ def _learned(
     """Learn, and return how far the thread has been learned from."""
     if scoped_to(run.setup.extracting, identity):
         heard = Heard(
-            turn=window(messages, seen, identity.user_id),
+            turn=window(messages, seen, identity.user_id, run.setup.tool_names),
             identity=identity,
             at=datetime.now(UTC),
             checkpoint_id=run.checkpoint_id,
@@ -121,7 +121,7 @@ def _learned(
 
 
 def _extract(run: Run, heard: Heard) -> Flow[bool]:
-    commit = yield from extract(run.setup.extractions(run.model), heard, run.setup.limits)
+    commit = yield from extract(run.setup.extractions(run.model), heard, run.setup.limits, run.setup.mask)
     if commit is not None and commit.at == heard.at:  # the one a turn already has is older
         run.tell(commit)
     return True

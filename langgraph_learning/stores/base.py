@@ -6,8 +6,8 @@ writes what `plan` returns; nodes, tools, recall, undo and approval then work fo
 
 import inspect
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Literal
 
@@ -37,6 +37,8 @@ class Ranked:
     record: Record
     score: float
     matched: tuple[str, ...] = ()
+    parts: Mapping[str, float] = field(default_factory=dict)
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`, and `votes` where there are."""
     votes: tuple[int, int] = (0, 0)
     """How often it was found helpful, and harmful, as it stands."""
 
@@ -87,10 +89,10 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
     """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     found = {}
-    for name, field in schema.model_fields.items():
+    for name, given in schema.model_fields.items():
         changed = {"default": None, "default_factory": None} if optional else {}
-        info = FieldInfo.merge_field_infos(field, **changed)
-        found[name] = (field.annotation | None if optional else field.annotation, info)  # type: ignore[operator]
+        info = FieldInfo.merge_field_infos(given, **changed)
+        found[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
     return found
 
 
@@ -153,6 +155,8 @@ class LearningStore(ABC):
     """Whether recall shows every record, or ranks them by the turn."""
     fieldwise: ClassVar[bool] = False
     """Whether a wrong field is refused alone, and the others of its operation stand."""
+    guarded: ClassVar[bool] = True
+    """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     searched: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
     operations: tuple[type[Operation], ...]
@@ -189,7 +193,7 @@ class LearningStore(ABC):
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
-        return f"{record.text} (inferred)" if record.source.inferred else record.text
+        return f"{record.text}{record.source.told}"
 
     def entries(self, ranked: Sequence[Ranked]) -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself."""
@@ -227,6 +231,11 @@ class LearningStore(ABC):
     def extracts(self) -> bool:
         """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether it may learn what only a tool has said."""
+        return self.config.learn_from_tools or not self.guarded
 
     @property
     def proposes(self) -> bool:

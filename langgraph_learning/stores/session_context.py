@@ -28,6 +28,7 @@ class SessionContextStore(LearningStore):
     label: ClassVar[str] = "s"
     title: ClassVar[str] = "Where this conversation stands:"
     recalled: ClassVar[Literal["always", "relevant"]] = "always"
+    guarded: ClassVar[bool] = False  # a summary of the conversation holds what was answered from tools, too
 
     def __init__(self, config: SessionContextConfig | None = None) -> None:
         """Make the one operation from the fields of the schema, those of planning only when it is enabled."""
@@ -53,7 +54,7 @@ class SessionContextStore(LearningStore):
     def instructions(self) -> str:
         """What to capture, with or without planning."""
         planning = "\n" + prompts.load("session_planning") if self.config.enable_planning else ""
-        return prompts.load(self.name) + planning
+        return prompts.load("session_context") + planning
 
     def scope(self, identity: Identity) -> Scope | None:
         """A user's own thread."""

@@ -43,7 +43,7 @@ class UserMemoryStore(LearningStore):
     @property
     def instructions(self) -> str:
         """What to capture."""
-        return prompts.load(self.name)
+        return prompts.load("user_memory")
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Add, replace or forget one memory; what is known already changes nothing."""

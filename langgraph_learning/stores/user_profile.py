@@ -41,7 +41,7 @@ class UserProfileStore(LearningStore):
     @property
     def instructions(self) -> str:
         """What to capture."""
-        return prompts.load(self.name)
+        return prompts.load("user_profile")
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Set the fields that are given, or clear one."""

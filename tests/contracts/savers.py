@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Annotated, Any, TypedDict
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, StateGraph
 from langgraph.store.base import Op, PutOp, Result
 from langgraph.store.memory import InMemoryStore
+from langgraph.types import interrupt
 
 from langgraph_learning.checkpointers import LearningSaver, connect
 
@@ -56,6 +58,28 @@ def learner(saver: LearningSaver, *, colour: str = "sync", learned: Callable[[],
     builder.add_node("learn", learn)
     builder.add_edge(START, "recall")
     builder.add_edge("recall", "learn")
+    return builder.compile(checkpointer=saver, store=saver.store)
+
+
+def interrupting(saver: LearningSaver, *, colour: str = "sync", answers: int = 1) -> Any:
+    """A graph whose turn recalls, asks a person, recalls again, and then learns."""
+
+    def ask(state: State) -> None:
+        for number in range(answers):
+            interrupt(number)
+
+    steps = learner(saver, colour=colour).builder.nodes
+    builder = StateGraph(State)
+    for name, step in (
+        ("recall", steps["recall"]),
+        ("ask", None),
+        ("again", steps["recall"]),
+        ("learn", steps["learn"]),
+    ):
+        builder.add_node(name, step.runnable if step else ask)
+    builder.add_edge(START, "recall")
+    for one, next_ in pairwise(("recall", "ask", "again", "learn")):
+        builder.add_edge(one, next_)
     return builder.compile(checkpointer=saver, store=saver.store)
 
 

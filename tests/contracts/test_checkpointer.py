@@ -6,13 +6,14 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from contracts.savers import CountingStore, State, fresh_saver, learner, thread, turn
+from contracts.savers import CountingStore, State, fresh_saver, interrupting, learner, thread, turn
 from langgraph.checkpoint.base import BaseCheckpointSaver, empty_checkpoint
 from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
 from langgraph.store.memory import InMemoryStore
+from langgraph.types import Command
 from pydantic import BaseModel
 
 from langgraph_learning.checkpointers import LearningSaver
@@ -267,6 +268,106 @@ async def test_a_replay_inside_a_subgraph_recalls_what_was_known_then(saver: Lea
     assert graph.invoke(None, first)["recalled"][-1] == 0
 
 
+class Asking:
+    """Three turns of a graph that asks a person in each; then a replay of the first is left at its question."""
+
+    def __init__(self, saver: LearningSaver, colour: str, **options: Any) -> None:
+        self.saver, self.colour, self.options = saver, colour, options
+        self.graph = interrupting(saver, colour=colour, **options)
+
+    async def __call__(self, given: Any, config: Any, **options: Any) -> list[int | None]:
+        run = self.graph
+        awaited = self.colour == "async"
+        answer = await run.ainvoke(given, config, **options) if awaited else run.invoke(given, config, **options)
+        return list(answer["recalled"])
+
+    async def replay(self, **options: Any) -> None:
+        for text in ("one", "two", "three"):
+            assert (await self(turn(text), thread()))[-1] is None
+            assert (await self(Command(resume="yes"), thread()))[-2:] == [None, None]
+        states = [found for found in self.graph.get_state_history(thread()) if found.next == ("recall",)]
+        assert await self(None, states[-1].config, **options) == [0]
+
+
+@pytest.fixture(params=["sync", "async"])
+def asking(saver: LearningSaver, request: pytest.FixtureRequest) -> Asking:
+    return Asking(saver, request.param)
+
+
+@pytest.mark.parametrize("durability", ["async", "exit"])
+async def test_a_replay_that_was_interrupted_goes_on_in_the_past(asking: Asking, durability: str) -> None:
+    await asking.replay(durability=durability)
+    assert await asking(Command(resume="yes"), thread(), durability=durability) == [0, 0]
+    assert revisions(asking.saver)[-1] == 0
+    assert await asking(turn("four"), thread(), durability=durability) == [0, 0, None]
+    assert await asking(Command(resume="yes"), thread(), durability=durability) == [0, 0, None, None]
+
+
+async def test_another_process_goes_on_with_an_interrupted_replay_in_the_past(asking: Asking) -> None:
+    await asking.replay()
+    asking.graph = interrupting(LearningSaver(asking.saver.saver, asking.saver.store), colour=asking.colour)
+    assert await asking(Command(resume="yes"), thread()) == [0, 0]
+    assert await asking(turn("four"), thread()) == [0, 0, None]
+
+
+async def test_who_asks_from_outside_is_told_where_the_thread_stands(asking: Asking) -> None:
+    await asking.replay()
+    asking.graph.get_state(thread())
+    assert asking.saver.revision_of(thread()) == await asking.saver.arevision_of(thread()) == 0
+
+
+async def test_a_replay_that_was_interrupted_twice_goes_on_in_the_past(saver: LearningSaver) -> None:
+    asking = Asking(saver, "sync")
+    await asking.replay()
+    asking.graph = interrupting(saver, answers=2)
+    assert await asking(Command(resume="yes"), thread()) == [0]
+    assert await asking(Command(resume="yes"), thread()) == [0, 0]
+
+
+async def test_new_input_over_an_interrupted_replay_is_of_the_present(asking: Asking) -> None:
+    await asking.replay()
+    assert await asking(turn("four"), thread()) == [0, None]  # with durability="exit" there is nothing to tell it by
+    assert await asking(Command(resume="yes"), thread()) == [0, None, None]
+
+
+async def test_new_input_is_of_the_present_however_late_it_is_saved(saver: LearningSaver) -> None:
+    asking = Asking(saver, "sync")
+    await asking.replay()
+    asked = threading.Event()
+
+    class Late(LearningSaver):
+        def put(self, *args: Any) -> Any:
+            assert asked.wait(10)
+            return super().put(*args)
+
+        def revision_of(self, config: Any) -> int | None:
+            asked.set()
+            return super().revision_of(config)
+
+    asking.graph = interrupting(Late(saver.saver, saver.store))
+    assert await asking(turn("four"), thread()) == [0, None]
+
+
+async def test_an_update_of_an_interrupted_replay_stays_in_the_past(asking: Asking) -> None:
+    await asking.replay()
+    asking.graph.update_state(thread(), turn("changed"), as_node="ask")
+    assert await asking(None, thread()) == [0, 0]
+
+
+async def test_a_replay_left_before_a_step_goes_on_in_the_past(saver: LearningSaver) -> None:
+    asking = Asking(saver, "sync", answers=0)
+    for text in ("one", "two"):
+        await asking(turn(text), thread())
+    first = [found.config for found in asking.graph.get_state_history(thread()) if found.next][-1]
+    await asking(None, first, interrupt_before=["again"])
+    assert (await asking(None, asking.graph.get_state(thread()).config))[-1] == 0
+    await asking(None, first, interrupt_before=["again"])
+    assert (await asking(None, thread()))[-1] == 0
+    await asking(None, first)
+    asking.graph.update_state(thread(), turn("after its end"), as_node="ask")
+    assert (await asking(None, thread()))[-1] is None
+
+
 def session(user: str, label: str, store: str = "session_context") -> tuple[str, ...]:
     return ("learning", "user", user, "thread", label, store)
 
@@ -417,5 +518,5 @@ def test_runs_are_forgotten_oldest_first() -> None:
     assert saver.revision_of(asked) == 0  # type: ignore[arg-type]
     for n in range(2000):
         saver._starts.note((str(n), "x"), 1)
-    assert len(saver._starts._revisions) == 1024
+    assert len(saver._starts._values) == 1024
     assert saver.revision_of(asked) == 0  # type: ignore[arg-type]

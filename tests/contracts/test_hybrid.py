@@ -2,16 +2,19 @@
 
 import asyncio
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 from contracts.conftest import Make
-from contracts.stores import Clock, Coloured
+from contracts.stores import Clock, Coloured, WordEmbeddings
 from langgraph.store.base import GetOp, PutOp, SearchOp
 from psycopg_pool import ConnectionPool
 
+from langgraph_learning.checkpointers import writing
 from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers.sqlite import SqliteDialect
 from langgraph_learning.checkpointers.statements import blocks, migrations
 from langgraph_learning.errors import ConflictError, StoreError, UnsupportedByStore
 
@@ -154,7 +157,7 @@ def dump(store: Any, request: pytest.FixtureRequest) -> str:
     with pool.connection() as connection:
         schema = dialect._schema
         tables = connection.execute("select tablename from pg_tables where schemaname = %s", [schema]).fetchall()
-        assert len(tables) == 8
+        assert len(tables) == 9
         rows = [connection.execute(f"select t::text as r from {schema}.{t['tablename']} t").fetchall() for t in tables]  # noqa: S608
         return "\n".join(str(row["r"]) for some in rows for row in some)
 
@@ -314,3 +317,41 @@ async def test_a_read_writes_nothing(store: HybridStore, monkeypatch: pytest.Mon
     assert len(store.search(NS, query="tea")) == 1
     assert (await store.aget(*A)) is not None
     store.batch([SearchOp(NS, refresh_ttl=False)])
+
+
+@pytest.mark.parametrize("backend", ["sqlite", "postgres"])
+@pytest.mark.parametrize("embed", [None, WordEmbeddings()], ids=["plain", "embedded"])
+async def test_words_are_not_analysed_on_the_loop(
+    make: Make, backend: str, embed: WordEmbeddings | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    where: set[str] = set()
+    analysed = writing.index_terms
+
+    def noting(text: str) -> list[str]:
+        where.add(threading.current_thread().name)
+        return analysed(text)
+
+    monkeypatch.setattr(writing, "index_terms", noting)
+    store = make(backend, embed=embed)
+    await store.aput(*A, {"text": "tea"})
+    await store.atransact([PutOp(*A, {"text": "coffee"})])
+    assert len(store.history(*A)) == 2
+    assert where
+    assert all(name.startswith("hybrid-store") for name in where)
+
+
+def test_a_crowd_of_readers_leaves_no_crowd_of_connections(make: Make) -> None:
+    store = make("sqlite")
+    store.put(*A, {"n": 1})
+    inside = threading.Barrier(12)
+
+    def read(_: int) -> None:
+        with store._dialect.reading() as session:
+            inside.wait(10)
+            session.rows("revision", {})
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(read, range(12)))
+    assert isinstance(store._dialect, SqliteDialect)
+    assert len(store._dialect._idle) == store._dialect.threads
+    assert store.get(*A) is not None

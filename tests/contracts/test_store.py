@@ -7,6 +7,8 @@ import pytest
 from contracts.stores import Coloured
 from langgraph.store.base import GetOp, InvalidNamespaceError, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 
+from langgraph_learning.checkpointers.writing import LONGEST_PLACE
+
 fails_on = pytest.mark.fails_on
 NS = ("users", "ada")
 
@@ -263,3 +265,30 @@ async def test_deleting_what_is_not_there_is_nothing(any_store: Coloured) -> Non
     await any_store.delete(NS, "k")
     assert await any_store.get(NS, "k") is None
     assert await any_store.search(NS) == []
+
+
+async def test_keys_and_labels_have_one_limit(ours: Coloured) -> None:
+    at_most = "é" * (LONGEST_PLACE // 2)
+    await ours.put(("a",), at_most, {"n": 1})
+    await ours.put((at_most[:-2],), "k", {"n": 1})  # two bytes of the labels are their ends
+    for namespace, key in ((("a",), at_most + "x"), (("a", at_most), "k"), (("a", *["x" * 1_000] * 2), "k")):
+        with pytest.raises(ValueError, match=f"takes {LONGEST_PLACE}"):
+            await ours.put(namespace, key, {"n": 1})
+        assert await ours.get(namespace, key) is None
+        await ours.delete(namespace, key)
+    assert len(await ours.search(())) == 2
+
+
+async def test_a_page_does_not_count_backwards(ours: Coloured) -> None:
+    for page in ({"limit": -1}, {"offset": -1}):
+        for call in (ours.search((), **page), ours.search((), query="tea", **page), ours.list_namespaces(**page)):
+            with pytest.raises(ValueError, match="count from 0"):
+                await call
+
+
+@pytest.mark.parametrize("wrong", [{'a"b': 1}, {"a": {'b"': {"$gt": 1}}}, {"$not": {'"': None}}])
+async def test_a_filter_by_a_key_with_a_quotation_mark_is_refused_alike(ours: Coloured, wrong: dict[str, Any]) -> None:
+    await ours.put(("a",), "k", {'a"b': 1})
+    with pytest.raises(ValueError, match="quotation mark"):
+        await ours.search(("a",), filter=wrong)
+    assert [item.value for item in await ours.search(("a",))] == [{'a"b': 1}]

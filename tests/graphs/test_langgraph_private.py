@@ -40,6 +40,8 @@ def test_the_names_are_those_of_the_installed_langgraph() -> None:
 
     assert langgraph_private.READ == _constants.CONFIG_KEY_READ
     assert langgraph_private.CHECKPOINTER == _constants.CONFIG_KEY_CHECKPOINTER
+    assert langgraph_private.CHECKPOINT_MAP == _constants.CONFIG_KEY_CHECKPOINT_MAP
+    assert langgraph_private.DURABILITY == _constants.CONFIG_KEY_DURABILITY
     assert callable(_runnable.coerce_to_runnable)
 
 
@@ -48,6 +50,29 @@ def test_a_node_of_the_installed_langgraph_is_given_what_the_names_stand_for() -
 
     assert callable(given[langgraph_private.READ])
     assert isinstance(given[langgraph_private.CHECKPOINTER], InMemorySaver)
+
+
+def test_a_running_node_knows_its_checkpoint_and_how_the_run_is_saved() -> None:
+    config = configuration(saving=True)
+
+    assert langgraph_private.checkpoint_of(config) == config["configurable"]["checkpoint_map"][""]
+    assert langgraph_private.checkpoint_of({}) is None
+    assert not langgraph_private.saves_at_exit(config)
+    assert not langgraph_private.saves_at_exit({})
+
+
+def test_a_checkpoint_is_unfinished_while_a_step_is_due() -> None:
+    saver = InMemorySaver()
+    builder: StateGraph[Any, Any, Any, Any] = StateGraph(MessagesState)
+    graph = builder.add_node("node", lambda _: {}).add_edge(START, "node").compile(checkpointer=saver)
+    graph.invoke(said("Hi"), thread(), interrupt_before=["node"])
+    found = saver.get_tuple(thread())
+    assert found
+    assert langgraph_private.unfinished(found)
+    graph.invoke(None, thread())
+    found = saver.get_tuple(thread())
+    assert found
+    assert not langgraph_private.unfinished(found)
 
 
 def test_a_channel_that_is_not_there_reads_as_none() -> None:

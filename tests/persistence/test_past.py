@@ -12,13 +12,16 @@ from typing import Any
 import psycopg
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding, Embeddings
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.graph import MessagesState
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.memory import InMemoryStore
+from langgraph.types import Command, interrupt
 from psycopg.sql import SQL, Identifier
 from pydantic import Field
 
 from langgraph_learning import (
+    LearningContext,
     LearningDB,
     LearningMachine,
     SessionContextConfig,
@@ -266,6 +269,38 @@ def test_a_replay_of_a_replay_recalls_nothing_that_was_learned_later(db: Learnin
     again = next(state for state in agent.get_state_history(config) if "model" in state.next)
     run(None, again.config)
     assert "learning_context" not in model.prompt("reply")
+
+
+@pytest.mark.parametrize("durability", ["async", "exit"])
+def test_a_replay_that_asks_a_person_still_recalls_the_past_when_it_is_answered(
+    db: LearningDB, durability: Any
+) -> None:
+    shown: list[str] = []
+
+    def answer(state: MessagesState) -> dict[str, Any]:
+        interrupt("Shall I answer?")
+        shown.append(machine.context())
+        return {"messages": [AIMessage("ok")]}
+
+    model = ScriptedChatModel(extractions=[[TEA], [op("add_memory", content="Plays chess")], [], []], repeat=True)
+    machine = LearningMachine(user_memory=True, model=model)
+    builder = machine.around(answer, state_schema=MessagesState, context_schema=LearningContext)
+    graph = builder.compile(store=db.store, checkpointer=db.checkpointer)
+    config: Any = {"configurable": {"thread_id": "t1"}}
+
+    def run(given: Any, config: Any = config) -> str:
+        graph.invoke(given, config, context={"user_id": "alex"}, durability=durability)
+        return shown[-1] if shown else ""
+
+    for text in ("I like green tea", "I play chess"):
+        run({"messages": [("user", text)]})
+        run(Command(resume="yes"))
+    assert "green tea" in shown[-1]
+    states = [state for state in graph.get_state_history(config) if state.next and not state.values["messages"][1:]]
+    run(None, states[-1].config)
+    assert "green tea" not in run(Command(resume="yes"))
+    run({"messages": [("user", "What do I play?")]})
+    assert "chess" in run(Command(resume="yes"))
 
 
 def three_turns(db: LearningDB) -> tuple[Callable[[str | None, Any], Any], CompiledStateGraph[Any, Any, Any, Any], Any]:

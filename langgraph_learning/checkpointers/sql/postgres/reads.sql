@@ -83,3 +83,10 @@ join (select ns, key, value from $schema.hybrid_items
       union all select ns, key, value from $schema.hybrid_versions where value is not null) i on i.ns = n.id
 where n.path >= %(low)s and n.path < %(high)s and $where
 order by n.path, i.key
+
+-- database --
+-- With its place: a copy of the database or the schema has its id, too.
+select value || ' ' || current_database() || ' ' || tableoid from $schema.hybrid_facts where name = 'database'
+
+-- fact --
+select value from $schema.hybrid_facts where name = %(name)s

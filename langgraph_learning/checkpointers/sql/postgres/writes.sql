@@ -72,6 +72,9 @@ from unnest(%(id)s::int[], %(items)s::bigint[], %(length)s::bigint[]) w(id, item
 insert into $schema.hybrid_marks (name, value) values (%(name)s, %(value)s)
 on conflict (name) do update set value = excluded.value
 
+-- keep_fact --
+insert into $schema.hybrid_facts (name, value) values (%(name)s, %(value)s) on conflict (name) do nothing
+
 -- marked --
 select value from $schema.hybrid_marks where name = %(name)s
 

@@ -89,3 +89,11 @@ join (select ns, key, value from hybrid_items
       union all select ns, key, value from hybrid_versions where value is not null) i on i.ns = n.id
 where n.path >= :low and n.path < :high and $where
 order by n.path, i.key
+
+-- database --
+-- With its place: a copy of the file has its id, too.
+select value || ' ' || (select file from pragma_database_list where name = 'main') from hybrid_facts
+where name = 'database'
+
+-- fact --
+select value from hybrid_facts where name = :name

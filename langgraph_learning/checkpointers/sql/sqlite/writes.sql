@@ -58,6 +58,9 @@ update hybrid_namespaces set items = items + :items, length = length + :length w
 -- mark --
 insert into hybrid_marks (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value
 
+-- keep_fact --
+insert into hybrid_facts (name, value) values (:name, :value) on conflict (name) do nothing
+
 -- marked --
 select value from hybrid_marks where name = :name
 

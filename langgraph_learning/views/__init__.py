@@ -1,0 +1,39 @@
+"""What was learned, to look at: tables, timelines and pictures for notebooks, and Mermaid text.
+
+Records, profiles, recalls, receipts, commits and revisions show themselves; these functions show many at once:
+
+```python
+from langgraph_learning import views
+
+views.table(alex.records())            # many records
+views.timeline(alex.commits())         # what was learned when
+views.history(alex.history(record.id)) # what a record was
+views.entity_graph(records)            # Mermaid text; views.entity_picture(records) draws it offline
+views.graph_picture(agent.get_graph())
+```
+
+Everything shown is data: it is escaped, whatever it says.
+"""
+
+from langgraph_learning.views.commits import timeline
+from langgraph_learning.views.entities import entity_graph, entity_picture
+from langgraph_learning.views.markup import Html, html
+from langgraph_learning.views.mermaid import Mermaid
+from langgraph_learning.views.profile import profile_table
+from langgraph_learning.views.recalled import receipt_bars
+from langgraph_learning.views.records import history, table
+from langgraph_learning.views.workflow import graph_picture
+
+__all__ = [
+    "Html",
+    "Mermaid",
+    "entity_graph",
+    "entity_picture",
+    "graph_picture",
+    "history",
+    "html",
+    "profile_table",
+    "receipt_bars",
+    "table",
+    "timeline",
+]

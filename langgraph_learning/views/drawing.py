@@ -1,0 +1,102 @@
+"""A directed graph as SVG: made here, so that it needs no library, takes the page's colours and stays sharp."""
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from langgraph_learning.views.layout import Floats, placed
+from langgraph_learning.views.markup import Child, Html, tag
+from langgraph_learning.views.mermaid import clipped
+
+WIDTH = 820
+LETTER, LINE, SMALL = 7.2, 18, 0.85
+LONGEST = 28
+WIDE = {"W": 1.9, "F": 1.9}
+
+
+@dataclass(frozen=True)
+class Box:
+    """A node: its name, what it is in small, and a colour; without one it is dashed."""
+
+    name: str
+    small: str = ""
+    colour: str | None = None
+
+    @property
+    def size(self) -> tuple[float, float]:
+        """Width and height in pixels."""
+        width = max(_length(self.name), SMALL * _length(self.small)) + 2 * LETTER
+        return width, LINE * (1.4 + bool(self.small) * SMALL)
+
+
+def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> Html:
+    """Return the graph of `links` (source, text, target) between `boxes`.
+
+    The texts of links take room like boxes, so that no text lies on another; an arrow leads through its text.
+    """
+    keys = {key: place for place, key in enumerate(boxes)}
+    sizes = np.array([box.size for box in boxes.values()] + [_text_size(text) for _, text, _ in links])
+    ways = [(keys[one], place, keys[other]) for place, (one, _, other) in enumerate(links, len(boxes))]
+    centres = placed(sizes, [pair for one, text, other in ways for pair in ((one, text), (text, other))], WIDTH)
+    parts: list[Html | None] = [
+        _arrow(centres[list(way)], sizes[list(way)], bool(text)) for (_, text, _), way in zip(links, ways, strict=True)
+    ]
+    parts += [_small(text, *centres[way[1]]) for (_, text, _), way in zip(links, ways, strict=True)]
+    parts += [_drawn(box, centres[place], sizes[place]) for place, box in enumerate(boxes.values())]
+    width, height = (centres + sizes / 2).max(axis=0) + 8
+    return tag("svg", *parts, viewBox=f"-4 -4 {width:.0f} {height:.0f}", width=f"{width:.0f}", role="img")
+
+
+def _length(text: str) -> float:
+    """How long a text is about, in pixels: wide letters count twice, marks on letters not at all."""
+    letters = [each for each in clipped(text, LONGEST) if not unicodedata.combining(each)]
+    return LETTER * sum(WIDE.get(unicodedata.east_asian_width(each), 1.0) for each in letters)
+
+
+def _text_size(text: str) -> tuple[float, float]:
+    return SMALL * _length(text) + LETTER, LINE * SMALL
+
+
+def _drawn(box: Box, centre: Floats, size: Floats) -> Html:
+    (x, y), (left, top) = centre, centre - size / 2
+    place: dict[str, Child] = {"x": f"{left:.1f}", "y": f"{top:.1f}", "rx": 6}
+    place |= {"width": f"{size[0]:.1f}", "height": f"{size[1]:.1f}"}
+    ground = tag("rect", class_="ground", **place)  # hides a line that passes behind
+    if box.colour:
+        frame = tag("rect", fill=box.colour, fill_opacity=0.14, stroke=box.colour, **place)
+    else:
+        frame = tag("rect", fill="none", stroke="currentColor", stroke_dasharray="4 3", **place)
+    lift = LINE * SMALL / 2 if box.small else 0
+    name = tag("text", clipped(box.name, LONGEST), x=f"{x:.1f}", y=f"{y - lift * 0.9:.1f}", font_size=13)
+    return tag("g", tag("title", box.name), ground, frame, name, _small(box.small, x, y + lift))
+
+
+def _small(text: str, x: float, y: float) -> Html | None:
+    if not text:
+        return None
+    return tag("text", clipped(text, LONGEST), x=f"{x:.1f}", y=f"{y:.1f}", font_size=11, class_="small")
+
+
+def _arrow(centres: Floats, sizes: Floats, told: bool) -> Html:
+    """A line from border to border, open where a text stands."""
+    source, text, target = range(3)
+    to_text = [_border(centres, sizes, source, text), _border(centres, sizes, text, source)]
+    onwards = [_border(centres, sizes, text, target), _border(centres, sizes, target, text)]
+    if not told:
+        to_text[1] = onwards[0] = centres[text]
+    way = onwards[1] - onwards[0]
+    along = way / (np.linalg.norm(way) or 1.0) * 8
+    across = np.array([-along[1], along[0]]) * 0.45
+    head = [onwards[1] - along + across, onwards[1], onwards[1] - along - across]
+    lines = ["M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in (to_text, onwards, head)]
+    return tag("path", d=" ".join(lines), fill="none", stroke="currentColor", stroke_opacity=0.55)
+
+
+def _border(centres: Floats, sizes: Floats, box: int, towards: int) -> Floats:
+    """Where the line to another box leaves this one, with a little air."""
+    way = centres[towards] - centres[box]
+    reach = np.where(np.abs(way) > 1e-9, (sizes[box] / 2 + 2) / np.maximum(np.abs(way), 1e-9), np.inf).min()
+    spot: Floats = centres[box] + way * min(reach, 1.0)
+    return spot

@@ -1,0 +1,98 @@
+"""Entities and how they relate: as Mermaid text, and as a picture that needs no browser and no network."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from langgraph_learning.records import Record
+from langgraph_learning.views.drawing import Box, drawing
+from langgraph_learning.views.markup import Html, quiet, shown
+from langgraph_learning.views.mermaid import Mermaid, label
+
+COLOURS = ("#4c8fd6", "#c9762b", "#3a9d5f", "#9b6dd6", "#d65c7a", "#3a9d9d", "#98862f")
+
+
+@dataclass(frozen=True)
+class Entity:
+    """A node: one thing, or the unknown end of a relationship."""
+
+    name: str
+    type: str = ""
+    known: bool = True
+
+
+@dataclass(frozen=True)
+class Entities:
+    """What there is to draw."""
+
+    nodes: dict[str, Entity]
+    links: tuple[tuple[str, str, str], ...]
+    """Source, relation and target."""
+
+    @classmethod
+    def of(cls, records: Iterable[Record]) -> "Entities":
+        """Read the entities and relationships among `records` that hold; an end that does not is unknown."""
+        found = [record for record in records if record.store == "entity_memory"]
+        named = {record.id: _entity(record) for record in found if record.content.get("kind") == "entity"}
+        live = {record.id for record in found if record.status == "active"}
+        links = tuple(
+            (_end(record, "source"), str(record.content.get("relation", "")), _end(record, "target"))
+            for record in found
+            if record.content.get("kind") == "relationship" and record.id in live
+        )
+        nodes = {key: entity for key, entity in named.items() if key in live}
+        for end in (end for source, _, target in links for end in (source, target) if end not in nodes):
+            nodes[end] = Entity(named[end].name if end in named else "?", known=False)
+        return cls(nodes, links)
+
+    def busiest(self, limit: int) -> "Entities":
+        """Return the `limit` entities with the most relationships, and what holds between them."""
+        degree = Counter(end for source, _, target in self.links for end in (source, target))
+        kept = set(sorted(self.nodes, key=lambda key: -degree[key])[:limit])
+        links = tuple(link for link in self.links if {link[0], link[2]} <= kept)
+        return Entities({key: node for key, node in self.nodes.items() if key in kept}, links)
+
+
+def entity_graph(records: Iterable[Record]) -> Mermaid:
+    """Return the entities and relationships among `records` as a Mermaid diagram."""
+    entities = Entities.of(records)
+    names = {key: f"e{number}" for number, key in enumerate(entities.nodes, 1)}
+    lines = ["graph LR", "  classDef unknown stroke-dasharray: 4 3"]
+    for key, node in entities.nodes.items():
+        told = f"{node.name} ({node.type})" if node.type else node.name
+        lines.append(f"  {names[key]}[{label(told)}]{'' if node.known else ':::unknown'}")
+    lines += [f"  {names[one]} -->|{label(relation)}| {names[other]}" for one, relation, other in entities.links]
+    return Mermaid("\n".join(lines))
+
+
+def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
+    """Return the entities and relationships among `records` as a picture.
+
+    Args:
+        records: Where to find them.
+        limit: How many entities are drawn, those with the most relationships first; more are no longer readable.
+    """
+    every = Entities.of(records)
+    if not every.nodes:
+        return shown(quiet("no entities"))
+    left = len(every.nodes) - limit
+    return shown(_drawn(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
+
+
+def _entity(record: Record) -> Entity:
+    kind = str(record.content.get("type") or "")
+    return Entity(str(record.content.get("name") or "?"), kind, known=kind != "unknown")
+
+
+def _end(record: Record, side: str) -> str:
+    return str(record.content.get(side, ""))
+
+
+def _drawn(entities: Entities) -> Html:
+    types = list(dict.fromkeys(node.type for node in entities.nodes.values()))
+    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(types)}
+    boxes = {
+        key: Box(node.name, node.type, colours[node.type] if node.known else None)
+        for key, node in entities.nodes.items()
+    }
+    return drawing(boxes, entities.links)

@@ -1,0 +1,98 @@
+"""Where the boxes of a picture go: as far apart as the graph says, and never over one another.
+
+Stress majorization (Gansner, Koren, North 2004) over boxes of different sizes; the layouts of graph libraries place
+points, so that labels collide. Deterministic: the same graph is the same picture.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Edge = tuple[int, int]
+ROUNDS = 120
+GAP = 14.0
+
+
+def placed(sizes: Floats, edges: Sequence[Edge], width: float) -> Floats:
+    """Return the centres of boxes of these sizes; parts of the graph that hang together stay together.
+
+    Args:
+        sizes: Width and height of each box.
+        edges: Which boxes are to be near one another.
+        width: How wide a row of parts may become.
+    """
+    centres = np.zeros_like(sizes)
+    left = top = below = 0.0
+    for part in sorted(_parts(len(sizes), edges), key=len, reverse=True):
+        own = {box: place for place, box in enumerate(part)}
+        spots = _apart(_near(sizes[part], [(own[a], own[b]) for a, b in edges if a in own]), sizes[part])
+        low, high = (spots - sizes[part] / 2).min(axis=0), (spots + sizes[part] / 2).max(axis=0)
+        if left and left + high[0] - low[0] > width:
+            left, top = 0.0, below
+        centres[part] = spots - low + (left, top)
+        left, below = left + high[0] - low[0] + 2 * GAP, max(below, top + high[1] - low[1] + 2 * GAP)
+    return centres
+
+
+def _parts(count: int, edges: Sequence[Edge]) -> list[list[int]]:
+    part = list(range(count))
+    for one, other in edges:
+        old, new = part[one], part[other]
+        part = [new if each == old else each for each in part]
+    return [[box for box in range(count) if part[box] == name] for name in dict.fromkeys(part)]
+
+
+def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
+    """Return spots whose distances come as near to those along the edges as a plane allows."""
+    wanted = np.full((len(sizes), len(sizes)), np.inf)
+    np.fill_diagonal(wanted, 0)
+    for one, other in edges:
+        wanted[one, other] = wanted[other, one] = GAP + (sizes[one].sum() + sizes[other].sum()) / 3
+    for middle in range(len(sizes)):
+        wanted = np.minimum(wanted, wanted[:, [middle]] + wanted[[middle], :])
+    spots = _projected(wanted)
+    weights = np.divide(1, wanted**2, out=np.zeros_like(wanted), where=wanted > 0)
+    inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
+    for _ in range(ROUNDS):
+        pull = np.divide(weights * wanted, (apart := _distances(spots)), out=np.zeros_like(wanted), where=apart > 0)
+        spots = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ spots)
+    _, axes = np.linalg.eigh(np.cov(spots.T) if len(spots) > 1 else np.eye(2))
+    turned: Floats = spots @ axes[:, ::-1] * (1.0, 0.85)  # the long side lies: a page is wide
+    rightwards = sum(turned[other, 0] - turned[one, 0] for one, other in edges) >= 0
+    return turned if rightwards else -turned
+
+
+def _projected(wanted: Floats) -> Floats:
+    """Where to begin: classical scaling of the distances."""
+    centring = np.eye(len(wanted)) - 1 / len(wanted)
+    values, vectors = np.linalg.eigh(-0.5 * centring @ wanted**2 @ centring)
+    best = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 1))
+    if best.shape[1] < 2:
+        return np.zeros((len(wanted), 2))
+    # Points in one spot or on one line would never leave it.
+    off_line = np.column_stack([np.cos(np.arange(len(best))), np.sin(np.arange(len(best)))])
+    begun: Floats = best + off_line
+    return begun
+
+
+def _distances(spots: Floats) -> Floats:
+    distances: Floats = np.linalg.norm(spots[:, None] - spots[None], axis=2)
+    return distances
+
+
+def _apart(spots: Floats, sizes: Floats) -> Floats:
+    """Push boxes that overlap apart, along the way that is shorter, until none does."""
+    room = (sizes[:, None] + sizes[None]) / 2 + GAP
+    order = np.sign(np.subtract.outer(np.arange(len(spots)), np.arange(len(spots))))[..., None]
+    for _ in range(10 * ROUNDS):
+        delta = spots[:, None] - spots[None]
+        over = room - np.abs(delta)
+        hit = (over.min(axis=2) > 0.5) & ~np.eye(len(spots), dtype=bool)
+        if not hit.any():
+            break
+        sideways = over[..., 0] < over[..., 1]
+        chosen = np.stack([hit & sideways, hit & ~sideways], axis=2)
+        spots = spots + (chosen * over * np.where(delta == 0, order, np.sign(delta))).sum(axis=1) / 2
+    return spots

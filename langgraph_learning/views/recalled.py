@@ -1,0 +1,87 @@
+"""What a recall showed the model, and why: the text, and its receipt as bars."""
+
+from collections.abc import Mapping, Sequence
+
+from langgraph_learning.engine.recall import Recall, Receipt, Shown
+from langgraph_learning.views.markup import Html, data, grid, html, joined, quiet, shown, tag
+
+WIDTH = 160
+COLOURS = {"words": "#4c8fd6", "meaning": "#9b6dd6", "search": "#3a9d8f"}
+LEGEND = {"words": "words in common", "meaning": "similar meaning", "search": "the store's own search"}
+HEAD = ("learning store", "record", "why", "score", "tokens")
+
+
+def receipt_bars(receipt: Receipt, texts: Mapping[str, str] | None = None) -> Html:
+    """Return what was chosen, with the parts of each score as bars.
+
+    Args:
+        receipt: What a recall considered, chose and why.
+        texts: The texts of records by id; a receipt holds none, because they may be forgotten.
+    """
+    return shown(_bars(receipt, texts or {}))
+
+
+@html.register
+def _receipt(receipt: Receipt) -> Html:
+    return receipt_bars(receipt)
+
+
+@html.register
+def _recall(recall: Recall) -> Html:
+    texts = {record.id: record.text for record in recall.records}
+    told = tag("details", tag("summary", "what the model is shown"), tag("pre", recall.text, dir="auto"), open="")
+    return shown(told if recall.text else quiet("nothing was recalled"), _bars(recall.receipt, texts))
+
+
+def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
+    lowest, highest = _range(receipt.shown)
+    rows = [
+        (
+            quiet(each.store),
+            data(texts.get(each.id, each.label)),
+            data(each.reason),
+            joined([_bar(each, lowest, highest), quiet(f"{each.score:.2f}") if each.score else None]),
+            each.tokens,
+        )
+        for each in receipt.shown
+    ]
+    left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
+    total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
+    return joined([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown)])
+
+
+def _range(entries: Sequence[Shown]) -> tuple[float, float]:
+    """How far the bars reach to the left and to the right of nothing."""
+    lows = [sum(part for part in each.parts.values() if part < 0) for each in entries]
+    highs = [sum(part for part in each.parts.values() if part > 0) for each in entries]
+    return min(lows, default=0.0), max(highs, default=0.0)
+
+
+def _bar(entry: Shown, lowest: float, highest: float) -> Html | None:
+    """Parts that speak for the record go to the right, those that speak against it to the left."""
+    if not entry.parts or highest == lowest:
+        return None
+    scale = WIDTH / (highest - lowest)
+    zero = right = left = -lowest * scale
+    rects = []
+    for name, part in entry.parts.items():
+        length = abs(part) * scale
+        left, right, start = (left, right + length, right) if part > 0 else (left - length, right, left - length)
+        title = tag("title", f"{LEGEND.get(name, name)}: {part:.2f}")
+        rects.append(tag("rect", title, x=f"{start:.1f}", width=f"{length:.1f}", height=12, fill=COLOURS.get(name)))
+    axis = tag("path", d=f"M{zero:.1f} 0V12", stroke="currentColor", stroke_opacity=0.5)
+    return tag("svg", *rects, axis, viewBox=f"0 0 {WIDTH} 12", class_="bar", role="img")
+
+
+def _legend(entries: Sequence[Shown]) -> Html | None:
+    names = dict.fromkeys(name for each in entries for name in each.parts)
+    squares = [
+        joined([tag("span", " ■ ", style=f"color: {COLOURS.get(name, 'inherit')}"), quiet(LEGEND.get(name, name))])
+        for name in names
+    ]
+    against = (
+        quiet("; to the left: less than the others")
+        if any(min(each.parts.values(), default=0) < 0 for each in entries)
+        else None
+    )
+    return tag("div", *squares, against) if squares else None

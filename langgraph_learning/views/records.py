@@ -1,0 +1,78 @@
+"""Records: one, many, and what one was over time."""
+
+from collections.abc import Iterable, Sequence
+
+from langgraph_learning.records import Record, Revision, Scope, Source
+from langgraph_learning.views.markup import Child, Html, data, grid, html, joined, pairs, quiet, shown, tag, when
+
+HEAD = ("learning store", "record", "because of", "since", "")
+
+
+def table(records: Iterable[Record], *, title: str | None = None) -> Html:
+    """Return records as one table, in the order given."""
+    found = list(records)
+    rows = [
+        (record.store, _text(record), _because(record.source), when(record.updated_at), _state(record))
+        for record in found
+    ]
+    return shown(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
+
+
+def history(revisions: Sequence[Revision], *, title: str | None = None) -> Html:
+    """Return the states of one record, the oldest first as `Scoped.history` gives them."""
+    rows = [(revision.version, _then(revision), _why(revision), when(revision.at)) for revision in revisions]
+    return shown(grid(("version", "record", "because of", "since"), rows, title) if rows else quiet("no history"))
+
+
+@html.register
+def _record(record: Record) -> Html:
+    rows: list[tuple[str, Child]] = [
+        ("record", _text(record)),
+        *((name, data(_spelled(value))) for name, value in record.content.items() if _spelled(value) != record.text),
+        ("because of", _because(record.source)),
+        ("belongs to", _owner(record.scope)),
+        ("known since", joined([when(record.created_at), quiet(f" version {record.version}, {record.status}")])),
+        ("id", quiet(record.id)),
+    ]
+    return shown(pairs(record.store, rows))
+
+
+@html.register
+def _revision(revision: Revision) -> Html:
+    return history([revision])
+
+
+def _text(record: Record) -> Html:
+    struck = record.status in ("superseded", "archived")
+    return tag("s", data(record.text)) if struck else data(record.text)
+
+
+def _state(record: Record) -> Html:
+    parts = [f"v{record.version}" if record.version > 1 else "", record.status if record.status != "active" else ""]
+    return quiet(" ".join(part for part in parts if part))
+
+
+def _because(source: Source) -> Html:
+    if source.quote:
+        return tag("span", "“", data(source.quote), "”", class_="quote")
+    return quiet("inferred" if source.inferred else f"by {source.actor}")
+
+
+def _owner(scope: Scope) -> Html:
+    return data(", ".join(f"{name} {value}" for name, value in scope if value is not None))
+
+
+def _then(revision: Revision) -> Html:
+    return data(revision.record.text) if revision.record else tag("span", "removed", class_="remove")
+
+
+def _why(revision: Revision) -> Html | None:
+    return _because(revision.record.source) if revision.record else None
+
+
+def _spelled(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(_spelled(each) for each in value)
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_spelled(each)}" for key, each in value.items())
+    return "" if value is None else str(value)
