@@ -1,6 +1,7 @@
 """Feedback: votes on what was recalled, beside the records; they rank, and too much harm asks a person."""
 
 import json
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
+from pydantic import Field
 
 from langgraph_learning import (
     Commit,
@@ -19,8 +21,9 @@ from langgraph_learning import (
     create_learning_agent,
 )
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError, UnsupportedByStore
-from langgraph_learning.records import ACTIVE, PROPOSED, Feedback
+from langgraph_learning.records import ACTIVE, PROPOSED, Add, Change, Feedback, Identity, Record, Scope
 from langgraph_learning.scoped import Scoped
+from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 TEA, CAKE = "Likes green tea with milk", "Likes green tea with cake"
@@ -282,3 +285,46 @@ def test_it_works_on_a_store_without_history() -> None:
     [proposal] = alex.scoped.proposals()
     alex.scoped.decide(proposal.id, "reject")
     assert statuses(alex.scoped) == {CAKE: ACTIVE}
+
+
+class Lessons(LearningStore):
+    """What everybody may learn from."""
+
+    name = "lessons"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.operations = (operation("add_lesson", "Note a lesson.", text=(str, Field(description="The lesson"))),)
+
+    def scope(self, identity: Identity) -> Scope | None:
+        return Scope.shared("everybody", identity)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        text = operation.model_dump()["text"]
+        return [Add(store=self.name, content={"text": text}, text=text)]
+
+
+def lessons(db: LearningDB, user: str, *learned: str) -> Scoped:
+    model = ScriptedChatModel(extractions=[[op("add_lesson", text=text)] for text in learned])
+    scoped = LearningMachine(model=model, custom_stores=[Lessons()], store=db.store).scoped(user_id=user)
+    for text in learned:
+        scoped.learn([("user", text)])
+    return scoped
+
+
+def test_in_a_shared_namespace_all_count_and_nobodys_words_or_name_stay_with_others(db: LearningDB) -> None:
+    alex, sam = lessons(db, "alex", "Clear the cache", "Clear the cache!"), lessons(db, "sam")
+    report = sam.curate(False)
+    assert report.changes == 2
+    for scoped in (alex, sam):
+        receipt = scoped.recall("cache").receipt
+        told = scoped.feedback(receipt, helpful=False)
+    assert [record.status for record in alex.records()] == [PROPOSED, "archived"]
+    assert (len(told.proposed), alex.proposals(), len(sam.proposals())) == (1, [], 1)
+    votes = [item.value for item in db.store.search(("learning", "namespace"), limit=99) if "votes" in item.value]
+    assert votes
+    assert not any(word in str(votes) for word in ("alex", "sam", "cache"))
+    assert "cache" not in str([commit.changes for commit in sam.commits()])
+    assert all(record.source.user_id == "alex" for record in sam.records())
+    alex.forget()
+    assert sam.records() == []
