@@ -120,6 +120,7 @@ def _messages(run: Run) -> list[BaseMessage]:
 
 
 def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
+    at = datetime.now(UTC)  # before anything waits: tools that are called at once keep their order
     runtime = cast("ToolRuntime", run.runtime)
     messages = _messages(run)
     identity, turn = _asking(run)
@@ -138,7 +139,7 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
     draft = Draft(
         id=key,
         identity=identity,
-        at=datetime.now(UTC),
+        at=at,
         requests=(Request(name, arguments, source, words),),
         limits=run.setup.limits,
         pinned={store.name: _shown(turn, store)},
