@@ -29,7 +29,7 @@ studio: venv  ## Start LangGraph's dev server with the example graphs; what they
 		$(BIN)/langgraph dev --no-browser --host 127.0.0.1
 
 test: lint types  ## All checks: ruff, mypy --strict, pytest
-	$(BIN)/python -m pytest -q
+	$(BIN)/python -m pytest -q -n auto --dist loadscope
 
 lint: venv  ## ruff, style and format
 	$(BIN)/ruff check .
