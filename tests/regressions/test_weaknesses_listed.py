@@ -4,8 +4,6 @@ import re
 from pathlib import Path
 
 KNOWN = range(1, 46)
-WAITING = {35}
-"""Those whose tests come with the learning stores of entities, knowledge and decisions: strike out what has one."""
 
 
 def covered() -> set[int]:
@@ -16,12 +14,8 @@ def covered() -> set[int]:
 
 
 def test_each_weakness_has_a_test_that_is_named_after_it() -> None:
-    missing = set(KNOWN) - covered() - WAITING
+    missing = set(KNOWN) - covered()
     assert missing == set(), f"no test is named test_w{min(missing):02}_..."
-
-
-def test_no_weakness_that_has_a_test_is_said_to_wait_for_one() -> None:
-    assert covered() & WAITING == set()
 
 
 def test_no_test_is_named_after_a_weakness_that_nobody_knows() -> None:
