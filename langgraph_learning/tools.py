@@ -1,5 +1,6 @@
 """Operations as agent tools: the agent decides what to remember, no second model call carries it out."""
 
+from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -27,6 +28,8 @@ from langgraph_learning.records import Commit, Identity, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
+BEFORE_EXTRACTION = 1_000_000
+"""What tools propose comes before what extraction does."""
 SAME = "Nothing changed: that is stored already."
 
 
@@ -126,7 +129,9 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException(NOBODY)
-    if _calls_before(messages, store, runtime.tool_call_id) >= (limit := run.setup.limits[store.name]):
+    place = _calls_before(messages, run.setup.tool_names, runtime.tool_call_id)
+    names = frozenset(operation.__name__ for operation in store.operations)
+    if _calls_before(messages, names, runtime.tool_call_id) >= (limit := run.setup.limits[store.name]):
         raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
     # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
     key = derived_id("tool", identity.user_id, identity.thread_id, look(turn, "tag"), runtime.tool_call_id, arguments)
@@ -146,13 +151,13 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         mask=run.setup.mask,
         turn=tag(messages),
         origin=run.graph,
+        place=place - BEFORE_EXTRACTION,
     )
     return (yield from commit(draft, known, earlier))
 
 
-def _calls_before(messages: list[BaseMessage], store: LearningStore, call_id: str | None) -> int:
-    """How often the agent has called tools of this learning store in this turn, before this call."""
-    names = {operation.__name__ for operation in store.operations}
+def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
+    """How often the agent has called tools of these names in this turn, before this call."""
     start = max((place for place, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
     calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
     ids = [call["id"] for call in calls if call["name"] in names]

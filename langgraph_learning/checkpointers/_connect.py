@@ -120,7 +120,7 @@ def connect(
     if separator and scheme == "sqlite":
         if schema is not None:
             raise ConfigurationError("SQLite has no schemas: use another file, or leave schema= out")
-        return LearningDB(partial(_open_sqlite, _path(rest), embed, dims))
+        return LearningDB(partial(_open_sqlite, path_of(rest), embed, dims))
     if separator and scheme in ("postgresql", "postgres"):
         _check_postgres(url, schema)
         return LearningDB(partial(_open_postgres, url, embed, dims, schema))
@@ -128,7 +128,7 @@ def connect(
     raise ConfigurationError(f"connect() cannot open {told}: {FORMS}")
 
 
-def _path(rest: str) -> str:
+def path_of(rest: str) -> str:
     """Return the file of what follows `sqlite://`."""
     if not rest.startswith("/") or rest == "/":
         raise ConfigurationError(f"sqlite:// is followed by a slash and a file name: {FORMS}")

@@ -11,7 +11,7 @@ from langchain_core.embeddings import Embeddings
 
 from langgraph_learning.checkpointers.hybrid import HybridStore, utc_now
 from langgraph_learning.checkpointers.session import SCORES, Floats, Params, Row, Scores
-from langgraph_learning.checkpointers.statements import Statements, migrations
+from langgraph_learning.checkpointers.statements import VECTORS, Statements, migrations, waiting
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 try:
@@ -28,8 +28,6 @@ except ImportError as missing:
 Connection: TypeAlias = psycopg.Connection[Any]  # of any kind of row
 Pool: TypeAlias = "ConnectionPool[Any]"
 _SENT = np.dtype([("item", ">i8"), ("score", ">f8")])
-_VECTORS, _NEAREST, _ORPHANS = 2, 3, 5  # migrations that wait for an embedder
-_INDEXABLE = 2_000  # dimensions pgvector can index
 _ANY_SCHEMA = crc32(b"langgraph_learning")
 
 
@@ -158,7 +156,7 @@ class PostgresDialect:
             name = self._ensure_schema(session)
             self._sql = Statements("postgres", schema=name, vector=vector, dims=str(dims))
             applied = _migrate(session.with_sql(self._sql), self._sql, dims)
-        self.has_vectors = _VECTORS in applied
+        self.has_vectors = VECTORS in applied
         self._lock, self._set_up = crc32(name.encode(), _ANY_SCHEMA), True
 
     def _ensure_schema(self, session: PostgresSession) -> str:
@@ -195,11 +193,8 @@ class PostgresDialect:
 def _migrate(session: PostgresSession, sql: Statements, dims: int | None) -> set[int]:
     session.run("setup", {})
     applied = {int(row[0]) for row in session.rows("applied", {})}
-    waiting = set() if dims is not None else {_VECTORS, _NEAREST, _ORPHANS}
-    if dims is not None and dims > _INDEXABLE:
-        waiting.add(_NEAREST)
     for number, (name, steps) in migrations("postgres").items():
-        if number not in applied | waiting:
+        if number not in applied | waiting("postgres", dims):
             session.script([sql.fill(step) for step in steps])
             session.run("add_migration", {"number": number, "name": name})
             applied.add(number)

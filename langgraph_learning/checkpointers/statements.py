@@ -8,6 +8,8 @@ from string import Template
 from langgraph_learning.checkpointers import queries
 
 _FILES = ("setup", "reads", "search", "filters", "writes")
+VECTORS, NEAREST, ORPHANS = 2, 3, 5  # migrations of Postgres that wait for an embedder
+INDEXABLE = 2_000  # dimensions pgvector can index
 _PLACEHOLDER = re.compile(r"(?<!\$)\$([a-z]\w*)")
 
 
@@ -29,6 +31,15 @@ def migrations(dialect: queries.Dialect) -> dict[int, tuple[str, queries.Block]]
     folder = files(__package__) / "sql" / dialect / "migrations"
     scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
     return {int(file.name[:4]): (file.name, queries.statements(file.read_text("utf-8"))) for file in scripts}
+
+
+def waiting(dialect: queries.Dialect, dims: int | None) -> set[int]:
+    """Return the migrations that a database with vectors of `dims` dimensions does without."""
+    if dialect == "sqlite":
+        return set()
+    if dims is None:
+        return {VECTORS, NEAREST, ORPHANS}
+    return {NEAREST} if dims > INDEXABLE else set()
 
 
 class Statements:

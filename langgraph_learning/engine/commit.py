@@ -57,6 +57,8 @@ class Draft:
     mask: Mask = mask_secrets
     turn: str = ""
     origin: str = ""
+    place: int = 0
+    """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
 
     @property
     def today(self) -> date:
@@ -178,7 +180,7 @@ class Plan:
             turn=draft.turn,
             origin=draft.origin,
             at=draft.at,
-            place=len(self.proposed),
+            place=draft.place + len(self.proposed),
         )
         again = next((each for each in (*self.earlier, *self.proposed) if made.same_as(each)), None)
         if again is None:

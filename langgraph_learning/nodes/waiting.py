@@ -20,12 +20,13 @@ def listing(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
 def of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
     """Return what this graph, or a graph within it, proposed in this turn and waits."""
     within = f"{run.graph}|" if run.graph else ""
-    return [
-        proposal.id
+    mine = [
+        proposal
         for proposal in (yield from pending(identity))
         if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
         and f"{proposal.origin}|".startswith(within)
     ]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.place)]
 
 
 def as_listed(value: object, turn: str) -> list[str] | None:

@@ -1,0 +1,18 @@
+"""The command line `langgraph-learning`; what it is made of comes with the extra `cli`."""
+
+import sys
+
+EXTRA = "the command line needs its extra: pip install 'langgraph-learning[cli]'"
+
+
+def main() -> None:
+    """Run the command line."""
+    try:
+        import rich
+        import typer
+    except ImportError as missing:
+        sys.exit(f"error: {EXTRA} ({missing})")
+    del rich, typer
+    from langgraph_learning.cli.app import app
+
+    app()

@@ -1,0 +1,90 @@
+"""What every command shares: its options, which arrive as one `Target`, and how it ends."""
+
+import inspect
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, Concatenate, ParamSpec
+
+import typer
+
+from langgraph_learning.cli.output import complain
+from langgraph_learning.cli.target import Target
+from langgraph_learning.errors import LearningError
+
+P = ParamSpec("P")
+Step = Callable[Concatenate[Target, P], None]
+
+DATABASE: dict[str, tuple[object, object]] = {
+    "url": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--db",
+                "-d",
+                envvar=["LANGGRAPH_LEARNING_DB", "DATABASE_URL"],
+                metavar="URL",
+                help="sqlite:///file.db or postgresql://user@host/database.",
+            ),
+        ],
+        None,
+    ),
+    "schema": (Annotated[str | None, typer.Option(metavar="NAME", help="The schema of a Postgres database.")], None),
+    "embed": (
+        Annotated[
+            str | None,
+            typer.Option(metavar="NAME", help="What turns texts into vectors: 'local' or 'provider:model'."),
+        ],
+        None,
+    ),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Write JSON, one object a line.")], False),
+}
+SCOPE: dict[str, tuple[object, object]] = {
+    "user": (Annotated[str | None, typer.Option("--user", "-u", metavar="ID", help="Whose records.")], None),
+    "thread": (Annotated[str | None, typer.Option("--thread", "-t", metavar="ID", help="In which thread.")], None),
+    "namespace": (
+        Annotated[str, typer.Option(metavar="NAME", help="Where shared knowledge lies.")],
+        "global",
+    ),
+    "machine": (
+        Annotated[
+            str | None,
+            typer.Option(
+                metavar="MODULE:NAME",
+                help="Your own LearningMachine, e.g. app.agent:learning; by default one with every learning store.",
+            ),
+        ],
+        None,
+    ),
+}
+
+
+def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scoped: bool = True) -> None:
+    """Add `step` to the commands of `app`.
+
+    Args:
+        app: What runs it.
+        step: What it does, with a `Target` and then its own options; an error of this package ends it with code 1.
+        name: What it is called, if not as `step` is.
+        scoped: Whether it also takes a user, a thread and a namespace.
+    """
+    shared = DATABASE | (SCOPE if scoped else {})
+
+    @wraps(step)
+    def run(**given: Any) -> None:
+        target = Target(**{option: given.pop(option) for option in shared})
+        try:
+            step(target, **given)
+        except LearningError as error:
+            complain(target.without_secrets(str(error)))
+            raise typer.Exit(1) from None
+
+    own = list(inspect.signature(step, eval_str=True).parameters.values())[1:]
+    added = [
+        inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for option, (annotation, default) in shared.items()
+    ]
+    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *added]
+    del run.__wrapped__  # typer would read the signature of `step`
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    app.command(name)(run)

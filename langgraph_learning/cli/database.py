@@ -1,0 +1,70 @@
+"""The commands about the database itself."""
+
+from collections import Counter
+
+import typer
+
+from langgraph_learning.checkpointers.state import State
+from langgraph_learning.cli.command import command
+from langgraph_learning.cli.output import say, write_json
+from langgraph_learning.cli.target import Target, check_made
+from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, stats)
+    command(app, migrate, scoped=False)
+
+
+def stats(at: Target) -> None:
+    """Count records by learning store, commits and proposals, of one user or of all.
+
+    Example: langgraph-learning stats -d sqlite:///learning.db
+    """
+    state = check_made(at.state(counting=True))
+    prefix = (ROOT,) if at.user is None else Scope(user_id=at.user).path
+    mine = {namespace: count for namespace, count in state.counts.items() if namespace[: len(prefix)] == prefix}
+    counted = Counter[str]()
+    for namespace, count in mine.items():
+        counted[namespace[-1]] += count
+    users = {namespace[2] for namespace in mine if namespace[:2] == (ROOT, "user")}
+    beside = {"commits": 0, "proposals": 0} | {what: counted.pop(what) for what in sorted(NOT_RECORDS & counted.keys())}
+    totals = {"users": len(users)} if at.user is None else {}
+    if at.as_json:
+        write_json({**totals, "records": dict(sorted(counted.items())), **beside, "bytes": state.size})
+        return
+    for what, count in {**totals, **dict(sorted(counted.items())), **beside}.items():
+        say(f"{what:<20}{count:>10}")
+    say(f"{'database':<20}{_size(state.size):>10}")
+
+
+def migrate(at: Target) -> None:
+    """Make the tables, or bring them up to date; with --embed also those for vectors.
+
+    Example: langgraph-learning migrate -d postgresql://localhost/app --schema learning
+    """
+    before = at.state()
+    with at.open(make=True):
+        pass
+    after = check_made(at.state())
+    done = [name for name in after.applied if before is None or name not in before.applied]
+    if at.as_json:
+        write_json({"applied": done, "migrations": list(after.applied), "pending": list(after.pending)})
+        return
+    for name in done:
+        say(f"applied {name}")
+    say(_told(before, after, done))
+
+
+def _told(before: State | None, after: State, done: list[str]) -> str:
+    made = before is None or not before.made
+    return f"{'made' if made else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
+
+
+def _size(size: float) -> str:
+    for unit in ("B", "KB", "MB"):
+        if size < 1024:
+            return f"{size:.0f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GB"

@@ -1,0 +1,208 @@
+"""The command that finds what is wrong with a set-up, and says how to mend it. No network but the database."""
+
+import os
+import sys
+from collections.abc import Generator, Iterator
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated, Literal
+from urllib.parse import urlsplit
+
+import typer
+from packaging.requirements import Requirement
+
+from langgraph_learning.checkpointers._connect import path_of
+from langgraph_learning.checkpointers.embedding import Embedder
+from langgraph_learning.checkpointers.state import State
+from langgraph_learning.cli.command import command
+from langgraph_learning.cli.output import say, write_json
+from langgraph_learning.cli.target import Target
+from langgraph_learning.errors import ConfigurationError, LearningError
+
+PACKAGE = "langgraph-learning"
+KEYS = {
+    "anthropic": "ANTHROPIC_API_KEY",
+    "azure_openai": "AZURE_OPENAI_API_KEY",
+    "google_genai": "GOOGLE_API_KEY",
+    "ollama": "",
+    "huggingface": "",
+    "bedrock": "",
+    "bedrock_converse": "",
+    "google_vertexai": "",
+}
+"""Where a key is read from, if not from the provider's name and _API_KEY; empty where that is open, or needless."""
+PACKAGES = {
+    "azure_openai": "langchain-openai",
+    "bedrock": "langchain-aws",
+    "bedrock_converse": "langchain-aws",
+    "google_genai": "langchain-google-genai",
+    "google_vertexai": "langchain-google-vertexai",
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """What one check found."""
+
+    check: str
+    state: Literal["ok", "warning", "error"]
+    told: str
+    mend: str = ""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, doctor, scoped=False)
+
+
+def doctor(
+    at: Target,
+    model: Annotated[
+        str | None, typer.Option(metavar="PROVIDER:NAME", help="A chat model to check, without calling it.")
+    ] = None,
+) -> None:
+    """Check Python, packages, database, embedder and model, and say how to mend what is wrong.
+
+    Example: langgraph-learning doctor -d postgresql://localhost/app --embed local --model openai:gpt-5.2
+    """
+    failed = False
+    for check in _checks(at, model):
+        failed = failed or check.state == "error"
+        if at.as_json:
+            write_json(check)
+            continue
+        say(f"{check.state:<8} {check.check}: {at.without_secrets(check.told)}")
+        if check.mend:
+            say(f"{'':<8} -> {at.without_secrets(check.mend)}")
+    if failed:
+        raise typer.Exit(1)
+
+
+def _checks(at: Target, model: str | None) -> Iterator[Check]:
+    yield Check("python", "ok", sys.version.split()[0])
+    yield from _packages()
+    state = yield from _database(at)
+    if at.embed is not None:
+        yield _embedder(at.embed, state)
+    if model is not None:
+        yield _provider("model", model)
+
+
+def _packages() -> Iterator[Check]:
+    try:
+        wanted = [Requirement(each) for each in requires(PACKAGE) or ()]
+        yield Check("package", "ok", f"{PACKAGE} {version(PACKAGE)}")
+    except PackageNotFoundError:
+        yield Check("package", "warning", f"{PACKAGE} is not installed", f"pip install {PACKAGE}")
+        return
+    for each in wanted:
+        if each.marker is not None and not each.marker.evaluate({"extra": ""}):
+            continue
+        mend = f"pip install '{each.name}{each.specifier}'"
+        try:
+            found = version(each.name)
+        except PackageNotFoundError:
+            yield Check("package", "error", f"{each.name} is not installed", mend)
+            continue
+        if each.specifier.contains(found, prereleases=True):
+            yield Check("package", "ok", f"{each.name} {found}")
+        else:
+            yield Check("package", "error", f"{each.name} is {found}, and {each.specifier} is needed", mend)
+
+
+def _database(at: Target) -> Generator[Check, None, State | None]:
+    """Check the database without opening it for use: that would make tables and migrate."""
+    if not at.url:
+        mend = "give --db sqlite:///learning.db, or set LANGGRAPH_LEARNING_DB"
+        yield Check("database", "error", "none is named", mend)
+        return None
+    try:
+        state = at.state()
+    except LearningError as error:
+        mend = "correct the URL" if isinstance(error, ConfigurationError) else "is it running, and is the URL right?"
+        yield Check("database", "error", f"{shown(at.url)}: {' '.join(str(error).split())}", mend)
+        return None
+    if state is None:
+        mend = "it is made by the first use, or by `langgraph-learning migrate`"
+        yield Check("database", "warning", f"{shown(at.url)} is not there yet", mend)
+        return None
+    yield Check("database", "ok", f"{shown(at.url)}, {state.server}")
+    yield from _file(at.url)
+    yield _migrations(state)
+    if not at.url.startswith("sqlite:"):
+        yield _pgvector(state, wanted=at.embed is not None or state.dims is not None)
+    return state
+
+
+def _file(url: str) -> Iterator[Check]:
+    path = Path(path_of(url.partition("://")[2])) if url.startswith("sqlite:") else None
+    if path is not None and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
+        yield Check("file", "error", "it cannot be written", f"chmod u+w {path} {path.resolve().parent}")
+
+
+def _migrations(state: State) -> Check:
+    if state.unknown:
+        told = f"the tables are of a newer version (migration {state.unknown[-1]})"
+        return Check("migrations", "error", told, f"pip install -U {PACKAGE}")
+    if not state.made:
+        return Check("migrations", "warning", "there are no tables yet", "langgraph-learning migrate, or the first use")
+    if state.pending:
+        told = f"{len(state.pending)} to be applied: {', '.join(state.pending)}"
+        return Check("migrations", "warning", told, "langgraph-learning migrate, or the next use")
+    return Check("migrations", "ok", f"{len(state.applied)} applied, none to do")
+
+
+def _pgvector(state: State, *, wanted: bool) -> Check:
+    if state.extension is not None:
+        return Check("pgvector", "ok", state.extension)
+    if state.available is not None:
+        told = f"{state.available} can be installed in this database"
+        mend = "create extension vector; (opening it with an embedder does that, if its role may)"
+        return Check("pgvector", "warning" if wanted else "ok", told, mend if wanted else "")
+    mend = "install pgvector on the server (https://github.com/pgvector/pgvector), or use the image pgvector/pgvector"
+    if wanted:
+        return Check("pgvector", "error", "this server has none, and --embed needs it", mend)
+    return Check("pgvector", "warning", "this server has none: search goes by words alone", mend)
+
+
+def _embedder(embed: str, state: State | None) -> Check:
+    """Check an embedder; only the one that needs no network is asked for a vector."""
+    if embed != "local":
+        return _provider("embedder", embed)
+    try:
+        dims = Embedder(embed, None).probe()
+    except LearningError as error:
+        return Check("embedder", "error", str(error), "pip install 'langgraph-learning[local]'")
+    if state is not None and state.dims not in (None, dims):
+        told = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
+        return Check("embedder", "error", told, "give the embedder it was made with, or another schema or file")
+    return Check("embedder", "ok", f"'local', {dims} dimensions")
+
+
+def _provider(what: str, named: str) -> Check:
+    """Check that a provider's package and key are there; whether the key is good only a call would tell."""
+    provider, colon, name = named.partition(":")
+    if not (provider and colon and name):
+        return Check(what, "error", f"{named!r} names no provider", "write provider:name, e.g. openai:gpt-5.2")
+    package = PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
+    if find_spec(package.replace("-", "_")) is None:
+        return Check(what, "error", f"{named} needs the package {package}", f"pip install {package}")
+    key = KEYS.get(provider, f"{provider.upper()}_API_KEY")
+    if key and not os.environ.get(key):
+        return Check(what, "error", f"{named} needs a key, and {key} is not set", f"export {key}=...")
+    return Check(what, "ok", f"{named}: {package} {version(package)}{f', {key} is set' if key else ''}")
+
+
+def shown(url: str) -> str:
+    """Return a URL as it may be printed: without password and options."""
+    try:
+        parts = urlsplit(url)
+        if parts.scheme.startswith("postgres"):
+            user = f"{parts.username}@" if parts.username else ""
+            port = f":{parts.port}" if parts.port else ""
+            return f"{parts.scheme}://{user}{parts.hostname or ''}{port}{parts.path}"
+    except ValueError:
+        return f"{url.partition('://')[0]}://..."
+    return url if parts.scheme == "sqlite" else f"{parts.scheme}://..."

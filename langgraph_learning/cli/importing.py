@@ -1,0 +1,123 @@
+"""The command that takes in what other memories hold."""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+import typer
+
+from langgraph_learning.cli.command import command
+from langgraph_learning.cli.machines import LEARNING_STORES, available
+from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
+from langgraph_learning.cli.target import Opened, Target
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.importing import Intake, read, taken
+from langgraph_learning.masking import Mask, mask_secrets
+
+PAGE = 500
+"""How many records are written at once, as `load` does."""
+TOLD = 3
+"""How many of those that were left out for one reason are named."""
+Kind = Literal["auto", "export", "agno", "langmem", "langgraph", "mem0"]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    command(app, import_, name="import")
+
+
+def import_(
+    at: Target,
+    source: Annotated[str, typer.Argument(metavar="FILE|URL", help="JSON, JSON lines, or a database.")],
+    kind: Annotated[Kind, typer.Option("--from", help="What it is; by default told from the content.")] = "auto",
+    user_at: Annotated[
+        int | None,
+        typer.Option(metavar="N", help="Which label of a LangGraph namespace is the user; 0 is the first."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come, and write nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before records are replaced.")] = False,
+) -> None:
+    """Take in an export, or the memories of Agno, LangMem, LangGraph or mem0; a second time changes nothing.
+
+    Without --user they go to the users that the source names; with it to this one, and of several only this one's.
+
+    Example: langgraph-learning import mem0.json --from mem0 -d sqlite:///learning.db -u alex@example.com --dry-run
+    """
+    told, found = read(source, kind, user_at=user_at)
+    with _opened(at, dry_run=dry_run) as opened:
+        missing = set(LEARNING_STORES) - available().keys()
+        # Masked as `load` masks: what is there already would look like something else.
+        intake = taken(found, at.user, _there(opened), datetime.now(UTC), missing, _mask(opened))
+        _tell_skipped(intake)
+        replaced = sum(map(len, intake.replacing.values()))
+        if opened is not None and not dry_run:
+            if replaced:
+                confirm(f"{replaced} records that are there are replaced by others of their id. Do it?", yes=yes)
+            _write(opened, intake)
+    _report(at, told, intake, dry_run=dry_run)
+    if not intake.users and not intake.unchanged and intake.skipped:
+        raise ConfigurationError("nothing of this source could be taken in")
+
+
+@contextmanager
+def _opened(at: Target, *, dry_run: bool) -> Iterator[Opened | None]:
+    """Open the database; a dry run makes none, and needs none."""
+    state = at.state()
+    if dry_run and (state is None or not state.made):
+        yield None
+        return
+    if state is not None and state.dims and at.embed is None:
+        notice(f"this database keeps vectors of {state.dims} dimensions: without --embed what comes is found by words")
+    with at.open(make=True) as opened:
+        yield opened
+
+
+def _mask(opened: Opened | None) -> Mask:
+    return opened.scoped().setup.mask if opened is not None else mask_secrets
+
+
+def _there(opened: Opened | None) -> Callable[[str], Iterator[Mapping[str, Any]]]:
+    return lambda user: opened.scoped(user).export() if opened is not None else iter(())
+
+
+def _write(opened: Opened, intake: Intake) -> None:
+    rows = {user: intake.rows(user) for user in intake.users}
+    with progress("Importing", sum(map(len, rows.values()))) as done:
+        for user, theirs in rows.items():
+            scoped = opened.scoped(user)
+            for start in range(0, len(theirs), PAGE):
+                done(scoped.load(theirs[start : start + PAGE]))
+
+
+def _tell_skipped(intake: Intake) -> None:
+    for reason, count in Counter(skipped.reason for skipped in intake.skipped).items():
+        places = [skipped.where for skipped in intake.skipped if skipped.reason == reason]
+        more = f" and {count - TOLD} more" if count > TOLD else ""
+        notice(f"left out: {', '.join(places[:TOLD])}{more}: {reason}")
+
+
+def _report(at: Target, kind: str, intake: Intake, *, dry_run: bool) -> None:
+    users = {
+        user: {"new": len(intake.new.get(user, ())), "replaced": len(intake.replacing.get(user, ()))}
+        for user in intake.users
+    }
+    if at.as_json:
+        skipped = [{"where": each.where, "reason": each.reason} for each in intake.skipped]
+        write_json(
+            {
+                "from": kind,
+                "dry_run": dry_run,
+                "new": sum(counts["new"] for counts in users.values()),
+                "replaced": sum(counts["replaced"] for counts in users.values()),
+                "unchanged": intake.unchanged,
+                "skipped": skipped,
+                "users": users,
+            }
+        )
+        return
+    would = "would be " if dry_run else ""
+    for user, counts in users.items():
+        say(f"{user}: {counts['new']} {would}new, {counts['replaced']} {would}replaced")
+    say(f"from {kind}: {intake.unchanged} there already, {len(intake.skipped)} left out")

@@ -1,0 +1,85 @@
+"""The learning machine that commands work with: the user's own, or one of every learning store that there is."""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import redirect_stdout
+from importlib import import_module
+
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.machine import LearningMachine
+from langgraph_learning.records import Change, Identity, Record, Scope
+from langgraph_learning.stores import LearningStore, Operation, Refused
+
+LEARNING_STORES = (
+    "user_profile",
+    "user_memory",
+    "session_context",
+    "entity_memory",
+    "learned_knowledge",
+    "decision_log",
+)
+
+
+def named(where: str) -> LearningMachine:
+    """Return the machine that `module:name` names, the module also being looked for in the working directory.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    module, _, name = where.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        with redirect_stdout(sys.stderr):  # what it prints is no result
+            found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"--machine {where}: {error}; write module:name, e.g. app.agent:learning") from error
+    if not isinstance(found, LearningMachine):
+        raise ConfigurationError(f"--machine {where} is a {type(found).__name__}, not a LearningMachine")
+    return found
+
+
+class _AsItLies(LearningStore):
+    """A learning store that only the user's own program knows: its records are shown, not learned."""
+
+    def __init__(self, scopes: frozenset[Scope]) -> None:
+        super().__init__()
+        self.operations = ()
+        self._scopes = scopes
+
+    def scope(self, identity: Identity) -> Scope | None:
+        threads = (identity.thread_id, None) if identity.thread_id else (None,)
+        own = [Scope(user_id=identity.user_id, thread_id=thread) for thread in threads]
+        shared = [scope for scope in self._scopes if scope.namespace is not None]
+        return next((scope for scope in [*own, *shared] if scope in self._scopes), None)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        raise Refused("this learning store is not configured here")
+
+
+def available() -> dict[str, bool]:
+    """Return the learning stores of this version, as arguments of a machine."""
+    found = {}
+    for name in LEARNING_STORES:
+        try:
+            LearningMachine(**{name: True})  # type: ignore[arg-type]
+        except ConfigurationError:  # of a later version
+            continue
+        found[name] = True
+    return found
+
+
+def of_everything(namespace: str, scopes: Mapping[str, Iterable[Scope]]) -> LearningMachine:
+    """Return a machine of every learning store of this version, and of those that only lie in the database.
+
+    Args:
+        namespace: Where shared knowledge lies.
+        scopes: Where there are records of learning stores, by name.
+    """
+    configured = available()
+    custom = [
+        type(name, (_AsItLies,), {"name": name})(frozenset(found))
+        for name, found in scopes.items()
+        if name not in configured
+    ]
+    return LearningMachine(**configured, custom_stores=custom, namespace=namespace)  # type: ignore[arg-type]

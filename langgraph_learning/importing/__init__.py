@@ -1,0 +1,11 @@
+"""What other memories hold, as rows that `scoped(...).load()` takes in.
+
+A module per source, each a plain generator over what was read: a row, or a `Skipped` that says what was left out and
+why. Ids follow from the source's own, so that the same source twice is one import.
+"""
+
+from langgraph_learning.importing.intake import Intake, taken
+from langgraph_learning.importing.rows import Found, Row, Skipped
+from langgraph_learning.importing.sources import KINDS, read
+
+__all__ = ["KINDS", "Found", "Intake", "Row", "Skipped", "read", "taken"]

@@ -1,0 +1,139 @@
+"""Agno: its table of learnings, one row per user with all memories in one JSON value, and its older one of memories."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+from langgraph_learning.engine.turn import derived_id
+from langgraph_learning.importing.rows import Found, Skipped, parsed, row, said
+from langgraph_learning.stores.values import spell
+
+COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
+"""What a table of learnings has, whatever it is called."""
+MEMORIES = frozenset({"memory_id", "memory", "user_id"})
+"""What a table of Agno's memory manager has: one memory a row."""
+AUDIT = frozenset({"id", "user_id", "session_id", "agent_id", "team_id", "created_at", "updated_at"})
+"""What Agno keeps beside the content, in the same value."""
+Learning = Mapping[str, object]
+Content = Mapping[str, object]
+
+
+def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
+    """Make a record of each profile field, memory, session and decision."""
+    for learning in learnings:
+        if learning.keys() >= MEMORIES:
+            yield _managed(learning)
+            continue
+        content, kind = parsed(learning.get("content")), str(learning.get("learning_type"))
+        if not isinstance(content, Mapping):
+            yield Skipped(_where(learning), "its content is no JSON object")
+        elif (make := _MAKERS.get(kind)) is None:
+            yield Skipped(_where(learning), _WHY_NOT.get(kind, f"{kind!r} is no kind of learning this import knows"))
+        else:
+            yield from make(learning, content)
+
+
+def _managed(memory: Learning) -> Found:
+    found = parsed(memory.get("memory"))
+    text = said(found.get("memory") if isinstance(found, Mapping) else found)
+    if not text:
+        return Skipped(f"memory {memory.get('memory_id')}", "it has no text")
+    topics = parsed(memory.get("topics"))
+    content = {"content": text, **({"topics": topics} if topics else {})}
+    key = derived_id("agno", "memory", str(memory.get("memory_id")))
+    return _row(memory, {}, "user_memory", key, content, text)
+
+
+def _profile(learning: Learning, content: Content) -> Iterator[Found]:
+    known = _known(content)
+    if not known:
+        yield Skipped(_where(learning), "the profile is empty")
+    for name, value in known.items():
+        yield _row(learning, content, "user_profile", f"user_profile:{name}", {name: value}, f"{name}: {spell(value)}")
+
+
+def _memories(learning: Learning, content: Content) -> Iterator[Found]:
+    memories = content.get("memories")
+    if not isinstance(memories, list):
+        yield Skipped(_where(learning), "it has no list of memories")
+        return
+    for number, memory in enumerate(memories, 1):
+        entry = memory if isinstance(memory, Mapping) else {"content": memory}
+        text = said(entry.get("content"))
+        if not text:
+            yield Skipped(f"{_where(learning)}, memory {entry.get('id', number)}", "it has no text")
+            continue
+        key = derived_id("agno", str(learning.get("learning_id")), str(entry.get("id") or text))
+        yield _row(learning, content, "user_memory", key, {"content": text}, text, dated=entry)
+
+
+def _session(learning: Learning, content: Content) -> Iterator[Found]:
+    known, thread = _known(content), learning.get("session_id") or content.get("session_id")
+    if not said(known.get("summary")) or not thread:
+        yield Skipped(_where(learning), "the session has no summary, or no id")
+        return
+    yield _row(learning, content, "session_context", "session_context", known, said(known["summary"]), thread=thread)
+
+
+def _decision(learning: Learning, content: Content) -> Iterator[Found]:
+    known = _known(content)
+    text = said(known.get("decision"))
+    if not text:
+        yield Skipped(_where(learning), "the decision has no text")
+        return
+    key = derived_id("agno", str(learning.get("learning_id")))
+    agent = learning.get("agent_id") or content.get("agent_id") or "agent"
+    thread = learning.get("session_id") or content.get("session_id")
+    whole = _decided(text, known)
+    yield _row(learning, content, "decision_log", key, known, whole, thread=thread, agent=str(agent), dated=content)
+
+
+def _decided(text: str, known: Mapping[str, Any]) -> str:
+    """Return how a decision reads: what, why, what else, and what came of it."""
+    rest = {name: value for name, value in known.items() if name not in ("decision", "outcome", "outcome_quality")}
+    lines = [text, *(f"{name}: {spell(value)}" for name, value in rest.items())]
+    quality = f" ({known['outcome_quality']})" if known.get("outcome_quality") else ""
+    return "\n".join([*lines, *([f"outcome{quality}: {known['outcome']}"] if known.get("outcome") else [])])
+
+
+def _row(
+    learning: Learning,
+    content: Content,
+    store: str,
+    id: str,
+    kept: Content,
+    text: str,
+    *,
+    thread: object = None,
+    agent: str | None = None,
+    dated: Mapping[str, object] | None = None,
+) -> Found:
+    dates = dated if dated and dated.get("created_at") else learning
+    return row(
+        store,
+        id,
+        kept,
+        text,
+        user=learning.get("user_id") or content.get("user_id"),
+        thread=thread,
+        agent=agent,
+        created=dates.get("created_at"),
+        updated=dates.get("updated_at"),
+    )
+
+
+def _known(content: Content) -> dict[str, Any]:
+    return {name: value for name, value in content.items() if name not in AUDIT and value not in (None, "", [], {})}
+
+
+def _where(learning: Learning) -> str:
+    return f"learning {learning.get('learning_id')}"
+
+
+_MAKERS: dict[str, Callable[[Learning, Content], Iterator[Found]]] = {
+    "user_profile": _profile,
+    "user_memory": _memories,
+    "memories": _memories,
+    "session_context": _session,
+    "decision_log": _decision,
+}
+_WHY_NOT = {"entity_memory": "entities are shared by a namespace; this import takes what belongs to a user"}

@@ -1,0 +1,49 @@
+"""Files of JSON: one document, a list of them, a list inside of one, or one a line."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, TypeAlias
+
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.importing.rows import Skipped, parsed
+
+Document: TypeAlias = dict[str, Any]
+Entries: TypeAlias = list[tuple[str, object]]
+LISTS = ("results", "memories")
+"""Where the exports of mem0 keep their list."""
+
+
+def read(path: Path) -> tuple[list[Document], list[Skipped]]:
+    """Return the objects in a file, and what in it is none.
+
+    Raises:
+        ConfigurationError: The file cannot be read as text.
+    """
+    try:
+        text = path.read_text("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"cannot read {path.name}: {error}") from error
+    entries, beside = _entries(text)
+    broken = [Skipped(where, "it is no JSON object") for where, entry in entries if not isinstance(entry, dict)]
+    return [entry for _, entry in entries if isinstance(entry, dict)], [*beside, *broken]
+
+
+def _entries(text: str) -> tuple[Entries, list[Skipped]]:
+    whole = parsed(text)
+    if isinstance(whole, list):
+        return _numbered("entry", whole), []
+    if not isinstance(whole, dict):
+        lines = _numbered("line", text.split("\n"))  # a text may hold the other line ends
+        return [(where, parsed(line)) for where, line in lines if str(line).strip()], []
+    lists = {name: found for name, found in whole.items() if isinstance(found, list)}
+    name = next((name for name in LISTS if name in lists), None)
+    if name is None:
+        return _numbered("entry", [whole]), []
+    others = [(other, len(found)) for other, found in lists.items() if found and other != name]
+    return _numbered("entry", lists[name]), [
+        Skipped(other, f"its {count} entries are no memories") for other, count in others
+    ]
+
+
+def _numbered(what: str, things: Iterable[object]) -> Entries:
+    return [(f"{what} {number}", thing) for number, thing in enumerate(things, 1)]

@@ -1,0 +1,29 @@
+"""mem0: a list of memories, as `get_all()` returns it or an export writes it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from langgraph_learning.engine.turn import derived_id
+from langgraph_learning.importing.rows import Found, Skipped, row, said
+
+KEPT = ("categories", "metadata")
+"""What stays beside the text."""
+
+
+def rows(memories: Iterable[Mapping[str, object]]) -> Iterator[Found]:
+    """Make a user memory of each; mem0 gives the user, an id and dates."""
+    for number, memory in enumerate(memories, 1):
+        text = said(memory.get("memory")) or said(memory.get("text"))
+        if not text:
+            yield Skipped(f"memory {memory.get('id', number)}", "it has no text under 'memory'")
+            continue
+        user = memory.get("user_id")
+        yield row(
+            "user_memory",
+            derived_id("mem0", str(memory.get("id") or [user, text])),
+            {"content": text, **{name: memory[name] for name in KEPT if memory.get(name)}},
+            text,
+            user=user,
+            thread=memory.get("run_id"),
+            created=memory.get("created_at"),
+            updated=memory.get("updated_at"),
+        )
