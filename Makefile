@@ -1,6 +1,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+# No version check, no analytics, no traces: the dev server talks to this machine only.
+OFFLINE := LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true LANGSMITH_TRACING=false LANGCHAIN_TRACING_V2=false
 .DEFAULT_GOAL := help
 
 help:  ## List the targets
@@ -22,6 +24,10 @@ chat: venv  ## Talk to a learning agent; each turn shows what it taught
 notebooks: venv  ## Execute all notebooks, two at a time; results and pages go to build/notebooks
 	$(BIN)/python -m notebooks.run
 
+studio: venv  ## Start LangGraph's dev server with the example graphs; what they learn stays in studio.db
+	env -u LANGSMITH_API_KEY -u LANGCHAIN_API_KEY -u LANGGRAPH_CLOUD_LICENSE_KEY $(OFFLINE) \
+		$(BIN)/langgraph dev --no-browser --host 127.0.0.1
+
 test: lint types  ## All checks: ruff, mypy --strict, pytest
 	$(BIN)/python -m pytest -q
 
@@ -39,4 +45,4 @@ format: venv  ## Put the sources into shape
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
 
-.PHONY: help venv demo chat notebooks test lint types format clean
+.PHONY: help venv demo chat notebooks studio test lint types format clean

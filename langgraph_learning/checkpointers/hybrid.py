@@ -202,6 +202,10 @@ class HybridStore(BaseStore):
             revision = commit.run(writes, expected, source)
         return self._seen(revision)
 
+    def seen_by(self, at: datetime) -> int | None:
+        """Return the newest revision this store had seen by then; None when that is too long ago to know."""
+        return self._seen.by(at)
+
     def transact(
         self,
         puts: Sequence[PutOp],

@@ -1,5 +1,7 @@
 """What a database says of itself: which one it is, how long its vectors are, and what made them."""
 
+from collections import deque
+from datetime import UTC, datetime
 from threading import Lock
 from weakref import WeakValueDictionary
 
@@ -13,13 +15,21 @@ class Seen:
 
     def __init__(self, database: str | None = None) -> None:
         self.database, self.revision = database, 0
+        self._moments: deque[tuple[datetime, int]] = deque(maxlen=1_024)
         self._lock = Lock()
 
     def __call__(self, revision: int) -> int:
         """Take note of `revision` and return it."""
         with self._lock:
-            self.revision = max(self.revision, revision)
+            if revision > self.revision or not self._moments:
+                self.revision = revision
+                self._moments.append((datetime.now(UTC), revision))
         return revision
+
+    def by(self, at: datetime) -> int | None:
+        """Return the newest revision that was seen by then; None when that is too long ago to know."""
+        with self._lock:
+            return next((revision for moment, revision in reversed(self._moments) if moment <= at), None)
 
 
 _SEEN: WeakValueDictionary[str, Seen] = WeakValueDictionary()

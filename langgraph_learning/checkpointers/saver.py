@@ -17,6 +17,7 @@ import copy
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from threading import Event, Lock
 from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
@@ -62,6 +63,14 @@ class Counting(Revisioned, Protocol):
     """A store that also knows, without asking the database, the newest commit it has seen or made."""
 
     last_revision: int
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A store that knows when it saw which of its commits."""
+
+    def seen_by(self, at: datetime) -> int | None:
+        """Return the newest revision it had seen by then, if it still knows."""
 
 
 # the newest channel version that this context was given, and the revision known at that moment: a checkpoint that has
@@ -195,7 +204,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint with the revision that was current when it was made."""
-        stamp = self._stamp(config, metadata, new_versions)
+        stamp = self._stamp(config, checkpoint, metadata, new_versions)
         stamp = self._now() if stamp is None else stamp
         return self.saver.put(config, checkpoint, _stamped(metadata, stamp), new_versions)
 
@@ -207,18 +216,24 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
         """Save a checkpoint with the revision that was current when it was made."""
-        stamp = self._stamp(config, metadata, new_versions)
+        stamp = self._stamp(config, checkpoint, metadata, new_versions)
         stamp = await asyncio.to_thread(self._now) if stamp is None else stamp
         return await self.saver.aput(config, checkpoint, _stamped(metadata, stamp), new_versions)
 
-    def _stamp(self, config: RunnableConfig, metadata: CheckpointMetadata, new: ChannelVersions) -> Stamp | None:
+    def _stamp(
+        self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new: ChannelVersions
+    ) -> Stamp | None:
         """Return what to add to `metadata`, or `None` when only the store can tell."""
         if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own
             return {}
         if (past := self._past(config, metadata)) is not None:
             return {REVISION: past, PAST: True}
         made_of, known = _MADE.get()
-        return {REVISION: known} if self._counts_here and made_of in new.values() else None
+        if self._counts_here and made_of in new.values():
+            return {REVISION: known}
+        # A wrapper that counts versions itself, as LangGraph's server does: go by the time.
+        seen = self.store.seen_by(datetime.fromisoformat(checkpoint["ts"])) if isinstance(self.store, Dated) else None
+        return {REVISION: seen} if seen is not None else None
 
     def _past(self, config: RunnableConfig, metadata: CheckpointMetadata) -> int | None:
         """Return the revision that the run of a new checkpoint recalls, `None` in the present."""

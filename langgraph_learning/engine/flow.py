@@ -123,7 +123,6 @@ class Transactional(Protocol):
         """Return the store as it stood."""
 
 
-@runtime_checkable
 class Remembering(Protocol):
     """A checkpointer that knows what was known when a checkpoint was made, as `connect()` opens it."""
 
@@ -242,8 +241,10 @@ class Driver:
     def _remembering(self) -> Remembering | None:
         """The run's checkpointer, if it counts the revisions of the database this store is on."""
         saver = checkpointer(self.config)
-        if not isinstance(saver, Remembering):
+        # By name, not by isinstance: LangGraph's server wraps a checkpointer in one that passes attributes on.
+        if not callable(getattr(saver, "revision_of", None)):
             return None
+        saver = cast("Remembering", saver)
         if saver.store is self.store:
             return saver
         own, theirs = (getattr(store, "database", None) for store in (self.store, saver.store))

@@ -1,0 +1,51 @@
+"""The model of these graphs: a real one where a key or LEARNING_MODEL names it, else a script that says it is one."""
+
+import logging
+from collections.abc import Callable
+from functools import cache
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
+from pydantic import JsonValue
+
+from examples.model import stand_in_extraction, stand_in_reply
+from langgraph_learning.testing import model_or_script, op
+
+Reply = Callable[[list[BaseMessage]], str | AIMessage]
+log = logging.getLogger(__name__)
+
+
+def the_model(reply: Reply = stand_in_reply, *, summarises: bool = False) -> BaseChatModel:
+    """Return the model, and let the server's log say whose words it speaks.
+
+    Args:
+        reply: What the script answers.
+        summarises: Whether the script also keeps a session context.
+    """
+    model, told = model_or_script([reply], [_with_summary if summarises else stand_in_extraction], repeat=True)
+    _say_once(told)
+    return model
+
+
+@cache
+def _say_once(told: str) -> None:
+    log.warning(told)
+
+
+def reads_tools(wants: Callable[[str], AIMessage | None]) -> Reply:
+    """Return a scripted reply that calls the tool that `wants` reads from the question, and repeats what it says."""
+
+    def reply(messages: list[BaseMessage]) -> str | AIMessage:
+        last = messages[-1]
+        if isinstance(last, ToolMessage):
+            return f"[scripted] The tool {last.name} says: {last.text}"
+        return wants(str(last.text)) or stand_in_reply(messages)
+
+    return reply
+
+
+def _with_summary(messages: list[BaseMessage]) -> list[dict[str, JsonValue]]:
+    learned = stand_in_extraction(messages)
+    said = [str(each["quote"]) for each in learned]
+    summary = f"[scripted] The user told: {' '.join(said)}" if said else "[scripted] The user asked something."
+    return [*learned, op("update_session_context", summary=summary)]
