@@ -27,8 +27,15 @@ class Block:
     line: int
 
     @property
+    def runs(self) -> bool:
+        """Whether it is Python, or holds a command of this package."""
+        return self.language == "python" or any(words[0] == COMMAND for words in self.commands)
+
+    @property
     def commands(self) -> list[list[str]]:
-        """The words of every command, without comments."""
+        """The words of every command of a shell, without comments."""
+        if self.language != "bash":
+            return []
         lines = self.text.replace("\\\n", " ").splitlines()
         return [words for line in lines if (words := shlex.split(line, comments=True))]
 
@@ -62,14 +69,13 @@ class Running:
         for block in blocks(self.page):
             if block.language == "python":
                 self._execute(block, namespace)
-            elif block.language == "bash":
-                for words in block.commands:
-                    if words[0] == COMMAND:
-                        self.command([self._as_here(word) for word in words[1:]])
             elif block.language == "text":
                 self._compare(block)
             elif check := CHECKS.get(block.language):
                 check(block.text)
+            for words in block.commands:
+                if words[0] == COMMAND:
+                    self.command([self._as_here(word) for word in words[1:]])
 
     def _execute(self, block: Block, namespace: dict[str, object]) -> None:
         source = "\n" * block.line + self._as_here(block.text)  # a traceback then names the line of the page

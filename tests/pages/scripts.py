@@ -65,5 +65,6 @@ SCRIPTS = {
         ],
     ),
     "docs/how-to/forget.md": Script(extractions=[[ALEX, BEES]]),
+    "docs/how-to/command-line.md": Script(extractions=[[ALEX, BEES]]),
     "docs/how-to/notebooks.md": Script(extractions=[[ALEX, BEES]]),
 }

@@ -10,7 +10,7 @@ from pages.running import COMMAND, DSN, PAGES, ROOT, Block, Running, blocks
 from pages.scripts import SCRIPTS, Script
 
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-RUN = {"python", "bash", "text"}
+RUNNING = [name for name, page in zip(NAMES, PAGES, strict=True) if any(block.runs for block in blocks(page))]
 NOT_RUN = {
     "pip install": "the environment of the tests has it; the wheel's own test installs the wheel",
     "docker compose": "no Docker here; tests/test_compose.py checks the file, and the DSN is the tests' own Postgres",
@@ -19,7 +19,7 @@ NOT_RUN = {
 """The commands that no test runs, and why. `make` targets are looked up: what they run has tests of its own."""
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", RUNNING)
 def test_a_page_runs_top_to_bottom_and_prints_what_it_says(
     name: str,
     tmp_path: Path,
@@ -28,11 +28,9 @@ def test_a_page_runs_top_to_bottom_and_prints_what_it_says(
     request: pytest.FixtureRequest,
 ) -> None:
     page = ROOT / name
-    if not any(block.language in RUN for block in blocks(page)):
-        pytest.skip("nothing on this page runs")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OPENAI_API_KEY", "none")
-    monkeypatch.setenv("COLUMNS", "120")
+    monkeypatch.setenv("COLUMNS", "100")
     for variable in ("DATABASE_URL", "LANGGRAPH_LEARNING_DB", "LEARNING_MODEL"):
         monkeypatch.delenv(variable, raising=False)
     replaced = {DSN: request.getfixturevalue("postgres_url")} if DSN in page.read_text(encoding="utf-8") else {}
@@ -77,4 +75,4 @@ def test_every_make_target_of_the_pages_is_there() -> None:
 
 
 def test_every_script_is_of_a_page() -> None:
-    assert set(SCRIPTS) <= set(NAMES)
+    assert set(SCRIPTS) <= set(RUNNING)
