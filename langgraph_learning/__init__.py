@@ -3,6 +3,9 @@
 from langgraph_learning.agent import create_learning_agent
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
 from langgraph_learning.config import (
+    DecisionLogConfig,
+    EntityMemoryConfig,
+    LearnedKnowledgeConfig,
     LearningContext,
     LearningMode,
     SessionContextConfig,
@@ -18,6 +21,9 @@ from langgraph_learning.stores import LearningStore
 
 __all__ = [
     "Commit",
+    "DecisionLogConfig",
+    "EntityMemoryConfig",
+    "LearnedKnowledgeConfig",
     "LearningContext",
     "LearningDB",
     "LearningMachine",

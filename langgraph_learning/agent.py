@@ -17,7 +17,7 @@ from langgraph_learning.checkpointers import LearningDB
 from langgraph_learning.config import LearningContext, check_known
 from langgraph_learning.engine.setup import check_store
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.machine import A_MODEL, LearningMachine, opened
+from langgraph_learning.machine import A_MODEL, LearningMachine, named, opened
 
 
 def create_learning_agent(
@@ -57,7 +57,7 @@ def create_learning_agent(
     check_known("create_learning_agent", create_agent_options, known)
     _check_db(db)
     check_store("create_learning_agent", store)
-    chosen, machine = opened(model), _machine(learning)
+    chosen, machine = opened(model), named(_machine(learning), name or "")
     if chosen is None:
         raise ConfigurationError(f"model=None: {A_MODEL}")
     ours = machine.tools()

@@ -8,11 +8,19 @@ from enum import StrEnum
 from typing import ClassVar, Self, TypeAlias
 
 from langchain_core.language_models import BaseChatModel
+from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel
 from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.schemas import SessionContext, UserMemory, UserProfile
+from langgraph_learning.schemas import (
+    Decision,
+    Entity,
+    LearnedKnowledge,
+    SessionContext,
+    UserMemory,
+    UserProfile,
+)
 
 Model: TypeAlias = BaseChatModel | str
 
@@ -157,3 +165,77 @@ class SessionContextConfig(StoreConfig):
     base: ClassVar[type[BaseModel]] = SessionContext
 
     enable_planning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class NamespaceConfig(StoreConfig):
+    """What a learning store of shared knowledge can be told.
+
+    Args:
+        namespace: Whose it is: `"global"` is everybody's, `"user"` each user's own, any other word a group's. None
+            takes the machine's.
+    """
+
+    namespace: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.namespace is not None:
+            check_text(f"{type(self).__name__}(namespace=...)", self.namespace)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntityMemoryConfig(NamespaceConfig):
+    """Things, people, organisations and projects; `schema` is an `Entity` subclass with your typed fields."""
+
+    base: ClassVar[type[BaseModel]] = Entity
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearnedKnowledgeConfig(NamespaceConfig):
+    """What helps again, whoever asks next. `instructions` reach the extraction and the agent's tool.
+
+    Args:
+        knowledge: A vector store to search it by, in the place of the search of its own. The learnings stay where all
+            records are; the vector store is told of every change, and what it finds counts only where the record says
+            the same. Its `filter` is a mapping or a predicate of a document. What it holds already is found, too, and
+            read only: documents whose metadata has `"learning_scope": Scope(namespace="global").tag`, or another
+            scope's, for those who are in that scope. They are yours: `forget()` leaves them.
+    """
+
+    base: ClassVar[type[BaseModel]] = LearnedKnowledge
+
+    mode: LearningMode = LearningMode.AGENTIC
+    knowledge: VectorStore | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.knowledge is not None and not isinstance(self.knowledge, VectorStore):
+            raise ConfigurationError(
+                f"LearnedKnowledgeConfig(knowledge=...) takes a LangChain VectorStore, e.g. PGVectorStore, not"
+                f" {type(self.knowledge).__name__}"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecisionLogConfig(StoreConfig):
+    """What the agent decided, why, and what came of it. The agent writes it, in PROPOSE with a person's approval.
+
+    Its tools are always offered, and no model is ever asked: `instructions` tell the agent what to log.
+
+    Args:
+        agent: Whose decisions, where the agent has no name of its own (`create_agent(name=...)`).
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.AGENTIC, LearningMode.PROPOSE})
+    base: ClassVar[type[BaseModel]] = Decision
+
+    mode: LearningMode = LearningMode.AGENTIC
+    agent: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.agent is not None:
+            check_text("DecisionLogConfig(agent=...)", self.agent)
+        if self.model is not None:
+            raise ConfigurationError("DecisionLogConfig(model=...): the agent logs its decisions itself; leave it out")

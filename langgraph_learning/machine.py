@@ -21,16 +21,25 @@ from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.review import review_step
+from langgraph_learning.nodes.run import agent_name
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.scoped import Scoped
-from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
+from langgraph_learning.stores import (
+    DecisionLogStore,
+    EntityMemoryStore,
+    LearnedKnowledgeStore,
+    LearningStore,
+    SessionContextStore,
+    UserMemoryStore,
+    UserProfileStore,
+)
 from langgraph_learning.stores.base import check_complete
 from langgraph_learning.tools import tools
 
 Choice = bool | StoreConfig | LearningStore
 A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
-SLOTS = ("user_profile", "user_memory", "session_context")
+SLOTS = ("user_profile", "user_memory", "session_context", "entity_memory", "learned_knowledge", "decision_log")
 
 
 class LearningMachine(Keywords):
@@ -41,9 +50,9 @@ class LearningMachine(Keywords):
         user_profile: Who the user is. True, a configuration, or a learning store; so for the next ones.
         user_memory: What to remember about the user.
         session_context: Where the conversation stands.
-        entity_memory: Comes in a later version.
-        learned_knowledge: Comes in a later version.
-        decision_log: Comes in a later version.
+        entity_memory: Things, people, organisations and projects, and how they stand to each other.
+        learned_knowledge: What helps again, whoever asks next.
+        decision_log: What the agent decided, why, and what came of it.
         custom_stores: Learning stores of your own.
         namespace: Where shared knowledge lies, for the learning stores that have a namespace.
         store: Where to keep what is learned; without it the store of the graph that runs.
@@ -82,10 +91,6 @@ class LearningMachine(Keywords):
         messages_key: str = "messages",
         mask: Callable[[str], str] | None = mask_secrets,
     ) -> None:
-        later = {"entity_memory": entity_memory, "learned_knowledge": learned_knowledge, "decision_log": decision_log}
-        for option, choice in later.items():
-            if choice is not False:
-                raise ConfigurationError(f"{option} is not in this version yet; leave it out")
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
         if on_error not in ("log", "raise"):
@@ -105,6 +110,9 @@ class LearningMachine(Keywords):
             _learning_store("user_profile", user_profile, UserProfileStore),
             _learning_store("user_memory", user_memory, UserMemoryStore),
             _learning_store("session_context", session_context, SessionContextStore),
+            _learning_store("entity_memory", entity_memory, EntityMemoryStore),
+            _learning_store("learned_knowledge", learned_knowledge, LearnedKnowledgeStore),
+            _learning_store("decision_log", decision_log, DecisionLogStore),
             *custom_stores,
         ]
         stores = tuple(_in_namespace(each, namespace) for each in chosen if each is not None)
@@ -162,7 +170,7 @@ class LearningMachine(Keywords):
         Args:
             node: Any node: a function, sync or async, annotated or not, an object, a Runnable.
         """
-        return Wrapped(node, self._setup)
+        return Wrapped(node, named(self, agent_name(node))._setup)
 
     def around(
         self,
@@ -183,9 +191,10 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: Something is to be extracted, and there is no model for it.
         """
-        nodes = (self.recall_node(), self.extract_node(), self.review_node())
+        served = named(self, agent_name(node_or_graph))
+        nodes = (served.recall_node(), served.extract_node(), served.review_node())
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
-        return around(node_or_graph, nodes, self._setup, name=name, **schemas)
+        return around(node_or_graph, nodes, served._setup, name=name, **schemas)
 
     def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware | ReviewMiddleware]:
         """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
@@ -251,6 +260,7 @@ class LearningMachine(Keywords):
         thread_id: str | int | None = None,
         store: BaseStore | None = None,
         timezone: str | None = "UTC",
+        agent: str | None = None,
     ) -> Scoped:
         """Return the data API for one user (and thread): for scripts, notebooks and admin pages.
 
@@ -259,12 +269,13 @@ class LearningMachine(Keywords):
             thread_id: Whose session context.
             store: Where the records are; by default the machine's own store.
             timezone: The user's IANA time zone, for `learn`.
+            agent: Whose decisions: the agent's name; by default the one in the configuration, or `agent`.
 
         Raises:
             ConfigurationError: There is no store, or no such time zone.
             ScopeError: An id is neither a str nor an int.
         """
-        return Scoped.of(self._setup, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone)
+        return Scoped.of(self._setup, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent)
 
     def _text(self, run: Run, state: object) -> Flow[str]:
         messages = _messages(state, self._setup.messages_key)
@@ -280,6 +291,13 @@ class LearningMachine(Keywords):
                 " have, or give the list of messages itself"
             )
         return messages
+
+
+def named(machine: LearningMachine, agent: str | None) -> LearningMachine:
+    """Return the machine as it serves one agent: its name, empty for one without, None where the run tells."""
+    served = copy.copy(machine)
+    served._setup = replace(machine._setup, agent=agent)
+    return served
 
 
 def _messages(state: object, key: str) -> list[BaseMessage] | None:

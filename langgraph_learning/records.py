@@ -19,7 +19,9 @@ ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
 ACTIVE = "active"
 """The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
-NOT_RECORDS = frozenset({"commits", "proposals", "feedback"})
+DOCUMENT = "document"
+"""The status of what a vector store brings along: read, and never written."""
+NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -35,7 +37,7 @@ class Identity(Frozen):
 
     user_id: str | None = None
     thread_id: str | None = None
-    agent: str = "agent"
+    agent: str | None = None
     timezone: str = "UTC"
 
 
@@ -54,6 +56,11 @@ class Scope(Frozen):
             return (ROOT, "namespace", label(self.namespace))
         parts = [("user", self.user_id), ("thread", self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
+
+    @property
+    def tag(self) -> str:
+        """The scope as one text, `learning/namespace/global`: what documents of a vector store name as theirs."""
+        return "/".join(self.path)
 
     @classmethod
     def shared(cls, namespace: str, identity: Identity) -> "Scope | None":

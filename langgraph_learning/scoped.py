@@ -49,6 +49,7 @@ class Scoped:
         thread_id: str | int | None,
         store: BaseStore | None,
         timezone: str | None,
+        agent: str | None = None,
     ) -> "Scoped":
         """Check what `LearningMachine.scoped` was given."""
         check_store("scoped", store)
@@ -60,7 +61,8 @@ class Scoped:
         except (ValueError, OSError, KeyError, TypeError, AttributeError) as error:
             raise ConfigurationError(f"{timezone!r} is no IANA time zone such as 'Europe/Berlin'") from error
         thread = user_label(thread_id, "thread_id")
-        identity = Identity(user_id=user_label(user_id), thread_id=thread, timezone=zone)
+        named = user_label(agent, "agent")
+        identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
         return cls(setup, identity, Driver(opened))
 
     def records(self, learning_store: str | None = None) -> list[Record]:
@@ -203,11 +205,11 @@ class Scoped:
 
         What was said stays in the checkpoints of the threads: `checkpointer.delete_thread` erases those.
         """
-        return self.driver.run(forget(self.identity))
+        return self.driver.run(forget(self.setup.stores, self.identity))
 
     async def aforget(self) -> dict[str, int]:
         """Do what `forget` does."""
-        return await self.driver.arun(forget(self.identity))
+        return await self.driver.arun(forget(self.setup.stores, self.identity))
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Return the records of this user in all threads, one JSON row each."""
@@ -225,11 +227,11 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.identity, rows, self.setup.mask))
+        return self.driver.run(load_rows(self.setup.stores, self.identity, rows, self.setup.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.identity, rows, self.setup.mask))
+        return await self.driver.arun(load_rows(self.setup.stores, self.identity, rows, self.setup.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)

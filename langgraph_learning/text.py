@@ -84,11 +84,17 @@ def same_statement(one: str, other: str) -> bool:
     Spelling, case, punctuation, filler words and harmless word order do not count. Numbers, negations and tenses do,
     and so does the order of names and of what stands around a comparison: "Rust over Go" is not "Go over Rust".
     """
+    if _SYMBOLS.findall(fold(one)) != _SYMBOLS.findall(fold(other)):
+        return False
     a, b = _significant(one), _significant(other)
     if a == b:
         return bool(a) or fold(one).strip() == fold(other).strip()
     directed = _DIRECTED.intersection(a)
     return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
+
+
+# What tells C, C++ and C# apart.
+_SYMBOLS = re.compile(r"\w[+#]+(?!\w)")
 
 
 @lru_cache(maxsize=20_000)

@@ -31,6 +31,7 @@ NOBODY = "Nothing was stored: it is not known who the user is. Do not say that y
 BEFORE_EXTRACTION = 1_000_000
 """What tools propose comes before what extraction does."""
 SAME = "Nothing changed: that is stored already."
+ECHOED = 1_000
 
 
 def tools(setup: Setup) -> list[BaseTool]:
@@ -134,7 +135,8 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
     if _calls_before(messages, names, runtime.tool_call_id) >= (limit := run.setup.limits[store.name]):
         raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
     # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
-    key = derived_id("tool", identity.user_id, identity.thread_id, look(turn, "tag"), runtime.tool_call_id, arguments)
+    who = (identity.user_id, identity.thread_id, identity.agent)
+    key = derived_id("tool", *who, look(turn, "tag"), runtime.tool_call_id, arguments)
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
@@ -167,7 +169,7 @@ def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: s
 def _shown(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
     """The ids of the records by the short ids that recall showed in this turn."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
-    return {each["label"]: each["id"] for each in shown if each["store"] == store.name}
+    return {each["label"]: each["id"] for each in shown if each["store"] == store.name and each["label"]}
 
 
 def _private(run: Run, key: str) -> object:
@@ -185,10 +187,15 @@ def told(made: Commit) -> str:
     """Return what a commit did, in words for the model."""
     verbs = {"add": "Stored", "update": "Updated", "remove": "Removed"}
     lines = [
-        f"{verbs[change.kind]}: {change.text}" if change.text or not isinstance(change, Remove) else "Removed."
+        f"{verbs[change.kind]}: {_echoed(change.text)}" if change.text or not isinstance(change, Remove) else "Removed."
         for change in made.changes
     ]
     if made.proposed:
         lines.append("Not stored yet: a person is asked to approve it first. Do not propose it again.")
     lines += [f"Refused: {refusal.reason}" for refusal in made.refused]
     return "\n".join(lines) or SAME
+
+
+def _echoed(text: str) -> str:
+    """What the model wrote a moment ago it needs not to read again in full."""
+    return text if len(text) <= ECHOED else f"{text[:ECHOED]}... ({len(text)} characters, stored as a whole)"

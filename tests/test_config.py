@@ -11,6 +11,7 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import BaseModel, Field
 
 from langgraph_learning import (
+    EntityMemoryConfig,
     LearningContext,
     LearningMachine,
     LearningMode,
@@ -31,12 +32,14 @@ CONFIGS: list[tuple[str, type[StoreConfig]]] = [
     ("user_profile", UserProfileConfig),
     ("user_memory", UserMemoryConfig),
     ("session_context", SessionContextConfig),
+    ("entity_memory", EntityMemoryConfig),
 ]
 EVERY = pytest.mark.parametrize(("option", "config"), CONFIGS, ids=[option for option, _ in CONFIGS])
 TOLD: dict[str, list[Any]] = {
     "user_profile": [op("update_user_profile", name="Alice")],
     "user_memory": [op("add_memory", content="Likes tea"), op("add_memory", content="Likes cake")],
     "session_context": [op("update_session_context", summary="Tea.")],
+    "entity_memory": [op("remember_about", entity="Acme", entity_type="company")],
 }
 
 
@@ -48,6 +51,12 @@ def learned(option: str, config: StoreConfig, model: ScriptedChatModel) -> tuple
     return machine, store
 
 
+def offered(machine: LearningMachine) -> list[str]:
+    """The names of what its learning store can be asked for."""
+    [store] = machine.stores
+    return [kind.__name__ for kind in (*store.operations, *store.searches)]
+
+
 @EVERY
 def test_mode_always_extracts_and_offers_no_tools(option: str, config: type[StoreConfig]) -> None:
     model = ScriptedChatModel(extractions=[TOLD[option]])
@@ -56,10 +65,14 @@ def test_mode_always_extracts_and_offers_no_tools(option: str, config: type[Stor
     assert model.calls == {"extraction": 1}
 
 
-@pytest.mark.parametrize(("option", "config"), CONFIGS[:2], ids=["user_profile", "user_memory"])
+@pytest.mark.parametrize(
+    ("option", "config"),
+    [each for each in CONFIGS if LearningMode.AGENTIC in each[1].modes],
+    ids=str,
+)
 def test_mode_agentic_offers_tools_and_extracts_nothing(option: str, config: type[StoreConfig]) -> None:
     machine, _ = learned(option, config(mode=LearningMode.AGENTIC), model := ScriptedChatModel())
-    assert [each.name for each in machine.tools()] == [kind.__name__ for kind in machine.stores[0].operations]
+    assert [each.name for each in machine.tools()] == offered(machine)
     assert model.calls == {}
 
 
@@ -67,7 +80,7 @@ def test_mode_agentic_offers_tools_and_extracts_nothing(option: str, config: typ
 def test_enable_agent_tools_offers_the_tools_outside_agentic(option: str, config: type[StoreConfig]) -> None:
     model = ScriptedChatModel(extractions=[TOLD[option]])
     machine, _ = learned(option, config(enable_agent_tools=True), model)
-    assert [each.name for each in machine.tools()] == [kind.__name__ for kind in machine.stores[0].operations]
+    assert [each.name for each in machine.tools()] == offered(machine)
     assert model.calls == {"extraction": 1}
 
 
@@ -236,7 +249,9 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: LearningMachine(custom_stores=[UserMemoryStore]),  # type: ignore[list-item]
         "give instances",
     ),
-    "a later learning store": (lambda: LearningMachine(entity_memory=True), "leave it out"),
+    "a later learning store": (lambda: LearningMachine(decision_log=True), "leave it out"),
+    "a namespace of nothing": (lambda: EntityMemoryConfig(namespace=" "), r"EntityMemoryConfig\(namespace=...\)"),
+    "a namespace of entities that is no text": (lambda: EntityMemoryConfig(namespace=7), "is a text"),  # type: ignore[arg-type]
     "a model that is none": (lambda: LearningMachine(model=7), "'provider:name'"),  # type: ignore[arg-type]
     "a node without a model": (
         lambda: LearningMachine(user_memory=True).extract_node(),
@@ -436,3 +451,21 @@ async def test_a_state_without_messages_is_refused(state: object) -> None:
 def test_a_state_whose_messages_are_not_written_yet_has_none() -> None:
     machine = LearningMachine(user_memory=True, store=InMemoryStore())
     assert machine.messages({"messages": None}) == machine.messages({"messages": []}) == machine.messages([]) == []
+
+
+@pytest.mark.parametrize(
+    ("own", "lies_in"),
+    [
+        (EntityMemoryConfig(), ("learning", "namespace", "team")),
+        (EntityMemoryConfig(namespace="other"), ("learning", "namespace", "other")),
+        (EntityMemoryConfig(namespace="user"), ("learning", "user", "alice")),
+        (True, ("learning", "namespace", "team")),
+    ],
+    ids=["inherited", "its own", "the user's", "shorthand"],
+)
+def test_namespace_says_whose_entities_they_are(own: EntityMemoryConfig | bool, lies_in: tuple[str, ...]) -> None:
+    store, model = InMemoryStore(), ScriptedChatModel(extractions=[TOLD["entity_memory"]])
+    machine = LearningMachine(model=model, entity_memory=own, namespace="team", store=store)
+    machine.scoped(user_id="alice").learn([("user", "Acme is a company")])
+    assert (*lies_in, "entity_memory") in store.list_namespaces()
+    assert own is True or own == EntityMemoryConfig(namespace=own.namespace)  # type: ignore[union-attr]

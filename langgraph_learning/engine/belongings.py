@@ -1,31 +1,44 @@
 """All that belongs to a user, over all threads: erased, handed out, taken in."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
 
 from langgraph_learning.engine.flow import Flow, batch, beyond, write
+from langgraph_learning.engine.index import PENDING, Address, erased, mirrored, notes
 from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
+from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, masked
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
+from langgraph_learning.stores import LearningStore
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
 
 
-def forget(identity: Identity) -> Flow[dict[str, int]]:
+def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str, int]]:
     """Erase everything of a user, history and commits included, and return how many rows that were.
 
     What the user taught in namespaces shared with others goes, too. Where somebody else wrote last, that stays, without
     its past.
+
+    Raises:
+        StoreError: The store, or a vector store, failed. A vector store is erased from first: as long as that fails, it
+            is known here what is left to erase.
     """
     if identity.user_id is None:
         return {}
-    shared = yield from _forget_shared(identity.user_id)
-    prefix = Scope(user_id=identity.user_id).path
+    prefix, taught = Scope(user_id=identity.user_id).path, (yield from _taught(identity.user_id))
+    if indexed := [store for store in stores if store.index is not None]:
+        mine = [_address(item) for item in _under(prefix, (yield from _read(prefix, EVERYTHING)))]
+        for store in indexed:
+            yield from erased(store, [*mine, *taught])
+    shared = yield from _forget_shared(identity.user_id, taught)
+    for store in indexed:  # what somebody else wrote stays, or is put back
+        yield from _told_again(store, taught)
     try:
         counts = cast("dict[str, int]", (yield from beyond("purge", prefix)))
     except UnsupportedByStore:  # a store without history: what it shows is all there is
@@ -37,20 +50,25 @@ def forget(identity: Identity) -> Flow[dict[str, int]]:
     return {**counts, "shared": shared} if shared else counts
 
 
-def _forget_shared(user_id: str) -> Flow[int]:
+def _taught(user_id: str) -> Flow[list[Address]]:
+    """Return where in shared namespaces the user has written."""
     try:
-        taught = yield from beyond("addresses_ever", SHARED, {"source": {"user_id": user_id}})
+        return cast("list[Address]", (yield from beyond("addresses_ever", SHARED, {"source": {"user_id": user_id}})))
     except UnsupportedByStore:
-        mine = [
-            item for item in _under(SHARED, (yield from _read(SHARED, EVERYTHING))) if _author(item.value) == user_id
-        ]
-        yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in mine))
-        return len(mine)
+        items = _under(SHARED, (yield from _read(SHARED, EVERYTHING)))
+        return [(tuple(item.namespace), item.key) for item in items if _author(item.value) == user_id]
+
+
+def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
     found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
     others = [isinstance(item, Item) and _author(item.value) != user_id for item in found]
     stays = [address for address, other in zip(taught, others, strict=True) if other]
     goes = [address for address, other in zip(taught, others, strict=True) if not other]
-    before = yield from _before(goes, user_id)
+    try:
+        before = yield from _before(goes, user_id)
+    except UnsupportedByStore:  # all of it is the user's
+        yield from batch(*(PutOp(namespace, key, None) for namespace, key in goes))
+        return len(taught)
     if stays:
         yield from beyond("erase_history", stays)
     if goes:
@@ -59,7 +77,7 @@ def _forget_shared(user_id: str) -> Flow[int]:
     return len(taught)
 
 
-def _before(addresses: Iterable[tuple[Namespace, str]], user_id: str) -> Flow[list[PutOp]]:
+def _before(addresses: Iterable[Address], user_id: str) -> Flow[list[PutOp]]:
     """Return what puts the records back that others had written before the user first touched them."""
     puts = []
     for namespace, key in addresses:
@@ -68,6 +86,21 @@ def _before(addresses: Iterable[tuple[Namespace, str]], user_id: str) -> Flow[li
         if mine and (value := states[mine - 1].value) is not None:
             puts.append(PutOp(namespace, key, value, index=["text"]))
     return puts
+
+
+def _told_again(store: LearningStore, taught: Sequence[Address]) -> Flow[None]:
+    """Tell the vector store what is left where the user had written."""
+    mine = [(namespace[:-1], key) for namespace, key in taught if namespace[-1] == store.name]
+    for path in dict.fromkeys(path for path, _ in mine):
+        scope, keys = Scope(namespace=unlabel(path[-1])), [key for place, key in mine if place == path]
+        yield from write(notes(store, scope, keys), {})
+        yield from mirrored(store, scope, keys)
+
+
+def _address(item: Item) -> Address:
+    """Return where a record lies, or the one that a note is about."""
+    *path, last = item.namespace
+    return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
 
 
 def _author(value: Mapping[str, Any]) -> object:
@@ -85,7 +118,12 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
     return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
 
 
-def load(identity: Identity, rows: Iterable[Mapping[str, Any]], mask: Mask = mask_secrets) -> Flow[int]:
+def load(
+    stores: Iterable[LearningStore],
+    identity: Identity,
+    rows: Iterable[Mapping[str, Any]],
+    mask: Mask = mask_secrets,
+) -> Flow[int]:
     """Take in what `export` handed out, as this user's, and return how many records that were.
 
     A record of the same id is replaced. All rows are read before one is written.
@@ -97,8 +135,13 @@ def load(identity: Identity, rows: Iterable[Mapping[str, Any]], mask: Mask = mas
     if identity.user_id is None:
         raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
     records = [_owned(row, identity.user_id, mask) for row in rows]
-    for page in _pages([PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]):
+    ours = {store.name: store for store in stores if store.index is not None}
+    indexed = [(ours[record.store], record.scope, record.id) for record in records if record.store in ours]
+    puts = [PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]
+    for page in _pages([note for store, scope, key in indexed for note in notes(store, scope, [key])] + puts):
         yield from write(page, {})
+    for store, scope in {(store.name, scope.path): (store, scope) for store, scope, _ in indexed}.values():
+        yield from mirrored(store, scope, [key for _, _, key in indexed])
     return len(records)
 
 

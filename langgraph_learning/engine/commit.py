@@ -10,6 +10,7 @@ from langgraph.store.base import PutOp
 from pydantic import JsonValue
 
 from langgraph_learning.engine.flow import Expected, Flow, write
+from langgraph_learning.engine.index import mirrored, notes
 from langgraph_learning.engine.proposals import load_turn, put_proposal
 from langgraph_learning.engine.records import Known, put_commit, puts
 from langgraph_learning.engine.turn import derived_id
@@ -117,7 +118,13 @@ class Plan:
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
             operation = known.store.dated(self._resolved(operation, known), self.draft.today)
-            return operation, known.store.plan(operation, known.records)
+            try:
+                return operation, known.store.plan(operation, known.records)
+            except Refused as error:
+                if error.rest is None:
+                    raise
+                self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+                return error.rest, known.store.plan(error.rest, known.records)
         except Refused as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
         except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
@@ -246,6 +253,8 @@ def write_commit(
     for each in known:
         mine = [change for change in made.changes if change.store == each.store.name]
         changed, versions = puts(each, mine, made.at)
-        operations += changed
+        operations += [*changed, *notes(each.store, each.scope, (change.id for change in mine))]
         expect.update(versions)
     yield from write(operations, expect, made.id)
+    for each in known:
+        yield from mirrored(each.store, each.scope, [change.id for change in made.changes])

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -79,7 +79,10 @@ def extract(
     stores = scoped_to([store for work in works for store in work.stores], identity)
     if not turn.human or not stores:
         return None
-    key = commit_id(turn, identity, (store.name for store, _ in stores), heard.run)
+    # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
+    owned = any(scope.agent for _, scope in stores)
+    whose = identity if owned else identity.model_copy(update={"agent": None})
+    key = commit_id(turn, whose, (store.name for store, _ in stores), heard.run)
     made, known, earlier = yield from load_turn(stores, identity, key)
     if made is not None:
         return made
@@ -140,9 +143,9 @@ def clipped(text: str) -> str:
 
 def _section(known: Known, text: str) -> str:
     """One learning store: what to capture, what is stored, under short ids."""
-    labels = {record.id: label for label, record in known.labels.items()}
+    labels = {record.id: label for label, record in known.labels.items()} if known.store.named_by_id else {}
     current = [record for record in known.records if record.status == ACTIVE]
-    shown = _within_budget(known.store.entries(ranked(current, text)), known.records)
+    shown = _within_budget(known.store.entries(ranked(current, text), text), known.records)
     lines = [_stored(entry, labels) for entry in shown]
     seen = {each.record.id for entry in shown for each in entry.ranked}
     if hidden := len(current) - len(seen):
@@ -153,14 +156,17 @@ def _section(known: Known, text: str) -> str:
 
 
 def _stored(entry: Entry, labels: Mapping[str, str]) -> str:
+    label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
     text = prompts.escape(entry.text)
-    return f"{labels[entry.ranked[0].record.id]}: {text}" if len(entry.ranked) == 1 else text
+    return f"{label}: {text}" if label else text
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
     """Return the best that fit, in the order they came to be."""
     left, kept = SHOWN_TOKENS, []
     for entry in best:
+        if entry.brief and tokens(entry.text) > left:
+            entry = replace(entry, text=entry.brief)
         left -= tokens(entry.text) + 4
         if left < 0:
             break

@@ -9,11 +9,12 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.vectorstores import VectorStore
 from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
@@ -66,6 +67,15 @@ class Beyond:
 
 
 @dataclass(frozen=True, slots=True)
+class Index:
+    """Call a method of the vector store that a learning store is searched by; answered with what it returns."""
+
+    vectors: VectorStore
+    method: Literal["add_documents", "delete", "similarity_search"]
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Ask how the store stands for this run: answered with a `Stand`."""
 
@@ -78,7 +88,7 @@ class Stand:
     revision: int | None = None
 
 
-Effect: TypeAlias = Batch | Write | Ask | Beyond | Standing
+Effect: TypeAlias = Batch | Write | Ask | Beyond | Index | Standing
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -100,6 +110,13 @@ def beyond(method: str, *arguments: object) -> Flow[Any]:
 def standing() -> Flow[Stand]:
     """Return how the store stands for this run."""
     return cast("Stand", (yield Standing()))
+
+
+def index(
+    vectors: VectorStore, method: Literal["add_documents", "delete", "similarity_search"], **arguments: object
+) -> Flow[Any]:
+    """Return what the vector store's method returns; a `StoreError` when it fails."""
+    return (yield Index(vectors, method, arguments))
 
 
 def ask(effect: Ask) -> Flow[dict[str, Any]]:
@@ -155,7 +172,8 @@ def _failed(effect: Effect, error: Exception) -> _Failed:
     """What the backend raised becomes a `StoreError`; our own errors and LangGraph's signals stay what they are."""
     if isinstance(effect, Ask) or isinstance(error, LearningError | GraphBubbleUp):
         return _Failed(error)
-    wrapped = StoreError(f"the store failed: {type(error).__name__}: {error}")
+    failed = "vector store" if isinstance(effect, Index) else "store"
+    wrapped = StoreError(f"the {failed} failed: {type(error).__name__}: {error}")
     wrapped.__cause__ = error
     return _Failed(wrapped)
 
@@ -209,6 +227,8 @@ class Driver:
             return self._standing(effect.as_of).batch(effect.ops)
         if isinstance(effect, Beyond):
             return self._method(effect.method)(*effect.arguments)
+        if isinstance(effect, Index):
+            return getattr(effect.vectors, effect.method)(**effect.arguments)
         store = self.opened()
         if isinstance(store, Transactional):
             return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
@@ -224,6 +244,8 @@ class Driver:
             return await _abatch(self._standing(effect.as_of), effect.ops)
         if isinstance(effect, Beyond):
             return await self._awaited(effect)
+        if isinstance(effect, Index):
+            return await _aindex(effect)
         store = self.opened()
         if isinstance(store, Transactional):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
@@ -283,6 +305,14 @@ async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:
         return await store.abatch(ops)
     except NotImplementedError:
         return await asyncio.to_thread(store.batch, ops)
+
+
+async def _aindex(effect: Index) -> object:
+    """Call the async twin of a method; a vector store that has none works in a thread."""
+    try:
+        return await getattr(effect.vectors, f"a{effect.method}")(**effect.arguments)
+    except NotImplementedError:
+        return await asyncio.to_thread(getattr(effect.vectors, effect.method), **effect.arguments)
 
 
 # The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from langgraph.store.base import Item, PutOp
 
 from langgraph_learning.engine.flow import Expected, Flow, batch, beyond, write
+from langgraph_learning.engine.index import mirrored, notes
 from langgraph_learning.engine.records import as_commit, find_commit, put_commit, scoped_to
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.errors import ConflictError, ScopeError
@@ -71,12 +72,12 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     [found] = yield from batch(find_commit(identity, commit_id))
     if (commit := as_commit(found)) is None:
         raise ScopeError(f"there is no commit {commit_id!r} of this user")
-    scopes = {store.name: (*scope.path, store.name) for store, scope in scoped_to(stores, commit.identity)}
+    theirs = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
     operations, expect, changes, refused = [], {}, [], []
     for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
-        if store not in scopes:
+        if store not in theirs:
             raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
-        namespace = scopes[store]
+        namespace = (*theirs[store][1].path, store)
         states = yield from beyond("history", namespace, key)
         if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
@@ -85,9 +86,12 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
         value = before.value if before is not None else None
         operations.append(PutOp(namespace, key, value, index=["text"] if value is not None else None))
         expect[namespace, key] = last.version if last.value is not None else 0
+        operations += notes(*theirs[store], [key])
         changes.append(_inverse(store, key, last, value))
     made = _undoing(commit, identity, at, changes, refused)
     yield from _write(made, operations, expect)
+    for changed, scope in theirs.values():
+        yield from mirrored(changed, scope, [change.id for change in changes])
     return made
 
 
@@ -113,9 +117,8 @@ def _undoing(
     commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change], refused: Sequence[Refusal]
 ) -> Commit:
     key = derived_id("undo", commit.id, at.isoformat())
-    # In the thread of what is undone: the session context is found there when this is undone in turn.
-    thread = commit.identity.thread_id
-    theirs = identity.model_copy(update={"thread_id": thread})
+    # In the thread and of the agent of what is undone: its records are found there when this is undone in turn.
+    theirs = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
     return Commit(id=key, identity=theirs, at=at, changes=tuple(changes), refused=tuple(refused))
 
 

@@ -40,6 +40,17 @@ def ranked(
     return sorted(newest_first, key=lambda each: -each.score)
 
 
+def blended(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:
+    """Return scores from 0 to 1, half by words, half by the place in `nearest`, which holds ids, the nearest first.
+
+    Places, because the scores of vector stores are similarities here and distances there.
+    """
+    lexical = {each.record.id: each.score for each in ranked(records, query)}
+    best = max(lexical.values(), default=0.0) or 1.0
+    places = {key: 1 - place / len(nearest) for place, key in enumerate(nearest)}
+    return {key: (score / best + places.get(key, 0.0)) / 2 for key, score in lexical.items()}
+
+
 def _given(records: Sequence[Record], scores: Mapping[str, float]) -> list[dict[str, float]]:
     return [{"search": scores.get(record.id, 0.0)} for record in records]
 

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
+from langgraph_learning.engine.index import nearest
 from langgraph_learning.engine.rank import ranked
 from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
 from langgraph_learning.records import ACTIVE, Frozen, Identity, Record, Scope
@@ -73,8 +74,9 @@ class Candidate:
     @property
     def place(self) -> int:
         """Where it stands in its part: what opens it, then what it is about by age."""
-        ranked = self.entry.ranked
-        return -1 if self.entry.first or not ranked else self.known.records.index(ranked[0].record)
+        records, ranked = self.known.records, self.entry.ranked
+        age = records.index(ranked[0].record) if ranked else -1
+        return age - len(records) if self.entry.first or not ranked else age
 
     @property
     def shown(self) -> list[Shown]:
@@ -141,15 +143,21 @@ def lookup(
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
     [found] = yield from _found([(store, scope)], query, status=None)
     best = ranked(found.records, query, found.scores, final=found.ranked)
-    answers = store.found(search, [each for each in best if not query or each.score > 0 or each.matched], at)
     labels = {record.id: label for label, record in found.labels.items()}
-    lines, records = [], []
-    for entry in store.entries(answers)[: asked.get("limit") or None]:
-        label = labels[entry.ranked[0].record.id] if len(entry.ranked) == 1 else ""
-        lines.append(line(entry.text, label))
-        if tokens("\n".join(lines)) > budget:
-            lines[-1:] = [clipped(lines[-1], budget)] if len(lines) == 1 else []
-            break
+    entries, left = store.answers(search, best, at)[: asked.get("limit") or None], budget
+    lines: list[str] = []
+    records: list[Record] = []
+    for entry in entries:
+        label = labels.get(entry.ranked[0].record.id, "") if store.named_by_id and len(entry.ranked) == 1 else ""
+        shown = line(entry.text, label)
+        if tokens(shown) > left and entry.brief and len(entries) > 1:  # alone it is shown as far as it goes
+            shown = line(entry.brief, label)
+        if tokens(shown) > left:
+            if lines:
+                break
+            shown = clipped(shown, left)
+        left -= tokens(shown) + 1
+        lines.append(shown)
         records += [each.record for each in entry.ranked]
     return "\n".join(lines), records
 
@@ -163,6 +171,8 @@ def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: st
         each = known(store, scope, *(next(results) for _ in ops))
         if stand.ranks:
             each = replace(each, ranked=ops[0].query is not None, beyond=(yield from _beyond(each, ops[0], stand)))
+        if query and stand.revision is None:  # a vector store knows the present only
+            each = yield from nearest(each, query, status)
         found.append(each)
     return found
 
@@ -186,10 +196,10 @@ def _beyond(each: Known, op: SearchOp, stand: Stand) -> Flow[int]:
 
 def _candidates(each: Known, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
-    actionable = bool(each.store.tools)
+    actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
-    for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked)):
-        label = labels[entry.ranked[0].record.id] if entry.ranked else ""
+    for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked), query):
+        label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""
         found.append(Candidate(each, label, line(entry.text, shown), entry, brief))

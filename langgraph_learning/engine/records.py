@@ -11,7 +11,19 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
 from langgraph_learning.engine.flow import Expected, Flow, batch
-from langgraph_learning.records import ACTIVE, Add, Change, Commit, Identity, Namespace, Record, Remove, Scope, Update
+from langgraph_learning.records import (
+    ACTIVE,
+    DOCUMENT,
+    Add,
+    Change,
+    Commit,
+    Identity,
+    Namespace,
+    Record,
+    Remove,
+    Scope,
+    Update,
+)
 from langgraph_learning.stores import LearningStore
 
 SEARCHED = 200
@@ -45,7 +57,8 @@ class Known:
         counted = counted if len(counted) + self.beyond <= SEARCHED else []
         numbers = {record.id: number for number, record in enumerate(counted, 1)}
         letter = self.store.label
-        return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in self.records}
+        ours = [record for record in self.records if record.status != DOCUMENT]
+        return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in ours}
 
     @property
     def short_ids(self) -> dict[str, str]:

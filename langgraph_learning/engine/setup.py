@@ -48,6 +48,8 @@ class Setup:
     name: str = "learning"
     messages_key: str = "messages"
     mask: Mask = mask_secrets
+    agent: str | None = None
+    """The name of the agent it serves; empty for one without a name, None where the run tells."""
     methods: Methods = field(default_factory=Methods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""

@@ -27,6 +27,8 @@ log = logging.getLogger("langgraph_learning")
 
 
 TURNS = 1_024
+AGENT_NAME = "lc_agent_name"
+"""Where `create_agent` notes its name in the metadata of a run, for tracing."""
 
 
 class TurnState(TypedDict, total=False):
@@ -96,6 +98,12 @@ class Run:
         """What tells this step of this run from any other, also when it is tried again."""
         return getattr(getattr(self.runtime, "execution_info", None), "task_id", None)
 
+    def _agent(self, otherwise: str | None = None) -> str | None:
+        """Return the name of the agent that runs, as `create_agent(name=...)` gave it."""
+        if self.setup.agent is not None:
+            return self.setup.agent or None
+        return agent_name(self.config) or otherwise
+
     @property
     def graph(self) -> str:
         """The checkpoint namespace of the graph that this step belongs to; empty for the outermost."""
@@ -130,6 +138,8 @@ class Run:
         """
         fresh = self.frozen(found, messages) if messages is not None else None
         identity = Identity.model_validate(fresh["identity"]) if fresh else self._resolved()
+        if fresh and self.setup.scope is None:  # recall may have run in a graph around this agent
+            identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
         if fresh and self._authenticated is not None:  # private state can be forged
             self._check(identity.user_id, self._resolved().user_id)
         nobodys = [store.name for store in self.setup.stores if store.scope(identity) is None]
@@ -180,6 +190,7 @@ class Run:
         thread = given.get("thread_id")
         base = Identity(
             thread_id=str(thread) if thread not in (None, "") else None,
+            agent=self._agent(),
             timezone=_zone(look(context, "timezone") or given.get("timezone")),
         )
         if self.setup.scope is not None:
@@ -211,6 +222,13 @@ def look(holder: object, key: str) -> Any:
     if isinstance(holder, Mapping):
         return holder.get(key)
     return getattr(holder, key, None)
+
+
+def agent_name(runs: object) -> str | None:
+    """Return the name that `create_agent(name=...)` noted in a graph, or in the configuration of a run."""
+    config = runs if isinstance(runs, Mapping) else getattr(runs, "config", None)
+    told = look(look(config, "metadata"), AGENT_NAME)
+    return str(told) if told else None
 
 
 def tag(messages: list[BaseMessage]) -> str:

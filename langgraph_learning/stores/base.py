@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import ClassVar, Literal
 
+from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel, ConfigDict, Field, create_model
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, NOT_RECORDS, Change, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Identity, Record, Scope
 
 
 class Operation(BaseModel):
@@ -58,7 +59,16 @@ class Entry:
 
 
 class Refused(Exception):
-    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on."""
+    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on.
+
+    Args:
+        reason: Why, and what would do.
+        rest: The operation without what cannot be done, if that is still worth doing.
+    """
+
+    def __init__(self, reason: str, rest: Operation | None = None) -> None:
+        super().__init__(reason)
+        self.rest = rest
 
 
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
@@ -192,19 +202,32 @@ class LearningStore(ABC):
         """Return how a record reads in a prompt."""
         return f"{record.text}{record.source.told}"
 
-    def entries(self, ranked: Sequence[Ranked]) -> list[Entry]:
-        """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself."""
+    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+        """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself.
+
+        `query` is the text they were ranked by.
+        """
         return [Entry(self.render(each.record), (each,)) for each in ranked]
 
     def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
-        return [each for each in ranked if each.record.status == ACTIVE]
+        return [each for each in ranked if each.record.status in (ACTIVE, DOCUMENT)]
+
+    def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+        """Return the pieces that answer a search, given all records: by default those that fit, and are `found`."""
+        query = str(getattr(search, "query", None) or "")
+        fitting = [each for each in ranked if not query or each.score > 0 or each.matched]
+        return self.entries(self.found(search, fitting, at), query)
 
     @property
     def capture(self) -> str:
         """What the extraction is told to look for."""
+        return self.directed(self.instructions if self.config.instructions is None else "")
+
+    def directed(self, own: str) -> str:
+        """Return `own` directions, as the configuration replaces or completes them."""
         replaced = self.config.instructions
-        parts = (replaced if replaced is not None else self.instructions, self.config.additional_instructions)
+        parts = (replaced if replaced is not None else own, self.config.additional_instructions)
         return "\n".join(part for part in parts if part)
 
     @property
@@ -213,9 +236,19 @@ class LearningStore(ABC):
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
+    def named_by_id(self) -> bool:
+        """Whether a model names its records by their short ids; only then they are shown."""
+        return any("id" in kind.model_fields for kind in self.operations)
+
+    @property
     def extracts(self) -> bool:
         """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def index(self) -> VectorStore | None:
+        """A vector store that is told of every change, and asked what fits; the records stay where they are."""
+        return None
 
     @property
     def takes_tools(self) -> bool:

@@ -11,14 +11,14 @@ from pydantic import JsonValue
 
 from langgraph_learning.engine.asking import Methods
 from langgraph_learning.engine.extract import Extraction, Heard
-from langgraph_learning.engine.flow import Ask, Batch, Beyond, Effect, Flow, Standing, Write
+from langgraph_learning.engine.flow import Ask, Batch, Beyond, Effect, Flow, Index, Standing, Write
 from langgraph_learning.engine.turn import Said, Turn
 from langgraph_learning.records import Identity, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.testing import ScriptedChatModel
 
 T = TypeVar("T")
-E = TypeVar("E", Ask, Batch, Beyond, Write)
+E = TypeVar("E", Ask, Batch, Beyond, Index, Write)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALICE = Identity(user_id="alice", thread_id="c1")
 
@@ -47,7 +47,7 @@ class ByHand(Generic[T]):
         assert isinstance(effect, kind)
         return effect
 
-    def gets(self, kind: type[Ask | Batch | Beyond | Standing | Write], outcome: object) -> None:
+    def gets(self, kind: type[Ask | Batch | Beyond | Index | Standing | Write], outcome: object) -> None:
         """Hand it the outcome of the effect it waits for; an exception is thrown in."""
         assert isinstance(self.effects[-1], kind)
         self._advance(outcome)

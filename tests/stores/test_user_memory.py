@@ -51,6 +51,7 @@ def test_near_duplicates_are_stored_once(one: str, other: str) -> None:
         ("Will move to Berlin", "Did move to Berlin"),
         ("喜欢喝茶", "不喜欢喝茶"),
         ("🎉", "🚀"),
+        ("Likes C", "Likes C++"),
     ],
 )
 def test_what_differs_in_order_negation_number_or_tense_is_kept_twice(one: str, other: str) -> None:

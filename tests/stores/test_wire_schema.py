@@ -11,7 +11,7 @@ from pydantic import BaseModel, Field
 from langgraph_learning import SessionContextConfig, UserProfileConfig
 from langgraph_learning.engine.wire import answer_schema, tool_schema
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore
+from langgraph_learning.stores import EntityMemoryStore, SessionContextStore, UserMemoryStore, UserProfileStore
 
 
 class Level(Enum):
@@ -50,8 +50,10 @@ STORES = (
     UserProfileStore(UserProfileConfig(schema=Everything)),
     UserMemoryStore(),
     SessionContextStore(SessionContextConfig(enable_planning=True)),
+    EntityMemoryStore(),
 )
 OPERATIONS = [kind for store in STORES for kind in store.operations]
+TOOLS = [*OPERATIONS, *(kind for store in STORES for kind in store.searches)]
 SCHEMA: dict[str, Any] = answer_schema(OPERATIONS)
 KNOWN = {"type", "properties", "required", "additionalProperties", "items", "anyOf", "enum", "description", "title"}
 
@@ -130,6 +132,6 @@ def test_descriptions_and_one_value_enums_survive() -> None:
     assert address["properties"]["city"] == {"type": "string", "description": "Where"}
 
 
-@pytest.mark.parametrize("kind", OPERATIONS, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("kind", TOOLS, ids=lambda kind: kind.__name__)
 def test_no_tool_takes_a_scope(kind: Any) -> None:
     assert not set(tool_schema(kind)["properties"]) & {"user_id", "thread_id", "namespace", "scope", "agent"}  # type: ignore[arg-type]

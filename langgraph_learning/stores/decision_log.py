@@ -1,0 +1,139 @@
+"""What the agent decided, why, and what came of it: one record per decision, one log per user and agent."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal
+
+from pydantic import Field, JsonValue
+from pydantic.json_schema import SkipJsonSchema
+
+from langgraph_learning.config import DecisionLogConfig
+from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
+from langgraph_learning.schemas import Decision
+from langgraph_learning.stores.base import (
+    ID,
+    Entry,
+    LearningStore,
+    Operation,
+    Ranked,
+    Refused,
+    operation,
+    schema_fields,
+)
+from langgraph_learning.stores.values import spell
+from langgraph_learning.text import same_statement
+
+AGENT = "agent"
+"""The name of an agent that was given none."""
+LATEST = 3
+"""How many of the newest decisions are shown whatever the user asks."""
+OUTCOME = ("outcome", "outcome_quality")
+
+LOG = "Write down a decision of yours, so that later conversations can build on it."
+WHEN = "Do so when you chose between alternatives, recommended one, or settled how something is to be done; once each."
+RECORD = "Write down what came of an earlier decision, as soon as you learn of it; a later outcome replaces it."
+SEARCH = (
+    "Search your decisions of all conversations, the newest first, or those that fit. Do so before you decide again."
+)
+
+
+class DecisionLogStore(LearningStore):
+    """The decision log."""
+
+    name: ClassVar[str] = "decision_log"
+    config_class = DecisionLogConfig
+    config: DecisionLogConfig
+    label: ClassVar[str] = "d"
+    title: ClassVar[str] = "What you decided in earlier conversations, and what came of it:"
+
+    def __init__(self, config: DecisionLogConfig | None = None) -> None:
+        """Make the operations from the fields of the schema."""
+        super().__init__(config)
+        schema = self.config.schema or Decision
+        fields = schema_fields(schema, optional=False)
+        for name, (kind, info) in schema_fields(schema, optional=True).items():
+            if name in OUTCOME:  # the schema's validators see them, the model does not
+                fields[name] = (SkipJsonSchema[kind], info)  # type: ignore[misc, valid-type]
+        self._log = operation("log_decision", f"{LOG}\n{self.directed(WHEN)}", schema, **fields)
+        outcome, quality = (schema.model_fields[name].description for name in OUTCOME)
+        self._record = operation(
+            "record_outcome",
+            RECORD,
+            id=(str, ID),
+            outcome=(str, Field(min_length=1, description=outcome)),
+            outcome_quality=(Literal["good", "bad", "neutral"], Field(description=quality)),
+        )
+        self.operations = (self._log, self._record)
+        query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
+        days = (int | None, Field(default=None, ge=1, description="Only those of the last so many days"))
+        self.searches = (operation("search_decisions", SEARCH, query=query, days=days),)
+
+    @property
+    def extracts(self) -> bool:
+        """The agent says itself what it decided, in every mode."""
+        return False
+
+    @property
+    def tools(self) -> tuple[type[Operation], ...]:
+        """All of them, in every mode: in PROPOSE what they ask for waits for a person."""
+        return (*self.operations, *self.searches)
+
+    def scope(self, identity: Identity) -> Scope | None:
+        """A user's own agent."""
+        if not identity.user_id:
+            return None
+        return Scope(user_id=identity.user_id, agent=identity.agent or self.config.agent or AGENT)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        """Log a decision, or what came of one."""
+        given = operation.model_dump(mode="json", exclude_none=True)
+        if isinstance(operation, self._log):
+            given = {name: value for name, value in given.items() if name not in OUTCOME}
+            known = any(_undecided(record.content) and _same(record.content, given) for record in records)
+            return [] if known else [Add(store=self.name, content=given, text=_text(given))]
+        wanted = given.pop("id")
+        record = next((record for record in records if record.id == wanted), None)
+        if record is None:
+            raise Refused("there is no such decision")
+        content = {**record.content, **given}
+        if content == record.content:
+            return []
+        return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
+
+    def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
+        """Return those of the days that are asked for."""
+        days = search.model_dump().get("days")
+        fitting = super().found(search, ranked, at)
+        return [each for each in fitting if days is None or at - each.record.created_at <= timedelta(days=days)]
+
+    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+        """Every decision by itself, the newest ones first of all, in few words where there is no room for more."""
+        by_age = sorted((each.record for each in ranked), key=lambda record: (record.created_at, record.id))
+        newest = {record.id for record in by_age[-LATEST:]}
+        entries = [replace(entry, brief=_brief(entry.ranked[0].record.content)) for entry in super().entries(ranked)]
+        return [replace(entry, first=entry.ranked[0].record.id in newest) for entry in entries]
+
+
+def _undecided(content: dict[str, JsonValue]) -> bool:
+    """Whether it is open still: after an outcome the same decision is another one."""
+    return not content.get("outcome")
+
+
+def _same(one: dict[str, JsonValue], other: dict[str, JsonValue]) -> bool:
+    return all(same_statement(str(one.get(name)), str(other.get(name))) for name in ("decision", "reasoning"))
+
+
+def _text(content: dict[str, JsonValue]) -> str:
+    """How a decision reads: what, why, what else, how sure, and what came of it."""
+    rest = {name: value for name, value in content.items() if name not in ("decision", *OUTCOME) and value != []}
+    lines = [str(content["decision"]), *(f"{name}: {spell(value)}" for name, value in rest.items())]
+    return "\n".join([*lines, *_outcome(content)])
+
+
+def _brief(content: dict[str, JsonValue]) -> str:
+    return "\n".join([str(content["decision"]), *_outcome(content)])
+
+
+def _outcome(content: dict[str, JsonValue]) -> list[str]:
+    return [f"outcome ({content.get('outcome_quality')}): {content['outcome']}"] if content.get("outcome") else []
