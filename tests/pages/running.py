@@ -12,8 +12,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
 FENCE = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```", flags=re.S | re.M)
-DSN = "postgresql://learning:learning@localhost:5432/learning"
-"""The database of docker-compose.yml, which a test replaces by one of its own."""
+DATABASE = "learning:learning@localhost:5432/learning"
+"""Where docker-compose.yml serves Postgres; a test puts a database of its own in its place."""
 COMMAND = "langgraph-learning"
 CHECKS: dict[str, Callable[[str], object]] = {"json": json.loads, "toml": tomllib.loads}
 

@@ -9,6 +9,11 @@ from openai_stub import Answer
 from langgraph_learning.testing import op
 
 
+def call(tool: str, **arguments: Any) -> Answer:
+    """Return a reply that calls a tool."""
+    return Answer(calls=[(tool, arguments)], finish_reason="tool_calls")
+
+
 @dataclass(frozen=True)
 class Script:
     """The model's words of one page; all of them are said."""
@@ -53,6 +58,34 @@ SCRIPTS = {
             [ROME],
             [BEES],
         ],
+    ),
+    "docs/how-to/shared-knowledge.md": Script(
+        [
+            "Noted.",
+            call("save_learning", title="Egress costs", learning="Compare egress costs before choosing a cloud."),
+            "I will remember.",
+            "Compare the egress costs.",
+            call("log_decision", decision="Use Postgres", reasoning="The data is relational", alternatives=["DynamoDB"]),
+            "Postgres.",
+            call("record_outcome", id="d1", outcome="It scaled well", outcome_quality="good"),
+            "Good to know.",
+        ],
+        [
+            [
+                op(
+                    "remember_about",
+                    entity="Acme",
+                    entity_type="company",
+                    facts=["Uses Postgres"],
+                    events=[{"content": "Raised a Series B", "date": "2026-02-03"}],
+                    quote="Acme uses Postgres",
+                ),
+                op("link_entities", entity="person/Jane", relation="CTO of", related_entity="Acme", quote="Jane"),
+            ],
+        ],
+    ),
+    "docs/how-to/vector-store.md": Script(
+        extractions=[[op("save_learning", title="Cars", learning="Wash the car in the morning.", quote="mornings")]]
     ),
     "docs/how-to/postgres.md": Script(["Hello, Alex."], [[ALEX]]),
     "docs/how-to/time-travel.md": Script(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from openai_stub import openai_stub
-from pages.running import COMMAND, DSN, PAGES, ROOT, Block, Running, blocks
+from pages.running import COMMAND, DATABASE, PAGES, ROOT, Block, Running, blocks
 from pages.scripts import SCRIPTS, Script
 
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
@@ -33,13 +33,19 @@ def test_a_page_runs_top_to_bottom_and_prints_what_it_says(
     monkeypatch.setenv("COLUMNS", "100")
     for variable in ("DATABASE_URL", "LANGGRAPH_LEARNING_DB", "LEARNING_MODEL"):
         monkeypatch.delenv(variable, raising=False)
-    replaced = {DSN: request.getfixturevalue("postgres_url")} if DSN in page.read_text(encoding="utf-8") else {}
+    replaced = database(request) if DATABASE in page.read_text(encoding="utf-8") else {}
     script = SCRIPTS.get(name, Script())
     with openai_stub() as server:
         monkeypatch.setenv("OPENAI_BASE_URL", server.url)
         server.replies, server.extractions = list(script.replies), list(script.extractions)
         Running(page, lambda: capsys.readouterr().out, command, replaced).run()
         assert (server.replies, server.extractions) == ([], []), "the script says more than the page asks for"
+
+
+def database(request: pytest.FixtureRequest) -> dict[str, str]:
+    """Return what stands for the database of docker-compose.yml: one of this test's own."""
+    url = request.getfixturevalue("postgres_url")
+    return {f"postgresql://{DATABASE}": url, DATABASE: url.removeprefix("postgresql://")}
 
 
 def command(words: list[str]) -> None:
