@@ -60,13 +60,18 @@ def create_learning_agent(
     chosen, machine = opened(model), named(_machine(learning), name or "")
     if chosen is None:
         raise ConfigurationError(f"model=None: {A_MODEL}")
-    ours = machine.tools()
-    if clash := {tool.name for tool in ours} & {_name(tool) for tool in tools}:
-        raise ConfigurationError(f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours")
+    ours, learns = machine.tools(), machine.middleware(chosen)
+    theirs = [*tools, *(tool for each in middleware for tool in getattr(each, "tools", ()))]
+    if clash := {tool.name for tool in ours} & {_name(tool) for tool in theirs}:
+        raise ConfigurationError(
+            f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours (learning's own are in already)"
+        )
+    if {each.name for each in learns} & {getattr(each, "name", None) for each in middleware}:
+        raise ConfigurationError("learning's own middleware is in this agent: leave *learning.middleware() out")
     return create_agent(
         chosen,
         [*tools, *ours],
-        middleware=[*machine.middleware(chosen), *middleware],
+        middleware=[*learns, *middleware],
         system_prompt=system_prompt,
         context_schema=context_schema,
         store=store or (db.store if db else None),

@@ -239,3 +239,5 @@ class DecisionLogConfig(StoreConfig):
             check_text("DecisionLogConfig(agent=...)", self.agent)
         if self.model is not None:
             raise ConfigurationError("DecisionLogConfig(model=...): the agent logs its decisions itself; leave it out")
+        if self.enable_agent_tools:
+            raise ConfigurationError("DecisionLogConfig(enable_agent_tools=...): it always has tools; leave it out")

@@ -13,9 +13,10 @@ from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from langgraph_learning.engine.setup import Setup
+from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run import Run
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.state import MACHINE, Keys
 from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
 
 State: TypeAlias = AgentState[Any]
@@ -86,12 +87,20 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
         return Run(self._setup, runtime, get_config(), self._model)
 
     def _noticed(self, request: Request) -> Run:
-        """Learn which model the agent uses, and whether it was given the learning tools."""
+        """Learn which model the agent uses, and whether it was given the learning tools.
+
+        Raises:
+            ConfigurationError: It has another tool in the place of one of them.
+        """
         if self._model is None:
             self._model = request.model
-        given = {tool.name for tool in request.tools if isinstance(tool, BaseTool)}
+        given = {tool.name: (tool.metadata or {}).get(MACHINE) for tool in request.tools if isinstance(tool, BaseTool)}
         wanted = {operation.__name__ for store in self._setup.stores for operation in store.tools}
-        if missing := sorted(wanted - given):
+        if theirs := sorted(name for name in wanted & given.keys() if given[name] != self._setup.name):
+            raise ConfigurationError(  # of two tools with one name `create_agent` keeps the last, without a word
+                f"the agent's tool {theirs[0]!r} is another than the learning tool of that name: rename yours"
+            )
+        if missing := sorted(wanted - given.keys()):
             self._setup.say_once(
                 f"tools of {id(self)}",
                 f"the agent has no tool {', '.join(missing)}: add them, create_agent(tools=[..., *learning.tools()])",

@@ -22,7 +22,7 @@ from langgraph_learning.engine.wire import read_operation, tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, tag
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.state import MACHINE, Keys
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Identity, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
@@ -67,6 +67,7 @@ def _tool(setup: Setup, store: LearningStore, operation: type[Operation]) -> Bas
         args_schema=tool_schema(operation),
         infer_schema=False,
         handle_tool_error=True,
+        metadata={MACHINE: setup.name},
     )
 
 

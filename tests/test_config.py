@@ -249,7 +249,6 @@ WRONG: dict[str, tuple[Callable[[], object], str]] = {
         lambda: LearningMachine(custom_stores=[UserMemoryStore]),  # type: ignore[list-item]
         "give instances",
     ),
-    "a later learning store": (lambda: LearningMachine(decision_log=True), "leave it out"),
     "a namespace of nothing": (lambda: EntityMemoryConfig(namespace=" "), r"EntityMemoryConfig\(namespace=...\)"),
     "a namespace of entities that is no text": (lambda: EntityMemoryConfig(namespace=7), "is a text"),  # type: ignore[arg-type]
     "a model that is none": (lambda: LearningMachine(model=7), "'provider:name'"),  # type: ignore[arg-type]

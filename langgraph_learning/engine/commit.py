@@ -19,6 +19,7 @@ from langgraph_learning.errors import ConflictError
 from langgraph_learning.masking import Mask, mask_secrets, masked
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
+from langgraph_learning.stores.base import FAULTS
 
 log = logging.getLogger(__name__)
 
@@ -127,8 +128,7 @@ class Plan:
                 return error.rest, known.store.plan(error.rest, known.records)
         except Refused as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-            # A fault of one learning store must not cost the others what they have learned.
+        except FAULTS as error:
             log.exception("%s.plan failed", known.store.name)
             self.refused.append(Refusal(operation=name, reason=f"{known.store.name} failed: {type(error).__name__}"))
         return None

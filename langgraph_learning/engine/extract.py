@@ -145,7 +145,7 @@ def _section(known: Known, text: str) -> str:
     """One learning store: what to capture, what is stored, under short ids."""
     labels = {record.id: label for label, record in known.labels.items()} if known.store.named_by_id else {}
     current = [record for record in known.records if record.status == ACTIVE]
-    shown = _within_budget(known.store.entries(ranked(current, text), text), known.records)
+    shown = _within_budget(known.entries(ranked(current, text), text), known.records)
     lines = [_stored(entry, labels) for entry in shown]
     seen = {each.record.id for entry in shown for each in entry.ranked}
     if hidden := len(current) - len(seen):

@@ -198,7 +198,7 @@ def _candidates(each: Known, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
     actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
-    for entry in each.store.entries(ranked(each.records, query, each.scores, final=each.ranked), query):
+    for entry in each.entries(ranked(each.records, query, each.scores, final=each.ranked), query):
         label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -24,7 +25,10 @@ from langgraph_learning.records import (
     Scope,
     Update,
 )
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores import Entry, LearningStore, Ranked
+from langgraph_learning.stores.base import FAULTS
+
+log = logging.getLogger(__name__)
 
 SEARCHED = 200
 """How many records a store that ranks by itself is asked for, and how many any other's search adds."""
@@ -59,6 +63,14 @@ class Known:
         letter = self.store.label
         ours = [record for record in self.records if record.status != DOCUMENT]
         return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in ours}
+
+    def entries(self, ranked: Sequence[Ranked], query: str) -> list[Entry]:
+        """Return the pieces a prompt shows of `ranked`; none where the learning store fails over them."""
+        try:
+            return self.store.entries(ranked, query)
+        except FAULTS:
+            log.exception("%s cannot be shown", self.store.name)
+            return []
 
     @property
     def short_ids(self) -> dict[str, str]:

@@ -35,6 +35,7 @@ class TurnState(TypedDict, total=False):
     """What recall freezes for the turn: plain JSON in private state, ids only."""
 
     tag: str
+    graph: str
     identity: dict[str, str | None]
     receipt: dict[str, Any]
 
@@ -161,6 +162,16 @@ class Run:
         wanted = tag(messages)
         turn = as_turn(found or self.setup.turns.get((self._thread, wanted)))
         return turn if turn and turn.get("tag") == wanted else None
+
+    def say_doubled(self, wanted: str) -> None:
+        """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
+        outer = (as_turn(self.setup.turns.get((self._thread, wanted))) or {}).get("graph")
+        if outer is not None and self.graph != outer and self.graph.startswith(f"{outer}|" if outer else ""):
+            self.setup.say_once(
+                "doubled",
+                f"the machine {self.setup.name!r} recalls in this graph and in one around it: wire it once, by"
+                " its nodes around an agent without its middleware, or by its middleware in a graph without its nodes",
+            )
 
     def keep(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn; the oldest are dropped."""

@@ -6,6 +6,9 @@ from typing import Annotated, Any, TypedDict, cast
 
 from langgraph.channels import UntrackedValue
 
+MACHINE = "learning_machine"
+"""The metadata key by which a tool says which machine it belongs to."""
+
 
 def latest(_: object, new: object) -> object:
     """Let the last writer win: parallel branches may each recall."""

@@ -51,8 +51,10 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
     keys = Keys(run.setup.name)
     identity = run.identity()
     recalled = yield from guarded(run, "recall", _recall(run, identity, messages), Recall())
+    run.say_doubled(wanted := tag(list(messages)))
     turn: TurnState = {
-        "tag": tag(list(messages)),
+        "tag": wanted,
+        "graph": run.graph,
         "identity": identity.model_dump(),
         "receipt": recalled.receipt.model_dump(mode="json"),
     }

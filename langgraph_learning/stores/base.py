@@ -71,6 +71,9 @@ class Refused(Exception):
         self.rest = rest
 
 
+FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a learning store may raise by mistake: it must not cost the others what they have learned."""
+
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
 """Names that the extraction answer, and LangChain's tools, use for themselves."""
 

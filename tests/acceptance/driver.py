@@ -72,6 +72,10 @@ class Agent:
         """Return how the records read."""
         return [record.text for record in self.records(name, user, thread)]
 
+    def shown(self, index: int = -1) -> str:
+        """Return the system messages of one prompt of the agent, by default the last one."""
+        return "\n".join(str(each.text) for each in self.model.prompts["reply"][index] if each.type == "system")
+
     def either(self, sync: Callable[[], T], other: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do it in the colour of the row."""
         return sync() if self.colour == "sync" else asyncio.run(other())

@@ -1,10 +1,11 @@
 """Which names are one, and which of them a sentence speaks of."""
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from langgraph_learning.stores.entities.names import mentions, normal_type, same_name, slug
+from langgraph_learning.text import fold
 
 LETTERS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 ASCII = st.text("abcdefgz0123456789+#", min_size=1, max_size=8).filter(lambda text: any(c.isalnum() for c in text))
@@ -67,6 +68,7 @@ def test_plain_names_have_one_slug_only_if_they_are_one(one: str, other: str) ->
 
 @given(LETTERS, LETTERS)
 def test_a_slug_forgets_no_boundary_between_words(one: str, other: str) -> None:
+    assume(fold(one + other).isalnum())  # a letter like "Ŀ" is an L and a dot
     assert slug(f"{one} {other}") == slug(f"{one} -- {other}!")
     assert slug(f"{one} {other}") != slug(f"{one}{other}")
 
