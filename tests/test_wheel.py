@@ -1,7 +1,7 @@
-"""What is shipped: wheel and sdist are built, and the wheel is used from an environment that holds nothing else of ours.
+"""What is shipped: wheel and sdist are built, and the wheel is used from an environment without anything else of ours.
 
-The environment is a fresh one with the wheel alone. Its dependencies are links to those that are installed here, all but
-this package, so nothing is downloaded and nothing of the working tree is found.
+The environment is a fresh one with the wheel alone. Its dependencies are links to those that are installed here, all
+but this package, so nothing is downloaded and nothing of the working tree is found.
 """
 
 import json

@@ -28,11 +28,12 @@ ROME = op("add_memory", content="Lives in Rome", quote="I live in Rome")
 
 SCRIPTS = {
     "README.md": Script(
-        ["Nice to meet you, Alex.", "You prefer concise answers."],
+        ["Nice to meet you, Alex.", "You are Alex, and you prefer concise answers.", "Bees!"],
         [
-            [op("add_memory", content="Prefers concise answers", quote="I prefer concise answers")],
+            [ALEX, op("add_memory", content="Prefers concise answers", quote="I prefer concise answers")],
             [],
             [op("update_user_profile", languages=["Rust"], experience_years=12, quote="Rust for 12 years")],
+            [BEES],
         ],
     ),
     "docs/tutorials/first-agent.md": Script(
@@ -65,7 +66,9 @@ SCRIPTS = {
             call("save_learning", title="Egress costs", learning="Compare egress costs before choosing a cloud."),
             "I will remember.",
             "Compare the egress costs.",
-            call("log_decision", decision="Use Postgres", reasoning="The data is relational", alternatives=["DynamoDB"]),
+            call(
+                "log_decision", decision="Use Postgres", reasoning="The data is relational", alternatives=["DynamoDB"]
+            ),
             "Postgres.",
             call("record_outcome", id="d1", outcome="It scaled well", outcome_quality="good"),
             "Good to know.",

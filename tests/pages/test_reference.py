@@ -91,7 +91,9 @@ def test_all_operations_and_searches_are_there_with_their_arguments() -> None:
     machine = LearningMachine(
         **{**dict.fromkeys(SLOTS, True), "session_context": SessionContextConfig(enable_planning=True)}  # type: ignore[arg-type]
     )
-    there = {(store.name, each.__name__): each for store in machine.stores for each in (*store.operations, *store.searches)}
+    there = {
+        (store.name, each.__name__): each for store in machine.stores for each in (*store.operations, *store.searches)
+    }
     assert set(told) == set(there)
     for key, kind in there.items():
         if key == ("user_profile", "update_user_profile"):
@@ -129,4 +131,6 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "zensical", "build", "--strict"]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "recall_node" in (tmp_path / "build" / "site" / "reference" / "api" / "machine.html").read_text(encoding="utf-8")
+    assert "recall_node" in (tmp_path / "build" / "site" / "reference" / "api" / "machine.html").read_text(
+        encoding="utf-8"
+    )
