@@ -15,12 +15,13 @@ from langgraph_learning.config import (
 from langgraph_learning.display import drawn_by
 from langgraph_learning.engine.recall import Recall, Receipt
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import Commit, Proposal, Record, Revision, Scope, Source
+from langgraph_learning.records import Commit, CurationReport, Proposal, Record, Revision, Scope, Source
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 
 __all__ = [
     "Commit",
+    "CurationReport",
     "DecisionLogConfig",
     "EntityMemoryConfig",
     "LearnedKnowledgeConfig",

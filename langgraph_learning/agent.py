@@ -15,9 +15,9 @@ from langgraph.types import Checkpointer
 
 from langgraph_learning.checkpointers import LearningDB
 from langgraph_learning.config import LearningContext, check_known
-from langgraph_learning.engine.setup import check_store
+from langgraph_learning.engine.setup import A_MODEL, check_store, opened
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.machine import A_MODEL, LearningMachine, named, opened
+from langgraph_learning.machine import LearningMachine, named
 
 
 def create_learning_agent(

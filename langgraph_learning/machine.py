@@ -13,7 +13,8 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning.config import Keywords, LearningMode, Model, StoreConfig, check_limit, check_text
 from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.setup import Setup, check_store
+from langgraph_learning.engine.recall import Receipt
+from langgraph_learning.engine.setup import Setup, check_store, opened
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -24,6 +25,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run import agent_name
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import said
+from langgraph_learning.records import Commit, Feedback
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import (
     DecisionLogStore,
@@ -38,7 +40,6 @@ from langgraph_learning.stores.base import check_complete
 from langgraph_learning.tools import tools
 
 Choice = bool | StoreConfig | LearningStore
-A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
 SLOTS = ("user_profile", "user_memory", "session_context", "entity_memory", "learned_knowledge", "decision_log")
 
 
@@ -277,6 +278,59 @@ class LearningMachine(Keywords):
         """
         return Scoped.of(self._setup, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent)
 
+    def feedback(
+        self,
+        commit_or_receipt: Commit | Receipt | str,
+        helpful: bool,
+        *,
+        user_id: str | int | None = None,
+        thread_id: str | int | None = None,
+        store: BaseStore | None = None,
+    ) -> Feedback:
+        """Count what was recalled in a turn as helpful or harmful; say what that came to.
+
+        Later recalls rank by it. What is found harmful by the majority, twice at least, is not recalled until a person
+        decides: it waits in `proposals()`, where a yes recalls it again and a no removes it. What is always recalled
+        (a profile, a session) is not voted on. A second vote on the same turn replaces the first.
+
+        Args:
+            commit_or_receipt: Which turn: its commit, the id of that, or its receipt, as the custom stream tells it.
+            helpful: Whether the answer was.
+            user_id: Who says so; by default the user of the turn.
+            thread_id: In which thread; by default that of the turn.
+            store: Where the records are; by default the machine's own store.
+
+        Raises:
+            ScopeError: It is no turn of this user; nothing is counted.
+        """
+        scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
+        return scoped.feedback(commit_or_receipt, helpful)
+
+    async def afeedback(
+        self,
+        commit_or_receipt: Commit | Receipt | str,
+        helpful: bool,
+        *,
+        user_id: str | int | None = None,
+        thread_id: str | int | None = None,
+        store: BaseStore | None = None,
+    ) -> Feedback:
+        """Do what `feedback` does."""
+        scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
+        return await scoped.afeedback(commit_or_receipt, helpful)
+
+    def _voter(
+        self,
+        about: Commit | Receipt | str,
+        user_id: str | int | None,
+        thread_id: str | int | None,
+        store: BaseStore | None,
+    ) -> Scoped:
+        turns = None if isinstance(about, str) else about.identity
+        user = user_id if user_id is not None or turns is None else turns.user_id
+        thread = thread_id if thread_id is not None or turns is None else turns.thread_id
+        return self.scoped(user_id=user, thread_id=thread, store=store)
+
     def _text(self, run: Run, state: object) -> Flow[str]:
         messages = _messages(state, self._setup.messages_key)
         if messages is None:
@@ -348,26 +402,3 @@ def _check_distinct(stores: Sequence[LearningStore]) -> None:
     for what, found in (("learning store", names), ("operation", operations)):
         if twice := sorted({name for name in found if found.count(name) > 1}):
             raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")
-
-
-def opened(model: Model | None) -> BaseChatModel | None:
-    """Return a chat model for `"provider:name"`, any other as it is.
-
-    Raises:
-        ConfigurationError: The provider's package or key is missing, or it is no chat model.
-    """
-    if model is None or isinstance(model, BaseChatModel):
-        return model
-    if not isinstance(model, str):
-        raise ConfigurationError(f"model={model!r}: {A_MODEL}")
-    from langchain.chat_models import init_chat_model
-
-    try:
-        return init_chat_model(model)
-    except ImportError as error:
-        raise ConfigurationError(f"model={model!r}: {error} (for OpenAI: the extra 'openai')") from error
-    except ValueError as error:
-        raise ConfigurationError(f"model={model!r}: {error}") from error
-    except Exception as error:  # every provider's client has errors of its own, most of them for a missing key
-        key = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY" if ":" in model else "e.g. OPENAI_API_KEY"
-        raise ConfigurationError(f"model={model!r}: {error} (its key is read from the environment: {key})") from error

@@ -19,6 +19,8 @@ ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
 ACTIVE = "active"
 """The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
+ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
+"""Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
 NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
@@ -170,6 +172,18 @@ class Remove(Frozen):
 Change: TypeAlias = Annotated[Add | Update | Remove, Field(discriminator="kind")]
 
 
+class Curated(Frozen):
+    """What curation does about some records of a learning store, and why."""
+
+    store: str
+    kind: Literal["merged", "retired"]
+    ids: tuple[str, ...]
+    """The records it is about; of what is merged, the one that is kept first."""
+    texts: tuple[str, ...]
+    reason: str
+    changes: tuple[Change, ...] = ()
+
+
 class Revision(Frozen):
     """One state of a record: None when it was removed."""
 
@@ -212,6 +226,39 @@ class Commit(Frozen):
     proposed: tuple[str, ...] = ()
     """The ids of what waits for a person."""
     usage: Usage = Usage()
+    turn: str = ""
+    """The turn it comes from: the id of its human message."""
+    recalled: tuple[tuple[str, str], ...] = ()
+    """What was recalled in that turn, as learning store and id."""
+
+
+class CurationReport(Frozen):
+    """What a curation found, and did, unless it was a dry run."""
+
+    dry_run: bool
+    merged: tuple[Curated, ...] = ()
+    retired: tuple[Curated, ...] = ()
+    proposed: tuple[Curated, ...] = ()
+    """What a model judged of a learning store that proposes: it waits for a person."""
+    refused: tuple[Refusal, ...] = ()
+    """What a model asked for that cannot be done."""
+    changes: int = 0
+    """How many changes that is, without those that are proposed."""
+    commit: str | None = None
+    """What to `undo`; None if nothing was written."""
+    usage: Usage = Usage()
+
+
+class Feedback(Frozen):
+    """What a person's word on a turn counted for."""
+
+    helpful: bool
+    records: tuple[tuple[str, str], ...] = ()
+    """The records that it counts for, as learning store and id; none if the turn recalled none that are ranked."""
+    proposed: tuple[str, ...] = ()
+    """The ids of the proposals about what was found harmful too often: it is not recalled until a person decides."""
+    commit: str | None = None
+    """The commit that set it aside."""
 
 
 class Proposal(Frozen):
@@ -249,15 +296,27 @@ class Proposal(Frozen):
         """Whether it would come to the same as `other`, in (nearly) the same words."""
         mine, theirs = self.changes, other.changes
         return (self.store, len(mine)) == (other.store, len(theirs)) and all(
-            one.kind == two.kind and (one.id == two.id or one.kind == "add") and same_statement(one.text, two.text)
+            (one.kind, _status(one)) == (two.kind, _status(two))
+            and (one.id == two.id or one.kind == "add")
+            and same_statement(one.text, two.text)
             for one, two in zip(mine, theirs, strict=True)
         )
 
     @property
     def description(self) -> str:
         """What it would do, for the person who decides."""
-        verbs = {"add": "Add", "update": "Change to", "remove": "Remove"}
-        lines = [f"{verbs[change.kind]}: {change.text}" for change in self.changes]
+        lines = [f"{_verb(change)}: {change.text}" for change in self.changes]
+        lines += [f"Why: {why}"] if (why := self.args.get("because")) else []
         lines += [f'Because it was said: "{self.source.quote}"'] if self.source.quote else []
         lines += ["What it would change has changed meanwhile: look again."] if self.stale else []
         return "\n".join([f"{self.store}: {self.name}", *lines])
+
+
+def _status(change: Change) -> str | None:
+    return None if isinstance(change, Remove) else change.status
+
+
+def _verb(change: Change) -> str:
+    if isinstance(change, Update) and change.status != ACTIVE:
+        return "Set aside"
+    return {"add": "Add", "update": "Change to", "remove": "Remove"}[change.kind]

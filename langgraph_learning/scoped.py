@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
 
@@ -11,21 +11,24 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore, Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
+from langgraph_learning.config import Model
 from langgraph_learning.engine.belongings import export, forget
 from langgraph_learning.engine.belongings import load as load_rows
+from langgraph_learning.engine.curate import Judge, curate
 from langgraph_learning.engine.deciding import Approver, Decision, Outcome, decide, proposals
 from langgraph_learning.engine.extract import Heard, extract
+from langgraph_learning.engine.feedback import feedback
 from langgraph_learning.engine.flow import Driver, Flow, batch
 from langgraph_learning.engine.past import history, undo
 from langgraph_learning.engine.proposals import fetch
-from langgraph_learning.engine.recall import Recall, recall, search
+from langgraph_learning.engine.recall import Recall, Receipt, recall, search
 from langgraph_learning.engine.records import EVERYTHING, as_commit, commits_namespace, load, scoped_to
-from langgraph_learning.engine.setup import Setup, check_store
+from langgraph_learning.engine.setup import Setup, check_store, opened
 from langgraph_learning.engine.turn import whole
 from langgraph_learning.errors import ConfigurationError, ProposalError
 from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.nodes.run import user_label
-from langgraph_learning.records import Commit, Identity, Proposal, Record, Revision
+from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
@@ -200,6 +203,48 @@ class Scoped:
         """Do what `decide` does."""
         return await self.driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
+    def curate(
+        self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
+    ) -> CurationReport:
+        """Find what is said twice and what holds no longer; unless it is a dry run, merge it and set it aside.
+
+        It looks through all learning stores of the user, of the thread if one is named, and of shared namespaces.
+        Of what says the same the oldest is kept and takes over what it lacks; nothing is removed: what is set aside
+        has the status `archived` and is not recalled. Real runs are one commit, which `undo` takes back. You who call
+        it are the person who says yes, also for a learning store that proposes; but what a model judged of such a one
+        is only proposed.
+
+        Args:
+            dry_run: Whether only to report.
+            model: Also judges near duplicates and contradictions, in calls of 50 records of one learning store that
+                ranks; a dry run asks it, too, and the real run asks it again.
+            max_age_days: Also sets aside what was not changed for so many days, in learning stores that rank.
+
+        Raises:
+            ConfigurationError: It is no model, or no number of days.
+            ExtractionError: The model's answer cannot be used; nothing is changed.
+            ConflictError: Others were first every time; nothing is changed.
+        """
+        return self.driver.run(self._curate(dry_run, model, max_age_days))
+
+    async def acurate(
+        self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
+    ) -> CurationReport:
+        """Do what `curate` does."""
+        return await self.driver.arun(self._curate(dry_run, model, max_age_days))
+
+    def feedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
+        """Count what was recalled in a turn of this user as helpful or harmful, as `LearningMachine.feedback` does.
+
+        Raises:
+            ScopeError: It is no turn of this user; nothing is counted.
+        """
+        return self.driver.run(self._feedback(commit_or_receipt, helpful))
+
+    async def afeedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
+        """Do what `feedback` does."""
+        return await self.driver.arun(self._feedback(commit_or_receipt, helpful))
+
     def forget(self) -> dict[str, int]:
         """Erase everything of this user in the store, history and commits included; return how many rows that were.
 
@@ -268,6 +313,23 @@ class Scoped:
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
+
+    def _curate(self, dry_run: bool, model: Model | None, days: float | None) -> Flow[CurationReport]:
+        if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days > 0):
+            raise ConfigurationError(f"curate(max_age_days={days!r}): give a number of days above 0")
+        if not isinstance(dry_run, bool):
+            raise ConfigurationError(f"curate(dry_run={dry_run!r}): give True or False")
+        chat = opened(model)
+        judge = Judge(chat, self.setup.methods) if chat is not None else None
+        age = timedelta(days=days) if days is not None else None
+        now = datetime.now(UTC)
+        options = self.setup
+        return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
+
+    def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
+        if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
+            raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
+        return feedback(self.setup.stores, self.identity, about, helpful, datetime.now(UTC))
 
     def _profile(self, schema: type[P]) -> Flow[P]:
         [store] = self._chosen("user_profile")

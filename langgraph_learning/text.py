@@ -93,6 +93,11 @@ def same_statement(one: str, other: str) -> bool:
     return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
 
 
+def statement_key(text: str) -> tuple[str, ...]:
+    """Return what is equal for any two texts that `same_statement` takes for one, to find them by."""
+    return tuple(sorted(_significant(text))) or (fold(text).strip(),)
+
+
 # What tells C, C++ and C# apart.
 _SYMBOLS = re.compile(r"\w[+#]+(?!\w)")
 

@@ -21,7 +21,7 @@ from langgraph_learning.engine.turn import derived_id, this_turn
 from langgraph_learning.engine.wire import read_operation, tool_schema
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, tag
+from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, recalled, tag
 from langgraph_learning.nodes.state import MACHINE, Keys
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Identity, Remove, Source
@@ -125,6 +125,7 @@ def _messages(run: Run) -> list[BaseMessage]:
 
 
 def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
+    at = datetime.now(UTC)  # before anything waits: tools that are called at once keep their order
     runtime = cast("ToolRuntime", run.runtime)
     messages = _messages(run)
     identity, turn = _asking(run)
@@ -146,7 +147,7 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
     draft = Draft(
         id=key,
         identity=identity,
-        at=datetime.now(UTC),
+        at=at,
         requests=(Request(name, arguments, source, words),),
         limits=run.setup.limits,
         pinned={store.name: _shown(turn, store)},
@@ -155,6 +156,7 @@ def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, J
         turn=tag(messages),
         origin=run.graph,
         place=place - BEFORE_EXTRACTION,
+        recalled=recalled(turn),
     )
     return (yield from commit(draft, known, earlier))
 

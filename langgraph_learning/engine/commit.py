@@ -20,6 +20,7 @@ from langgraph_learning.masking import Mask, mask_secrets, masked
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 from langgraph_learning.stores.base import FAULTS
+from langgraph_learning.stores.upkeep import UPKEEP, upkeep
 
 log = logging.getLogger(__name__)
 
@@ -36,6 +37,8 @@ class Request:
     source: Source = field(default_factory=Source)
     foreign: tuple[str, ...] = ()
     """Words of it that only a tool has used."""
+    store: str | None = None
+    """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +47,8 @@ class Draft:
 
     `limits` are changes per learning store; `pinned` are the record ids by the short ids that a model was shown, per
     learning store: by the time of writing the order of the records may be another; `marked` keeps also an empty
-    commit, so that the same turn is not asked about again; `approved` is what a person has said yes to.
+    commit, so that the same turn is not asked about again; `approved` is what a person has said yes to; `upkeep` may
+    ask for what every learning store can do, and names records by their own ids; `recalled` is what the turn was shown.
     """
 
     id: str
@@ -56,11 +60,13 @@ class Draft:
     usage: Usage = field(default_factory=Usage)
     marked: bool = True
     approved: bool = False
+    upkeep: bool = False
     mask: Mask = mask_secrets
     turn: str = ""
     origin: str = ""
     place: int = 0
     """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
+    recalled: tuple[tuple[str, str], ...] = ()
 
     @property
     def today(self) -> date:
@@ -88,10 +94,11 @@ class Plan:
     def add(self, request: Request) -> None:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
-        stores = [known.store for known in self.known.values()]
+        stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
         arguments = {key: masked(value, self.draft.mask) for key, value in request.arguments.items()}
+        upkeep = self._by_own_ids and request.store is not None
         try:
-            store, operation, refused = read_operation(stores, request.operation, arguments)
+            store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)
         except LookupError as error:
             self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
             return
@@ -108,9 +115,14 @@ class Plan:
             return
         operation, changes = planned
         if store.proposes and not self.draft.approved:
-            self._propose(known, operation, self._within(known, name, changes), source)
+            self.propose(known, operation, self._within(known, name, changes), source)
         else:
-            self._take(known, self._within(known, name, changes), source)
+            self.take(known, self._within(known, name, changes), source)
+
+    @property
+    def _by_own_ids(self) -> bool:
+        """Whether records are named by their own ids: a model is never shown one."""
+        return self.draft.approved or self.draft.upkeep
 
     def _clean(self, request: Request) -> Source:
         source = request.source.model_copy(update={"actor": "tool"} if request.foreign else {})
@@ -118,7 +130,10 @@ class Plan:
 
     def _planned(self, known: Known, name: str, operation: Operation) -> tuple[Operation, list[Change]] | None:
         try:
-            operation = known.store.dated(self._resolved(operation, known), self.draft.today)
+            operation = self._resolved(operation, known)
+            if isinstance(operation, UPKEEP):
+                return operation, upkeep(known.store.name, operation, known.records)
+            operation = known.store.dated(operation, self.draft.today)
             try:
                 return operation, known.store.plan(operation, known.records)
             except Refused as error:
@@ -140,8 +155,7 @@ class Plan:
             return operation
         ids = {record.id for record in known.records}
         labels = self.labels[known.store.name]
-        # A proposal names its record by its own id; a model is never shown one.
-        found = str(short) if self.draft.approved and short in ids else labels.get(str(short))
+        found = str(short) if self._by_own_ids and short in ids else labels.get(str(short))
         if found not in ids:
             there = ", ".join(label for label, record in labels.items() if record in ids)
             raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
@@ -156,7 +170,8 @@ class Plan:
         self.left[known.store.name] -= len(changes[:left])
         return changes[:left]
 
-    def _take(self, known: Known, changes: list[Change], source: Source) -> None:
+    def take(self, known: Known, changes: Sequence[Change], source: Source) -> None:
+        """Add changes to those of the commit; what they say of their own source stands."""
         taken = [self._own(known.scope, change, source) for change in changes]
         self.changes += taken
         self.known[known.store.name] = known.after(taken, self.draft.at)
@@ -164,14 +179,18 @@ class Plan:
     def _own(self, scope: Scope, change: Change, source: Source) -> Change:
         """Give a change its source, and a new record an id that a repeated run gives it, too."""
         identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
+        if stands := change.source != Source():  # about what was known: whose words these are, they stay
+            approved = {"approved_by": source.approved_by, "approved_at": source.approved_at}
+            source = change.source.model_copy(update=approved if source.approved_at else {})
         if scope.namespace is None:
             return change.model_copy(update={"source": source, "id": identified})
-        shared = source.model_copy(update={"user_id": self.draft.identity.user_id})
+        shared = {} if stands else {"user_id": self.draft.identity.user_id}
         # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
         words = {"text": ""} if isinstance(change, Remove) else {}
-        return change.model_copy(update={"source": shared, "id": identified, **words})
+        return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
 
-    def _propose(self, known: Known, operation: Operation, changes: list[Change], source: Source) -> None:
+    def propose(self, known: Known, operation: Operation, changes: Sequence[Change], source: Source) -> None:
+        """Have a person decide about changes, unless they were proposed before."""
         if not changes:
             return
         name, draft = type(operation).__name__, self.draft
@@ -241,6 +260,8 @@ def as_made(plan: Plan) -> Commit:
         refused=tuple(plan.refused),
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
+        turn=plan.draft.turn,
+        recalled=plan.draft.recalled,
     )
 
 

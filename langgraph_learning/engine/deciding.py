@@ -17,6 +17,7 @@ from langgraph_learning.errors import ConflictError
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Frozen, Identity, Proposal, Record
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores.upkeep import OTHERWISE
 
 Answer: TypeAlias = Literal["approve", "edit", "reject"]
 Result: TypeAlias = Literal["approved", "rejected", "stale", "refused", "decided", "gone"]
@@ -73,7 +74,7 @@ class Round:
         elif proposal.status != "pending":
             by = f" by {proposal.decided_by}" if proposal.decided_by else ""
             self._out(decision, "decided", f"it was {proposal.status}{by} already")
-        elif decision.answer == "reject":
+        elif decision.answer == "reject" and not self._otherwise(proposal):
             self._decided(proposal, "rejected", decision)
         elif proposal.store not in self.seen:
             self._out(decision, "refused", f"this machine has no learning store {proposal.store!r} for this user")
@@ -81,6 +82,11 @@ class Round:
             self._stale(decision, proposal)
         else:
             self._apply(decision, proposal)
+
+    def _otherwise(self, proposal: Proposal) -> str | None:
+        """The operation that a no carries out: what was set aside until the answer goes, if it is still there."""
+        there = self.seen.get(proposal.store, {}).keys() & proposal.expects.keys()
+        return OTHERWISE.get(proposal.name) if there else None
 
     def _stale(self, decision: Decision, proposal: Proposal) -> None:
         records = self.seen[proposal.store]
@@ -94,15 +100,22 @@ class Round:
         args = proposal.args if decision.args is None else decision.args
         plan, before = self.plan, (list(self.plan.changes), dict(self.plan.known), len(self.plan.refused))
         source = proposal.source.model_copy(update={**by, **edited})
-        plan.add(Request(decision.name or proposal.name, args, source))
+        rejected = decision.answer == "reject"
+        name = self._otherwise(proposal) if rejected else decision.name or proposal.name
+        plan.add(Request(name, args, source, store=proposal.store))
         if refused := plan.refused[before[2] :]:
             plan.changes, plan.known = before[:2]  # the whole of it, or nothing
             self._out(decision, "refused", "; ".join(refusal.reason for refusal in refused))
         else:
-            self._decided(proposal, "approved", decision)
+            self._decided(proposal, "rejected" if rejected else "approved", decision, plan.draft.id)
 
-    def _decided(self, proposal: Proposal, status: Literal["approved", "rejected"], decision: Decision) -> None:
-        commit = self.plan.draft.id if status == "approved" else None
+    def _decided(
+        self,
+        proposal: Proposal,
+        status: Literal["approved", "rejected"],
+        decision: Decision,
+        commit: str | None = None,
+    ) -> None:
         told = {"status": status, "message": decision.message, "commit": commit}
         by = {"decided_at": self.approver.at, "decided_by": self.approver.name}
         self.changed.append(proposal.model_copy(update={**told, **by}))

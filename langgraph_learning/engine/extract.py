@@ -49,6 +49,7 @@ class Heard:
     """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
 
     `tag` is the turn's name, and `origin` the graph it is learned in: review finds the turn's proposals by them.
+    `recalled` is what the turn was shown, as learning store and id: what feedback on it is about.
     """
 
     turn: Turn
@@ -58,6 +59,7 @@ class Heard:
     run: str | None = None
     tag: str = ""
     origin: str = ""
+    recalled: tuple[tuple[str, str], ...] = ()
 
 
 def extract(
@@ -105,6 +107,7 @@ def extract(
         mask=mask,
         turn=heard.tag,
         origin=heard.origin,
+        recalled=heard.recalled,
     )
     return (yield from commit(draft, known, earlier))
 

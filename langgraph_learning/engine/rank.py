@@ -7,6 +7,7 @@ conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
@@ -15,6 +16,8 @@ from langgraph_learning.text import stem, terms, words
 
 K1, B = 0.9, 0.4
 LEXICAL, GIVEN = 0.7, 0.3
+SWAY = 0.5
+"""How much votes may change a score, at the most."""
 
 
 def ranked(
@@ -49,6 +52,24 @@ def blended(records: Sequence[Record], query: str, nearest: Sequence[str]) -> di
     best = max(lexical.values(), default=0.0) or 1.0
     places = {key: 1 - place / len(nearest) for place, key in enumerate(nearest)}
     return {key: (score / best + places.get(key, 0.0)) / 2 for key, score in lexical.items()}
+
+
+def voted(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -> list[Ranked]:
+    """Return `found` in the order that votes give it: what was helpful counts more, what was harmful less.
+
+    A vote scales how well a record fits, by half of it at the most: what does not fit is not shown for being liked.
+    """
+    if not votes:
+        return list(found)
+    weighed = [_voted(each, *votes[each.record.id]) if each.record.id in votes else each for each in found]
+    return sorted(weighed, key=lambda each: -each.score)
+
+
+def _voted(each: Ranked, helpful: int, harmful: int) -> Ranked:
+    opinion = (helpful - harmful) / (helpful + harmful + 2)  # between -1 and 1; few votes say little
+    sway = round(SWAY * opinion * abs(each.score), 9)
+    parts = {**each.parts, "votes": sway}
+    return replace(each, score=round(each.score + sway, 9), votes=(helpful, harmful), parts=parts)
 
 
 def _given(records: Sequence[Record], scores: Mapping[str, float]) -> list[dict[str, float]]:

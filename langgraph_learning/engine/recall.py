@@ -8,9 +8,10 @@ from langgraph.store.base import SearchOp
 from pydantic import Field
 
 from langgraph_learning import prompts
+from langgraph_learning.engine.ballots import as_ballots, find_ballots, tallies
 from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
 from langgraph_learning.engine.index import nearest
-from langgraph_learning.engine.rank import ranked
+from langgraph_learning.engine.rank import ranked, voted
 from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
 from langgraph_learning.records import ACTIVE, Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
@@ -36,11 +37,15 @@ class Shown(Frozen):
 
 
 class Receipt(Frozen):
-    """What a recall considered, chose and why; ids only."""
+    """What a recall considered, chose and why, in which turn and for whom; ids only."""
 
     shown: tuple[Shown, ...] = ()
     left_out: dict[str, int] = Field(default_factory=dict)
     tokens: int = 0
+    turn: str = ""
+    """The id of the human message that it answers; empty outside of a graph."""
+    identity: Identity | None = None
+    at: datetime | None = None
 
 
 class Recall(Frozen):
@@ -49,6 +54,11 @@ class Recall(Frozen):
     text: str = ""
     records: tuple[Record, ...] = ()
     receipt: Receipt = Receipt()
+
+    def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
+        """Return it with a receipt that says which turn it was."""
+        known = {"turn": turn, "identity": identity, "at": at}
+        return self.model_copy(update={"receipt": self.receipt.model_copy(update=known)})
 
 
 @dataclass(frozen=True)
@@ -97,9 +107,15 @@ class Candidate:
 
 
 def _reason(ranked: Ranked) -> str:
+    helpful, harmful = ranked.votes
+    said = f"; found helpful {helpful}, harmful {harmful}" if helpful or harmful else ""
     if ranked.matched:
-        return f"matches {', '.join(ranked.matched)}"
-    return "similar" if ranked.score > 0 else "recent"
+        return f"matches {', '.join(ranked.matched)}{said}"
+    return f"{'similar' if ranked.score > 0 else 'recent'}{said}"
+
+
+def _ranked(each: Known, query: str) -> list[Ranked]:
+    return voted(ranked(each.records, query, each.scores, final=each.ranked), each.votes)
 
 
 def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budget: int) -> Flow[Recall]:
@@ -122,7 +138,7 @@ def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budg
 def search(stores: Iterable[LearningStore], identity: Identity, query: str, limit: int) -> Flow[list[Record]]:
     """Return the records that fit `query`, the best first."""
     found = yield from _found(scoped_to(stores, identity), query)
-    best = [choice for each in found for choice in ranked(each.records, query, each.scores, final=each.ranked)]
+    best = [choice for each in found for choice in _ranked(each, query)]
     fitting = [choice for choice in best if choice.matched or choice.score > 0]
     return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
 
@@ -142,7 +158,7 @@ def lookup(
     asked = search.model_dump()
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
     [found] = yield from _found([(store, scope)], query, status=None)
-    best = ranked(found.records, query, found.scores, final=found.ranked)
+    best = _ranked(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
     entries, left = store.answers(search, best, at)[: asked.get("limit") or None], budget
     lines: list[str] = []
@@ -165,10 +181,16 @@ def lookup(
 def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE) -> Flow[list[Known]]:
     stand = yield from standing()
     asked = [_reads(store, scope, query, stand, status) for store, scope in stores]
-    results = iter((yield from batch(*(op for ops in asked for op in ops), as_of=stand.revision)))
+    voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
+    every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
+    results = iter((yield from batch(*every, as_of=stand.revision)))
+    read_here = [
+        known(store, scope, *(next(results) for _ in ops)) for (store, scope), ops in zip(stores, asked, strict=True)
+    ]
+    ballots = {scope: as_ballots(scope, next(results)) for scope in voting}
     found = []
-    for (store, scope), ops in zip(stores, asked, strict=True):
-        each = known(store, scope, *(next(results) for _ in ops))
+    for each, ops in zip(read_here, asked, strict=True):
+        each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
         if stand.ranks:
             each = replace(each, ranked=ops[0].query is not None, beyond=(yield from _beyond(each, ops[0], stand)))
         if query and stand.revision is None:  # a vector store knows the present only
@@ -198,7 +220,7 @@ def _candidates(each: Known, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
     actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
-    for entry in each.entries(ranked(each.records, query, each.scores, final=each.ranked), query):
+    for entry in each.entries(_ranked(each, query), query):
         label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""

@@ -50,6 +50,8 @@ class Known:
     """Whether the scores are the store's last word."""
     beyond: int = 0
     """How many more there are that were not read."""
+    votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """How often the records were found helpful, and harmful, as they stand."""
 
     @cached_property
     def labels(self) -> dict[str, Record]:
@@ -156,9 +158,20 @@ def find_commit(identity: Identity, commit: str) -> GetOp:
 
 
 def put_commit(commit: Commit) -> PutOp:
-    """Return the operation that keeps a commit."""
-    value = commit.model_dump(mode="json", exclude={"id"})
+    """Return the operation that keeps a commit.
+
+    What somebody else has said in a shared namespace is not repeated in it: `forget` would miss it there.
+    """
+    changes = tuple(_without_words(change, commit.identity) for change in commit.changes)
+    value = commit.model_copy(update={"changes": changes}).model_dump(mode="json", exclude={"id"})
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
+
+
+def _without_words(change: Change, identity: Identity) -> Change:
+    if isinstance(change, Remove) or change.source.user_id in (None, identity.user_id):
+        return change
+    source = change.source.model_copy(update={"quote": None})
+    return change.model_copy(update={"text": "", "content": {}, "source": source})
 
 
 def as_commit(result: Result) -> Commit | None:

@@ -8,6 +8,7 @@ from typing import Literal
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.config import Model
 from langgraph_learning.engine.asking import Methods
 from langgraph_learning.engine.extract import Extraction
 from langgraph_learning.errors import ConfigurationError
@@ -15,6 +16,7 @@ from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
+A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
 
 
 def check_store(owner: str, store: object) -> None:
@@ -32,6 +34,29 @@ def check_store(owner: str, store: object) -> None:
     else:
         fix = "give one of LangGraph's stores, or db.store of connect()"
     raise ConfigurationError(f"{owner}(store=...) takes a BaseStore, not {type(store).__name__}; {fix}")
+
+
+def opened(model: Model | None) -> BaseChatModel | None:
+    """Return a chat model for `"provider:name"`, any other as it is.
+
+    Raises:
+        ConfigurationError: The provider's package or key is missing, or it is no chat model.
+    """
+    if model is None or isinstance(model, BaseChatModel):
+        return model
+    if not isinstance(model, str):
+        raise ConfigurationError(f"model={model!r}: {A_MODEL}")
+    from langchain.chat_models import init_chat_model
+
+    try:
+        return init_chat_model(model)
+    except ImportError as error:
+        raise ConfigurationError(f"model={model!r}: {error} (for OpenAI: the extra 'openai')") from error
+    except ValueError as error:
+        raise ConfigurationError(f"model={model!r}: {error}") from error
+    except Exception as error:  # every provider's client has errors of its own, most of them for a missing key
+        key = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY" if ":" in model else "e.g. OPENAI_API_KEY"
+        raise ConfigurationError(f"model={model!r}: {error} (its key is read from the environment: {key})") from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from pydantic import JsonValue, ValidationError
 
 from langgraph_learning.records import Refusal
 from langgraph_learning.stores import LearningStore, Operation
+from langgraph_learning.stores.upkeep import UPKEEP
 
 Schema: TypeAlias = dict[str, JsonValue]
 
@@ -27,12 +28,14 @@ class UnusableAnswer(Exception):
     """The answer as a whole cannot be read; the message tells the model what was wrong."""
 
 
-def answer_schema(operations: Iterable[type[Operation]]) -> Schema:
-    """Return the JSON schema of the one object an extraction answers with."""
-    items: list[JsonValue] = [_operation_schema(kind) for kind in operations]
+def answer_schema(
+    operations: Iterable[type[Operation]], says: str = "What this turn teaches", *, quoted: bool = True
+) -> Schema:
+    """Return the JSON schema of the one object of operations that a model answers with; `quoted` from the turn."""
+    items: list[JsonValue] = [_operation_schema(kind, quoted) for kind in operations]
     return {
         "title": "learned",
-        "description": "What this turn teaches; an empty list if nothing.",
+        "description": f"{says}; an empty list if nothing.",
         "type": "object",
         "properties": {"operations": {"type": "array", "items": {"anyOf": items}}},
         "required": ["operations"],
@@ -52,9 +55,9 @@ def tool_schema(kind: type[Operation]) -> Schema:
     }
 
 
-def _operation_schema(kind: type[Operation]) -> Schema:
+def _operation_schema(kind: type[Operation], quoted: bool) -> Schema:
     name: Schema = {"type": "string", "enum": [kind.__name__]}
-    properties: Schema = {"operation": name, **_fields(kind), "quote": _QUOTE}
+    properties: Schema = {"operation": name, **_fields(kind), **({"quote": _QUOTE} if quoted else {})}
     return {
         "type": "object",
         "description": kind.__doc__ or "",
@@ -131,15 +134,27 @@ def read_answer(text: str) -> list[JsonValue]:
 
 
 def read_operation(
-    stores: Iterable[LearningStore], name: object, arguments: Mapping[str, JsonValue], *, searches: bool = False
+    stores: Iterable[LearningStore],
+    name: object,
+    arguments: Mapping[str, JsonValue],
+    *,
+    searches: bool = False,
+    upkeep: bool = False,
 ) -> tuple[LearningStore, Operation | None, list[Refusal]]:
     """Return the learning store, the operation that stands, and what of it was refused.
+
+    Args:
+        stores: Where to look for the operation.
+        name: What it is called.
+        arguments: What it is given.
+        searches: Whether it is one of the searches.
+        upkeep: Whether it may be one that every learning store has: no extraction and no tool offers those.
 
     Raises:
         LookupError: No learning store has this operation.
     """
     for store in stores:
-        for kind in store.searches if searches else store.operations:
+        for kind in store.searches if searches else (*store.operations, *(UPKEEP if upkeep else ())):
             if kind.__name__ == name:
                 given = {key: value for key, value in arguments.items() if not _is_blank(value)}
                 return (store, *_validate(store, kind, given))

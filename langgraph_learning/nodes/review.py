@@ -18,6 +18,7 @@ from langgraph_learning.nodes.steps import Update, guarded
 from langgraph_learning.nodes.waiting import as_listed, of_turn
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores.upkeep import UPKEEP
 
 ALLOWED = ["approve", "edit", "reject"]
 
@@ -90,7 +91,7 @@ def reviewed(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[li
 
 def request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> dict[str, JsonValue]:
     """Return what the person is asked: LangChain's `HITLRequest`."""
-    kinds = {kind.__name__: kind for store in stores for kind in store.operations}
+    kinds = {kind.__name__: kind for store in stores for kind in (*store.operations, *UPKEEP)}
     actions: list[JsonValue] = [
         {"name": proposal.name, "args": proposal.args, "description": proposal.description} for proposal in shown
     ]
@@ -129,7 +130,7 @@ def check_edit(stores: Sequence[LearningStore], name: str, operation: str, args:
     """
     mine = [store for store in stores if store.name == name]
     try:
-        _, read, refused = read_operation(mine, operation, args)
+        _, read, refused = read_operation(mine, operation, args, upkeep=True)
     except LookupError as error:
         offered = ", ".join(kind.__name__ for store in mine for kind in store.operations)
         raise ValueError(f"{error.args[0]}; {name} has {offered}") from error

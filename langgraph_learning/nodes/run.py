@@ -290,6 +290,12 @@ def _zone(given: object) -> str:
         return "UTC"
 
 
+def recalled(turn: TurnState | None) -> tuple[tuple[str, str], ...]:
+    """Return what a turn was shown, as learning store and id."""
+    receipt = (turn or {}).get("receipt") or {}
+    return tuple((str(each["store"]), str(each["id"])) for each in receipt.get("shown", ()))
+
+
 def as_turn(value: object) -> TurnState | None:
     """Return the frozen turn of a state value, if it is one: private state can be forged."""
     try:

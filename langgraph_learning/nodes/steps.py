@@ -15,7 +15,7 @@ from langgraph_learning.engine.setup import Setup
 from langgraph_learning.engine.turn import Watermark, question, unlearned, watermark, window
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import Run, TurnState, tag
+from langgraph_learning.nodes.run import Run, TurnState, recalled, tag
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.waiting import listing
 from langgraph_learning.records import Identity
@@ -50,16 +50,16 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
         run.driver.opened()
     keys = Keys(run.setup.name)
     identity = run.identity()
-    recalled = yield from guarded(run, "recall", _recall(run, identity, messages), Recall())
+    made = yield from guarded(run, "recall", _recall(run, identity, messages), Recall())
     run.say_doubled(wanted := tag(list(messages)))
     turn: TurnState = {
         "tag": wanted,
         "graph": run.graph,
         "identity": identity.model_dump(),
-        "receipt": recalled.receipt.model_dump(mode="json"),
+        "receipt": made.receipt.model_dump(mode="json"),
     }
     run.keep(turn)
-    return {keys.turn: turn, keys.text: recalled.text}
+    return {keys.turn: turn, keys.text: made.text}
 
 
 def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
@@ -77,9 +77,10 @@ def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[
 
 
 def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
-    recalled = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens)
-    run.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
-    return recalled
+    made = yield from recall(run.setup.stores, identity, question(messages), run.setup.context_tokens)
+    made = made.of_turn(tag(list(messages)), identity, datetime.now(UTC))
+    run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
+    return made
 
 
 def extract_step(run: Run, state: Update) -> Flow[Update]:
@@ -91,13 +92,18 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
         )
     messages = list(state.get(key) or ())
     identity = run.identity(state.get(keys.turn), messages)
-    mark = yield from _learned(run, identity, messages, state.get(keys.mark))
+    shown = recalled(run.frozen(state.get(keys.turn), messages))
+    mark = yield from _learned(run, identity, messages, state.get(keys.mark), shown)
     listed = yield from guarded(run, "extract", listing(run, identity, tag(messages)), {})
     return {**({keys.mark: mark} if mark is not None else {}), **listed}
 
 
 def _learned(
-    run: Run, identity: Identity, messages: Sequence[BaseMessage], seen: Watermark | None
+    run: Run,
+    identity: Identity,
+    messages: Sequence[BaseMessage],
+    seen: Watermark | None,
+    shown: tuple[tuple[str, str], ...],
 ) -> Flow[Watermark | None]:
     """Learn, and return how far the thread has been learned from."""
     if scoped_to(run.setup.extracting, identity):
@@ -109,6 +115,7 @@ def _learned(
             run=run.task_id,
             tag=tag(list(messages)),
             origin=run.graph,
+            recalled=shown,
         )
         if not (yield from guarded(run, "extract", _extract(run, heard), otherwise=False)):
             return unlearned(messages, seen, identity.user_id)

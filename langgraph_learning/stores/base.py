@@ -8,7 +8,7 @@ import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import ClassVar, Literal
 
 from langchain_core.vectorstores import VectorStore
@@ -17,7 +17,8 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Curated, Identity, Record, Scope
+from langgraph_learning.stores.curation import duplicates, outdated
 
 
 class Operation(BaseModel):
@@ -38,7 +39,9 @@ class Ranked:
     score: float
     matched: tuple[str, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
-    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`, and `votes` where there are."""
+    votes: tuple[int, int] = (0, 0)
+    """How often it was found helpful, and harmful, as it stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +224,18 @@ class LearningStore(ABC):
         query = str(getattr(search, "query", None) or "")
         fitting = [each for each in ranked if not query or each.score > 0 or each.matched]
         return self.entries(self.found(search, fitting, at), query)
+
+    def curated(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
+        """Return what `curate` does about the records of one scope, which have any status.
+
+        By default: of active records that say the same, with nothing that contradicts in their other fields, the
+        oldest is kept and takes over what it lacks. What is superseded, what has a field `expires_at` that is past,
+        and in a learning store that ranks what was not changed for `max_age`, is archived: `plan` still sees it.
+        """
+        retired = outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
+        gone = {key for each in retired for key in each.ids}
+        left = [record for record in records if record.status == ACTIVE and record.id not in gone]
+        return [*retired, *duplicates(self.name, left)]
 
     @property
     def capture(self) -> str:

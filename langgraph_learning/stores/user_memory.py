@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from langgraph_learning import prompts
 from langgraph_learning.config import UserMemoryConfig
-from langgraph_learning.records import Add, Change, Record, Remove, Update
+from langgraph_learning.records import ARCHIVED, Add, Change, Record, Remove, Update
 from langgraph_learning.schemas import UserMemory
 from langgraph_learning.stores.base import ID, LearningStore, Operation, Refused, operation, schema_fields
 from langgraph_learning.text import same_statement
@@ -51,8 +51,11 @@ class UserMemoryStore(LearningStore):
         wanted = given.pop("id", None)
         record = next((record for record in records if record.id == wanted), None)
         if isinstance(operation, self._add):
-            known = any(same_statement(given["content"], record.text) for record in records)
-            return [] if known else [Add(store=self.name, content=given, text=given["content"])]
+            said = given["content"]
+            alike = [record for record in records if same_statement(said, record.text)]
+            if alike and all(record.status == ARCHIVED for record in alike):  # it was set aside, and is said again
+                return [Update(store=self.name, id=alike[-1].id, content={**alike[-1].content, **given}, text=said)]
+            return [] if alike else [Add(store=self.name, content=given, text=said)]
         if record is None:
             raise Refused("there is no such memory")
         if isinstance(operation, self._delete):

@@ -1,13 +1,14 @@
 """Who the user is: one record per field of a schema, types enforced, lists added to."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning.config import UserProfileConfig
-from langgraph_learning.records import Add, Change, Record, Remove, Update
+from langgraph_learning.records import Add, Change, Curated, Record, Remove, Update
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores.base import LearningStore, Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.values import spell, union
@@ -53,6 +54,10 @@ class UserProfileStore(LearningStore):
         given = operation.model_dump(mode="json", exclude_none=True)
         changes = (self._set(field, value, known.get(self.record_id(field))) for field, value in given.items())
         return [change for change in changes if change is not None]
+
+    def curated(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
+        """Nothing: a field is one record, and holds until the user says otherwise."""
+        return []
 
     def _set(self, field: str, value: JsonValue, record: Record | None) -> Change | None:
         old = record.content.get(field) if record else None

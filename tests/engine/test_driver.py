@@ -132,7 +132,7 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
     hand = ByHand(recall([PROFILE, MEMORY], ALICE, query, budget))
     kept = items(*(memory(MEMORY, f"r{n:05}", text) for n, text in enumerate(memories)))
     name = items(record(PROFILE, "user_profile:name", {"name": "Alice"}, "name: Alice"))
-    answers = [name, kept, kept] if query else [name, kept]
+    answers = [name, kept, kept, []] if query else [name, kept, []]  # the last: nobody has voted
     hand.gets(Standing, Stand())
     assert len(hand.expects(Batch).ops) == len(answers)
     hand.gets(Batch, answers)
@@ -143,8 +143,8 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
 def test_recall_is_one_round_trip_for_all_learning_stores_and_no_model_call() -> None:
     hand = ByHand(recall([PROFILE, MEMORY, SESSION], ALICE, "tea?", 2_000))
     hand.gets(Standing, Stand())
-    assert len(hand.expects(Batch).ops) == 4
-    hand.gets(Batch, [[], [], [], []])
+    assert len(hand.expects(Batch).ops) == 5  # four for the records, one for the votes on them
+    hand.gets(Batch, [[], [], [], [], []])
     assert hand.kinds == ["Standing", "Batch"]
     assert hand.result == Recall()
 
@@ -193,10 +193,11 @@ def test_the_text_never_exceeds_its_budget_and_what_is_left_out_is_named(budget:
 def test_a_store_that_ranks_is_asked_for_its_best_and_counted_only_when_there_are_more() -> None:
     hand = ByHand(recall([MEMORY], ALICE, "tea?", 2_000))
     hand.gets(Standing, Stand(ranks=True))
-    [op] = hand.expects(Batch).ops
+    op, votes = hand.expects(Batch).ops
     assert isinstance(op, SearchOp)
-    assert op.query == "tea?"
-    hand.gets(Batch, [items(*(memory(MEMORY, f"r{n}", f"Likes tea {n}") for n in range(op.limit)))])
+    assert isinstance(votes, SearchOp)
+    assert (op.query, votes.query) == ("tea?", None)
+    hand.gets(Batch, [items(*(memory(MEMORY, f"r{n}", f"Likes tea {n}") for n in range(op.limit))), []])
     assert hand.expects(Beyond).method == "count"
     hand.gets(Beyond, 10_000)
     assert hand.result.receipt.left_out == {"user_memory": 10_000 - len(hand.result.records)}

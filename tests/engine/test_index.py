@@ -101,7 +101,7 @@ def test_what_was_known_then_is_not_asked_of_a_vector_store_that_knows_the_prese
     for revision, kinds in ((None, ["Standing", "Batch", "Index"]), (7, ["Standing", "Batch"])):
         flow = ByHand(recall([STORE], ALICE, "tea", 500))
         flow.gets(Standing, Stand(ranks=True, revision=revision))
-        flow.gets(Batch, [items(learning("r1", "green tea"))])
+        flow.gets(Batch, [items(learning("r1", "green tea")), []])  # the last: nobody has voted
         if revision is None:
             flow.gets(Index, [])
         assert flow.kinds == kinds

@@ -97,11 +97,10 @@ def test_a_log_belongs_to_a_user_and_an_agent(config: DecisionLogConfig | None, 
 
 @pytest.mark.parametrize("mode", [LearningMode.AGENTIC, LearningMode.PROPOSE])
 def test_the_agent_logs_by_its_tools_in_every_mode_and_nothing_is_extracted(mode: LearningMode) -> None:
-    for enabled in (False, True):
-        store = DecisionLogStore(DecisionLogConfig(mode=mode, enable_agent_tools=enabled))
-        assert [tool.__name__ for tool in store.tools] == ["log_decision", "record_outcome", "search_decisions"]
-        assert not store.extracts
-        assert store.proposes is (mode is LearningMode.PROPOSE)
+    store = DecisionLogStore(DecisionLogConfig(mode=mode))
+    assert [tool.__name__ for tool in store.tools] == ["log_decision", "record_outcome", "search_decisions"]
+    assert not store.extracts
+    assert store.proposes is (mode is LearningMode.PROPOSE)
     LearningMachine(decision_log=DecisionLogConfig(mode=mode)).extract_node()  # no model is needed
 
 
