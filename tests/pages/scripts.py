@@ -101,6 +101,16 @@ SCRIPTS = {
         ],
     ),
     "docs/how-to/forget.md": Script(extractions=[[ALEX, BEES]]),
+    "docs/how-to/curate.md": Script(
+        ["Yes, please."],
+        [
+            [
+                op("add_memory", content="Likes green tea with milk", quote="green tea with milk"),
+                op("add_memory", content="Likes green tea with cake", quote="green tea with cake"),
+            ],
+            [],
+        ],
+    ),
     "docs/how-to/command-line.md": Script(extractions=[[ALEX, BEES]]),
     "docs/how-to/notebooks.md": Script(extractions=[[ALEX, BEES]]),
 }

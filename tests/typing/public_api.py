@@ -15,6 +15,7 @@ from pydantic import Field
 
 from langgraph_learning import (
     Commit,
+    CurationReport,
     DecisionLogConfig,
     EntityMemoryConfig,
     LearnedKnowledgeConfig,
@@ -37,7 +38,7 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.records import Change, Refusal, Usage
+from langgraph_learning.records import Change, Feedback, Refusal, Usage
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
 
@@ -123,6 +124,8 @@ def scoped(alex: Scoped) -> None:
     assert_type(alex.undo("c1"), Commit)
     assert_type(alex.proposals(), list[Proposal])
     assert_type(alex.decide("p1", "approve", edit={"content": "Likes tea"}).result == "approved", bool)
+    assert_type(alex.curate(), CurationReport)
+    assert_type(alex.feedback("c1", helpful=True), Feedback)
     assert_type(alex.forget(), dict[str, int])
     assert_type(alex.export(), Iterator[dict[str, Any]])
     assert_type(alex.load(alex.export()), int)
@@ -140,6 +143,8 @@ async def ascoped(alex: Scoped) -> None:
     assert_type(await alex.aundo("c1"), Commit)
     assert_type(await alex.aproposals(), list[Proposal])
     assert_type((await alex.adecide("p1", "reject")).reason, str)
+    assert_type(await alex.acurate(dry_run=False, max_age_days=30), CurationReport)
+    assert_type(await alex.afeedback("c1", helpful=False), Feedback)
     assert_type(await alex.aforget(), dict[str, int])
     assert_type(alex.aexport(), AsyncIterator[dict[str, Any]])
     assert_type(await alex.aload([]), int)
