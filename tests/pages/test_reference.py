@@ -10,7 +10,6 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-import pytest
 import typer
 from pages.running import ROOT
 
