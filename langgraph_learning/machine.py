@@ -1,7 +1,7 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
 import copy
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal, cast
 
@@ -11,7 +11,7 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
-from langgraph_learning.config import Keywords, LearningMode, Model, StoreConfig, check_limit, check_text
+from langgraph_learning.config import Keywords, Model, check_limit, check_text
 from langgraph_learning.engine.flow import Flow
 from langgraph_learning.engine.recall import Receipt
 from langgraph_learning.engine.setup import Setup, check_store, opened
@@ -27,20 +27,9 @@ from langgraph_learning.nodes.steps import extract_step, recall_step, text_step,
 from langgraph_learning.nodes.wrap import said
 from langgraph_learning.records import Commit, Feedback
 from langgraph_learning.scoped import Scoped
-from langgraph_learning.stores import (
-    DecisionLogStore,
-    EntityMemoryStore,
-    LearnedKnowledgeStore,
-    LearningStore,
-    SessionContextStore,
-    UserMemoryStore,
-    UserProfileStore,
-)
-from langgraph_learning.stores.base import check_complete
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores.choosing import Choice, chosen
 from langgraph_learning.tools import tools
-
-Choice = bool | StoreConfig | LearningStore
-SLOTS = ("user_profile", "user_memory", "session_context", "entity_memory", "learned_knowledge", "decision_log")
 
 
 class LearningMachine(Keywords):
@@ -105,19 +94,15 @@ class LearningMachine(Keywords):
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
-        if not isinstance(custom_stores, Iterable):
-            raise ConfigurationError(f"custom_stores={custom_stores!r}: give a list of learning stores")
-        chosen = [
-            _learning_store("user_profile", user_profile, UserProfileStore),
-            _learning_store("user_memory", user_memory, UserMemoryStore),
-            _learning_store("session_context", session_context, SessionContextStore),
-            _learning_store("entity_memory", entity_memory, EntityMemoryStore),
-            _learning_store("learned_knowledge", learned_knowledge, LearnedKnowledgeStore),
-            _learning_store("decision_log", decision_log, DecisionLogStore),
-            *custom_stores,
-        ]
-        stores = tuple(_in_namespace(each, namespace) for each in chosen if each is not None)
-        _check_distinct(stores)
+        choices = {
+            "user_profile": user_profile,
+            "user_memory": user_memory,
+            "session_context": session_context,
+            "entity_memory": entity_memory,
+            "learned_knowledge": learned_knowledge,
+            "decision_log": decision_log,
+        }
+        stores = chosen(choices, custom_stores, namespace)
         default = opened(model)
         self.namespace = namespace
         self._setup = Setup(
@@ -362,43 +347,3 @@ def _messages(state: object, key: str) -> list[BaseMessage] | None:
     if found is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
         return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
     return found
-
-
-def _learning_store(option: str, choice: Choice, kind: type[LearningStore]) -> LearningStore | None:
-    """Return the learning store for True, a configuration, or the store itself; None for False."""
-    if isinstance(choice, LearningStore):
-        if (named := getattr(choice, "name", None)) != option:
-            raise ConfigurationError(
-                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {named!r}:"
-                f" give it as {f'{named}=...' if named in SLOTS else 'custom_stores=[...]'}"
-            )
-        return choice
-    if isinstance(choice, bool):
-        return kind() if choice else None
-    name = kind.config_class.__name__
-    if isinstance(choice, LearningMode):
-        raise ConfigurationError(f"{option}={choice!r}: a mode goes into a configuration, {name}(mode={choice!s})")
-    if not isinstance(choice, StoreConfig):
-        raise ConfigurationError(f"{option}={choice!r}: give True, False, a {name} or a learning store")
-    return kind(choice)
-
-
-def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
-    """Return the learning store in the machine's namespace, if it has one and its configuration names no other."""
-    if getattr(getattr(store, "config", None), "namespace", "") is not None:
-        return store
-    bound = copy.copy(store)  # what the caller holds stays as it is
-    bound.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
-    return bound
-
-
-def _check_distinct(stores: Sequence[LearningStore]) -> None:
-    for each in stores:
-        if not isinstance(each, LearningStore):
-            raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
-        check_complete(each)
-    names = [each.name for each in stores]
-    operations = [operation.__name__ for each in stores for operation in (*each.operations, *each.searches)]
-    for what, found in (("learning store", names), ("operation", operations)):
-        if twice := sorted({name for name in found if found.count(name) > 1}):
-            raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")
