@@ -29,7 +29,7 @@ studio: venv  ## Start LangGraph's dev server with the example graphs; what they
 		$(BIN)/langgraph dev --no-browser --host 127.0.0.1
 
 docs: venv  ## Build the documentation into build/site; a warning is an error
-	$(BIN)/python -m zensical build --strict
+	$(BIN)/python -m zensical build --strict --clean
 
 wheel: venv  ## Build wheel and sdist into dist, and try them in an empty environment
 	$(BIN)/python -m hatchling build -d dist

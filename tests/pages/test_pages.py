@@ -1,13 +1,14 @@
 """The README and the documentation are true: they run as they stand, with the real client against a server of ours."""
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 from openai_stub import openai_stub
 from pages.running import COMMAND, DATABASE, PAGES, ROOT, Block, Running, blocks
 from pages.scripts import SCRIPTS, Script
+
+from langgraph_learning.cli.app import app
 
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
 RUNNING = [name for name, page in zip(NAMES, PAGES, strict=True) if any(block.runs for block in blocks(page))]
@@ -49,12 +50,8 @@ def database(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 def command(words: list[str]) -> None:
-    """Run the command line in a process of its own, as a reader does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "langgraph_learning.cli", *words], capture_output=True, text=True, timeout=120
-    )
-    assert done.returncode == 0, done.stderr
-    print(done.stdout, end="")
+    """Run the command line in this process; what it refuses or fails in has a code."""
+    assert not app(words, standalone_mode=False), words
 
 
 def every_command() -> list[tuple[str, Block, list[str]]]:
