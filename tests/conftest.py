@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from postgres import any_postgres
+from postgres import a_database, any_postgres
 
 # The same examples every time: a failure that comes and goes helps nobody who did not cause it.
 settings.register_profile("repeatable", derandomize=True, deadline=None)
@@ -19,18 +19,5 @@ def postgres_server() -> Iterator[str]:
 @pytest.fixture
 def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database of this test's own, gone afterwards."""
-    import uuid
-
-    import psycopg
-    from psycopg.conninfo import conninfo_to_dict
-    from psycopg.sql import SQL, Identifier
-
-    name = f"t{uuid.uuid4().hex[:12]}"
-    with psycopg.connect(postgres_server, autocommit=True) as admin:
-        admin.execute(SQL("create database {}").format(Identifier(name)))
-        try:
-            parts = conninfo_to_dict(postgres_server)
-            secret = f":{parts['password']}" if parts.get("password") else ""
-            yield f"postgresql://{parts['user']}{secret}@{parts['host']}:{parts['port']}/{name}"
-        finally:
-            admin.execute(SQL("drop database {} with (force)").format(Identifier(name)))
+    with a_database(postgres_server) as url:
+        yield url

