@@ -50,6 +50,6 @@ format: venv  ## Put the sources into shape
 	$(BIN)/ruff format .
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .cache build dist
 
 .PHONY: help venv demo chat docs wheel notebooks studio test lint types format clean
