@@ -28,6 +28,13 @@ studio: venv  ## Start LangGraph's dev server with the example graphs; what they
 	env -u LANGSMITH_API_KEY -u LANGCHAIN_API_KEY -u LANGGRAPH_CLOUD_LICENSE_KEY $(OFFLINE) \
 		$(BIN)/langgraph dev --no-browser --host 127.0.0.1
 
+docs: venv  ## Build the documentation into build/site; a warning is an error
+	$(BIN)/python -m zensical build --strict --clean
+
+wheel: venv  ## Build wheel and sdist into dist, and try them in an empty environment
+	$(BIN)/python -m hatchling build -d dist
+	$(BIN)/python -m pytest -q tests/test_wheel.py
+
 test: lint types  ## All checks: ruff, mypy --strict, pytest
 	$(BIN)/python -m pytest -q -n auto --dist loadscope
 
@@ -43,6 +50,6 @@ format: venv  ## Put the sources into shape
 	$(BIN)/ruff format .
 
 clean:  ## Remove .venv and caches
-	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache build dist
+	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .cache build dist
 
-.PHONY: help venv demo chat notebooks studio test lint types format clean
+.PHONY: help venv demo chat docs wheel notebooks studio test lint types format clean

@@ -81,7 +81,7 @@ def _no_prompts() -> dict[str, list[list[BaseMessage]]]:
 class ScriptedChatModel(BaseChatModel):
     """A chat model that says what it was told to say, and refuses to say anything else.
 
-    Args:
+    Attributes:
         replies: What it answers as the agent, in order: a text, an `AIMessage` (e.g. of `call(...)`), an exception to
             raise, or a function of the messages that returns one of these.
         extractions: What it answers when asked for operations, in order: a list of `op(...)`, a text that is sent as

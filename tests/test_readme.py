@@ -1,4 +1,4 @@
-"""The README's code runs as it stands, top to bottom, with the real client against a server of this machine."""
+"""The README and the examples; that the README's code runs is tested in `pages/`, with that of all other pages."""
 
 import re
 import subprocess
@@ -6,36 +6,26 @@ import sys
 from pathlib import Path
 
 import pytest
-from openai_stub import openai_stub
 
-from langgraph_learning.testing import op
+from langgraph_learning import LearningMachine
+from langgraph_learning.testing import ScriptedChatModel
 
 ROOT = Path(__file__).parent.parent
-BLOCKS = re.findall(r"^```python\n(.*?)^```", (ROOT / "README.md").read_text(encoding="utf-8"), flags=re.S | re.M)
-DSN = "postgresql://learning:learning@localhost:5432/learning"
 
 
-def test_every_python_block_of_the_readme_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres_url: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("OPENAI_API_KEY", "none")
-    with openai_stub() as server:
-        monkeypatch.setenv("OPENAI_BASE_URL", server.url)
-        server.replies = ["Nice to meet you, Alex.", "You prefer concise answers."]
-        server.extractions = [
-            [op("add_memory", content="Prefers concise answers", quote="I prefer concise answers")],
-            [],
-            [op("update_user_profile", languages=["Rust"], experience_years=12, quote="Rust for 12 years")],
-        ]
-        namespace: dict[str, object] = {}
-        for number, block in enumerate(BLOCKS):
-            exec(compile(block.replace(DSN, postgres_url), f"README block {number}", "exec"), namespace)
-        assert server.replies == server.extractions == []
-    printed = capsys.readouterr().out
-    assert "You prefer concise answers." in printed
-    assert "experience_years=12" in printed
-    assert "Prefers concise answers" in str(server.requests[2])  # shown to the second conversation
+def test_the_readme_is_short_and_draws_the_graph_as_it_is() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert len(readme.splitlines()) < 220
+    graph = LearningMachine(user_memory=True, model=ScriptedChatModel()).around(lambda state: state).compile()
+    drawn = graph.get_graph().draw_mermaid(with_styles=False).splitlines()[1:]
+    shown = readme.partition("```mermaid\n")[2].partition("```")[0].splitlines()[1:]
+    assert sorted(shown) == sorted(line for line in drawn if line)
+
+
+def test_every_link_of_the_readme_leads_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#:]+)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    assert links
+    assert [link for link in links if not (ROOT / link).exists()] == []
 
 
 @pytest.mark.parametrize(

@@ -310,5 +310,5 @@ def test_a_log_with_an_error_is_complained_of() -> None:
 @pytest.mark.parametrize("graph", NODES)
 def test_the_page_draws_the_graphs_as_they_are(graph: str) -> None:
     drawn = import_module(f"examples.studio.{graph}").graph.get_graph(xray=True).draw_mermaid(with_styles=False)
-    page = (ROOT / "docs" / "studio.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "how-to" / "studio.md").read_text(encoding="utf-8")
     assert [line for line in drawn.splitlines() if line.strip().endswith(";") and line not in page] == []
