@@ -8,17 +8,24 @@ OFFLINE := LANGGRAPH_CLI_NO_ANALYTICS=1 LANGGRAPH_NO_VERSION_CHECK=true LANGSMIT
 help:  ## List the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-$(VENV)/installed: pyproject.toml
+INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+# What the examples need comes first: a newcomer's first command does not wait for what checks the package.
+$(VENV)/examples: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(INSTALL) -e '.[openai,cli]'
+	@touch $@
+
+$(VENV)/installed: $(VENV)/examples
+	$(INSTALL) -e '.[dev]'
 	@touch $@
 
 venv: $(VENV)/installed  ## Make .venv with everything the other targets need
 
-demo: venv  ## Hold three conversations and show what was learned, recalled and paid
+demo: $(VENV)/examples  ## Hold three conversations and show what was learned, recalled and paid
 	$(BIN)/python -m examples.demo
 
-chat: venv  ## Talk to a learning agent; each turn shows what it taught
+chat: $(VENV)/examples  ## Talk to a learning agent; each turn shows what it taught
 	$(BIN)/python -m examples.chat
 
 notebooks: venv  ## Execute all notebooks, two at a time; results and pages go to build/notebooks
