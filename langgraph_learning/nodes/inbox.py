@@ -61,7 +61,7 @@ def _collect(run: Run, state: Update) -> Flow[Update]:
         )
     identity = run.identity()
     turn = {"tag": tag([]), "identity": identity.model_dump()}
-    return {Keys(run.setup.name).turn: turn, **(yield from _page(run, identity))}
+    return {"decided": [], Keys(run.setup.name).turn: turn, **(yield from _page(run, identity))}
 
 
 def _review(run: Run, state: Update) -> Flow[Update]:

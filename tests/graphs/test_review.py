@@ -139,7 +139,7 @@ async def test_the_inbox_walks_what_waits_until_nothing_is_left(colour: Colour) 
 async def test_the_inbox_of_somebody_with_nothing_waiting_ends_at_once(colour: Colour) -> None:
     learning, _ = proposing()
     inbox = learning.inbox().compile(checkpointer=InMemorySaver(), store=InMemoryStore())
-    assert await invoked(inbox, colour, {}, thread("inbox"), context=ADA) in ({}, {"decided": []}, None)
+    assert await invoked(inbox, colour, {}, thread("inbox"), context=ADA) == {"decided": []}
 
 
 @pytest.mark.parametrize("colour", COLOURS)
