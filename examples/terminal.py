@@ -34,7 +34,9 @@ def ask(name: str, args: Mapping[str, Any], told: str, console: Console) -> dict
         if answer != "edit":
             return {"type": answer}
         texts = {key: value for key, value in args.items() if isinstance(value, str)}
-        new = {key: console.input(f"  {key}, in the place of {value!r}: ", markup=False) for key, value in texts.items()}
+        new = {
+            key: console.input(f"  {key}, in the place of {value!r}: ", markup=False) for key, value in texts.items()
+        }
     except (EOFError, KeyboardInterrupt):
         return None
     return {"type": "edit", "edited_action": {"name": name, "args": {**args, **{k: v for k, v in new.items() if v}}}}
