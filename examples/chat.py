@@ -1,14 +1,30 @@
-"""Talk to an agent that learns: each turn shows what was recalled for it and what it taught."""
+"""Talk to an agent that learns: each turn shows what was recalled for it and what it taught.
+
+With `--propose` nothing is stored before you say yes, at the terminal.
+"""
 
 import os
+import sys
 from typing import Any
 from uuid import uuid4
 
-from langchain_core.messages import HumanMessage
+from langgraph.types import Command
+from pydantic import ValidationError
 from rich.console import Console
+from rich.table import Table
+from rich.text import Text
 
 from examples.model import stand_in_extraction, stand_in_reply
-from langgraph_learning import LearningMachine, connect, create_learning_agent
+from examples.terminal import ask, turn
+from langgraph_learning import (
+    LearningMachine,
+    LearningMode,
+    Scoped,
+    UserMemoryConfig,
+    UserProfileConfig,
+    connect,
+    create_learning_agent,
+)
 from langgraph_learning.testing import model_or_script
 
 
@@ -18,16 +34,23 @@ def main() -> None:
     console.print(told)
     url = os.environ.get("DATABASE_URL", "sqlite:///learning.db")
     user = os.environ.get("USER") or "me"
-    console.print(f"You are {user!r}; what you teach stays in {url}. /new begins a conversation, an empty line ends.")
+    console.print(f"You are {user!r}; what you teach stays in {url}.")
+    console.print("/new begins a conversation, /why shows what was recalled last and why, an empty line ends.")
+    mode = LearningMode.PROPOSE if "--propose" in sys.argv[1:] else LearningMode.ALWAYS
+    learning = LearningMachine(user_profile=UserProfileConfig(mode=mode), user_memory=UserMemoryConfig(mode=mode))
     with connect(url) as db:
-        agent = create_learning_agent(model, learning=LearningMachine(user_profile=True, user_memory=True), db=db)
-        thread = str(uuid4())
+        agent = create_learning_agent(model, learning=learning, db=db)
+        thread, receipt = str(uuid4()), None
         while text := _asked(console):
             if text == "/new":
                 thread = str(uuid4())
                 console.print("[dim]a new conversation: only what was learned is left[/]")
+            elif text == "/why":
+                console.print(_why(receipt, learning.scoped(user_id=user, store=db.store)))
             else:
-                _turn(agent, user, thread, text, console)
+                events = turn(agent, user, thread, text, console)
+                receipt = next((event["receipt"] for event in events if event["learning"] == "recalled"), receipt)
+                _decide(agent, user, thread, console)
 
 
 def _asked(console: Console) -> str:
@@ -37,33 +60,29 @@ def _asked(console: Console) -> str:
         return ""
 
 
-def _turn(agent: Any, user: str, thread: str, text: str, console: Console) -> None:
-    stream = agent.stream(
-        {"messages": [HumanMessage(text)]},
-        {"configurable": {"thread_id": thread}},
-        context={"user_id": user},
-        stream_mode=["messages", "custom"],
-    )
-    for mode, part in stream:
-        if mode == "messages":
-            console.print(part[0].text, end="", markup=False)
-        elif part["learning"] == "recalled":
-            console.print(f"[dim]recalled {len(part['receipt']['shown'])} records[/]")
-        elif part["learning"] == "learned":
-            _show(part["commit"], console)
-        else:
-            console.print(f"\n[red]learning failed: {part.get('error')}[/]")
+def _decide(agent: Any, user: str, thread: str, console: Console) -> None:
+    """Answer the interrupt of the turn, if there is one, with a decision per request."""
+    for waiting in agent.get_state({"configurable": {"thread_id": thread}}).interrupts:
+        requests = waiting.value["action_requests"]
+        answers = [ask(each["name"], each["args"], each["description"], console) for each in requests]
+        if None in answers:
+            console.print("[dim]  it waits: `langgraph-learning proposals` and `decide` find it[/]")
+            return
+        try:
+            turn(agent, user, thread, Command(resume={"decisions": answers}), console)
+        except ValidationError as error:  # nothing was stored, and all of it still waits
+            console.print(f"  {error.errors()[0]['msg']}", markup=False, style="red")
+            _decide(agent, user, thread, console)
 
 
-def _show(commit: dict[str, Any], console: Console) -> None:
-    console.print()
-    for change in commit["changes"]:
-        console.print(f"[green]  {change['kind']:<7}{change['store']}: [/]", end="")
-        console.print(change["text"], markup=False)
-    for refusal in commit["refused"]:
-        console.print(f"  refused {refusal['operation']}: {refusal['reason']}", markup=False)
-    if not commit["changes"]:
-        console.print("[dim]  this turn taught nothing[/]")
+def _why(receipt: dict[str, Any] | None, mine: Scoped) -> Table:
+    """Return what the last recall showed the model; the receipt has no texts, they may be forgotten meanwhile."""
+    texts = {record.id: record.text for record in mine.records()}
+    table = Table("learning store", "record", "why", "score", "tokens", title="Recalled for your last message")
+    for shown in receipt["shown"] if receipt else ():
+        text, score = Text(texts.get(shown["id"], "(gone)")), f"{shown['score']:.2f}"
+        table.add_row(shown["store"], text, Text(shown["reason"]), score, str(shown["tokens"]))
+    return table
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ from langgraph_learning.testing import op
 def stand_in_reply(messages: list[BaseMessage]) -> str:
     """Say what a real model would have been shown: a script cannot answer what it does not know."""
     told = [message for message in messages if isinstance(message, SystemMessage)]
-    known = [line for message in told for line in str(message.text).splitlines() if line.startswith("- ")]
+    known = [line for message in told for line in str(message.text).splitlines() if line.lstrip().startswith("- ")]
     shown = "\n".join(known) or "(nothing yet)"
     return f"[scripted] I cannot think of an answer. A model would know this about you:\n{shown}"
 

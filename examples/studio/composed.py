@@ -8,7 +8,7 @@ from langchain_core.tools import tool
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode, tools_condition
 
-from examples.studio.model import reads_tools, the_model
+from examples.studio.model import reads_tools, the_model, with_summary
 from langgraph_learning import LearningContext, LearningMachine
 from langgraph_learning.testing import call
 
@@ -25,7 +25,7 @@ def wants_days(question: str) -> AIMessage | None:
     return call("days_between", start=days[0], end=days[1]) if len(days) == 2 else None
 
 
-model = the_model(reads_tools(wants_days), summarises=True)
+model = the_model(reads_tools(wants_days), with_summary)
 learning = LearningMachine(model=model, user_profile=True, user_memory=True, session_context=True)
 
 

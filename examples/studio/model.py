@@ -12,17 +12,18 @@ from examples.model import stand_in_extraction, stand_in_reply
 from langgraph_learning.testing import model_or_script, op
 
 Reply = Callable[[list[BaseMessage]], str | AIMessage]
+Extraction = Callable[[list[BaseMessage]], list[dict[str, JsonValue]]]
 log = logging.getLogger(__name__)
 
 
-def the_model(reply: Reply = stand_in_reply, *, summarises: bool = False) -> BaseChatModel:
+def the_model(reply: Reply = stand_in_reply, extraction: Extraction = stand_in_extraction) -> BaseChatModel:
     """Return the model, and let the server's log say whose words it speaks.
 
     Args:
         reply: What the script answers.
-        summarises: Whether the script also keeps a session context.
+        extraction: What the script takes from a turn.
     """
-    model, told = model_or_script([reply], [_with_summary if summarises else stand_in_extraction], repeat=True)
+    model, told = model_or_script([reply], [extraction], repeat=True)
     _say_once(told)
     return model
 
@@ -44,7 +45,8 @@ def reads_tools(wants: Callable[[str], AIMessage | None]) -> Reply:
     return reply
 
 
-def _with_summary(messages: list[BaseMessage]) -> list[dict[str, JsonValue]]:
+def with_summary(messages: list[BaseMessage]) -> list[dict[str, JsonValue]]:
+    """Take what the stand-in takes, and keep a session context."""
     learned = stand_in_extraction(messages)
     said = [str(each["quote"]) for each in learned]
     summary = f"[scripted] The user told: {' '.join(said)}" if said else "[scripted] The user asked something."

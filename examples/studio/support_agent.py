@@ -1,12 +1,14 @@
 """Any agent with `around`: the four nodes around it, the agent itself in sight, and a person who approves."""
 
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import tool
+from pydantic import JsonValue
 
+from examples.model import stand_in_extraction
 from examples.studio.model import reads_tools, the_model
-from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig
-from langgraph_learning.testing import call
+from langgraph_learning import LearnedKnowledgeConfig, LearningMachine, LearningMode
+from langgraph_learning.testing import call, op
 
 MANUAL = {
     "refund": "Refunds reach the account within five working days.",
@@ -26,10 +28,21 @@ def wants_manual(question: str) -> AIMessage | None:
     return call("search_manual", word=known[0]) if known else None
 
 
-model = the_model(reads_tools(wants_manual))
+def with_solutions(messages: list[BaseMessage]) -> list[dict[str, JsonValue]]:
+    """Take what the stand-in takes; a sentence about what solved something helps the next one who asks."""
+    taken = [(each, str(each["quote"])) for each in stand_in_extraction(messages)]
+    return [
+        op("save_learning", title=said.rstrip("."), learning=said, quote=said) if "solved" in said else each
+        for each, said in taken
+    ]
+
+
+model = the_model(reads_tools(wants_manual), with_solutions)
 agent = create_agent(model, [search_manual], name="support")
 
-# The place to switch what waits for a person: learned knowledge goes here when it is there.
-learning = LearningMachine(model=model, user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE))
+# Everybody is shown what was learned here, so a person looks at it first; what a user likes is that user's alone.
+learning = LearningMachine(
+    model=model, user_memory=True, learned_knowledge=LearnedKnowledgeConfig(mode=LearningMode.PROPOSE)
+)
 
 graph = learning.around(agent, name="support").compile(name="support_agent")

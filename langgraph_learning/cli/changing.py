@@ -1,15 +1,14 @@
 """The commands that change what was learned."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.output import confirm, jsonable, notice, say, write_json
+from langgraph_learning.cli.output import confirm, notice, say, write_json
 from langgraph_learning.cli.target import Target
 from langgraph_learning.cli.waiting import decide
-from langgraph_learning.errors import ConfigurationError, ScopeError
-from langgraph_learning.scoped import Scoped
+from langgraph_learning.errors import ScopeError
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -59,24 +58,15 @@ def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do i
     Example: langgraph-learning curate -d sqlite:///learning.db -u alex@example.com --apply
     """
     with at.open() as opened:
-        report = _method(opened.scoped(at.whose), "curate")(dry_run=not apply)
+        report = opened.scoped(at.whose).curate(dry_run=not apply)
     if at.as_json:
         write_json(report)
         return
-    fields = jsonable(report)
-    for name, value in fields.items() if isinstance(fields, dict) else [("report", fields)]:
-        say(f"{name}: {value}")
-    if not apply:
+    for found in (*report.merged, *report.retired):
+        say(f"{found.kind} {found.store}: {' | '.join(found.texts)} ({found.reason})")
+    if report.commit:
+        say(f"done by commit {report.commit}")
+    elif report.changes:
         notice("nothing was changed: --apply does it")
-
-
-def _method(scoped: Scoped, name: str) -> Any:
-    """Return a method of the data API.
-
-    Raises:
-        ConfigurationError: This version has none.
-    """
-    found = getattr(scoped, name, None)
-    if found is None:
-        raise ConfigurationError(f"this version of langgraph-learning has no {name}(): upgrade it")
-    return found
+    else:
+        notice("nothing is said twice or out of date")

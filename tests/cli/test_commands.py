@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from cli.world import ALEX, Run
+from cli.world import ALEX, Run, memory
 
 from langgraph_learning import LearningMachine, connect
 from langgraph_learning.records import Record
@@ -177,6 +177,51 @@ def test_forget_erases_one_user_and_refuses_without_a_yes(run: Run, url: str) ->
     assert [row["text"] for row in run("records", "-d", url, "-u", "bo", "--json").lines] == ["Writes Go"]
 
 
+@pytest.fixture
+def twice(url: str) -> str:
+    """The URL of a database where one memory of Alex's is said twice."""
+    with connect(url) as db:
+        alex = LearningMachine(user_memory=True).scoped(user_id=ALEX, store=db.store)
+        alex.load([{**memory("tea2", "Drinks tea."), "created_at": "2025-03-02T09:00:00+00:00"}])
+    return url
+
+
+def statuses(run: Run, url: str) -> dict[str, str]:
+    found = run("records", "-d", url, "-u", ALEX, "-s", "user_memory", "--json").lines
+    return {row["id"]: row["status"] for row in found}
+
+
+def test_curate_changes_nothing_unless_it_is_told_to_and_can_be_undone(run: Run, twice: str) -> None:
+    at = ("-d", twice, "-u", ALEX)
+    shown = run("curate", *at)
+    assert (shown.code, shown.out) == (0, "merged user_memory: Drinks tea | Drinks tea. (said twice)\n")
+    assert "--apply" in shown.err
+    assert statuses(run, twice) == {"tea": "active", "tea2": "active", "rust": "active"}
+    done = run("curate", "--apply", *at)
+    commit = done.out.splitlines()[-1].removeprefix("done by commit ")
+    assert statuses(run, twice) == {"tea": "active", "tea2": "archived", "rust": "active"}
+    again = run("curate", "--apply", *at)
+    assert (again.code, again.out, again.err) == (0, "", "nothing is said twice or out of date\n")
+    assert run("undo", commit, *at, "--yes").code == 0
+    assert statuses(run, twice) == {"tea": "active", "tea2": "active", "rust": "active"}
+
+
+def test_curate_reports_as_json_what_it_found_and_did(run: Run, twice: str) -> None:
+    at = ("-d", twice, "-u", ALEX, "--json")
+    dry = run("curate", *at).json
+    assert (dry["dry_run"], dry["commit"]) == (True, None)
+    assert [each["ids"] for each in dry["merged"]] == [["tea", "tea2"]]
+    done = run("curate", "--apply", *at).json
+    assert [each["id"] for each in run("history", *at).lines][-1] == done["commit"]
+    assert run("curate", "-d", twice, "-u", "bo", "--json").json["merged"] == []
+
+
+def test_feedback_is_no_command(run: Run, url: str) -> None:
+    ended = run("feedback", "c1", "-d", url, "-u", ALEX)
+    assert (ended.code, ended.out) == (2, "")
+    assert "No such command" in ended.err
+
+
 def test_stats_count_by_learning_store(run: Run, url: str) -> None:
     counted = run("stats", "-d", url, "--json").json
     records = {"session_context": 2, "todos": 1, "user_memory": 3, "user_profile": 1}
@@ -220,7 +265,7 @@ def test_wrong_usage_is_code_2(run: Run, command: list[str], told: str) -> None:
 
 
 def test_a_user_is_asked_for_where_one_is_needed(run: Run, url: str) -> None:
-    for command in (["forget", "--yes"], ["undo", "c1", "--yes"], ["history"], ["proposals"]):
+    for command in (["forget", "--yes"], ["undo", "c1", "--yes"], ["history"], ["proposals"], ["curate"]):
         ended = run(*command, "-d", url)
         assert (ended.code, ended.out) == (2, "")
         assert "--user" in ended.err

@@ -12,7 +12,6 @@ from cli.world import ALEX, DATE, Ended, Run, memory
 from langgraph.store.sqlite import SqliteStore
 
 from langgraph_learning import LearningMachine, connect
-from langgraph_learning.cli.machines import available
 
 MEM0: dict[str, list[dict[str, Any]]] = {
     "results": [
@@ -236,17 +235,18 @@ def test_the_memories_of_agno_s_memory_manager_come_too(run: Run, empty: str, tm
     assert found["created_at"] == "2025-12-01T00:00:00Z"
 
 
-def test_a_decision_is_taken_where_there_is_a_decision_log(run: Run, empty: str, tmp_path: Path) -> None:
+def test_a_decision_comes_to_the_log_of_its_agent(run: Run, empty: str, tmp_path: Path) -> None:
     content = {"decision": "Use Postgres", "alternatives": ["SQLite", "DynamoDB"], "outcome": "Fast", "tags": []}
     learning = {"learning_id": "dec_1", "learning_type": "decision_log", "user_id": ALEX, "agent_id": "helper"}
     file = written(tmp_path, "agno.json", [{**learning, "content": content, "created_at": 1764547200}])
     ended = run("import", file, "-d", empty, "--json")
-    if "decision_log" in available():
-        [record] = records(run, empty).values()
-        assert record["text"] == "Use Postgres\nalternatives: SQLite, DynamoDB\noutcome: Fast"
-        assert (record["store"], record["scope"]["agent"]) == ("decision_log", "helper")
-    else:
-        assert "has no decision_log" in next(iter(reasons(ended).values()))
+    assert ended.json["skipped"] == []
+    [record] = records(run, empty).values()
+    assert record["text"] == "Use Postgres\nalternatives: SQLite, DynamoDB\noutcome: Fast"
+    assert (record["store"], record["scope"]["agent"]) == ("decision_log", "helper")
+    with connect(empty) as db:
+        log = LearningMachine(decision_log=True).scoped(user_id=ALEX, agent="helper", store=db.store)
+        assert [each.id for each in log.search("Postgres")] == [record["id"]]
 
 
 def test_secrets_are_masked_and_a_masked_record_is_not_imported_twice(run: Run, empty: str, tmp_path: Path) -> None:

@@ -249,29 +249,39 @@ def asked(studio: Studio, thread: str) -> dict[str, Any]:
     return dict(interrupt["value"])
 
 
-def test_a_proposal_is_shown_edited_and_only_then_known(studio: Studio, user: str) -> None:
-    thread = new_thread(studio)
-    turn = say(studio, "support_agent", thread, "I like green tea.", user)
+def shared(studio: Studio) -> list[str]:
+    """Return what everybody's learned knowledge says."""
+    found = studio.client.store.search_items(["learning", "namespace", "global", "learned_knowledge"], limit=100)
+    return [str(item["value"]["content"]["learning"]) for item in found["items"]]
+
+
+def test_a_proposal_is_shown_edited_and_only_then_known_to_others(studio: Studio, user: str) -> None:
+    thread, solution = new_thread(studio), "I cleared the cache: that solved the blank page."
+    turn = say(studio, "support_agent", thread, f"I like green tea. {solution}", user)
     assert turn.kinds[-1] == "proposed"
     [request] = asked(studio, thread)["action_requests"]
-    assert (request["name"], request["args"]) == ("add_memory", {"content": "I like green tea."})
-    assert texts(studio, user, "user_memory") == []
-    better = {"name": "add_memory", "args": {"content": "Likes sencha"}}
+    assert (request["name"], request["args"]["learning"]) == ("save_learning", solution)
+    assert texts(studio, user, "user_memory") == ["I like green tea."]
+    assert solution not in shared(studio)
+    better = {"name": "save_learning", "args": {"title": "Blank page", "learning": "Clear the cache"}}
     decide(studio, "support_agent", thread, {"type": "edit", "edited_action": better})
     assert studio.client.threads.get_state(thread)["next"] == []
-    assert texts(studio, user, "user_memory") == ["Likes sencha"]
+    assert [each for each in shared(studio) if "cache" in each] == ["Clear the cache"]
+    other = say(studio, "support_agent", new_thread(studio), "Why is my page blank?", f"other_{user}")
+    assert "- Blank page: Clear the cache" in other.reply
+    assert "green tea" not in other.reply
 
 
 def test_the_inbox_shows_what_any_thread_left_waiting(studio: Studio, user: str) -> None:
-    said = ["I like green tea.", "I keep bees."]
+    said = ["I paid again: that solved the reminder.", "I asked my bank: that solved the refund."]
     at_once(lambda text: say(studio, "support_agent", new_thread(studio), text, user), said)
     inbox = new_thread(studio)
     run(studio, "inbox", inbox, {}, user)
-    first, second = (each["args"]["content"] for each in asked(studio, inbox)["action_requests"])
+    first, second = (each["args"]["learning"] for each in asked(studio, inbox)["action_requests"])
     assert {first, second} == set(said)
     done = decide(studio, "inbox", inbox, {"type": "reject", "message": "no"}, {"type": "approve"})
     assert [each["result"] for each in done["decided"]] == ["rejected", "approved"]
-    assert texts(studio, user, "user_memory") == [second]
+    assert [each for each in shared(studio) if each in said] == [second]
 
 
 def test_everything_lies_in_the_working_directory(studio: Studio) -> None:
