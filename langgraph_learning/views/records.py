@@ -12,7 +12,7 @@ def table(records: Iterable[Record], *, title: str | None = None) -> Html:
     """Return records as one table, in the order given."""
     found = list(records)
     rows = [
-        (record.store, _text(record), _because(record.source), when(record.updated_at), _state(record))
+        (record.store, _text(record), because(record.source), when(record.updated_at), _state(record))
         for record in found
     ]
     return shown(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
@@ -29,7 +29,7 @@ def _record(record: Record) -> Html:
     rows: list[tuple[str, Child]] = [
         ("record", _text(record)),
         *((name, data(_spelled(value))) for name, value in record.content.items() if _spelled(value) != record.text),
-        ("because of", _because(record.source)),
+        ("because of", because(record.source)),
         ("belongs to", _owner(record.scope)),
         ("known since", joined([when(record.created_at), quiet(f" version {record.version}, {record.status}")])),
         ("id", quiet(record.id)),
@@ -52,7 +52,8 @@ def _state(record: Record) -> Html:
     return quiet(" ".join(part for part in parts if part))
 
 
-def _because(source: Source) -> Html:
+def because(source: Source) -> Html:
+    """Return what vouches for a record: the words it rests on, or whose it is."""
     if source.quote:
         return tag("span", "“", data(source.quote), "”", class_="quote")
     return quiet("inferred" if source.inferred else f"by {source.actor}")
@@ -67,7 +68,7 @@ def _then(revision: Revision) -> Html:
 
 
 def _why(revision: Revision) -> Html | None:
-    return _because(revision.record.source) if revision.record else None
+    return because(revision.record.source) if revision.record else None
 
 
 def _spelled(value: object) -> str:
