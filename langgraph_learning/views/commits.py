@@ -38,7 +38,8 @@ def changed(change: Change) -> Html:
     """Return one line: what was added, changed, set aside or removed."""
     aside = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
-    text = tag("s", data(change.text)) if aside else data(change.text)
+    said = data(change.text) if change.text else quiet("a record; its words are in its history")
+    text = tag("s", said) if aside else said
     return tag("div", sign, text, " ", quiet(f"{change.store}{f', {aside}' if aside else ''}"))
 
 

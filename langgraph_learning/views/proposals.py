@@ -8,13 +8,13 @@ from langgraph_learning.views.commits import changed
 from langgraph_learning.views.markup import Html, data, grid, html, joined, quiet, shown, tag, when
 from langgraph_learning.views.records import because
 
-HEAD = ("learning store", "it would", "because of", "proposed", "")
+HEAD = ("it would", "because of", "proposed", "")
 STALE = "changed meanwhile: look again"
 
 
 def inbox(proposals: Iterable[Proposal], *, title: str | None = None) -> Html:
     """Return proposals as one table, in the order given: what each would do, why, and whether it still waits."""
-    rows = [(each.store, _would(each), _why(each), when(each.at), _state(each)) for each in proposals]
+    rows = [(_would(each), _why(each), when(each.at), _state(each)) for each in proposals]
     return shown(grid(HEAD, rows, title) if rows else quiet(f"{title or 'proposals'}: none"))
 
 

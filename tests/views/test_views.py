@@ -48,7 +48,7 @@ hostile = record(
     key=HOSTILE,
     content={HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}]},
     scope=Scope(user_id=HOSTILE, thread_id=HOSTILE),
-    source=Source(quote=HOSTILE),
+    source=Source(quote=HOSTILE, approved_by=HOSTILE),
     status="superseded",
 )
 shown = Shown(
@@ -174,6 +174,18 @@ def test_many_records_and_no_records_are_a_table() -> None:
     assert "none" in Seen(views.table([])).text
 
 
+def test_a_record_that_a_person_approved_says_who() -> None:
+    seen = Seen(views.table([record("one", source=Source(quote="I said", approved_by="dana")), record("two")]))
+    assert "“I said”approved by dana" in seen.text
+    assert seen.text.count("approved") == 1
+
+
+def test_nobody_knows_since_when_a_document_of_a_vector_store_is_there() -> None:
+    known, document = record("one"), record("two", status="document")
+    assert "time" in Seen(views.table([known])).elements
+    assert "time" not in Seen(views.table([document])).elements
+
+
 def test_a_timeline_is_in_the_order_of_learning_and_says_what_went() -> None:
     late = commit.model_copy(
         update={"at": NOW + timedelta(hours=1), "changes": (Remove(store="s", id="1", text="late"),)}
@@ -181,6 +193,8 @@ def test_a_timeline_is_in_the_order_of_learning_and_says_what_went() -> None:
     early = commit.model_copy(update={"changes": (Add(store="s", content={}, text="early"),)})
     seen = Seen(views.timeline([late, early]))
     assert seen.text.index("+early") < seen.text.index("−late")
+    wordless = late.model_copy(update={"changes": (Remove(store="s", id="1"),)})
+    assert "−a record; its words are in its history s" in Seen(views.timeline([wordless])).text
     assert "nothing was learned" in Seen(views.timeline([])).text
 
 
