@@ -4,7 +4,7 @@ from langgraph_learning.records import Curated, CurationReport, Feedback
 from langgraph_learning.views.commits import refusal, spent
 from langgraph_learning.views.markup import Html, data, grid, html, joined, quiet, shown, tag
 
-HEAD = ("learning store", "", "stays", "set aside", "why")
+HEAD = ("learning store", "", "record", "why")
 
 
 def curation_table(report: CurationReport) -> Html:
@@ -36,9 +36,8 @@ def _done(report: CurationReport) -> str:
     return f"{many} made, commit {report.commit}" if report.commit else "Nothing was changed"
 
 
-def _row(curated: Curated, kind: str) -> tuple[str, Html, Html, Html, Html]:
-    """Of what is merged one stays; what is retired goes."""
-    merging = curated.kind == "merged"
-    kept = data(curated.changes[0].text if curated.changes else curated.texts[0]) if merging else quiet("")
-    gone = joined(tag("div", tag("s", data(text))) for text in curated.texts[merging:])
-    return curated.store, quiet(kind), kept, gone, data(curated.reason)
+def _row(curated: Curated, kind: str) -> tuple[Html, Html, Html, Html]:
+    """Of what is merged one stays, and says what the others said; what is retired goes."""
+    kept = [data(each.text) for each in curated.changes[:1]] if curated.kind == "merged" else []
+    gone = [tag("div", tag("s", data(text))) for text in curated.texts[len(kept) :]]
+    return quiet(curated.store), quiet(kind), joined([*kept, *gone]), data(curated.reason)

@@ -11,7 +11,9 @@ HEAD = ("learning store", "record", "because of", "since", "")
 def table(records: Iterable[Record], *, title: str | None = None) -> Html:
     """Return records as one table, in the order given."""
     found = list(records)
-    rows = [(record.store, _text(record), because(record.source), _since(record), _state(record)) for record in found]
+    rows = [
+        (quiet(record.store), _text(record), because(record.source), _since(record), _state(record)) for record in found
+    ]
     return shown(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
 
 
