@@ -1,20 +1,24 @@
-"""Execute notebooks, each in a kernel of its own: `python -m notebooks.run [notebook ...]`."""
+"""Execute notebooks, two at a time: `python -m notebooks.run [notebook ...]`."""
 
 import asyncio
+import os
 import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from nbclient import NotebookClient
 from nbconvert import HTMLExporter
 from nbformat import NotebookNode, read, write
+from nbformat.v4 import new_code_cell, new_notebook
 
 HERE = Path(__file__).parent
 EXECUTED = HERE.parent / "build" / "notebooks"
 AT_ONCE = 2
 TIMEOUT = 300
 """How long one cell may take, in seconds; a real model takes its time."""
+EMPTY = "get_ipython().reset()"
+"""What a kernel is told between two notebooks: no name of one is there in the next."""
 QUIET = ["--IPKernelApp.log_level=40"]  # a kernel warns that it listens, on this machine alone
 
 
@@ -29,24 +33,22 @@ async def executed(paths: Iterable[Path]) -> list[NotebookNode]:
     Raises:
         CellExecutionError: A cell failed; the error shows it.
     """
-    turn = asyncio.Semaphore(AT_ONCE)
+    notebooks = {path: read(path, as_version=4) for path in paths}
+    waiting = iter(notebooks.items())
+    await asyncio.gather(*(_execute(waiting) for _ in range(min(AT_ONCE, len(notebooks)))))
+    return list(notebooks.values())
 
-    async def one(path: Path) -> NotebookNode:
-        async with turn:
+
+async def _execute(waiting: Iterator[tuple[Path, NotebookNode]]) -> None:
+    """Execute what waits in one kernel: to start one and to import takes longer than a notebook."""
+    client = NotebookClient(new_notebook(), timeout=TIMEOUT, extra_arguments=QUIET)
+    async with client.async_setup_kernel():
+        for path, notebook in waiting:
             began = time.perf_counter()
-            done = await _executed(path)
-            print(f"{time.perf_counter() - began:6.1f} s  {path.relative_to(HERE)}", flush=True)
-        return done
-
-    return await asyncio.gather(*(one(path) for path in paths))
-
-
-async def _executed(path: Path) -> NotebookNode:
-    notebook: NotebookNode = read(path, as_version=4)
-    where = {"metadata": {"path": str(path.parent)}}
-    client = NotebookClient(notebook, timeout=TIMEOUT, resources=where, extra_arguments=QUIET)
-    await client.async_execute()
-    return notebook
+            for client.nb in (notebook, new_notebook(cells=[new_code_cell(EMPTY)])):
+                await client.async_execute(cleanup_kc=False)
+            took = time.perf_counter() - began
+            print(f"{took:6.1f} s  {os.path.relpath(path, HERE)}", flush=True)
 
 
 def main() -> None:

@@ -3,13 +3,16 @@
 import asyncio
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import pytest
+from nbclient.exceptions import CellExecutionError
 from openai_stub import openai_stub
 
 from langgraph_learning.testing import ScriptedChatModel, model_or_script, op
+from notebooks import run
 from notebooks.run import HERE, every, executed
 
 CLEAN = "clear it: jupyter nbconvert --clear-output --inplace, or ClearOutputPreprocessor"
@@ -63,6 +66,41 @@ def test_a_notebook_runs_with_the_model_of_a_server_and_says_which(monkeypatch: 
     assert shown[0] == "The model is openai:some-model."
     assert "Hello from the server." in shown[1]
     assert {request["model"] for request in server.requests} == {"some-model"}
+
+
+@pytest.mark.usefixtures("no_key")
+def test_the_vector_store_of_postgres_finds_what_was_learned_and_nothing_stays(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import psycopg
+
+    monkeypatch.setenv("DATABASE_URL", postgres_url)
+    [notebook] = asyncio.run(executed([HERE / "11_bring_your_vector_store.ipynb"]))
+    shown = list(_outputs(notebook))
+    assert [text for mime, text in shown if mime == "stderr"] == []
+    assert ("text/markdown", "On Postgres.") in shown
+    assert "Found by pgvector" in shown[-1][1]
+    assert "Photographs are scanned for text" in shown[-1][1]
+    with psycopg.connect(postgres_url) as reader:
+        assert reader.execute("select to_regclass('learned_by_a_notebook')").fetchall() == [(None,)]
+        assert reader.execute("select count(*) from hybrid_items").fetchall() == [(0,)]
+
+
+def test_a_notebook_starts_with_no_name_of_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run, "AT_ONCE", 1)
+    paths = [tmp_path / "1.ipynb", tmp_path / "2.ipynb"]
+    for path, source in zip(paths, ("name = 1", "'name' in globals()"), strict=True):
+        nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), path)
+    one, other = asyncio.run(executed(paths))
+    assert list(_outputs(other)) == [("text/plain", "False")]
+    assert (one.cells[0].execution_count, other.cells[0].execution_count) == (1, 1)
+
+
+def test_a_cell_that_fails_is_an_error_that_says_which(tmp_path: Path) -> None:
+    path = tmp_path / "bad.ipynb"
+    nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("1 / 0")]), path)
+    with pytest.raises(CellExecutionError, match="1 / 0"):
+        asyncio.run(executed([path]))
 
 
 def _outputs(notebook: Any) -> Iterator[tuple[str, str]]:

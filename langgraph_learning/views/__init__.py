@@ -1,6 +1,7 @@
 """What was learned, to look at: tables, timelines and pictures for notebooks, and Mermaid text.
 
-Records, profiles, recalls, receipts, commits and revisions show themselves; these functions show many at once:
+Records, profiles, recalls, receipts, commits, revisions, proposals and reports of a curation show themselves; these
+functions show many at once:
 
 ```python
 from langgraph_learning import views
@@ -8,6 +9,7 @@ from langgraph_learning import views
 views.table(alex.records())            # many records
 views.timeline(alex.commits())         # what was learned when
 views.history(alex.history(record.id)) # what a record was
+views.inbox(alex.proposals())          # what waits for a person
 views.entity_graph(records)            # Mermaid text; views.entity_picture(records) draws it offline
 views.graph_picture(agent.get_graph())
 ```
@@ -16,10 +18,12 @@ Everything shown is data: it is escaped, whatever it says.
 """
 
 from langgraph_learning.views.commits import timeline
+from langgraph_learning.views.curation import curation_table
 from langgraph_learning.views.entities import entity_graph, entity_picture
 from langgraph_learning.views.markup import Html, html
 from langgraph_learning.views.mermaid import Mermaid
 from langgraph_learning.views.profile import profile_table
+from langgraph_learning.views.proposals import inbox
 from langgraph_learning.views.recalled import receipt_bars
 from langgraph_learning.views.records import history, table
 from langgraph_learning.views.workflow import graph_picture
@@ -27,11 +31,13 @@ from langgraph_learning.views.workflow import graph_picture
 __all__ = [
     "Html",
     "Mermaid",
+    "curation_table",
     "entity_graph",
     "entity_picture",
     "graph_picture",
     "history",
     "html",
+    "inbox",
     "profile_table",
     "receipt_bars",
     "table",

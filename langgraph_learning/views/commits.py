@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from langgraph_learning.records import Change, Commit, Record, Refusal
+from langgraph_learning.records import ACTIVE, Change, Commit, Record, Refusal, Update, Usage
 from langgraph_learning.views.markup import Html, data, html, joined, quiet, shown, tag, when
 
 SIGNS = {"add": "+", "update": "~", "remove": "−"}
@@ -21,11 +21,12 @@ def _commit(commit: Commit) -> Html:
 
 
 def _turn(commit: Commit) -> Html:
-    usage = commit.usage
-    cost = f"{usage.calls} model call, {usage.input_tokens + usage.output_tokens} tokens" if usage.calls else ""
     where = f" in {commit.identity.thread_id}" if commit.identity.thread_id else ""
-    lines = [_change(change) for change in commit.changes] + [_refused(refusal) for refusal in commit.refused]
-    return joined([when(commit.at), quiet(where), quiet(f" {cost}"), *(lines or [tag("div", "nothing changed")])])
+    lines = [changed(change) for change in commit.changes] + [refusal(refused) for refused in commit.refused]
+    lines += [tag("div", quiet(f"{len(commit.proposed)} proposed: waiting for a person"))] if commit.proposed else []
+    return joined(
+        [when(commit.at), quiet(where), quiet(spent(commit.usage)), *(lines or [tag("div", "nothing changed")])]
+    )
 
 
 def _known(record: Record) -> Html:
@@ -33,11 +34,22 @@ def _known(record: Record) -> Html:
     return joined([when(record.updated_at), quiet(told), tag("div", data(record.text))])
 
 
-def _change(change: Change) -> Html:
+def changed(change: Change) -> Html:
+    """Return one line: what was added, changed, set aside or removed."""
+    aside = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
-    return tag("div", sign, data(change.text), " ", quiet(change.store))
+    said = data(change.text) if change.text else quiet("a record; its words are in its history")
+    text = tag("s", said) if aside else said
+    return tag("div", sign, text, " ", quiet(f"{change.store}{f', {aside}' if aside else ''}"))
 
 
-def _refused(refusal: Refusal) -> Html:
+def refusal(refused: Refusal) -> Html:
+    """Return one line: what was not carried out, and why."""
     sign = tag("span", "×", class_="mark refused", title="refused")
-    return tag("div", sign, data(f"{refusal.operation}: {refusal.reason}"), " ", quiet("refused"))
+    return tag("div", sign, data(f"{refused.operation}: {refused.reason}"), " ", quiet("refused"))
+
+
+def spent(usage: Usage) -> str:
+    """Return what a step cost, to stand after something; nothing if it asked no model."""
+    calls = f"{usage.calls} model call{'' if usage.calls == 1 else 's'}"
+    return f" {calls}, {usage.input_tokens + usage.output_tokens} tokens" if usage.calls else ""

@@ -18,11 +18,12 @@ WIDE = {"W": 1.9, "F": 1.9}
 
 @dataclass(frozen=True)
 class Box:
-    """A node: its name, what it is in small, and a colour; without one it is dashed."""
+    """A node: its name, what it is in small, and a colour; without one it is dashed. More is told on hovering."""
 
     name: str
     small: str = ""
     colour: str | None = None
+    told: str = ""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -70,7 +71,7 @@ def _drawn(box: Box, centre: Floats, size: Floats) -> Html:
         frame = tag("rect", fill="none", stroke="currentColor", stroke_dasharray="4 3", **place)
     lift = LINE * SMALL / 2 if box.small else 0
     name = tag("text", clipped(box.name, LONGEST), x=f"{x:.1f}", y=f"{y - lift * 0.9:.1f}", font_size=13)
-    return tag("g", tag("title", box.name), ground, frame, name, _small(box.small, x, y + lift))
+    return tag("g", tag("title", box.told or box.name), ground, frame, name, _small(box.small, x, y + lift))
 
 
 def _small(text: str, x: float, y: float) -> Html | None:

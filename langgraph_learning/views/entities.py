@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from langgraph_learning.records import Record
+from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.views.drawing import Box, drawing
 from langgraph_learning.views.markup import Html, quiet, shown
 from langgraph_learning.views.mermaid import Mermaid, label
@@ -19,6 +19,8 @@ class Entity:
     name: str
     type: str = ""
     known: bool = True
+    told: str = ""
+    """What is known of it in one line, other names included."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +33,18 @@ class Entities:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Entities":
-        """Read the entities and relationships among `records` that hold; an end that does not is unknown."""
+        """Read the entities and relationships among `records` that hold; an end that does not is unknown, or marked."""
         found = [record for record in records if record.store == "entity_memory"]
-        named = {record.id: _entity(record) for record in found if record.content.get("kind") == "entity"}
-        live = {record.id for record in found if record.status == "active"}
+        named = {_key(record, record.id): record for record in found if record.content.get("kind") == "entity"}
+        live = [record for record in found if record.status == ACTIVE]
         links = tuple(
             (_end(record, "source"), str(record.content.get("relation", "")), _end(record, "target"))
-            for record in found
-            if record.content.get("kind") == "relationship" and record.id in live
+            for record in live
+            if record.content.get("kind") == "relationship"
         )
-        nodes = {key: entity for key, entity in named.items() if key in live}
+        nodes = {key: _entity(record) for key, record in named.items() if record.status == ACTIVE}
         for end in (end for source, _, target in links for end in (source, target) if end not in nodes):
-            nodes[end] = Entity(named[end].name if end in named else "?", known=False)
+            nodes[end] = _entity(named[end]) if end in named else Entity("?", known=False)
         return cls(nodes, links)
 
     def busiest(self, limit: int) -> "Entities":
@@ -79,20 +81,26 @@ def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
     return shown(_drawn(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
 
 
-def _entity(record: Record) -> Entity:
-    kind = str(record.content.get("type") or "")
-    return Entity(str(record.content.get("name") or "?"), kind, known=kind != "unknown")
+def _key(record: Record, key: str) -> str:
+    """An id that no entity of another scope has."""
+    return f"{record.scope.tag} {key}"
 
 
 def _end(record: Record, side: str) -> str:
-    return str(record.content.get(side, ""))
+    return _key(record, str(record.content.get(side, "")))
+
+
+def _entity(record: Record) -> Entity:
+    kind, live = str(record.content.get("type") or ""), record.status == ACTIVE
+    told = kind if live else ", ".join(part for part in (kind, record.status) if part)
+    return Entity(str(record.content.get("name") or "?"), told, live and kind != "unknown", record.text)
 
 
 def _drawn(entities: Entities) -> Html:
     types = list(dict.fromkeys(node.type for node in entities.nodes.values()))
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(types)}
     boxes = {
-        key: Box(node.name, node.type, colours[node.type] if node.known else None)
+        key: Box(node.name, node.type, colours[node.type] if node.known else None, node.told)
         for key, node in entities.nodes.items()
     }
     return drawing(boxes, entities.links)

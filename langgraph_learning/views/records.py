@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from langgraph_learning.records import Record, Revision, Scope, Source
+from langgraph_learning.records import DOCUMENT, Record, Revision, Scope, Source
 from langgraph_learning.views.markup import Child, Html, data, grid, html, joined, pairs, quiet, shown, tag, when
 
 HEAD = ("learning store", "record", "because of", "since", "")
@@ -12,8 +12,7 @@ def table(records: Iterable[Record], *, title: str | None = None) -> Html:
     """Return records as one table, in the order given."""
     found = list(records)
     rows = [
-        (record.store, _text(record), _because(record.source), when(record.updated_at), _state(record))
-        for record in found
+        (quiet(record.store), _text(record), because(record.source), _since(record), _state(record)) for record in found
     ]
     return shown(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
 
@@ -29,7 +28,7 @@ def _record(record: Record) -> Html:
     rows: list[tuple[str, Child]] = [
         ("record", _text(record)),
         *((name, data(_spelled(value))) for name, value in record.content.items() if _spelled(value) != record.text),
-        ("because of", _because(record.source)),
+        ("because of", because(record.source)),
         ("belongs to", _owner(record.scope)),
         ("known since", joined([when(record.created_at), quiet(f" version {record.version}, {record.status}")])),
         ("id", quiet(record.id)),
@@ -52,14 +51,23 @@ def _state(record: Record) -> Html:
     return quiet(" ".join(part for part in parts if part))
 
 
-def _because(source: Source) -> Html:
+def because(source: Source) -> Html:
+    """Return what vouches for a record: the words it rests on, or whose it is, and who approved it."""
     if source.quote:
-        return tag("span", "“", data(source.quote), "”", class_="quote")
-    return quiet("inferred" if source.inferred else f"by {source.actor}")
+        vouched = tag("span", "“", data(source.quote), "”", class_="quote")
+    else:
+        vouched = quiet("inferred" if source.inferred else f"by {source.actor}")
+    approved = tag("div", quiet("approved by "), data(source.approved_by)) if source.approved_by else None
+    return joined([vouched, approved])
 
 
 def _owner(scope: Scope) -> Html:
     return data(", ".join(f"{name} {value}" for name, value in scope if value is not None))
+
+
+def _since(record: Record) -> Html | None:
+    """When it was learned; nobody knows it of what a vector store brought along."""
+    return when(record.updated_at) if record.status != DOCUMENT else None
 
 
 def _then(revision: Revision) -> Html:
@@ -67,7 +75,7 @@ def _then(revision: Revision) -> Html:
 
 
 def _why(revision: Revision) -> Html | None:
-    return _because(revision.record.source) if revision.record else None
+    return because(revision.record.source) if revision.record else None
 
 
 def _spelled(value: object) -> str:

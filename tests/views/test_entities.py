@@ -1,10 +1,14 @@
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from langgraph.store.memory import InMemoryStore
 from views.made import HOSTILE, Seen, entity, link, record
 
-from langgraph_learning import views
+from langgraph_learning import LearningMachine, Scope, views
+from langgraph_learning.testing import ScriptedChatModel, op
 from langgraph_learning.views.layout import placed
 
 
@@ -30,10 +34,69 @@ def test_an_end_that_is_not_known_is_dashed_and_what_no_longer_holds_is_left_out
     ]
     graph = views.entity_graph(records)
     assert 'e2["Tom (unknown)"]:::unknown' in graph
-    assert 'e3["Old"]:::unknown' in graph
+    assert 'e3["Old (project, archived)"]:::unknown' in graph
     assert 'e4["#63;"]:::unknown' in graph
     assert "was led by" not in graph
     assert str(views.entity_picture(records)).count("stroke-dasharray") == 3
+
+
+def test_what_is_archived_and_has_no_relationship_left_is_not_drawn() -> None:
+    assert "Old" not in views.entity_graph([entity("1", "Radar"), entity("2", "Old", status="archived")])
+
+
+def test_entities_of_two_scopes_are_two_whatever_their_ids() -> None:
+    theirs = [
+        each.model_copy(update={"scope": Scope(namespace="org:bolt")})
+        for each in (entity("1", "Acme"), link("1", "x", "1"))
+    ]
+    graph = views.entity_graph([entity("1", "Acme"), link("1", "y", "1"), *theirs])
+    assert graph.splitlines()[2:] == [
+        '  e1["Acme (person)"]',
+        '  e2["Acme (person)"]',
+        '  e1 -->|"y"| e1',
+        '  e2 -->|"x"| e2',
+    ]
+
+
+def test_what_entity_memory_has_learned_is_drawn_by_its_present_names_and_relationships() -> None:
+    radar: dict[str, Any] = {"entity": "Radar", "entity_type": "project"}
+    told = [
+        [
+            op("remember_about", **radar, facts=["Is blocked"], aliases=["Project R"]),
+            op("link_entities", entity="person/Sarah", relation="designs", related_entity="Project R"),
+            op("link_entities", entity="Tom", relation="leads", related_entity="radar"),
+            op("remember_about", entity="Old Radar", entity_type="project", description="Is <gone>"),
+            op("link_entities", entity="Radar", relation="replaces", related_entity="project/Old Radar"),
+            op("remember_about", entity="Lonely", entity_type="person"),
+        ],
+        [
+            op("remember_about", **radar, facts=["Has shipped"], outdated=["Is blocked"]),
+            op("forget", entity="Old Radar"),
+            op("forget", entity="Lonely"),
+            op("forget", entity="Radar", fact="Tom leads"),
+        ],
+    ]
+    model = ScriptedChatModel(extractions=told)
+    alex = LearningMachine(model=model, entity_memory=True, store=InMemoryStore()).scoped(user_id="alex")
+    for number in range(2):
+        alex.learn([("user", f"turn {number}")])
+    records = alex.records()
+    assert sorted(record.status for record in records if record.status != "active") == [
+        "archived",
+        "archived",
+        "superseded",
+    ]
+    graph = views.entity_graph(records)
+    assert sorted(line.partition("[")[2] for line in graph.splitlines() if "[" in line) == [
+        '"Old Radar (project, archived)"]:::unknown',
+        '"Radar (project)"]',
+        '"Sarah (person)"]',
+        '"Tom (unknown)"]:::unknown',
+    ]
+    assert [line.split("|")[1] for line in graph.splitlines() if "|" in line] == ['"designs"', '"replaces"']
+    seen = Seen(views.entity_picture(records))
+    assert "Radar / Project R (project)" in seen.text, "other names are told on hovering"
+    assert "blocked" not in seen.text
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -10,9 +11,22 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 from views.made import HOSTILE, NOW, Seen, entity, link, record
 
-from langgraph_learning import Commit, LearningMachine, Recall, Receipt, Revision, Scope, Source, connect, views
+from langgraph_learning import (
+    Commit,
+    CurationReport,
+    LearningMachine,
+    Proposal,
+    Recall,
+    Receipt,
+    Revision,
+    Scope,
+    Source,
+    connect,
+    views,
+)
+from langgraph_learning.engine.deciding import Outcome
 from langgraph_learning.engine.recall import Shown
-from langgraph_learning.records import Add, Frozen, Identity, Refusal, Remove, Update
+from langgraph_learning.records import Add, Curated, Feedback, Frozen, Identity, Refusal, Remove, Update, Usage
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
 from langgraph_learning.views.markup import tag
@@ -34,7 +48,7 @@ hostile = record(
     key=HOSTILE,
     content={HOSTILE: [HOSTILE, {HOSTILE: HOSTILE}]},
     scope=Scope(user_id=HOSTILE, thread_id=HOSTILE),
-    source=Source(quote=HOSTILE),
+    source=Source(quote=HOSTILE, approved_by=HOSTILE),
     status="superseded",
 )
 shown = Shown(
@@ -54,6 +68,22 @@ commit = Commit(
 )
 revisions = [Revision(record=hostile, version=1, at=NOW), Revision(record=None, version=2, at=NOW)]
 entities = [entity("a", HOSTILE, HOSTILE), entity("b", "Bob"), link("a", HOSTILE, "b"), link("b", HOSTILE, HOSTILE)]
+proposal = Proposal(
+    id=HOSTILE,
+    identity=Identity(user_id=HOSTILE),
+    store=HOSTILE,
+    name=HOSTILE,
+    args={"because": HOSTILE, HOSTILE: HOSTILE},
+    changes=commit.changes,
+    source=Source(quote=HOSTILE),
+    stale=True,
+    at=NOW,
+)
+decided = proposal.model_copy(update={"status": "rejected", "message": HOSTILE, "decided_by": HOSTILE})
+curated = Curated(
+    store=HOSTILE, kind="merged", ids=("1", "2"), texts=(HOSTILE, HOSTILE), reason=HOSTILE, changes=commit.changes[:2]
+)
+report = CurationReport(dry_run=False, merged=(curated,), retired=(curated,), refused=commit.refused, commit=HOSTILE)
 VIEWS: dict[str, Callable[[], str | None]] = {
     "record": hostile._repr_html_,
     "records": lambda: views.table([hostile], title=HOSTILE),
@@ -65,6 +95,11 @@ VIEWS: dict[str, Callable[[], str | None]] = {
     "timeline of records": lambda: views.timeline([hostile]),
     "revision": revisions[0]._repr_html_,
     "history": lambda: views.history(revisions, title=HOSTILE),
+    "proposal": proposal._repr_html_,
+    "proposals": lambda: views.inbox([proposal, decided], title=HOSTILE),
+    "outcome": Outcome(proposal=HOSTILE, result="stale", reason=HOSTILE, commit=HOSTILE)._repr_html_,
+    "report": report._repr_html_,
+    "feedback": Feedback(helpful=True, proposed=(HOSTILE,), commit=HOSTILE)._repr_html_,
     "picture": lambda: views.entity_picture(entities),
 }
 
@@ -139,6 +174,18 @@ def test_many_records_and_no_records_are_a_table() -> None:
     assert "none" in Seen(views.table([])).text
 
 
+def test_a_record_that_a_person_approved_says_who() -> None:
+    seen = Seen(views.table([record("one", source=Source(quote="I said", approved_by="dana")), record("two")]))
+    assert "“I said”approved by dana" in seen.text
+    assert seen.text.count("approved") == 1
+
+
+def test_nobody_knows_since_when_a_document_of_a_vector_store_is_there() -> None:
+    known, document = record("one"), record("two", status="document")
+    assert "time" in Seen(views.table([known])).elements
+    assert "time" not in Seen(views.table([document])).elements
+
+
 def test_a_timeline_is_in_the_order_of_learning_and_says_what_went() -> None:
     late = commit.model_copy(
         update={"at": NOW + timedelta(hours=1), "changes": (Remove(store="s", id="1", text="late"),)}
@@ -146,7 +193,76 @@ def test_a_timeline_is_in_the_order_of_learning_and_says_what_went() -> None:
     early = commit.model_copy(update={"changes": (Add(store="s", content={}, text="early"),)})
     seen = Seen(views.timeline([late, early]))
     assert seen.text.index("+early") < seen.text.index("−late")
+    wordless = late.model_copy(update={"changes": (Remove(store="s", id="1"),)})
+    assert "−a record; its words are in its history s" in Seen(views.timeline([wordless])).text
     assert "nothing was learned" in Seen(views.timeline([])).text
+
+
+def test_a_proposal_says_what_it_would_do_why_and_how_it_stands() -> None:
+    changes = (
+        Update(store="s", id="1", content={}, text="old", status="archived"),
+        Add(store="s", content={}, text="new"),
+    )
+    plain = proposal.model_copy(
+        update={"name": "save", "args": {}, "changes": changes, "source": Source(quote="I said"), "stale": False}
+    )
+    seen = Seen(plain._repr_html_() or "")
+    assert "~old s, archived+new s" in seen.text
+    assert "“I said”" in seen.text
+    assert seen.text.rstrip().endswith("waits")
+    assert "s" in seen.elements, "what would be set aside is struck through"
+    stale = plain.model_copy(update={"stale": True})
+    assert "look again" in Seen(stale._repr_html_() or "").text
+    settled = {"status": "rejected", "decided_by": "ben", "message": "not true"}
+    text = Seen(plain.model_copy(update=settled)._repr_html_() or "").text
+    assert "rejected by ben" in text
+    assert "not true" in text
+    assert "look again" not in Seen(stale.model_copy(update=settled)._repr_html_() or "").text
+    assert "inbox: none" in Seen(views.inbox([], title="inbox")).text
+
+
+def test_proposals_of_many_are_in_the_order_given() -> None:
+    one, other = (proposal.model_copy(update={"changes": (Add(store="s", content={}, text=text),)}) for text in "ab")
+    text = Seen(views.inbox([one, other])).text
+    assert text.index("+a") < text.index("+b")
+
+
+def test_the_commit_of_a_turn_that_only_proposed_says_so() -> None:
+    seen = Seen(views.timeline([commit.model_copy(update={"changes": (), "refused": (), "proposed": ("1", "2")})]))
+    assert "2 proposed: waiting for a person" in seen.text
+    assert "nothing changed" not in seen.text
+
+
+@pytest.mark.parametrize(
+    ("result", "told"), [("approved", "✓approved"), ("rejected", "−rejected"), ("stale", "×stale"), ("gone", "×gone")]
+)
+def test_an_outcome_says_what_came_of_an_answer(result: Any, told: str) -> None:
+    assert told in Seen(Outcome(proposal="p1", result=result, commit="c1")._repr_html_() or "").text
+
+
+def test_a_report_says_what_stays_what_goes_and_whether_anything_was_written() -> None:
+    kept = Update(store="s", id="1", content={}, text="both")
+    merged = Curated(store="s", kind="merged", ids=("1", "2"), texts=("a", "b"), reason="twice", changes=(kept,))
+    retired = Curated(store="s", kind="retired", ids=("3",), texts=("gone",), reason="old")
+    dry = CurationReport(dry_run=True, merged=(merged,), retired=(retired,), proposed=(retired,), changes=3)
+    seen = Seen(dry._repr_html_() or "")
+    assert "A dry run: 3 changes to be made" in seen.text
+    assert "smergedbothbtwice" in seen.text
+    assert "sretiredgoneold" in seen.text
+    assert "sproposedgoneold" in seen.text
+    assert seen.elements.count("s") == 3
+    real = dry.model_copy(update={"dry_run": False, "changes": 1, "commit": "c1", "usage": Usage(calls=2)})
+    assert "1 change made, commit c1 2 model calls" in Seen(real._repr_html_() or "").text
+    nothing = Seen(CurationReport(dry_run=False)._repr_html_() or "").text
+    assert "Nothing was changed" in nothing
+    assert "nothing is said twice" in nothing
+
+
+def test_feedback_says_what_it_counted_for_and_what_a_person_is_asked() -> None:
+    told = Feedback(helpful=False, records=(("s", "1"),), proposed=("p1",), commit="c1")
+    text = Seen(told._repr_html_() or "").text
+    assert "harmful: counted for 1 record; 1 set aside until a person decides" in text
+    assert "helpful: counted for 0 records" in Seen(Feedback(helpful=True)._repr_html_() or "").text
 
 
 def test_a_history_ends_with_the_removal() -> None:
