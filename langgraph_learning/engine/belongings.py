@@ -146,10 +146,14 @@ def load(
 
 
 def _owned(row: Mapping[str, Any], user_id: str, mask: Mask) -> Record:
+    if not isinstance(row, Mapping):
+        raise RecordError(f"the row {row!r:.200} is not a record: give the rows of an export, each a mapping")
     try:
         record = Record.model_validate({"source": Source(actor="import"), **row})
     except ValidationError as error:
         raise RecordError(f"the row {dict(row)!r:.200} is not a record: {error}") from error
+    if not record.store.isidentifier() or record.store in NOT_RECORDS:
+        raise RecordError(f"the row {dict(row)!r:.200} is not a record: {record.store!r} names no learning store")
     if record.scope.namespace is not None or record.scope.user_id is None:
         raise ScopeError(f"the record {record.id!r} belongs to no user")
     content = {key: masked(value, mask) for key, value in record.content.items()}
