@@ -7,6 +7,7 @@ import pytest
 from acceptance.driver import Home
 from langchain.agents import create_agent
 from langchain_core.messages import HumanMessage
+from langgraph.store.base import Item
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import LearnedKnowledgeConfig, LearningContext, LearningMachine, LearningMode
@@ -116,3 +117,53 @@ def test_what_is_no_id_of_a_proposal_is_told(keeping: Home) -> None:
     alice = LearningMachine(user_memory=True, store=keeping.store).scoped(user_id="alice")
     with pytest.raises(ProposalError, match="give the id"):
         alice.decide(None, "approve")  # type: ignore[arg-type]
+
+
+DELETE, REPLACE = op("delete_learning", id="k1"), op("save_learning", title="Codes", learning="Nothing")
+
+
+@pytest.mark.parametrize("asked", [DELETE, REPLACE])
+def test_forgotten_words_do_not_stay_in_what_others_proposed_about_them(home: Home, asked: dict[str, Any]) -> None:
+    secret = op("save_learning", title="Codes", learning="The gate opens to zanzibar", context="At kilimanjaro")
+    alice = shared(home, LearningMode.ALWAYS, secret).scoped(user_id="alice")
+    alice.learn([("user", "Remember the code.")])
+    bob = shared(home, LearningMode.PROPOSE, asked).scoped(user_id="bob")
+    bob.learn([("user", "That is wrong.")])
+    assert "kilimanjaro" in str(bob.proposals())
+    alice.forget()
+    assert bob.proposals() == []
+    assert not [item for item in everything(home) if "kilimanjaro" in str(item)]
+
+
+def test_forgotten_words_do_not_stay_with_those_who_found_them_harmful(home: Home) -> None:
+    alice = shared(home, LearningMode.ALWAYS, op("save_learning", title="Codes", learning="It is zanzibar"))
+    alice.scoped(user_id="alice").learn([("user", "Remember the code.")])
+    bob = alice.scoped(user_id="bob")
+    receipt = bob.recall("zanzibar").receipt
+    for turn in ("h1", "h2"):
+        bob.feedback(receipt.model_copy(update={"turn": turn}), helpful=False)
+    assert "zanzibar" in str(bob.proposals())
+    alice.scoped(user_id="alice").forget()
+    assert bob.proposals() == []
+    assert not [item for item in everything(home) if "zanzibar" in str(item)]
+    assert not [item for item in everything(home) if item.namespace[-1] == "feedback"]
+
+
+def test_what_others_proposed_about_something_else_outlives_forgetting(home: Home) -> None:
+    for user, title in (("alice", "Codes"), ("bob", "Releases")):
+        saved = op("save_learning", title=title, learning=f"All about {title}")
+        shared(home, LearningMode.ALWAYS, saved).scoped(user_id=user).learn([("user", "Remember.")])
+    asked = op("save_learning", title="Releases", learning="On Fridays")
+    bob = shared(home, LearningMode.PROPOSE, asked).scoped(user_id="bob")
+    bob.learn([("user", "We release on Fridays.")])
+    shared(home, LearningMode.ALWAYS).scoped(user_id="alice").forget()
+    assert [each.args["learning"] for each in bob.proposals()] == ["On Fridays"]
+
+
+def shared(home: Home, mode: LearningMode, *asked: dict[str, Any]) -> LearningMachine:
+    model = ScriptedChatModel(extractions=[list(asked)])
+    return LearningMachine(model=model, learned_knowledge=LearnedKnowledgeConfig(mode=mode), store=home.store)
+
+
+def everything(home: Home) -> list[Item]:
+    return list(home.store.search(("learning",), limit=1_000))
