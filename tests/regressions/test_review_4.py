@@ -1,6 +1,7 @@
 """What two machines in one application must not do to each other, and what bad rows and numbers must not break."""
 
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import LearnedKnowledgeConfig, LearningContext, LearningMachine, LearningMode
 from langgraph_learning.errors import ProposalError, RecordError, ScopeError
+from langgraph_learning.stores import DecisionLogStore, Entry, Operation, Ranked
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 ROW: dict[str, Any] = {
@@ -117,6 +119,20 @@ def test_what_is_no_id_of_a_proposal_is_told(keeping: Home) -> None:
     alice = LearningMachine(user_memory=True, store=keeping.store).scoped(user_id="alice")
     with pytest.raises(ProposalError, match="give the id"):
         alice.decide(None, "approve")  # type: ignore[arg-type]
+
+
+class Faulty(DecisionLogStore):
+    """Its own search has a bug."""
+
+    def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+        raise KeyError("a bug")
+
+
+def test_a_fault_in_the_search_of_a_learning_store_does_not_end_the_run(home: Home) -> None:
+    agent = home.agent(LearningMachine(decision_log=Faulty()), replies=[call("search_decisions"), "I do not know."])
+    messages = agent.turn("What did you decide?")["messages"]
+    assert "decision_log failed: KeyError" in messages[-2].text
+    assert messages[-1].text == "I do not know."
 
 
 DELETE, REPLACE = op("delete_learning", id="k1"), op("save_learning", title="Codes", learning="Nothing")
