@@ -3,12 +3,12 @@
 All of them are frozen and JSON-able: they travel through graph state, interrupts, stores and exports.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
 from langgraph.store.base import Item
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from langgraph_learning.display import Displayed
 from langgraph_learning.errors import RecordError
@@ -26,6 +26,14 @@ DOCUMENT = "document"
 NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
+
+
+def _in_a_zone(at: datetime) -> datetime:
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+Moment: TypeAlias = Annotated[datetime, AfterValidator(_in_a_zone)]
+"""A time that others can be compared with: one that names no zone, as some exports do, is of UTC."""
 
 
 class Frozen(Displayed, BaseModel):
@@ -109,8 +117,8 @@ class Record(Frozen):
     status: str = ACTIVE
     version: int = 1
     source: Source
-    created_at: datetime
-    updated_at: datetime
+    created_at: Moment
+    updated_at: Moment
 
     @property
     def namespace(self) -> Namespace:
@@ -230,6 +238,8 @@ class Commit(Frozen):
     """The turn it comes from: the id of its human message."""
     recalled: tuple[tuple[str, str], ...] = ()
     """What was recalled in that turn, as learning store and id."""
+    namespaces: dict[str, str] = {}
+    """In which shared namespace it changed a learning store; where none is named, in what is the user's own."""
 
 
 class CurationReport(Frozen):
@@ -268,6 +278,8 @@ class Proposal(Frozen):
     identity: Identity
     """Who it is for; its own copy, so that an answer needs no run."""
     store: str
+    namespace: str | None = None
+    """In which shared namespace; None: in what is the user's own."""
     name: str
     """The operation, and its arguments; a record is named by its own id."""
     args: dict[str, JsonValue]
@@ -295,7 +307,8 @@ class Proposal(Frozen):
     def same_as(self, other: "Proposal") -> bool:
         """Whether it would come to the same as `other`, in (nearly) the same words."""
         mine, theirs = self.changes, other.changes
-        return (self.store, len(mine)) == (other.store, len(theirs)) and all(
+        places = ((self.store, self.namespace, len(mine)), (other.store, other.namespace, len(theirs)))
+        return places[0] == places[1] and all(
             (one.kind, _status(one)) == (two.kind, _status(two))
             and (one.id == two.id or one.kind == "add")
             and same_statement(one.text, two.text)

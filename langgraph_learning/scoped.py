@@ -294,6 +294,8 @@ class Scoped:
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
     ) -> Flow[Outcome]:
+        if not isinstance(key, str):
+            raise ProposalError(f"decide({key!r}, ...): give the id of a proposal, as `proposals()` lists them")
         if answer not in ("approve", "reject") or (edit is not None and answer == "reject"):
             raise ProposalError(
                 f"decide({key!r}, {answer!r}): give 'approve', with edit={{...}} or without, or 'reject'"

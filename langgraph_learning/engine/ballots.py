@@ -13,6 +13,8 @@ KEPT = 20
 """How many votes on one record are kept, the newest: what a recall reads must not grow with every turn."""
 READ = 1_000
 """How many records' votes a recall reads, those that were voted on last."""
+BALLOTS = "feedback"
+"""Where votes lie in a scope."""
 Address: TypeAlias = tuple[str, str]
 """A record, as learning store and id."""
 Tally: TypeAlias = tuple[int, int]
@@ -43,7 +45,7 @@ class Ballot(Frozen):
 
 def ballots_namespace(scope: Scope) -> Namespace:
     """Where the votes on the records of a scope lie."""
-    return (*scope.path, "feedback")
+    return (*scope.path, BALLOTS)
 
 
 def ballot_key(address: Address) -> str:

@@ -6,8 +6,10 @@ from typing import Any, cast
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
 
+from langgraph_learning.engine.ballots import BALLOTS, ballot_key
 from langgraph_learning.engine.flow import Flow, batch, beyond, write
 from langgraph_learning.engine.index import PENDING, Address, erased, mirrored, notes
+from langgraph_learning.engine.proposals import PROPOSALS, as_proposal
 from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.labels import unlabel
@@ -22,8 +24,8 @@ SHARED: Namespace = (ROOT, "namespace")
 def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str, int]]:
     """Erase everything of a user, history and commits included, and return how many rows that were.
 
-    What the user taught in namespaces shared with others goes, too. Where somebody else wrote last, that stays, without
-    its past.
+    What the user taught in namespaces shared with others goes, too, with what anybody proposed about it. Where somebody
+    else wrote last, that stays, without its past.
 
     Raises:
         StoreError: The store, or a vector store, failed. A vector store is erased from first: as long as that fails, it
@@ -59,7 +61,30 @@ def _taught(user_id: str) -> Flow[list[Address]]:
         return [(tuple(item.namespace), item.key) for item in items if _author(item.value) == user_id]
 
 
+def _repeated(taught: Sequence[Address]) -> Flow[list[Address]]:
+    """Return what repeats what the user taught, or is named after it: anybody's proposals about it, and its votes."""
+    found: list[Address] = []
+    try:
+        for namespace in dict.fromkeys(unlabel(path[-2]) for path, _ in taught):
+            found += yield from beyond("addresses_ever", (ROOT,), {"namespace": namespace})
+    except UnsupportedByStore:
+        items = _under((ROOT,), (yield from _read((ROOT,), EVERYTHING)))
+        found = [(tuple(item.namespace), item.key) for item in items]
+    places = [address for address in found if address[0][-1] == PROPOSALS]
+    read = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in places))
+    asked = [(item, as_proposal(item)) for item in read if isinstance(item, Item)]
+    about = {(unlabel(path[-2]), path[-1], key) for path, key in taught}
+    repeat = [
+        (tuple(item.namespace), item.key)
+        for item, proposal in asked
+        if any((proposal.namespace, proposal.store, key) in about for key in proposal.expects)
+    ]
+    votes = {((*path[:-1], BALLOTS), ballot_key((path[-1], key))) for path, key in taught}
+    return [*repeat, *sorted(votes)]
+
+
 def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
+    repeated = yield from _repeated(taught)
     found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
     others = [isinstance(item, Item) and _author(item.value) != user_id for item in found]
     stays = [address for address, other in zip(taught, others, strict=True) if other]
@@ -67,12 +92,12 @@ def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
     try:
         before = yield from _before(goes, user_id)
     except UnsupportedByStore:  # all of it is the user's
-        yield from batch(*(PutOp(namespace, key, None) for namespace, key in goes))
+        yield from batch(*(PutOp(namespace, key, None) for namespace, key in (*goes, *repeated)))
         return len(taught)
     if stays:
         yield from beyond("erase_history", stays)
-    if goes:
-        yield from beyond("erase", goes)
+    if goes or repeated:
+        yield from beyond("erase", [*goes, *repeated])
     yield from write(before, {})
     return len(taught)
 
@@ -146,10 +171,14 @@ def load(
 
 
 def _owned(row: Mapping[str, Any], user_id: str, mask: Mask) -> Record:
+    if not isinstance(row, Mapping):
+        raise RecordError(f"the row {row!r:.200} is not a record: give the rows of an export, each a mapping")
     try:
         record = Record.model_validate({"source": Source(actor="import"), **row})
     except ValidationError as error:
         raise RecordError(f"the row {dict(row)!r:.200} is not a record: {error}") from error
+    if not record.store.isidentifier() or record.store in NOT_RECORDS:
+        raise RecordError(f"the row {dict(row)!r:.200} is not a record: {record.store!r} names no learning store")
     if record.scope.namespace is not None or record.scope.user_id is None:
         raise ScopeError(f"the record {record.id!r} belongs to no user")
     content = {key: masked(value, mask) for key, value in record.content.items()}

@@ -198,6 +198,7 @@ class Plan:
             id=derived_id("proposal", draft.id, len(self.proposed), name, [change.text for change in changes]),
             identity=draft.identity,
             store=known.store.name,
+            namespace=known.scope.namespace,
             name=name,
             args=operation.model_dump(mode="json", exclude_none=True),
             changes=tuple(changes),
@@ -262,6 +263,7 @@ def as_made(plan: Plan) -> Commit:
         usage=plan.draft.usage,
         turn=plan.draft.turn,
         recalled=plan.draft.recalled,
+        namespaces={name: place for name, each in plan.known.items() if (place := each.scope.namespace) is not None},
     )
 
 

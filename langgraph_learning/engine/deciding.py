@@ -78,6 +78,11 @@ class Round:
             self._decided(proposal, "rejected", decision)
         elif proposal.store not in self.seen:
             self._out(decision, "refused", f"this machine has no learning store {proposal.store!r} for this user")
+        elif (place := self.plan.known[proposal.store].scope.namespace) != proposal.namespace:
+            reason = (
+                f"it is for {_placed(proposal.namespace)}, and this machine keeps {proposal.store} in {_placed(place)}"
+            )
+            self._out(decision, "refused", reason)
         elif is_stale(proposal, self.seen[proposal.store]):
             self._stale(decision, proposal)
         else:
@@ -123,6 +128,10 @@ class Round:
 
     def _out(self, decision: Decision, result: Result, reason: str, commit: str | None = None) -> None:
         self.outcomes.append(Outcome(proposal=decision.proposal, result=result, reason=reason, commit=commit))
+
+
+def _placed(namespace: str | None) -> str:
+    return "what is the user's own" if namespace is None else f"the namespace {namespace!r}"
 
 
 def is_stale(proposal: Proposal, records: Mapping[str, Record]) -> bool:

@@ -21,7 +21,7 @@ from langgraph_learning.engine.trust import foreign
 from langgraph_learning.engine.turn import Said, Turn, commit_id
 from langgraph_learning.engine.wire import answer_schema
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
@@ -84,7 +84,7 @@ def extract(
     # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
     owned = any(scope.agent for _, scope in stores)
     whose = identity if owned else identity.model_copy(update={"agent": None})
-    key = commit_id(turn, whose, (store.name for store, _ in stores), heard.run)
+    key = commit_id(turn, whose, (_place(store, scope) for store, scope in stores), heard.run)
     made, known, earlier = yield from load_turn(stores, identity, key)
     if made is not None:
         return made
@@ -110,6 +110,11 @@ def extract(
         recalled=heard.recalled,
     )
     return (yield from commit(draft, known, earlier))
+
+
+def _place(store: LearningStore, scope: Scope) -> str:
+    """What tells a learning store from one of another machine that is called the same and lies elsewhere."""
+    return store.name if scope.namespace is None else f"{scope.tag}/{store.name}"
 
 
 def conversation(known: Sequence[Known], heard: Heard, tools: bool = False) -> list[BaseMessage]:

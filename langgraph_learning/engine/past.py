@@ -77,7 +77,11 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
         if store not in theirs:
             raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
-        namespace = (*theirs[store][1].path, store)
+        scope = theirs[store][1]
+        if scope.namespace != commit.namespaces.get(store):
+            place = commit.namespaces.get(store, "the user's own")
+            raise ScopeError(f"commit {commit_id!r} changed {store} in another namespace than this machine's: {place}")
+        namespace = (*scope.path, store)
         states = yield from beyond("history", namespace, key)
         if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
@@ -119,7 +123,14 @@ def _undoing(
     key = derived_id("undo", commit.id, at.isoformat())
     # In the thread and of the agent of what is undone: its records are found there when this is undone in turn.
     theirs = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
-    return Commit(id=key, identity=theirs, at=at, changes=tuple(changes), refused=tuple(refused))
+    return Commit(
+        id=key,
+        identity=theirs,
+        at=at,
+        changes=tuple(changes),
+        refused=tuple(refused),
+        namespaces=commit.namespaces,
+    )
 
 
 def _write(made: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:

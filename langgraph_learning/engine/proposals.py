@@ -10,10 +10,13 @@ from langgraph_learning.engine.records import EVERYTHING, Known, as_commit, find
 from langgraph_learning.records import Commit, Identity, Namespace, Proposal, Scope
 from langgraph_learning.stores import LearningStore
 
+PROPOSALS = "proposals"
+"""Where they lie in a scope."""
+
 
 def proposals_namespace(identity: Identity) -> Namespace:
     """Where the proposals to a user lie."""
-    return (*Scope(user_id=identity.user_id).path, "proposals")
+    return (*Scope(user_id=identity.user_id).path, PROPOSALS)
 
 
 def put_proposal(proposal: Proposal) -> PutOp:

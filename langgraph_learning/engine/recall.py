@@ -13,8 +13,10 @@ from langgraph_learning.engine.flow import Flow, Stand, batch, beyond, standing
 from langgraph_learning.engine.index import nearest
 from langgraph_learning.engine.rank import ranked, voted
 from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
+from langgraph_learning.errors import LearningError
 from langgraph_learning.records import ACTIVE, Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
+from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
 
 LEAST = 20
@@ -154,13 +156,19 @@ def lookup(
         search: One of its `searches`: what to look for, and how much of it to show.
         at: Now, for searches by age.
         budget: How long the answer may be, in tokens.
+
+    Raises:
+        LearningError: The learning store failed over its records.
     """
     asked = search.model_dump()
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
     [found] = yield from _found([(store, scope)], query, status=None)
     best = _ranked(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
-    entries, left = store.answers(search, best, at)[: asked.get("limit") or None], budget
+    try:
+        entries, left = store.answers(search, best, at)[: asked.get("limit") or None], budget
+    except FAULTS as error:
+        raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
     lines: list[str] = []
     records: list[Record] = []
     for entry in entries:

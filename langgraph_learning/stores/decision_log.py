@@ -29,6 +29,7 @@ AGENT = "agent"
 LATEST = 3
 """How many of the newest decisions are shown whatever the user asks."""
 OUTCOME = ("outcome", "outcome_quality")
+DAY = timedelta(days=1)
 
 LOG = "Write down a decision of yours, so that later conversations can build on it."
 WHEN = "Do so when you chose between alternatives, recommended one, or settled how something is to be done; once each."
@@ -105,7 +106,7 @@ class DecisionLogStore(LearningStore):
         """Return those of the days that are asked for."""
         days = search.model_dump().get("days")
         fitting = super().found(search, ranked, at)
-        return [each for each in fitting if days is None or at - each.record.created_at <= timedelta(days=days)]
+        return [each for each in fitting if days is None or (at - each.record.created_at) / DAY <= days]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
         """Every decision by itself, the newest ones first of all, in few words where there is no room for more."""
