@@ -118,6 +118,11 @@ class LearningMachine(Keywords):
             mask=mask or str,
         )
 
+    def __repr__(self) -> str:
+        """Name the learning stores and how each learns."""
+        modes = ", ".join(f"{each.name}={each.config.mode.name}" for each in self.stores)
+        return f"{type(self).__name__}({modes})"
+
     @property
     def stores(self) -> tuple[LearningStore, ...]:
         """The learning stores."""
@@ -279,7 +284,8 @@ class LearningMachine(Keywords):
         (a profile, a session) is not voted on. A second vote on the same turn replaces the first.
 
         Args:
-            commit_or_receipt: Which turn: its commit, the id of that, or its receipt, as the custom stream tells it.
+            commit_or_receipt: Which turn: its commit, the id of that, or its receipt, as the custom stream tells it. A
+                commit is looked up; a receipt is believed, so take it from where you have kept it, not from a client.
             helpful: Whether the answer was.
             user_id: Who says so; by default the user of the turn.
             thread_id: In which thread; by default that of the turn.

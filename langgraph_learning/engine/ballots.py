@@ -25,6 +25,8 @@ class Vote(Frozen):
 
     helpful: bool
     at: datetime
+    voter: str = ""
+    """A code that tells voters apart, and names none."""
 
 
 class Ballot(Frozen):
@@ -41,6 +43,10 @@ class Ballot(Frozen):
         """Count the votes on `record` as it stands: those on what it said before do not count."""
         counted = [vote.helpful for vote in self.votes.values() if vote.at >= record.updated_at]
         return sum(counted), len(counted) - sum(counted)
+
+    def accusers(self, record: Record) -> int:
+        """How many people found `record` harmful as it stands."""
+        return len({vote.voter for vote in self.votes.values() if not vote.helpful and vote.at >= record.updated_at})
 
 
 def ballots_namespace(scope: Scope) -> Namespace:

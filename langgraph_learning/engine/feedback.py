@@ -53,7 +53,9 @@ class Voted:
     def harmful(self) -> bool:
         """Whether it is found harmful by the majority, and not yet set aside."""
         helpful, harmful = self.ballot.tally(self.record)
-        return self.record.status == ACTIVE and harmful >= HARM and harmful > helpful
+        # What others share is not one person's to take away.
+        enough = harmful if self.record.scope.namespace is None else self.ballot.accusers(self.record)
+        return self.record.status == ACTIVE and enough >= HARM and harmful > helpful
 
     @property
     def why(self) -> str:
@@ -68,9 +70,11 @@ def feedback(
     """Count what was recalled in a turn as helpful or harmful, once a turn and voter.
 
     Raises:
-        ScopeError: It is no turn of this user.
+        ScopeError: It is no turn of this user, or it is not known who votes.
         ConflictError: Others were first every time.
     """
+    if identity.user_id is None:
+        raise ScopeError("a vote needs to know whose it is: give user_id=...")
     spoken = yield from _spoken(identity, about, helpful, at)
     recalled = list(dict.fromkeys(spoken.recalled))
     ranking = [(store, scope) for store, scope in scoped_to(stores, spoken.identity) if store.recalled == "relevant"]
@@ -111,7 +115,7 @@ def _counted(
     items = [item for item in found[: len(wanted)] if isinstance(item, Item)]
     there = [known(store, scope, cast("Result", items)) for store, scope in ranking]
     kept = {address: each for (_, _, address), each in zip(wanted, found[len(wanted) :], strict=True)}
-    vote = Vote(helpful=spoken.helpful, at=spoken.at)
+    vote = Vote(helpful=spoken.helpful, at=spoken.at, voter=derived_id("voter", spoken.voter))
     votes = []
     for record in (record for each in there for record in each.records):
         item = kept[record.store, record.id]

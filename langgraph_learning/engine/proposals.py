@@ -15,8 +15,9 @@ PROPOSALS = "proposals"
 
 
 def proposals_namespace(identity: Identity) -> Namespace:
-    """Where the proposals to a user lie."""
-    return (*Scope(user_id=identity.user_id).path, PROPOSALS)
+    """Where the proposals to a user lie; of nobody known, those of each thread by themselves."""
+    thread = identity.thread_id if identity.user_id is None else None
+    return (*Scope(user_id=identity.user_id, thread_id=thread).path, PROPOSALS)
 
 
 def put_proposal(proposal: Proposal) -> PutOp:

@@ -14,7 +14,7 @@ from langgraph_learning.engine.index import nearest
 from langgraph_learning.engine.rank import ranked, voted
 from langgraph_learning.engine.records import SEARCHED, Known, known, read, scoped_to
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import ACTIVE, Frozen, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
@@ -141,7 +141,8 @@ def search(stores: Iterable[LearningStore], identity: Identity, query: str, limi
     """Return the records that fit `query`, the best first."""
     found = yield from _found(scoped_to(stores, identity), query)
     best = [choice for each in found for choice in _ranked(each, query)]
-    fitting = [choice for choice in best if choice.matched or choice.score > 0]
+    aside = frozenset().union(*(each.aside for each in found))
+    fitting = [each for each in best if (each.matched or each.score > 0) and each.record.id not in aside]
     return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
 
 
@@ -201,13 +202,28 @@ def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: st
         each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
         if stand.ranks:
             each = replace(each, ranked=ops[0].query is not None, beyond=(yield from _beyond(each, ops[0], stand)))
+        if status is not None and each.store.minds_archived:
+            each = _standing(each, status)
         if query and stand.revision is None:  # a vector store knows the present only
             each = yield from nearest(each, query, status)
         found.append(each)
     return found
 
 
+def _standing(each: Known, status: str) -> Known:
+    """Tell apart what was only read for what it sets aside."""
+    wanted = tuple(record for record in each.records if record.status in (status, DOCUMENT))
+    archived = [record for record in each.records if record.status == ARCHIVED]
+    standing = {record.id for record in each.store.standing(wanted, archived)}
+    return replace(each, records=wanted, aside=frozenset(record.id for record in wanted if record.id not in standing))
+
+
 def _reads(store: LearningStore, scope: Scope, query: str, stand: Stand, status: str | None) -> list[SearchOp]:
+    found = _of_status(store, scope, query, stand, status)
+    return [*found, read(store, scope, status=ARCHIVED)] if status is not None and store.minds_archived else found
+
+
+def _of_status(store: LearningStore, scope: Scope, query: str, stand: Stand, status: str | None) -> list[SearchOp]:
     """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
     if store.recalled == "always":
         return [read(store, scope, status=status)]
@@ -229,6 +245,8 @@ def _candidates(each: Known, query: str) -> list[Candidate]:
     actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
     for entry in each.entries(_ranked(each, query), query):
+        if any(one.record.id in each.aside for one in entry.ranked):
+            continue
         label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""
@@ -273,7 +291,7 @@ def _rendered(found: Sequence[Known], chosen: list[Candidate], budget: int) -> R
     for each in found:
         mine = sorted((one for one in chosen if one.known is each), key=lambda one: one.place)
         within = list({ranked.record.id: ranked.record for one in mine for ranked in one.entry.ranked}.values())
-        hidden = len(each.records) - len(within) + each.beyond
+        hidden = len(each.records) - len(each.aside) - len(within) + each.beyond
         lines = [candidate.line for candidate in mine] + ([_more(hidden)] if hidden else [])
         if hidden:
             left_out[each.store.name] = hidden

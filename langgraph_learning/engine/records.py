@@ -50,6 +50,8 @@ class Known:
     """Whether the scores are the store's last word."""
     beyond: int = 0
     """How many more there are that were not read."""
+    aside: frozenset[str] = frozenset()
+    """The ids of records that an archived one sets aside: read, and not shown."""
     votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """How often the records were found helpful, and harmful, as they stand."""
 

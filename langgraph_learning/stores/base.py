@@ -170,6 +170,8 @@ class LearningStore(ABC):
     """Whether a wrong field is refused alone, and the others of its operation stand."""
     guarded: ClassVar[bool] = True
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
+    minds_archived: ClassVar[bool] = False
+    """Whether an archived record sets others aside: recall then reads the archived ones, too."""
     searched: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
     operations: tuple[type[Operation], ...]
@@ -203,6 +205,10 @@ class LearningStore(ABC):
     def dated(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with what depends on the user's day filled in; it is asked before `plan`."""
         return operation
+
+    def standing(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
+        """Return which of the active `records` are recalled; asked where `minds_archived` is set."""
+        return records
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""

@@ -27,7 +27,7 @@ from langgraph_learning.stores.entities.dates import read_day
 from langgraph_learning.stores.entities.forgetting import forget
 from langgraph_learning.stores.entities.names import normal_type, one_line
 from langgraph_learning.stores.entities.remembering import Told, link, outdated_facts, remember
-from langgraph_learning.stores.entities.resolution import called, resolve, type_of
+from langgraph_learning.stores.entities.resolution import called, entities, resolve_told, type_of
 from langgraph_learning.stores.entities.writing import Content, about
 
 REMEMBER = (
@@ -54,6 +54,7 @@ class EntityMemoryStore(LearningStore):
     config: EntityMemoryConfig
     label: ClassVar[str] = "e"
     title: ClassVar[str] = "People, organisations, projects and other things:"
+    minds_archived: ClassVar[bool] = True
     searched: ClassVar[int] = 1_000
 
     def __init__(self, config: EntityMemoryConfig | None = None) -> None:
@@ -118,7 +119,8 @@ class EntityMemoryStore(LearningStore):
         return [change.model_copy(update={"store": self.name}) for change in changes]
 
     def _remembered(self, operation: Operation, given: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
-        named = resolve(records, str(given["entity"]), normal_type(str(given["entity_type"])))
+        kind = normal_type(str(given["entity_type"]))
+        named = resolve_told(records, str(given["entity"]), kind, _texts(given.get("aliases")))
         live = about(records, named.record.id, "fact") if named.record else []
         outdated, lost = outdated_facts(live, _texts(given.get("outdated")))
         if lost:
@@ -160,6 +162,11 @@ class EntityMemoryStore(LearningStore):
             raise Refused("; ".join(wrong)) from error
         found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
         return found
+
+    def standing(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
+        """What is said of an archived entity is set aside with it."""
+        gone = {record.id for record in entities(archived)}
+        return [record for record in records if not gone.intersection(rendering.owners_of(record))]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
         """A directory of names, then in full the few that the turn is about."""

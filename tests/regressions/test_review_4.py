@@ -11,7 +11,14 @@ from langchain_core.messages import HumanMessage
 from langgraph.store.base import Item
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import LearnedKnowledgeConfig, LearningContext, LearningMachine, LearningMode
+from langgraph_learning import (
+    EntityMemoryConfig,
+    LearnedKnowledgeConfig,
+    LearningContext,
+    LearningMachine,
+    LearningMode,
+    connect,
+)
 from langgraph_learning.errors import ProposalError, RecordError, ScopeError
 from langgraph_learning.stores import DecisionLogStore, Entry, Operation, Ranked
 from langgraph_learning.testing import ScriptedChatModel, call, op
@@ -155,9 +162,8 @@ def test_forgotten_words_do_not_stay_with_those_who_found_them_harmful(home: Hom
     alice = shared(home, LearningMode.ALWAYS, op("save_learning", title="Codes", learning="It is zanzibar"))
     alice.scoped(user_id="alice").learn([("user", "Remember the code.")])
     bob = alice.scoped(user_id="bob")
-    receipt = bob.recall("zanzibar").receipt
-    for turn in ("h1", "h2"):
-        bob.feedback(receipt.model_copy(update={"turn": turn}), helpful=False)
+    for voter in (alice.scoped(user_id="carol"), bob):
+        voter.feedback(voter.recall("zanzibar").receipt, helpful=False)
     assert "zanzibar" in str(bob.proposals())
     alice.scoped(user_id="alice").forget()
     assert bob.proposals() == []
@@ -183,3 +189,73 @@ def shared(home: Home, mode: LearningMode, *asked: dict[str, Any]) -> LearningMa
 
 def everything(home: Home) -> list[Item]:
     return list(home.store.search(("learning",), limit=1_000))
+
+
+@pytest.mark.parametrize("hybrid", [False, True])
+def test_what_is_known_of_a_forgotten_entity_is_neither_recalled_nor_found(hybrid: bool) -> None:
+    told = op("remember_about", entity="Voldemort", entity_type="person", facts=["Lives in Albania"])
+    others = [
+        op("remember_about", entity=f"Person number {n}", entity_type="person", facts=[f"Lives in house {n}"])
+        for n in range(600)
+    ]
+    model = ScriptedChatModel(extractions=[[told], [op("forget", entity="Voldemort")], others])
+    config = EntityMemoryConfig(namespace="user", max_updates_per_run=2_000)
+    with connect("sqlite:///:memory:") as db:
+        store = db.store if hybrid else InMemoryStore()
+        ada = LearningMachine(model=model, entity_memory=config, store=store).scoped(user_id="ada")
+        for said in ("Remember.", "Forget.", "Remember more."):
+            ada.learn([("user", said)])
+        assert "Albania" not in ada.recall("Where does Voldemort live? In Albania?").text
+        assert "Albania" not in str(ada.search("Albania"))
+
+
+def test_an_end_that_only_a_link_has_named_becomes_what_its_alias_tells() -> None:
+    model = ScriptedChatModel(
+        extractions=[
+            [op("link_entities", entity="Bob", relation="works for", related_entity="IBM")],
+            [
+                op(
+                    "remember_about",
+                    entity="International Business Machines",
+                    entity_type="company",
+                    aliases=["IBM"],
+                )
+            ],
+        ]
+    )
+    ada = LearningMachine(model=model, entity_memory=True, store=InMemoryStore()).scoped(user_id="ada")
+    for said in ("Bob works for IBM.", "IBM is short for International Business Machines."):
+        ada.learn([("user", said)])
+    entities = [record for record in ada.records() if record.content["kind"] == "entity"]
+    assert sorted((str(each.content["name"]), str(each.content["type"])) for each in entities) == [
+        ("Bob", "unknown"),
+        ("IBM", "company"),
+    ]
+
+
+def test_one_person_does_not_take_away_what_others_share() -> None:
+    saved = op("save_learning", title="Ports", learning="Use port 8080")
+    model = ScriptedChatModel(extractions=[[saved], [], [], []])
+    config = LearnedKnowledgeConfig(mode=LearningMode.ALWAYS)
+    machine = LearningMachine(model=model, learned_knowledge=config, store=InMemoryStore())
+    machine.scoped(user_id="ada").learn([("user", "Use port 8080.")])
+    for turn, user in enumerate(("ben", "ben", "cleo")):
+        scoped = machine.scoped(user_id=user, thread_id=str(turn))
+        receipt = scoped.recall("Which port?").receipt.model_copy(update={"turn": str(turn)})
+        assert bool(scoped.feedback(receipt, helpful=False).proposed) is (user == "cleo")
+    with pytest.raises(ScopeError):
+        machine.scoped().feedback(receipt, helpful=False)
+
+
+def test_what_is_proposed_to_nobody_known_waits_in_its_own_thread() -> None:
+    model = ScriptedChatModel(extractions=[[op("save_learning", title="Ports", learning="Use port 8080")]])
+    config = LearnedKnowledgeConfig(mode=LearningMode.PROPOSE)
+    machine = LearningMachine(model=model, learned_knowledge=config, store=InMemoryStore())
+    machine.scoped(thread_id="1").learn([("user", "Use port 8080.")])
+    assert len(machine.scoped(thread_id="1").proposals()) == 1
+    assert machine.scoped(thread_id="2").proposals() == machine.scoped().proposals() == []
+
+
+def test_a_machine_says_what_it_learns_and_how() -> None:
+    machine = LearningMachine(user_profile=True, decision_log=True)
+    assert repr(machine) == "LearningMachine(user_profile=ALWAYS, decision_log=AGENTIC)"

@@ -175,7 +175,7 @@ def _shown_name(record: Record) -> str:
 def _told(record: Record) -> str:
     described = [str(record.content["description"])] if record.content.get("description") else []
     told = "; ".join([*described, *(f"{key}: {spell(value)}" for key, value in attributes(record.content).items())])
-    return f"{told} (inferred)" if told and record.source.inferred else told
+    return f"{told}{record.source.told}" if told else told
 
 
 def _newest(found: Sequence[Ranked]) -> list[Ranked]:
@@ -183,17 +183,17 @@ def _newest(found: Sequence[Ranked]) -> list[Ranked]:
 
 
 def _dated(record: Record) -> str:
-    inferred = ", inferred" if record.source.inferred else ""
-    return f"{record.content['content']} (as of {record.updated_at:%Y-%m-%d}{inferred})"
+    told = record.source.told.strip(" ()")
+    return f"{record.content['content']} (as of {record.updated_at:%Y-%m-%d}{', ' if told else ''}{told})"
 
 
 def _marked(record: Record, before: str, between: str) -> str:
-    return f"{before}{between}{record.content['content']}{' (inferred)' if record.source.inferred else ''}"
+    return f"{before}{between}{record.content['content']}{record.source.told}"
 
 
 def _link(record: Record, names: dict[str, str]) -> str:
     source, target = (names[str(record.content[end])] for end in ("source", "target"))
-    return f"{source} → {record.content['relation']} → {target}{' (inferred)' if record.source.inferred else ''}"
+    return f"{source} → {record.content['relation']} → {target}{record.source.told}"
 
 
 def _cut(what: str, more: int) -> list[str]:

@@ -67,6 +67,19 @@ def resolve(records: Sequence[Record], name: str, kind: str = UNKNOWN) -> Named:
     return Named(None, name, kind)
 
 
+def resolve_told(records: Sequence[Record], name: str, kind: str, aliases: Iterable[str]) -> Named:
+    """Return what `name` means, or what only a link has named so far by one of the `aliases` that come with it.
+
+    Raises:
+        Refused: It is no name, or several entities bear it.
+    """
+    named = resolve(records, name, kind)
+    for alias in aliases if named.record is None else ():
+        if slug(alias) and (found := resolve(records, alias, kind).record) and type_of(found) == UNKNOWN:
+            return Named(found, named.name, named.type)
+    return named
+
+
 def _unqualified(known: Sequence[Record], name: str, kind: str) -> tuple[str, str]:
     """Take the type off `type/name`; what stands before the slash may just be a part of the name: AC/DC."""
     prefix, slash, rest = name.partition("/")
