@@ -189,7 +189,7 @@ def lookup(
 
 def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE) -> Flow[list[Known]]:
     stand = yield from standing()
-    asked = [_reads(store, scope, query, stand, status) for store, scope in stores]
+    asked = [_reads(store, scope, query, stand) for store, scope in stores]
     voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
     every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
     results = iter((yield from batch(*every, as_of=stand.revision)))
@@ -199,10 +199,12 @@ def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: st
     ballots = {scope: as_ballots(scope, next(results)) for scope in voting}
     found = []
     for each, ops in zip(read_here, asked, strict=True):
+        if status is not None:
+            each = yield from _of_status(each, ops[0], stand, status)
         each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
         if stand.ranks:
             each = replace(each, ranked=ops[0].query is not None, beyond=(yield from _beyond(each, ops[0], stand)))
-        if status is not None and each.store.minds_archived:
+        if status is not None:
             each = _standing(each, status)
         if query and stand.revision is None:  # a vector store knows the present only
             each = yield from nearest(each, query, status)
@@ -210,26 +212,37 @@ def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: st
     return found
 
 
+def _reads(store: LearningStore, scope: Scope, query: str, stand: Stand) -> list[SearchOp]:
+    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
+    if store.recalled == "always":
+        return [read(store, scope)]
+    if stand.ranks:
+        return [read(store, scope, query, store.searched)]
+    return [read(store, scope), *([read(store, scope, query, SEARCHED)] if query else [])]
+
+
+def _of_status(each: Known, op: SearchOp, stand: Stand, status: str) -> Flow[Known]:
+    """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
+    fitting = sum(record.status == status for record in each.records)
+    all_read, store = len(each.records) < op.limit, each.store
+    crowded = fitting < len(each.records) if store.minds_archived else fitting * 4 < len(each.records) * 3
+    more = [op._replace(filter={"status": status})] if crowded and not all_read else []
+    more += [read(store, each.scope, status=ARCHIVED)] if store.minds_archived and not all_read else []
+    if not more:
+        return each
+    results = yield from batch(*more, as_of=stand.revision)
+    again = known(store, each.scope, *results)
+    kept = {record.id: record for record in (*each.records, *again.records)}
+    ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
+    return replace(each, records=tuple(ordered), scores={**each.scores, **again.scores})
+
+
 def _standing(each: Known, status: str) -> Known:
-    """Tell apart what was only read for what it sets aside."""
+    """Leave out what has another status, and tell what that sets aside."""
     wanted = tuple(record for record in each.records if record.status in (status, DOCUMENT))
     archived = [record for record in each.records if record.status == ARCHIVED]
     standing = {record.id for record in each.store.standing(wanted, archived)}
     return replace(each, records=wanted, aside=frozenset(record.id for record in wanted if record.id not in standing))
-
-
-def _reads(store: LearningStore, scope: Scope, query: str, stand: Stand, status: str | None) -> list[SearchOp]:
-    found = _of_status(store, scope, query, stand, status)
-    return [*found, read(store, scope, status=ARCHIVED)] if status is not None and store.minds_archived else found
-
-
-def _of_status(store: LearningStore, scope: Scope, query: str, stand: Stand, status: str | None) -> list[SearchOp]:
-    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
-    if store.recalled == "always":
-        return [read(store, scope, status=status)]
-    if stand.ranks:
-        return [read(store, scope, query, store.searched, status)]
-    return [read(store, scope, status=status), *([read(store, scope, query, SEARCHED, status)] if query else [])]
 
 
 def _beyond(each: Known, op: SearchOp, stand: Stand) -> Flow[int]:

@@ -259,3 +259,15 @@ def test_what_is_proposed_to_nobody_known_waits_in_its_own_thread() -> None:
 def test_a_machine_says_what_it_learns_and_how() -> None:
     machine = LearningMachine(user_profile=True, decision_log=True)
     assert repr(machine) == "LearningMachine(user_profile=ALWAYS, decision_log=AGENTIC)"
+
+
+def test_what_was_set_aside_does_not_take_the_place_of_what_stands(home: Home) -> None:
+    rows = [
+        {**ROW, "id": f"r{n}", "text": f"Likes tea, tea and tea number {n}", "status": "archived"} for n in range(300)
+    ]
+    agent = home.agent(LearningMachine(user_memory=True))
+    agent.of().load([*rows, {**ROW, "id": "one", "text": "Once had a cup of tea somewhere far away from here"}])
+    scoped = agent.of()
+    recalled = agent.either(lambda: scoped.recall("tea"), lambda: scoped.arecall("tea"))
+    assert [record.id for record in recalled.records] == ["one"]
+    assert [record.id for record in scoped.search("tea")] == ["one"]
