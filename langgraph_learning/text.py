@@ -114,5 +114,5 @@ def _names(text: str) -> list[str]:
 
 def tokens(text: str) -> int:
     """Estimate the tokens of `text`, rather too many than too few: four ASCII characters, or one other, are one."""
-    wide = sum(not c.isascii() for c in text)
+    wide = 0 if text.isascii() else sum(not c.isascii() for c in text)
     return math.ceil((len(text) - wide) / 4) + wide

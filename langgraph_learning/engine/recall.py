@@ -86,9 +86,9 @@ class Candidate:
     @property
     def place(self) -> int:
         """Where it stands in its part: what opens it, then what it is about by age."""
-        records, ranked = self.known.records, self.entry.ranked
-        age = records.index(ranked[0].record) if ranked else -1
-        return age - len(records) if self.entry.first or not ranked else age
+        ages, ranked = self.known.ages, self.entry.ranked
+        age = ages[ranked[0].record.id] if ranked else -1
+        return age - len(ages) if self.entry.first or not ranked else age
 
     @property
     def shown(self) -> list[Shown]:

@@ -76,6 +76,11 @@ class Known:
             log.exception("%s cannot be shown", self.store.name)
             return []
 
+    @cached_property
+    def ages(self) -> dict[str, int]:
+        """The places of the records by id: 0 is the oldest."""
+        return {record.id: place for place, record in enumerate(self.records)}
+
     @property
     def short_ids(self) -> dict[str, str]:
         """The ids of the records by short id."""

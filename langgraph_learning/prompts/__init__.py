@@ -25,5 +25,6 @@ def escape(text: str) -> str:
 
     The two joiners stay: Persian, Indic scripts and emoji are written with them.
     """
-    printable = "".join(c if c.isprintable() or c in "\n\t\u200c\u200d" else " " for c in text)
-    return printable.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() or c in "\n\t\u200c\u200d" else " " for c in text)
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
