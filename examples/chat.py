@@ -3,8 +3,8 @@
 With `--propose` nothing is stored before you say yes, at the terminal.
 """
 
+import argparse
 import os
-import sys
 from typing import Any
 from uuid import uuid4
 
@@ -25,18 +25,24 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.testing import model_or_script
+from langgraph_learning.testing import ScriptedChatModel, model_or_script
+
+HELP = "/new begins a conversation, /why shows what was recalled last and why, an empty line ends."
 
 
 def main() -> None:
+    options = argparse.ArgumentParser(prog="python -m examples.chat", description="Talk to an agent that learns.")
+    options.add_argument("--propose", action="store_true", help="store nothing before you say yes")
+    mode = LearningMode.PROPOSE if options.parse_args().propose else LearningMode.ALWAYS
     console = Console(highlight=False)
     model, told = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
     console.print(told)
-    url = os.environ.get("DATABASE_URL", "sqlite:///learning.db")
+    url = os.environ.get("DATABASE_URL") or "sqlite:///learning.db"
     user = os.environ.get("USER") or "me"
     console.print(f"You are {user!r}; what you teach stays in {url}.")
-    console.print("/new begins a conversation, /why shows what was recalled last and why, an empty line ends.")
-    mode = LearningMode.PROPOSE if "--propose" in sys.argv[1:] else LearningMode.ALWAYS
+    console.print(HELP)
+    if isinstance(model, ScriptedChatModel):
+        console.print("The script learns from sentences about you, such as: My name is Ada. I like green tea.")
     learning = LearningMachine(user_profile=UserProfileConfig(mode=mode), user_memory=UserMemoryConfig(mode=mode))
     with connect(url) as db:
         agent = create_learning_agent(model, learning=learning, db=db)
@@ -47,6 +53,8 @@ def main() -> None:
                 console.print("[dim]a new conversation: only what was learned is left[/]")
             elif text == "/why":
                 console.print(_why(receipt, learning.scoped(user_id=user, store=db.store)))
+            elif text.startswith("/"):
+                console.print(f"There is no {text.split()[0]}. {HELP}", markup=False)
             else:
                 events = turn(agent, user, thread, text, console)
                 receipt = next((event["receipt"] for event in events if event["learning"] == "recalled"), receipt)
@@ -66,7 +74,8 @@ def _decide(agent: Any, user: str, thread: str, console: Console) -> None:
         requests = waiting.value["action_requests"]
         answers = [ask(each["name"], each["args"], each["description"], console) for each in requests]
         if None in answers:
-            console.print("[dim]  it waits: `langgraph-learning proposals` and `decide` find it[/]")
+            found = f"`langgraph-learning proposals -d URL -u {user}` and `decide` find it"
+            console.print(f"  it waits: {found}", markup=False, style="dim")
             return
         try:
             turn(agent, user, thread, Command(resume={"decisions": answers}), console)

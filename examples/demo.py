@@ -102,7 +102,7 @@ def _progress(event: dict[str, Any]) -> str:
     if event["learning"] == "recalled":
         return f"recalled {len(event['receipt']['shown'])} records"
     if event["learning"] == "learned":
-        return f"\nlearned: {len(event['commit']['changes'])} changes"
+        return f"\nchanges learned: {len(event['commit']['changes'])}"
     return f"\nlearning failed: {event.get('error')}"
 
 

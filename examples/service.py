@@ -33,7 +33,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     model, told = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
     print(told)
     app.state.users = json.loads(os.environ["SERVICE_TOKENS"])  # whose each token is: your identity provider knows
-    async with connect(os.environ.get("DATABASE_URL", "sqlite:///learning.db")) as db:
+    async with connect(os.environ.get("DATABASE_URL") or "sqlite:///learning.db") as db:
         app.state.db, app.state.agent = db, create_learning_agent(model, learning=LEARNING, db=db)
         yield
 

@@ -7,7 +7,7 @@ from langchain_core.messages import AIMessageChunk, HumanMessage
 from langgraph.types import Command
 from rich.console import Console
 
-ANSWERS = ("approve", "edit", "reject")
+ANSWERS = {"approve": ("approve", "a", "yes", "y"), "edit": ("edit", "e"), "reject": ("reject", "r", "no", "n")}
 
 
 def turn(agent: Any, user: str, thread: str, said: str | Command[Any], console: Console) -> list[dict[str, Any]]:
@@ -28,8 +28,8 @@ def ask(name: str, args: Mapping[str, Any], told: str, console: Console) -> dict
     """Ask about one proposal; return the answer as a graph takes it on resume, None where the person gives none."""
     console.print(f"  {told}", markup=False, style="yellow")
     try:
-        while (answer := console.input("  approve, edit, reject, or nothing: later? ").strip().lower()) not in ANSWERS:
-            if not answer:
+        while not (answer := _meant(said := console.input("  approve, edit, reject, or nothing: later? "))):
+            if not said.strip():
                 return None
         if answer != "edit":
             return {"type": answer}
@@ -40,6 +40,10 @@ def ask(name: str, args: Mapping[str, Any], told: str, console: Console) -> dict
     except (EOFError, KeyboardInterrupt):
         return None
     return {"type": "edit", "edited_action": {"name": name, "args": {**args, **{k: v for k, v in new.items() if v}}}}
+
+
+def _meant(said: str) -> str:
+    return next((answer for answer, forms in ANSWERS.items() if said.strip().lower() in forms), "")
 
 
 def _show(event: dict[str, Any], console: Console) -> None:

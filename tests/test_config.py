@@ -200,7 +200,7 @@ def add_memory(content: str) -> str:
 WRONG: dict[str, tuple[Callable[[], object], str]] = {
     "a mode as a learning store": (
         lambda: LearningMachine(user_profile=LearningMode.AGENTIC),  # type: ignore[arg-type]
-        r"UserProfileConfig\(mode=",
+        r"UserProfileConfig\(mode=LearningMode.AGENTIC\)",
     ),
     "a mode by its name": (lambda: UserMemoryConfig(mode="agentic"), "LearningMode.AGENTIC"),  # type: ignore[arg-type]
     "another store's configuration": (

@@ -190,6 +190,28 @@ def test_what_the_chat_gets_no_answer_to_waits(run: Run, url: str) -> None:
     assert proposal.args["content"] == "I like green tea."
 
 
+@pytest.mark.parametrize(("typed", "stored"), [("y", ["I like green tea."]), ("No", []), ("e", ["I like oolong."])])
+def test_a_short_answer_is_one_too(run: Run, url: str, typed: str, stored: list[str]) -> None:
+    edit = ["I like oolong."] if typed == "e" else []
+    run(chat.main, "I like green tea.", typed, *edit, "", options=["--propose"])
+    assert texts(url, LearningMachine(user_memory=True), "ada") == stored
+
+
+def test_what_the_chat_does_not_know_is_told_and_teaches_nothing(run: Run, url: str) -> None:
+    printed = run(chat.main, "/wyh", "")
+    assert "There is no /wyh. /new begins" in printed
+    assert "recalled" not in printed.split("There is no")[1].replace("recalled last", "")
+    with pytest.raises(SystemExit):
+        run(chat.main, options=["--propse"])
+
+
+def test_the_chat_says_what_its_script_understands(run: Run, url: str) -> None:
+    said = run(chat.main, "").split("such as: ")[1].split(">")[0].strip()
+    assert said.startswith("My name is Ada.")
+    run(chat.main, "My name is Ada. I like green tea.", "")
+    assert texts(url, LearningMachine(user_profile=True, user_memory=True), "ada") == ["name: Ada", "I like green tea."]
+
+
 def test_a_wrong_edit_in_the_chat_is_refused_and_asked_again(run: Run, url: str) -> None:
     printed = run(chat.main, "I like green tea.", "edit", " ", "approve", "", options=["--propose"])
     assert "Field required" in printed

@@ -124,7 +124,8 @@ def connect(
     if separator and scheme in ("postgresql", "postgres"):
         _check_postgres(url, schema)
         return LearningDB(partial(_open_postgres, url, embed, dims, schema))
-    told = f"a URL that begins with {scheme}://" if separator else "what was given"
+    given = "a text without sqlite:// or postgresql://" if isinstance(url, str) else f"a {type(url).__name__}"
+    told = f"a URL that begins with {scheme}://" if separator else given  # the text may hold a password
     raise ConfigurationError(f"connect() cannot open {told}: {FORMS}")
 
 

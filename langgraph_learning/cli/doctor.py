@@ -121,7 +121,8 @@ def _database(at: Target) -> Generator[Check, None, State | None]:
     try:
         state = at.state()
     except LearningError as error:
-        mend = "correct the URL" if isinstance(error, ConfigurationError) else "is it running, and is the URL right?"
+        down = "is it the right file?" if at.url.startswith("sqlite:") else "is it running, and is the URL right?"
+        mend = "correct the URL" if isinstance(error, ConfigurationError) else down
         yield Check("database", "error", f"{shown(at.url)}: {' '.join(str(error).split())}", mend)
         return None
     if state is None:

@@ -1,5 +1,6 @@
 """What a command works on: a database, and whose records in it."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -51,9 +52,9 @@ class Target:
         return self.user
 
     def without_secrets(self, text: str) -> str:
-        """Return `text` without the password of the URL."""
+        """Return `text` without the password of the URL; parts of longer words stay, they would tell what it is."""
         for secret in secrets(self.url or ""):
-            text = text.replace(secret, "***")
+            text = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "***", text)
         return text
 
     def state(self, *, counting: bool = False) -> State | None:

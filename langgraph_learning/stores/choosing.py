@@ -62,7 +62,8 @@ def _learning_store(option: str, choice: Choice) -> LearningStore | None:
         return kind() if choice else None
     name = kind.config_class.__name__
     if isinstance(choice, LearningMode):
-        raise ConfigurationError(f"{option}={choice!r}: a mode goes into a configuration, {name}(mode={choice!s})")
+        fix = f"{name}(mode=LearningMode.{choice.name})"
+        raise ConfigurationError(f"{option}={choice!r}: a mode goes into a configuration, {fix}")
     if not isinstance(choice, StoreConfig):
         raise ConfigurationError(f"{option}={choice!r}: give True, False, a {name} or a learning store")
     return kind(choice)

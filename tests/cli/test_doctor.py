@@ -9,7 +9,7 @@ import pytest
 from cli.world import Ended, Run
 
 from langgraph_learning.cli.doctor import shown
-from langgraph_learning.cli.target import secrets
+from langgraph_learning.cli.target import Target, secrets
 
 
 def states(ended: Ended) -> dict[str, str]:
@@ -100,6 +100,20 @@ def test_a_password_is_never_printed(run: Run) -> None:
         assert secret not in ended.out + ended.err
     assert secrets(url) == ["s3cr%40t", "s3cr@t", "other"]
     assert shown("postgresql://alex:pw@[bad/app") == "postgresql://..."
+
+
+def test_the_letters_of_a_short_password_stay_in_other_words(run: Run) -> None:
+    ended = run("records", "-d", "postgresql://alex:p@127.0.0.1:1/app", "-u", "alex")
+    assert ended.err.startswith("error: cannot open the Postgres database")
+    target = Target(url="postgresql://alex:p@db/app", schema=None, embed=None, as_json=False)
+    said = "a port of postgresql://alex:p@db/app, password='p' p"
+    assert target.without_secrets(said) == "a port of postgresql://alex:***@db/app, password='***' ***"
+
+
+def test_a_file_that_is_no_database_is_not_asked_whether_it_runs(run: Run, tmp_path: Path) -> None:
+    (file := tmp_path / "notes.md").write_text("no database, but longer than a hundred characters\n" * 20)
+    told = the(run("doctor", "-d", f"sqlite:///{file}", "--json"), "database")
+    assert (told["state"], told["mend"]) == ("error", "is it the right file?")
 
 
 def test_on_postgres_pgvector_is_looked_for(run: Run, postgres_url: str) -> None:
