@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from uuid import uuid4
 
 Json = dict[str, Any]
 
@@ -152,6 +153,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")  # no connection outlives the event loop of its test
         self.end_headers()
         self.wfile.write(body)
 
@@ -163,7 +165,8 @@ class _Handler(BaseHTTPRequestHandler):
 def openai_stub() -> Iterator[Stub]:
     """Run the server on a free port of this machine."""
     with _Server(("127.0.0.1", 0), _Handler) as server:
-        server.stub = Stub(f"http://127.0.0.1:{server.server_address[1]}/v1")
+        # Clients are cached by address, with connections and event loop: a port that comes again is another server.
+        server.stub = Stub(f"http://127.0.0.1:{server.server_address[1]}/{uuid4().hex}/v1")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:
