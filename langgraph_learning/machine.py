@@ -194,7 +194,7 @@ class LearningMachine(Keywords):
             model: Extracts where no model was configured; by default the agent's own, once it was called.
         """
         # Hooks after the agent run from the last to the first: review comes after extraction.
-        review = [ReviewMiddleware(self._setup)] if any(store.proposes for store in self.stores) else []
+        review = [ReviewMiddleware(self._setup)] if self._setup.proposes else []
         return [*review, LearningMiddleware(self._setup, model)]
 
     def tools(self) -> list[BaseTool]:

@@ -25,8 +25,8 @@ Request: TypeAlias = ModelRequest[Any]
 Response: TypeAlias = ModelResponse[Any]
 
 
-class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
-    """Ours goes first: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text."""
+class _Ours(AgentMiddleware[Any, Any, Any]):
+    """What the parts of a machine have in common: its private state, and the run they are in."""
 
     def __init__(self, setup: Setup, model: BaseChatModel | None = None) -> None:
         super().__init__()
@@ -34,6 +34,13 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
         self._setup, self._model = replace(setup, messages_key="messages"), model
         self.state_schema = Keys(setup.name).schema(None, PrivateStateAttr)
         self.tools = []
+
+    def _run(self, runtime: AgentRuntime) -> Run:
+        return Run(self._setup, runtime, get_config(), self._model)
+
+
+class LearningMiddleware(_Ours):
+    """Ours goes first: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text."""
 
     @property
     def name(self) -> str:
@@ -83,9 +90,6 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
             return False
         return True
 
-    def _run(self, runtime: AgentRuntime) -> Run:
-        return Run(self._setup, runtime, get_config(), self._model)
-
     def _noticed(self, request: Request) -> Run:
         """Learn which model the agent uses, and whether it was given the learning tools.
 
@@ -113,14 +117,8 @@ class LearningMiddleware(AgentMiddleware[Any, Any, Any]):
         return request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text, self._setup)))
 
 
-class ReviewMiddleware(AgentMiddleware[Any, Any, Any]):
+class ReviewMiddleware(_Ours):
     """Asks a person about the turn's proposals; it goes before `LearningMiddleware`, and so runs after it."""
-
-    def __init__(self, setup: Setup) -> None:
-        super().__init__()
-        self._setup = replace(setup, messages_key="messages")
-        self.state_schema = Keys(setup.name).schema(None, PrivateStateAttr)
-        self.tools = []
 
     @property
     def name(self) -> str:
@@ -129,10 +127,10 @@ class ReviewMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Ask, and carry out the answer."""
-        run = Run(self._setup, runtime, get_config())
+        run = self._run(runtime)
         return run.driver.run(review_step(run, dict(state)))
 
     async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Ask, and carry out the answer."""
-        run = Run(self._setup, runtime, get_config())
+        run = self._run(runtime)
         return await run.driver.arun(review_step(run, dict(state)))

@@ -109,7 +109,7 @@ def _searched(run: Run, store: LearningStore, name: str, arguments: dict[str, Js
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException("Nothing was searched: it is not known who the user is.")
-    found, _ = yield from lookup(*mine[0], search, datetime.now(UTC), run.setup.context_tokens)
+    found = yield from lookup(*mine[0], search, datetime.now(UTC), run.setup.context_tokens)
     return found or "Nothing was found."
 
 

@@ -9,7 +9,6 @@ from typing import Annotated, Any, Literal
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.machines import LEARNING_STORES, available
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
 from langgraph_learning.cli.target import Opened, Target
 from langgraph_learning.errors import ConfigurationError
@@ -47,9 +46,8 @@ def import_(
     """
     told, found = read(source, kind, user_at=user_at)
     with _opened(at, dry_run=dry_run) as opened:
-        missing = set(LEARNING_STORES) - available().keys()
         # Masked as `load` masks: what is there already would look like something else.
-        intake = taken(found, at.user, _there(opened), datetime.now(UTC), missing, _mask(opened))
+        intake = taken(found, at.user, _there(opened), datetime.now(UTC), _mask(opened))
         _tell_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:

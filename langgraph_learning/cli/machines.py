@@ -9,15 +9,7 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore, Operation, Refused
-
-LEARNING_STORES = (
-    "user_profile",
-    "user_memory",
-    "session_context",
-    "entity_memory",
-    "learned_knowledge",
-    "decision_log",
-)
+from langgraph_learning.stores.choosing import SLOTS
 
 
 def named(where: str) -> LearningMachine:
@@ -57,29 +49,16 @@ class _AsItLies(LearningStore):
         raise Refused("this learning store is not configured here")
 
 
-def available() -> dict[str, bool]:
-    """Return the learning stores of this version, as arguments of a machine."""
-    found = {}
-    for name in LEARNING_STORES:
-        try:
-            LearningMachine(**{name: True})  # type: ignore[arg-type]
-        except ConfigurationError:  # of a later version
-            continue
-        found[name] = True
-    return found
-
-
 def of_everything(namespace: str, scopes: Mapping[str, Iterable[Scope]]) -> LearningMachine:
-    """Return a machine of every learning store of this version, and of those that only lie in the database.
+    """Return a machine of every learning store, and of those that only lie in the database.
 
     Args:
         namespace: Where shared knowledge lies.
         scopes: Where there are records of learning stores, by name.
     """
-    configured = available()
     custom = [
         type(name, (_AsItLies,), {"name": name})(frozenset(found))
         for name, found in scopes.items()
-        if name not in configured
+        if name not in SLOTS
     ]
-    return LearningMachine(**configured, custom_stores=custom, namespace=namespace)  # type: ignore[arg-type]
+    return LearningMachine(**dict.fromkeys(SLOTS, True), custom_stores=custom, namespace=namespace)  # type: ignore[arg-type]

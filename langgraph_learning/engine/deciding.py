@@ -162,18 +162,22 @@ def decide(
     outcomes: dict[str, Outcome] = {}
     for owner in dict.fromkeys(owner_of.get(decision.proposal, identity) for decision in decisions):
         mine = [each for each in decisions if owner_of.get(each.proposal, identity) == owner]
-        made = yield from _together(stores, owner, mine, approver, mask)
+        made = yield from _together(stores, owner, mine, held, approver, mask)
         outcomes.update((outcome.proposal, outcome) for outcome in made)
     return [outcomes[decision.proposal] for decision in decisions]
 
 
 def _together(
-    stores: Sequence[LearningStore], owner: Identity, decisions: Sequence[Decision], approver: Approver, mask: Mask
+    stores: Sequence[LearningStore],
+    owner: Identity,
+    decisions: Sequence[Decision],
+    held: Held,
+    approver: Approver,
+    mask: Mask,
 ) -> Flow[list[Outcome]]:
     """Decide about the proposals of one turn's identity: they are in the same scopes."""
     for left in reversed(range(TRIES)):
-        held = yield from _held(owner, decisions)
-        names = {proposal.store for proposal, _ in held.values()}
+        names = {held[decision.proposal][0].store for decision in decisions if decision.proposal in held}
         _, known = yield from load(scoped_to([store for store in stores if store.name in names], owner))
         made = _round(owner, decisions, held, known, approver, mask)
         try:
@@ -183,6 +187,7 @@ def _together(
                 raise
         else:
             return made.outcomes
+        held = yield from _held(owner, decisions)
     raise AssertionError("unreachable")
 
 

@@ -146,10 +146,8 @@ def search(stores: Iterable[LearningStore], identity: Identity, query: str, limi
     return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
 
 
-def lookup(
-    store: LearningStore, scope: Scope, search: Operation, at: datetime, budget: int
-) -> Flow[tuple[str, list[Record]]]:
-    """Return what answers an agent's search, as lines within `budget` tokens, and the records they show.
+def lookup(store: LearningStore, scope: Scope, search: Operation, at: datetime, budget: int) -> Flow[str]:
+    """Return what answers an agent's search, as lines within `budget` tokens.
 
     Args:
         store: The learning store to look into.
@@ -171,7 +169,6 @@ def lookup(
     except FAULTS as error:
         raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
     lines: list[str] = []
-    records: list[Record] = []
     for entry in entries:
         label = labels.get(entry.ranked[0].record.id, "") if store.named_by_id and len(entry.ranked) == 1 else ""
         shown = line(entry.text, label)
@@ -183,8 +180,7 @@ def lookup(
             shown = clipped(shown, left)
         left -= tokens(shown) + 1
         lines.append(shown)
-        records += [each.record for each in entry.ranked]
-    return "\n".join(lines), records
+    return "\n".join(lines)
 
 
 def _found(stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE) -> Flow[list[Known]]:

@@ -98,6 +98,11 @@ class Setup:
         return frozenset(kind.__name__ for store in self.stores for kind in (*store.operations, *store.searches))
 
     @property
+    def proposes(self) -> bool:
+        """Whether a person decides about changes of any learning store."""
+        return any(store.proposes for store in self.stores)
+
+    @property
     def extracting(self) -> tuple[LearningStore, ...]:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)

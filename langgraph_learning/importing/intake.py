@@ -1,6 +1,6 @@
 """What an import would write: every row checked and sorted out before one is written."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -42,7 +42,6 @@ def taken(
     user: str | None,
     there: Callable[[str], Iterable[Mapping[str, object]]],
     at: datetime,
-    missing: Collection[str] = (),
     mask: Mask = mask_secrets,
 ) -> Intake:
     """Sort out what a source gave.
@@ -52,13 +51,10 @@ def taken(
         user: Who takes it in; what names another one of several users is left out. By default the rows' own users.
         there: Returns what a user has already, as `export` does.
         at: The date of what has none.
-        missing: The learning stores that this version does not have.
         mask: Takes secrets out of what is stored.
     """
     intake = Intake()
-    records = _owned(
-        _checked((_masked(each, mask) for each in found), user, at, missing, intake.skipped), user, intake.skipped
-    )
+    records = _owned(_checked((_masked(each, mask) for each in found), user, at, intake.skipped), user, intake.skipped)
     for owner in dict.fromkeys(str(record.scope.user_id) for record in records):
         known = {_key(old): old for old in map(Record.model_validate, there(owner))}
         for record in (record for record in records if record.scope.user_id == owner):
@@ -77,13 +73,11 @@ def _masked(each: Found, mask: Mask) -> Found:
     return {**each, **{name: masked(each[name], mask) for name in ("content", "text") if name in each}}
 
 
-def _checked(
-    found: Iterable[Found], user: str | None, at: datetime, missing: Collection[str], skipped: list[Skipped]
-) -> list[Record]:
+def _checked(found: Iterable[Found], user: str | None, at: datetime, skipped: list[Skipped]) -> list[Record]:
     """Return the records among what was found, each id once; why the others are none goes to `skipped`."""
     records: dict[Key, Record] = {}
     for each in found:
-        made = each if isinstance(each, Skipped) else _record(each, user, at, missing)
+        made = each if isinstance(each, Skipped) else _record(each, user, at)
         if isinstance(made, Skipped):
             skipped.append(made)
         elif not _same(records.setdefault(_key(made), made), made):
@@ -91,7 +85,7 @@ def _checked(
     return list(records.values())
 
 
-def _record(row: Row, user: str | None, at: datetime, missing: Collection[str]) -> Record | Skipped:
+def _record(row: Row, user: str | None, at: datetime) -> Record | Skipped:
     where = f"record {row.get('id')} ({str(row.get('text'))[:TOLD]!r})"
     undated = {"created_at": at, "updated_at": at}
     try:
@@ -99,8 +93,6 @@ def _record(row: Row, user: str | None, at: datetime, missing: Collection[str]) 
     except ValidationError as error:
         wrong = error.errors()[0]
         return Skipped(where, f"it is no record: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}")
-    if record.store in missing:
-        return Skipped(where, f"this version of langgraph-learning has no {record.store}")
     if record.scope.namespace is not None:
         return Skipped(where, "it belongs to a namespace, not to a user")
     if record.scope.user_id is None and user is None:

@@ -58,8 +58,7 @@ class Answers(BaseModel):
 
 def review_step(run: Run, state: Update) -> Flow[Update]:
     """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
-    stores = run.setup.stores
-    if not any(store.proposes for store in stores):
+    if not run.setup.proposes:
         return {}
     messages = list(state.get(run.setup.messages_key) or ())
     identity = run.identity(state.get(Keys(run.setup.name).turn), messages)

@@ -11,7 +11,7 @@ from langgraph_learning.records import Identity
 
 def listing(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
     """List what waits of this turn, for `review` to show."""
-    if not any(store.proposes for store in run.setup.stores):
+    if not run.setup.proposes:
         return {}
     ids = yield from of_turn(run, identity, turn)
     return {Keys(run.setup.name).proposals: {"tag": turn, "ids": ids}}

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 
-from langgraph_learning.records import Change, Record, Remove, Update
+from langgraph_learning.records import ARCHIVED, Change, Record, Remove, Update
 from langgraph_learning.stores.base import Refused
 from langgraph_learning.stores.entities.names import same_name, spelled
 from langgraph_learning.stores.entities.remembering import as_copied
 from langgraph_learning.stores.entities.resolution import aliases_of, called, entities, name_of, resolve, type_of
 from langgraph_learning.stores.entities.writing import (
-    ARCHIVED,
     Content,
     about,
     entity_text,

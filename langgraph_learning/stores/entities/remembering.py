@@ -7,12 +7,11 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import Change, Record, Update
+from langgraph_learning.records import SUPERSEDED, Change, Record, Update
 from langgraph_learning.stores.base import Refused
 from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, one_line, same_name, slug, spelled
 from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
 from langgraph_learning.stores.entities.writing import (
-    SUPERSEDED,
     Content,
     about,
     ensure,

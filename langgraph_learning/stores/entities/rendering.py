@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from langgraph_learning.records import ACTIVE, Record
+from langgraph_learning.records import ACTIVE, ARCHIVED, Record
 from langgraph_learning.stores.base import Entry, Ranked
 from langgraph_learning.stores.entities.names import mentions
 from langgraph_learning.stores.entities.resolution import aliases_of, called, name_of
-from langgraph_learning.stores.entities.writing import ARCHIVED, attributes
+from langgraph_learning.stores.entities.writing import attributes
 from langgraph_learning.stores.values import spell
 from langgraph_learning.text import stem, terms
 

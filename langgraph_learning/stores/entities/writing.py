@@ -14,8 +14,6 @@ from langgraph_learning.stores.values import as_list, spell
 from langgraph_learning.text import fold
 
 STORE = "entity_memory"
-SUPERSEDED = "superseded"
-ARCHIVED = "archived"
 FIELDS = frozenset({"kind", "name", "type", "description", "aliases", "properties"})
 """What the content of every entity has; further keys are fields of a schema of one's own."""
 
