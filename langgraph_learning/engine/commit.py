@@ -1,9 +1,10 @@
 """From what a model asked for to one atomic write: validate, plan, cap, write, and again on a lost race."""
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from langgraph.store.base import PutOp
@@ -23,6 +24,7 @@ from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.stores.upkeep import UPKEEP, upkeep
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
@@ -229,25 +231,36 @@ def commit(draft: Draft, known: Sequence[Known], earlier: Sequence[Proposal] = (
     Raises:
         ConflictError: Others were first every time.
     """
-    for left in reversed(range(TRIES)):
-        plan = Plan(draft, {each.store.name: each for each in known}, earlier)
+    scopes = [(each.store, each.scope) for each in known]
+    at_hand = iter([(None, known, earlier)])
+
+    def attempt() -> Flow[Commit]:
+        found, there, before = next(at_hand, None) or (yield from load_turn(scopes, draft.identity, draft.id))
+        if found is not None:
+            return found
+        plan = Plan(draft, {each.store.name: each for each in there}, before)
         for request in draft.requests:
             plan.add(request)
         made = as_made(plan)
-        if not (made.changes or made.proposed or draft.marked):
-            return made
-        new = [put_proposal(proposal) for proposal in plan.proposed]
+        if made.changes or made.proposed or draft.marked:
+            yield from write_commit(made, there, plan.proposed)
+        return made
+
+    return (yield from retried(attempt))
+
+
+def retried(attempt: Callable[[], Flow[T]]) -> Flow[T]:
+    """Return what `attempt` comes to; when it loses a race it is made again, on what is there then.
+
+    Raises:
+        ConflictError: Others were first every time.
+    """
+    for left in reversed(range(TRIES)):
         try:
-            yield from write_commit(made, known, new, {(put.namespace, put.key): 0 for put in new})
+            return (yield from attempt())
         except ConflictError:
             if not left:
                 raise
-        else:
-            return made
-        scopes = [(each.store, each.scope) for each in known]
-        found, known, earlier = yield from load_turn(scopes, draft.identity, draft.id)
-        if found is not None:
-            return found
     raise AssertionError("unreachable")
 
 
@@ -268,11 +281,15 @@ def as_made(plan: Plan) -> Commit:
 
 
 def write_commit(
-    made: Commit, known: Sequence[Known], more: Sequence[PutOp] = (), expects: Expected | None = None
+    made: Commit,
+    known: Sequence[Known],
+    proposed: Sequence[Proposal] = (),
+    more: Sequence[PutOp] = (),
+    expects: Expected | None = None,
 ) -> Flow[None]:
-    """Write a commit with its changes and `more`, all or nothing, if nobody was first."""
-    marker = put_commit(made)
-    operations, expect = [marker, *more], {(marker.namespace, marker.key): 0, **(expects or {})}
+    """Write a commit with its changes, what it proposes, and `more`, all or nothing, if nobody was first."""
+    new = [put_commit(made), *map(put_proposal, proposed)]
+    operations, expect = [*new, *more], {**{(put.namespace, put.key): 0 for put in new}, **(expects or {})}
     for each in known:
         mine = [change for change in made.changes if change.store == each.store.name]
         changed, versions = puts(each, mine, made.at)

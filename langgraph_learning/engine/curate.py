@@ -12,13 +12,12 @@ from pydantic import JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning.engine.asking import Methods, answered
-from langgraph_learning.engine.commit import TRIES, Draft, Plan, Request, as_made, write_commit
+from langgraph_learning.engine.commit import Draft, Plan, Request, as_made, retried, write_commit
 from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.proposals import as_proposals, find_proposals, put_proposal
+from langgraph_learning.engine.proposals import as_proposals, find_proposals
 from langgraph_learning.engine.records import EVERYTHING, Known, load, scoped_to
 from langgraph_learning.engine.turn import derived_id
 from langgraph_learning.engine.wire import answer_schema, read_operation
-from langgraph_learning.errors import ConflictError
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import (
     ACTIVE,
@@ -162,7 +161,9 @@ def curate(
     """
     mine = scoped_to(stores, identity)
     judged: Judged | None = None
-    for left in reversed(range(TRIES)):
+
+    def attempt() -> Flow[CurationReport]:
+        nonlocal judged
         known, earlier = yield from _loaded(mine, identity)
         limits = {each.store.name: EVERYTHING for each in known}
         key = derived_id("curation", identity.user_id, identity.thread_id, at.isoformat())
@@ -173,16 +174,12 @@ def curate(
             judged = made.judged = yield from _judged(judge, list(made.plan.known.values()))
         made.judge()
         report = made.report(dry_run=dry_run)
-        if report.commit is None:
-            return report
-        try:
-            yield from _written(made, known)
-        except ConflictError:
-            if not left:
-                raise
-        else:
-            return report
-    raise AssertionError("unreachable")
+        if report.commit is not None:
+            commit = as_made(made.plan).model_copy(update={"usage": made.judged.usage})
+            yield from write_commit(commit, known, made.plan.proposed)
+        return report
+
+    return (yield from retried(attempt))
 
 
 def _loaded(
@@ -192,12 +189,6 @@ def _loaded(
     first: list[Op] = [find_proposals(identity, decided=True)] if any(store.proposes for store, _ in mine) else []
     found, known = yield from load(mine, *first, limit=EVERYTHING)
     return known, as_proposals(identity, found[0]) if found else []
-
-
-def _written(made: Round, known: Sequence[Known]) -> Flow[None]:
-    new = [put_proposal(proposal) for proposal in made.plan.proposed]
-    commit = as_made(made.plan).model_copy(update={"usage": made.judged.usage})
-    yield from write_commit(commit, known, new, {(put.namespace, put.key): 0 for put in new})
 
 
 def _judged(judge: Judge, known: Iterable[Known]) -> Flow[Judged]:
@@ -215,7 +206,8 @@ def _judged(judge: Judge, known: Iterable[Known]) -> Flow[Judged]:
 def _asked(judge: Judge, known: Known, shown: Sequence[Record], judged: Judged) -> Flow[None]:
     kinds = (MERGE, RETIRE) if all(takes_text(record) for record in shown) else (RETIRE,)
     schema = answer_schema(kinds, "What is to be tidied", quoted=False)
-    labels = {label: record for label, record in known.labels.items() if record in shown}
+    ids = {record.id for record in shown}
+    labels = {label: record for label, record in known.labels.items() if record.id in ids}
     answer = yield from answered(judge.model, schema, _notes(known.store, labels), judge.methods)
     judged.usage += answer.usage
     for item in answer.operations:

@@ -8,12 +8,11 @@ from typing import Literal, TypeAlias
 from langgraph.store.base import GetOp, Item
 from pydantic import JsonValue
 
-from langgraph_learning.engine.commit import TRIES, Draft, Plan, Request, as_made, write_commit
+from langgraph_learning.engine.commit import Draft, Plan, Request, as_made, retried, write_commit
 from langgraph_learning.engine.flow import Flow, batch, write
 from langgraph_learning.engine.proposals import as_proposal, pending, proposals_namespace, put_proposal
 from langgraph_learning.engine.records import EVERYTHING, Known, load, scoped_to
 from langgraph_learning.engine.turn import derived_id
-from langgraph_learning.errors import ConflictError
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Frozen, Identity, Proposal, Record
 from langgraph_learning.stores import LearningStore
@@ -176,19 +175,17 @@ def _together(
     mask: Mask,
 ) -> Flow[list[Outcome]]:
     """Decide about the proposals of one turn's identity: they are in the same scopes."""
-    for left in reversed(range(TRIES)):
-        names = {held[decision.proposal][0].store for decision in decisions if decision.proposal in held}
+    at_hand = iter([held])
+
+    def attempt() -> Flow[list[Outcome]]:
+        there = next(at_hand, None) or (yield from _held(owner, decisions))
+        names = {there[decision.proposal][0].store for decision in decisions if decision.proposal in there}
         _, known = yield from load(scoped_to([store for store in stores if store.name in names], owner))
-        made = _round(owner, decisions, held, known, approver, mask)
-        try:
-            yield from _written(made, known, held)
-        except ConflictError:
-            if not left:
-                raise
-        else:
-            return made.outcomes
-        held = yield from _held(owner, decisions)
-    raise AssertionError("unreachable")
+        made = _round(owner, decisions, there, known, approver, mask)
+        yield from _written(made, known, there)
+        return made.outcomes
+
+    return (yield from retried(attempt))
 
 
 def _round(
@@ -217,7 +214,7 @@ def _written(made: Round, known: Sequence[Known], held: Held) -> Flow[None]:
     expect = {(put.namespace, put.key): held[put.key][1] for put in operations}
     commit = as_made(made.plan).model_copy(update={"refused": ()})
     if commit.changes:
-        yield from write_commit(commit, known, operations, expect)
+        yield from write_commit(commit, known, more=operations, expects=expect)
     elif operations:
         yield from write(operations, expect)
 

@@ -8,13 +8,12 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Result
 
 from langgraph_learning.engine.ballots import Address, Ballot, Vote, as_ballot, find_ballot, put_ballot
-from langgraph_learning.engine.commit import TRIES, Draft, Plan, as_made, write_commit
+from langgraph_learning.engine.commit import Draft, Plan, as_made, retried, write_commit
 from langgraph_learning.engine.flow import Flow, batch, write
-from langgraph_learning.engine.proposals import put_proposal
 from langgraph_learning.engine.recall import Receipt
 from langgraph_learning.engine.records import EVERYTHING, Known, as_commit, find_commit, known, scoped_to
 from langgraph_learning.engine.turn import derived_id
-from langgraph_learning.errors import ConflictError, ScopeError
+from langgraph_learning.errors import ScopeError
 from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Feedback, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.curation import archived
@@ -78,14 +77,12 @@ def feedback(
     spoken = yield from _spoken(identity, about, helpful, at)
     recalled = list(dict.fromkeys(spoken.recalled))
     ranking = [(store, scope) for store, scope in scoped_to(stores, spoken.identity) if store.recalled == "relevant"]
-    for left in reversed(range(TRIES)):
+
+    def attempt() -> Flow[Feedback]:
         there, votes = yield from _counted(ranking, recalled, spoken)
-        try:
-            return (yield from _written(there, votes, spoken, at))
-        except ConflictError:
-            if not left:
-                raise
-    raise AssertionError("unreachable")
+        return (yield from _written(there, votes, spoken, at))
+
+    return (yield from retried(attempt))
 
 
 def _spoken(identity: Identity, about: Commit | Receipt | str, helpful: bool, at: datetime) -> Flow[Spoken]:
@@ -134,11 +131,8 @@ def _written(there: Sequence[Known], votes: Sequence[Voted], spoken: Spoken, at:
     told = Feedback(helpful=spoken.helpful, records=tuple((each.record.store, each.record.id) for each in votes))
     plan = _set_aside(there, [each for each in votes if each.harmful], spoken, at)
     made = as_made(plan)
-    for asked in map(put_proposal, plan.proposed):
-        puts.append(asked)
-        expect[asked.namespace, asked.key] = 0
     if made.changes:
-        yield from write_commit(made, there, puts, expect)
+        yield from write_commit(made, there, plan.proposed, puts, expect)
         return told.model_copy(update={"proposed": made.proposed, "commit": made.id})
     if puts:
         yield from write(puts, expect)
