@@ -38,10 +38,10 @@ _FUNCTION_WORDS = {
         sur ta te tes toi ton toujours tous tout toute très tu un une va vos votre vous y""",
     "spanish": """a al algo algunos antes aunque bien como cómo con cual cuál cuales cuando cuándo cuanto cuánto cuántos
         de del desde donde dónde dos durante e el él ella ellas ellos en entre era eran es esa ese eso esta está están
-        estar estas este esto estos estoy fue fui gusta gustan ha había hace hacia han hasta hay he la las le les llama llamo lo los
-        más me mi mis muy nada ni no nos nosotros nunca o otra otro para pero por porque que qué quien quién quiero se
-        ser si sí siempre sin sobre somos son soy su sus también tan te tengo ti tiene tienen todo todos tu tus un una
-        uno unos vive vivo y ya yo""",
+        estar estas este esto estos estoy fue fui gusta gustan ha había hace hacia han hasta hay he la las le les llama
+        llamo lo los más me mi mis muy nada ni no nos nosotros nunca o otra otro para pero por porque que qué quien
+        quién quiero se ser si sí siempre sin sobre somos son soy su sus también tan te tengo ti tiene
+        tienen todo todos tu tus un una uno unos vive vivo y ya yo""",
     "italian": """a abbiamo ai al alla alle allo anche ancora avere c che chi ci come con cosa così d da dal dalla dei
         del della delle dello di dopo dove e è ed era essere fa gli ha hai hanno ho i il in io l la le lei lo loro lui
         ma mai mi mia mie miei mio molto nei nel nella nelle noi non nostra nostro o ogni per perché piace più poi prima
@@ -78,7 +78,8 @@ _FUNCTION_WORDS = {
     "hungarian": """a az ahol akkor aki ami amely azt be ben cég csak de egy el elég én és ez ezt fel ha hogy hogyan
         hol honnan hova is ja kell ki lakik lakom le lesz lett majd már meg mert mi mikor milyen mint mit most nagyon
         nem neki nekem ő ők olyan s sem szereti szeretem számára te ti után van vagy vagyok volt""",
-    "polish": """a aby ale bardzo bez bo był była było być być ci co czy dla do gdy gdzie go i ich ja jak jaka jaki jakie
+    "polish": """a aby ale bardzo bez bo był była było być być ci co czy dla do gdy gdzie go i ich ja jak jaka jaki
+        jakie
         jako jego jej jest jestem już każdy kiedy kto która które który lub lubi lubię ma mam mi mieszka mieszkam
         mnie moim mój moja moje może my na nad nie niego nim o od ona one oni oraz po pod przed przez przy są się skąd
         ta tak tam te tego tej ten to tu tym ty u w we więc wszystko z za ze że""",
@@ -115,7 +116,8 @@ _BY_SCRIPT = {
         לא לי לו לה מה מי מתי מאוד עם על עוד של שלי שלו שלה שלך למה""",
     "hindi": """और का की के को क्या कब कहाँ कहां कौन तो था थी थे ने नहीं पर भी मैं मेरा मेरी मेरे में यह ये वह वे से
         हम है हैं हूँ हूं ही हो""",
-    "greek": """αν από αυτό αυτός για δεν εγώ είμαι είναι είχε έχει έχω ένα ένας η θα και με μου να ο οι όχι που πού ποιος
+    "greek": """αν από αυτό αυτός για δεν εγώ είμαι είναι είχε έχει έχω ένα ένας η θα και με μου να ο οι όχι που πού
+        ποιος
         πότε πως πώς σε στη στην στις στο στον τα τη την της τι τις το τον του τους των""",
 }  # fmt: skip
 

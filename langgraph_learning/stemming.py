@@ -39,16 +39,16 @@ _ARABIC_FRONT = re.compile(r"^(?:ال|[وفبلك])(?=\w{3})")
 _PORTUGUESE_PLURAL = re.compile("ões$")
 _UNSTEMMED = ("unknown", "vietnamese")
 _KOREAN_PARTICLES = sorted(
-    "은 는 이 가 을 를 의 에 에서 에게 에게서 께 께서 한테 한테서 로 으로 로서 으로서 로써 으로써 와 과 랑 이랑 하고 도 만 까지 부터 보다"
-    " 처럼 같이 마다 조차 마저 밖에 이나 나 라도 이라도 야 아 이다 입니다 이에요 예요 에는 에도 에서는 에서도 로는 으로는 와는 과는 들 들은 들이 들을 들의 들과"
-    " 이라는 라는 이란".split(),
+    "은 는 이 가 을 를 의 에 에서 에게 에게서 께 께서 한테 한테서 로 으로 로서 으로서 로써 으로써 와 과 랑 이랑 하고"
+    " 도 만 까지 부터 보다 처럼 같이 마다 조차 마저 밖에 이나 나 라도 이라도 야 아 이다 입니다 이에요 예요 에는 에도"
+    " 에서는 에서도 로는 으로는 와는 과는 들 들은 들이 들을 들의 들과 이라는 라는 이란".split(),
     key=len,
     reverse=True,
 )
 
 
 class _Stemmer(Protocol):
-    def stemWord(self, word: str) -> str: ...  # noqa: N802 - Snowball's name
+    def stemWord(self, word: str) -> str: ...  # Snowball's name
 
 
 class _Stemmers(threading.local):

@@ -10,12 +10,11 @@ import html
 import math
 import re
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
 from langgraph_learning.languages import ENGLISH, Guess, guess_language, stop_words
-from langgraph_learning.stemming import LATIN, LONGEST_WORD, alike, pairs, script_language, snowball, stems
+from langgraph_learning.stemming import LATIN, alike, pairs, script_language, snowball, stems
 
 STOP_WORDS = frozenset(
     "a an the and or but if then of to in on at by for with from as is are was were be been being am do does did doing"
@@ -56,7 +55,6 @@ _LETTERS = str.maketrans(
         **dict(zip("ךםןףץ", "כמנפצ", strict=True)),
         **dict.fromkeys(map(chr, (0x0640, 0x0670, *range(0x064B, 0x0656), *range(0x0591, 0x05BE))), ""),
         **dict.fromkeys(map(chr, (0x05BF, 0x05C1, 0x05C2, 0x05C4, 0x05C5, 0x05C7)), ""),
-        **dict.fromkeys(map(chr, (*range(0x0E47, 0x0E4F), *range(0x0EC8, 0x0ECE))), ""),
     }
 )
 
@@ -91,7 +89,7 @@ def fold(text: str) -> str:
 def fold_letters(text: str) -> str:
     """Return `text` folded further than `fold`: also letters that people write for one another.
 
-    `ł` and `l`, the dotless and the dotted `i`, the forms of alef; vowel points and tone marks fall away.
+    `ł` and `l`, the dotless and the dotted `i`, the forms of alef; vowel points fall away.
     """
     folded = fold(text)
     return folded if folded.isascii() else folded.translate(_LETTERS)
@@ -158,10 +156,7 @@ def query_terms(text: str) -> list[QueryTerm]:
 
 
 def _words_of(line: str) -> list[_Word]:
-    if line.isascii():
-        plain = line
-    else:
-        plain = normalize("NFKC", line.translate(_APOSTROPHES).translate(_INVISIBLE))
+    plain = line if line.isascii() else normalize("NFKC", line.translate(_APOSTROPHES).translate(_INVISIBLE))
     found: list[_Word] = []
     for token in _TOKEN.findall(re.sub(r"'[sS]\b", "", plain)):
         if token.isascii():

@@ -10,7 +10,7 @@ from langgraph_learning.stores.entities.names import mentions
 from langgraph_learning.stores.entities.resolution import aliases_of, name_and_type, name_of
 from langgraph_learning.stores.entities.writing import attributes
 from langgraph_learning.stores.values import spell
-from langgraph_learning.text import stem, terms
+from langgraph_learning.text import query_terms, terms
 
 LISTED = 50
 EXPANDED = 5
@@ -73,7 +73,7 @@ def _fits(each: Ranked) -> bool:
 
 def _speaks(link: Ranked) -> bool:
     relation = terms(str(link.record.content["relation"]))
-    return not link.matched or any(stem(word) in relation for word in link.matched)
+    return not link.matched or any(each.term in relation for word in link.matched for each in query_terms(word))
 
 
 def owners_of(record: Record) -> list[str]:
