@@ -6,6 +6,7 @@ from datetime import datetime
 
 from langgraph_learning.records import ACTIVE, ARCHIVED, Record
 from langgraph_learning.stores.base import Entry, Ranked
+from langgraph_learning.stores.entities.dates import date_order
 from langgraph_learning.stores.entities.names import mentions
 from langgraph_learning.stores.entities.resolution import aliases_of, name_and_type, name_of
 from langgraph_learning.stores.entities.writing import attributes
@@ -131,7 +132,7 @@ def _boost(about: About, top: float) -> Ranked:
 def entry(about: About, abouts: Sequence[About]) -> Entry:
     """Return an entity in full, as far as that goes."""
     facts = _newest(about.facts)[:FACTS]
-    events = sorted(about.events, key=lambda each: str(each.record.content["date"]))[-EVENTS:]
+    events = sorted(about.events, key=lambda each: date_order(str(each.record.content["date"])))[-EVENTS:]
     links = sorted(_newest(about.links)[:LINKS], key=lambda each: (each.record.created_at, each.record.id))
     names = {other.record.id: _shown_name(other.record) for other in abouts}
     past = [each for each in _newest(about.past) if _fits(each)][:FACTS]
