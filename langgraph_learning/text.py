@@ -11,6 +11,7 @@ import math
 import re
 import unicodedata
 from functools import lru_cache
+from importlib.metadata import version
 from typing import NamedTuple
 
 from langgraph_learning.languages import ENGLISH, Guess, guess_language, stop_words
@@ -21,6 +22,9 @@ STOP_WORDS = frozenset(
     " have has had having it its this that these those i you he she we they me him her us them my your his our their"
     " what which who whom when where why how will would can could should may might must not no so than too very".split()
 )
+
+_ANALYSIS = 2
+"""Counts up with every change of what `terms` returns: each database is then indexed anew."""
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "＇": "'"})
 _INVISIBLE = str.maketrans(dict.fromkeys("\u00ad\u200b\u2060\ufeff"))
@@ -57,6 +61,11 @@ _LETTERS = str.maketrans(
         **dict.fromkeys(map(chr, (0x05BF, 0x05C1, 0x05C2, 0x05C4, 0x05C5, 0x05C7)), ""),
     }
 )
+
+
+def analysis_version() -> str:
+    """Return what names this analysis: an index that another one made does not fit its terms."""
+    return f"{_ANALYSIS}, snowballstemmer {version('snowballstemmer')}"
 
 
 def normalize(form: str, text: str) -> str:
@@ -198,14 +207,15 @@ def _stems_in(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
 def _stems(word: str, language: str) -> tuple[str, ...]:
     """The stems of a word as it is written; in Latin letters also the one it has where its accents are left out."""
     if language == "unspaced":
-        return tuple(pairs(fold_letters(word)))
+        return tuple(each for each in pairs(fold_letters(word)) if each)
     if language == ENGLISH:
         return (stem(fold_letters(word)),)
     if language == "turkish":
         word = word.translate(_TURKISH_CAPITALS)
     folded = word.casefold()
     spelled = (folded, fold_letters(folded)) if language in LATIN else (folded,)
-    return tuple(dict.fromkeys(fold_letters(each) for one in spelled for each in stems(one, language)))
+    found = (fold_letters(each) for one in spelled for each in stems(one, language))
+    return tuple(dict.fromkeys(each for each in found if each))
 
 
 _TURKISH_CAPITALS = str.maketrans({"I": "ı", "İ": "i"})

@@ -55,6 +55,11 @@ def _texts(value: Mapping[str, Json], fields: Sequence[str]) -> Iterator[tuple[s
             yield f"{field}.{number}", text, text
 
 
+def analyze(value: Mapping[str, Json], fields: Sequence[str]) -> list[str]:
+    """Return the terms of `fields` of a value, in the order in which they are stored."""
+    return sorted(term for _, text, _ in _texts(value, fields) for term in index_terms(text))
+
+
 @dataclass(frozen=True, slots=True)
 class ItemWrite:
     """One put or delete, checked and written down, ready for the database."""
