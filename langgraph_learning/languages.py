@@ -185,13 +185,13 @@ def without_accents(word: str) -> str:
 
 def guess_language(words: Sequence[str]) -> Guess:
     """Return what language these words are of: folded in case, accents kept, Latin letters."""
-    scores: Counter[str] = Counter()
+    scores: dict[str, float] = {}
     for word in words[:_READ]:
         for language, weight in _evidence(word):
-            scores[language] += weight
+            scores[language] = scores.get(language, 0.0) + weight
     english = scores.pop(ENGLISH, 0.0)
-    language = max(_ORDER, key=lambda one: scores[one])  # of two that tie the more widely spoken one
-    best = scores[language]
+    best = max(scores.values(), default=0.0)
+    language = next((one for one in _ORDER if scores.get(one) == best), ENGLISH)  # a tie: the more widely spoken one
     if best < _ENOUGH or best <= english:
         return Guess(ENGLISH, english >= _CERTAIN and english >= 2 * best, english > 0)
     return Guess(language, best >= _CERTAIN and best >= 2 * english, True)

@@ -27,8 +27,7 @@ _SCRIPTS = (
     ("\u1f00", "\u1fff", "greek"),
     ("\uac00", "\ud7af", "korean"),
 )
-_PERSIAN = re.compile("[پچژگکی]")
-_SERBIAN = re.compile("[ђјљњћџ]")
+_OTHERS = {"arabic": (re.compile("[پچژگکی]"), "persian"), "russian": (re.compile("[ђјљњћџЂЈЉЊЋЏ]"), "serbian")}
 _TWO_TO_A_SCRIPT = {"arabic": ("arabic", "persian"), "russian": ("russian", "serbian")}
 
 # What may be stuck to the front of a Hebrew or an Arabic word: and, the, in, to, from, as, that.
@@ -78,13 +77,18 @@ def script_language(word: str, line: str) -> str | None:
     """Return the language that the script of `word` tells, in this `line`; None for Latin letters and digits."""
     first = word[0]
     language = next((language for low, high, language in _SCRIPTS if low <= first <= high), None)
-    if language == "arabic" and _PERSIAN.search(line):
-        return "persian"
-    if language == "russian" and _SERBIAN.search(line):
-        return "serbian"
+    if language in _TWO_TO_A_SCRIPT:
+        return _one_of_two(language, line)
     if language is None and not first.isascii() and first > "\u02ff" and not "\u1e00" <= first <= "\u1eff":
         return "unknown"
     return language
+
+
+@lru_cache(maxsize=64)
+def _one_of_two(language: str, line: str) -> str:
+    """A line is long, and asked about for each of its words."""
+    letters, other = _OTHERS[language]
+    return other if letters.search(line) else language
 
 
 def alike(language: str) -> tuple[str, ...]:

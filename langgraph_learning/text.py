@@ -15,7 +15,7 @@ from importlib.metadata import version
 from typing import NamedTuple
 
 from langgraph_learning.languages import ENGLISH, Guess, guess_language, stop_words
-from langgraph_learning.stemming import LATIN, alike, pairs, script_language, snowball, stems
+from langgraph_learning.stemming import LATIN, LONGEST_WORD, alike, pairs, script_language, snowball, stems
 
 STOP_WORDS = frozenset(
     "a an the and or but if then of to in on at by for with from as is are was were be been being am do does did doing"
@@ -119,6 +119,7 @@ def words(text: str) -> list[str]:
     return found
 
 
+_ANY = "any"
 _LIKELY = LATIN[:5]
 """What a text in which nothing tells its language may be in: few words (`Perro negro`), so this costs little."""
 
@@ -145,7 +146,13 @@ def terms(text: str) -> list[str]:
     if len(lines) > 1 and not all(guess.known for guess in guesses):
         whole = _guess([word for line in lines for word in line])
         guesses = [guess if guess.known else whole for guess in guesses]
-    return [term for line, guess in zip(lines, guesses, strict=True) for word in line for term in _terms(word, guess)]
+    languages = [guess.language if guess.known else _ANY for guess in guesses]
+    return [
+        term
+        for line, language in zip(lines, languages, strict=True)
+        for word in line
+        for term in _terms(word.written, word.language or language)
+    ]
 
 
 def query_terms(text: str) -> list[QueryTerm]:
@@ -159,7 +166,7 @@ def query_terms(text: str) -> list[QueryTerm]:
     return [
         QueryTerm(term, word.folded)
         for word in found
-        if not _is_stop_word(word, word.language or guess.language)
+        if not _is_stop_word(word.written, word.language or guess.language)
         for term in _stems_in(word.written, alike(word.language) if word.language else latin)
     ]
 
@@ -182,24 +189,26 @@ def _guess(line: list[_Word]) -> Guess:
     return guess_language([word.folded for word in line if word.language is None])
 
 
-def _terms(word: _Word, guess: Guess) -> tuple[str, ...]:
-    if _is_stop_word(word, word.language or guess.language):
+@lru_cache(maxsize=100_000)
+def _terms(word: str, language: str) -> tuple[str, ...]:
+    """The terms of a word as it is written, in a language or in `_ANY` in Latin letters; none of a stop word."""
+    if _is_stop_word(word, ENGLISH if language == _ANY else language):
         return ()
-    if word.language or (guess.known and guess.language == ENGLISH):
-        return _stems(word.written, word.language or ENGLISH)
-    if not guess.known:
-        return _stems_in(word.written, _LIKELY)
+    if language == _ANY:
+        return _stems_in(word, _LIKELY)
     # A name may be asked for in any language: it is found by its English stem, too.
-    named = word.written[0].isupper()
-    return _stems_in(word.written, (guess.language, ENGLISH)) if named else _stems(word.written, guess.language)
+    named = language in LATIN and word[0].isupper()
+    return _stems_in(word, (language, ENGLISH)) if named else _stems(word, language)
 
 
-def _is_stop_word(word: _Word, language: str) -> bool:
-    return fold(word.folded) in (STOP_WORDS if language == ENGLISH else stop_words(language))
+def _is_stop_word(word: str, language: str) -> bool:
+    return fold(word) in (STOP_WORDS if language == ENGLISH else stop_words(language))
 
 
 @lru_cache(maxsize=50_000)
 def _stems_in(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
+    if len(word) > LONGEST_WORD:  # all languages would return it as it is
+        languages = languages[:1]
     return tuple(dict.fromkeys(term for language in languages for term in _stems(word, language)))
 
 
@@ -213,6 +222,8 @@ def _stems(word: str, language: str) -> tuple[str, ...]:
     if language == "turkish":
         word = word.translate(_TURKISH_CAPITALS)
     folded = word.casefold()
+    if len(word) > LONGEST_WORD:
+        return (fold_letters(folded),)
     spelled = (folded, fold_letters(folded)) if language in LATIN else (folded,)
     found = (fold_letters(each) for one in spelled for each in stems(one, language))
     return tuple(dict.fromkeys(each for each in found if each))
@@ -222,7 +233,7 @@ _TURKISH_CAPITALS = str.maketrans({"I": "ı", "İ": "i"})
 
 
 # What a chat shows as bold or as a picture, and a model that copies it leaves out.
-_MARKUP = re.compile(r"\*\*|~~|(?<![^\W_])[*_`#>]+|[*_`]+(?![^\W_])|(?<=\])\([^)\s]*\)")
+_MARKUP = re.compile(r"\*\*|~~|(?<![^\W_])[*_`#>]+|[*_`]+(?![^\W_])|(?<=\])\([^()\s]{0,500}\)")
 _QUOTED = re.compile(rf"\w[\w{_MARKS}]*[+#]*")
 _BETWEEN_UNSPACED = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
 
