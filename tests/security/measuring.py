@@ -28,7 +28,8 @@ def leaks(form: str, shown: str) -> bool:
     """Whether a word of a secret, or its end, is in `shown` more often than around the secret."""
     around = re.sub("«.*?»", "\0", form, flags=re.DOTALL)
     parts = {part for secret in secrets_in(form) for part in (secret, secret[-6:], *re.findall(r"\S{3,}", secret))}
-    return any(shown.count(part) > around.count(part) for part in parts)
+    left = re.sub(r"\[[A-Za-z ]+\]", "\0", shown)  # "[password]" is not what is left of "pass"
+    return any(left.count(part) > around.count(part) for part in parts)
 
 
 def blurs(form: str, shown: str) -> bool:
