@@ -14,7 +14,6 @@ from typing import TypeAlias
 from pydantic import JsonValue
 
 from langgraph_learning.masking_patterns import (
-    ACCOUNT_LENGTHS,
     IN_PLACE,
     KEY_NEEDS,
     KNOWN_FORMS,
@@ -45,13 +44,14 @@ _USER_INFO = re.compile(
 _USER_TOKEN = re.compile(r"(?<=://)(?P<token>[\w.~%-]{16,256})(?=@[\w\[]|:\[password\]@)")
 # A value that is written for a reader, a shell or an interpreter to fill in.
 _STAND_IN = re.compile(
-    r"<.*|\$.*|%[\w(].*|\{\{?.*|\*+|[xX]{3,}|\.{3,}|…|-+|_+|\[.*\]|[:@][a-z_]+|your[-_ ].*|(?:change|replace)[-_ ]?this.*"
+    r"<.*|\$.*|%[\w(].*|\{\{?.*|\*+|[xX]{3,}|\.{3,}|…|-+|_+|\[.*\]|[:@][a-z_]+|your[-_ ].*"
+    r"|(?:change|replace)[-_ ]?this.*"
     # what a program reads from elsewhere, and its types
-    r"|(?:[A-Za-z_]\w*[.(\[])*(?:os|env|process|settings|config|cfg|secrets|self|request|args|keyring|vault|getenv|environ"
+    r"|(?:[A-Za-z_]\w*+[.(\[])*(?:os|env|process|settings|config|cfg|secrets|self|request|args|keyring|vault|getenv|environ"
     r"|Optional|Field|Annotated)\b[.(\[].*|lambda\b.*|[A-Za-z_][\w.]*\([\w.,]*\)?|.*\|\s?None"
     r"|(?:[a-z]{1,20}[._]){1,4}(?:password|passwd|pwd|secret|token|key|hash)|[A-Z][A-Z0-9]{0,20}(?:_[A-Z0-9]{1,20}){0,4}_(?:KEY|TOKEN|SECRET|PASSWORD)"
     # paths and addresses
-    r"|[a-z]{2,8}://.*|~?(?:/[A-Za-z][a-z_.-]*){2,}|[A-Z]:\\.*",
+    r"|[a-z]{2,8}://.*|~?(?:/[A-Za-z][a-z_.-]*+){2,}|[A-Z]:\\.*",
     re.DOTALL,
 )
 _CLAUSE_ENDS = re.compile(
@@ -71,7 +71,7 @@ _MEASURE = re.compile(
 )
 _DIGITS = re.compile(r"(?:(?<![A-Za-z0-9_.$€£-])|(?<=%B))\d++(?:[ .–-]\d++)*+")
 _URL_PASSWORD = re.compile(
-    r"\A(?!mailto:)([^:]*:/*[^:@/?#]*|[^:@]*(?=:(?!/))):(?!\d{1,5}(?:[/?#]|\Z))(?:[^/?#]*|.*)@", re.DOTALL
+    r"\A(?!mailto:)([^:]*:/*[^:@/?#]*|[^:@]*(?=:(?!/))):(?!\d{1,5}(?:[/?#]|\Z))(?:[^?#]*|.*)@", re.DOTALL
 )
 _URL_PARAMETER = re.compile(r"(?i)([?&;][\w.-]{0,40}?(?:pass|pwd|pw|secret|token|key|sig|auth)\w{0,20}=)[^&#;\s]+")
 _OTHER_NUMBER = re.compile(
@@ -90,6 +90,32 @@ _ISSUERS = re.compile(
     r"|6(?:011|5\d\d|4[4-9]\d)\d{12}|3(?:0[0-5]|[689]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}|62\d{14,17}"
     r"|(?:50|5[6-9]|6[37])\d{14})"
 )
+
+# How long an IBAN is in each country.
+_ACCOUNT_LENGTHS = {
+    country: length
+    for length, countries in {
+        15: "NO",
+        16: "BE",
+        18: "DK FI FO GL NL",
+        19: "MK SI",
+        20: "AT BA EE KZ LT LU XK",
+        21: "CH HR LI LV",
+        22: "BG BH CR DE GB GE IE ME RS VA",
+        23: "AE GI IL IQ OM TL",
+        24: "AD CZ ES MD PK RO SA SE SK TN VG",
+        25: "LY PT ST",
+        26: "IS TR",
+        27: "BI DJ FR GR IT MC MR SM",
+        28: "AL AZ BY CY DO GT HU LB NI PL SV",
+        29: "BR EG PS QA UA",
+        30: "JO KW MU",
+        31: "MT SC",
+        32: "LC",
+        33: "RU",
+    }.items()
+    for country in countries.split()
+}
 
 
 def mask_secrets(text: str) -> str:
@@ -217,10 +243,7 @@ def _is_password(found: _Found, value: str, ends: bool) -> bool:
         return True
     return ends and (
         assigned != ""
-        or (len(value) > 4
-        and value.isalpha()
-        and not _CJK.search(value)
-        and not _LIKE_A_STATE.fullmatch(value))
+        or (len(value) > 4 and value.isalpha() and not _CJK.search(value) and not _LIKE_A_STATE.fullmatch(value))
     )
 
 
@@ -276,7 +299,7 @@ def _mask_accounts(text: str) -> str:
     shown, at = [], 0
     for found in _ACCOUNT.finditer(text):
         number = _ACCOUNT_NUMBER.match(text, found.start())
-        length = ACCOUNT_LENGTHS.get(found[0][:2].upper(), 0)
+        length = _ACCOUNT_LENGTHS.get(found[0][:2].upper(), 0)
         if found.start() < at or number is None or not length:
             continue
         places = [place for place, character in enumerate(number[0]) if character.isalnum()][:length]

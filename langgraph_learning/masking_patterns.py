@@ -60,8 +60,7 @@ def is_random(text: str) -> bool:
     """Whether letters and digits stand in a row as no word has them: `4eC39HqLyj`, and not `transformers2`."""
     return any(
         len(re.findall(r"[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])", run)) > 3
-        or (len(run) > 15
-        and len(re.findall(r"\d", run)) > 2)
+        or (len(run) > 15 and len(re.findall(r"\d", run)) > 2)
         for run in re.findall(r"[A-Za-z0-9]{10,}+", text)
     )
 
@@ -113,7 +112,8 @@ PRIVATE_KEYS: Final[tuple[re.Pattern[str], ...]] = (
         r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"
     ),
     re.compile(
-        r"PuTTY-User-Key-File-\d:[\s\S]{0,3000}?Private-Lines: \d{1,3}\s{1,2}(?:[A-Za-z0-9+/=]{1,80}(?:\r?\n|\Z)){1,100}+"
+        r"PuTTY-User-Key-File-\d:[\s\S]{0,3000}?Private-Lines: \d{1,3}\s{1,2}"
+        r"(?:[A-Za-z0-9+/=]{1,80}(?:\r?\n|\Z)){1,100}+"
     ),
 )
 
@@ -123,11 +123,14 @@ _NO_MARK: Final = r"(?!(?<=\[)(?:token|secret|password|private key)\])"
 _HUMP: Final = rf"{_NO_MARK}(?:(?<![^\W\d_])|(?-i:(?<=[a-z])(?=[A-Z])))"
 
 # What a password is called, whatever letters stand in front of it: `PGPASSWORD`, `我的密码`.
-_PASSWORD_ENDS: Final = r"pass[ _-]?words?|passwd|pass[ _-]?phrase|pass[ _-]?code|pwd|passwort|kennwort|密码|密碼|口令|パスワード|비밀번호|암호"
+_PASSWORD_ENDS: Final = (
+    r"pass[ _-]?words?|passwd|pass[ _-]?phrase|pass[ _-]?code|pwd|passwort|kennwort"
+    r"|密码|密碼|口令|パスワード|비밀번호|암호"
+)
 _PASSWORD_WORDS: Final = (
     r"mots? de passe|code secret|mdp|contrase[ñn]a|senha|palavra[ -]passe|parola d['’]ordine|wachtwoord|has[łl]o"
-    r"|lösenord(?:et)?|adgangskoden?|kodeord|salasanan?i?|heslo|jelszó|şifrem?|парол(?:ь|я|ем)|كلمة (?:المرور|السر)|पासवर्ड"
-    r"|mật khẩu|kata sandi|סיסמה|κωδικός"
+    r"|lösenord(?:et)?|adgangskoden?|kodeord|salasanan?i?|heslo|jelszó|şifrem?|парол(?:ь|я|ем)"
+    r"|كلمة (?:المرور|السر)|पासवर्ड|mật khẩu|kata sandi|סיסמה|κωδικός"
 )
 # Words of other meanings too: only what looks like a password is taken for one behind them.
 _STRICT_WORDS: Final = r"pass|pw|clave|parola|psk|requirepass|creds|credentials|(?:alarm|login|door|gate|secret) code"
@@ -151,7 +154,7 @@ _IS: Final = (
     r"(?:\s(?:is|was|now is|is now|is still|ist|lautet|war|est|c['’]est|es|era|é|è|is nu|är|er|je|هي|هو)|(?<=[łl]o)\sto"
     r"|(?<=sanani)\son|['’]s)(?:\s{1,4}|\s?:\s{1,4})|\s?[是为為は는은가が이]\s?[:：]?\s?"
 )
-VALUE: Final = (
+_VALUE: Final = (
     r"(?:(?P<quote>\\?[\"'`])(?P<inside>(?:(?!(?P=quote))(?:[^\n\\]|\\.)){1,400})(?P=quote)"
     r"|[“„«‘](?P<curly>[^\n“”»’]{1,400})[“”»’]"
     r"|\\?[\"'`]?(?P<bare>[^\s\"'`“”„,;<>&，。；、？！]{3,}+))"
@@ -160,23 +163,23 @@ _TAIL: Final = r"(?P<tail>\\?[\"'`\])]{0,2}|[*_]{2})"
 
 NAMED_PASSWORD: Final = re.compile(
     rf"(?i)(?P<name>(?:(?P<strict>{_HUMP}(?:{_STRICT_WORDS}))|{_HUMP}(?:{_PASSWORD_WORDS})|{_NO_MARK}(?:{_PASSWORD_ENDS})){_TAIL}{_FOR}"
-    rf"(?:(?P<assigned>{_ASSIGNED})|(?P<said>{_IS}))){VALUE}"
+    rf"(?:(?P<assigned>{_ASSIGNED})|(?P<said>{_IS}))){_VALUE}"
 )
 NAMED_KEY: Final = re.compile(
     rf"(?i)(?P<name>(?P<strict>{_HUMP}(?:{_KEY_WORDS})){_TAIL}{_FOR}"
-    rf"(?:(?P<assigned>{_ASSIGNED})|(?P<said>{_IS}))){VALUE}"
+    rf"(?:(?P<assigned>{_ASSIGNED})|(?P<said>{_IS}))){_VALUE}"
 )
 # "username alex, password Tiger99": nothing between them.
 PASSWORD_NEXT: Final = re.compile(
-    rf"(?i)(?P<name>(?:{_HUMP}(?:{_PASSWORD_WORDS})|{_NO_MARK}(?:{_PASSWORD_ENDS}))(?:\s(?:от|для)(?:\s\S{{1,20}}){{1,2}}?)?\s{{1,2}}){VALUE}"
+    rf"(?i)(?P<name>(?:{_HUMP}(?:{_PASSWORD_WORDS})|{_NO_MARK}(?:{_PASSWORD_ENDS}))(?:\s(?:от|для)(?:\s\S{{1,20}}){{1,2}}?)?\s{{1,2}}){_VALUE}"
 )
 LOGIN_NEXT: Final = re.compile(
     r"(?i)(?P<name>\b(?:user(?:name)?|login|admin|account|root)\b[^\n]{0,40}?[\s,/;]"
-    rf"(?:pass|pw|password|passwd)\s{{1,2}}){VALUE}"
+    rf"(?:pass|pw|password|passwd)\s{{1,2}}){_VALUE}"
 )
 PASSWORD_CHANGED: Final = re.compile(
     r"(?i)(?P<name>\b(?:set|sets|chang\w{1,3}|reset|update\w?)\b[^.\n]{0,40}?"
-    rf"(?:{_PASSWORD_ENDS}){_FOR}\sto\s){VALUE}"
+    rf"(?:{_PASSWORD_ENDS}){_FOR}\sto\s){_VALUE}"
 )
 
 PASSWORD_NEEDS: Final = (
@@ -188,51 +191,25 @@ KEY_NEEDS: Final = "key|token|secret|schlüssel|api|secrète|密钥"
 # What says of a password how it is, and not what it is.
 STATES: Final = frozenset(
     """
-    a about above again ago all already also always an and any as at be because been before below better by can changed
-    compromised correct different easy empty enough expired false fine for forgotten from gone good hard here hidden i if
-    important in incorrect invalid is it just known later long lost mandatory me mine missing my needed never new nil no
-    none not nothing now null of off ok okay old on one only optional or our out outdated over private protected public
-    ready redacted required reset safe same saved secret secure set she short simple so some somewhere soon stale stolen
-    strong stuck such that the their them then there these they this those to too true unknown unsafe unset until up us
-    useless valid very wanted we weak what when where which who why with wrong yes yet you your string str text bytes
-    bool boolean int integer number optional any object undefined todo tbd na hash hashed encrypted masked shared
-    abgelaufen falsch richtig sicher unsicher schwach stark kurz lang neu alt leer gesperrt vergessen geheim pflicht
-    bitte nicht zu sehr noch schon weg gut besser ungültig erforderlich optional geändert
-    expiré faux fausse faible fort court courte perdu oublié obligatoire requis nouveau trop très pas invalide incorrecte
-    muy débil fuerte incorrecta larga corta obligatoria caducada vencida nueva segura insegura olvidada demasiado requerida
-    fraca forte obrigatória errada incorreta expirada muito curta longa nova esquecida segura
-    scaduta debole sbagliata errata corta lunga nuova sicura molto troppo obbligatoria dimenticata
-    verlopen zwak sterk fout te heel kort vergeten jest za bardzo słabe silne błędne krótkie
-    för svagt starkt fel gammalt zayıf güçlü yanlış çok something anything another nowhere secretstr varchar
-    必填 必填项 必須 必须 无 無 空 可选 なし 未设置 필수 없음 нет пусто обязательно забыла не слишком очень неверный простой забыт старый новый
+    a about above again ago all already also always an and any as at be because been before below better by can
+    changed compromised correct different easy empty enough expired false fine for forgotten from gone good hard here
+    hidden i if important in incorrect invalid is it just known later long lost mandatory me mine missing my needed
+    never new nil no none not nothing now null of off ok okay old on one only optional or our out outdated over
+    private protected public ready redacted required reset safe same saved secret secure set she short simple so some
+    somewhere soon stale stolen strong stuck such that the their them then there these they this those to too true
+    unknown unsafe unset until up us useless valid very wanted we weak what when where which who why with wrong yes
+    yet you your string str text bytes bool boolean int integer number object undefined todo tbd na hash hashed
+    encrypted masked shared abgelaufen falsch richtig sicher unsicher schwach stark kurz lang neu alt leer gesperrt
+    vergessen geheim pflicht bitte nicht zu sehr noch schon weg gut besser ungültig erforderlich geändert expiré faux
+    fausse faible fort court courte perdu oublié obligatoire requis nouveau trop très pas invalide incorrecte muy
+    débil fuerte incorrecta larga corta obligatoria caducada vencida nueva segura insegura olvidada demasiado
+    requerida fraca forte obrigatória errada incorreta expirada muito curta longa nova esquecida scaduta debole
+    sbagliata errata lunga nuova sicura molto troppo obbligatoria dimenticata verlopen zwak sterk fout te heel kort
+    vergeten jest za bardzo słabe silne błędne krótkie för svagt starkt fel gammalt zayıf güçlü yanlış çok something
+    anything another nowhere secretstr varchar 必填 必填项 必須 必须 无 無 空 可选 なし 未设置 필수 없음 нет пусто
+    обязательно забыла не слишком очень неверный простой забыт старый новый
     """.split()
 )
-
-ACCOUNT_LENGTHS: Final = {
-    country: length
-    for length, countries in {
-        15: "NO",
-        16: "BE",
-        18: "DK FI FO GL NL",
-        19: "MK SI",
-        20: "AT BA EE KZ LT LU XK",
-        21: "CH HR LI LV",
-        22: "BG BH CR DE GB GE IE ME RS VA",
-        23: "AE GI IL IQ OM TL",
-        24: "AD CZ ES MD PK RO SA SE SK TN VG",
-        25: "LY PT ST",
-        26: "IS TR",
-        27: "BI DJ FR GR IT MC MR SM",
-        28: "AL AZ BY CY DO GT HU LB NI PL SV",
-        29: "BR EG PS QA UA",
-        30: "JO KW MU",
-        31: "MT SC",
-        32: "LC",
-        33: "RU",
-    }.items()
-    for country in countries.split()
-}
-"""How long an IBAN is in each country."""
 
 # Commands, headers and markup: (pattern with what stays as <before> and what goes as <secret>, the mark).
 _SENSITIVE: Final = rf"[\w.-]{{0,40}}?(?:{_PASSWORD_ENDS}|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)"
@@ -267,14 +244,15 @@ IN_PLACE: Final = tuple(
         ("mysql", r"(?P<before>\bmysql(?:dump|admin)?\b[^\n]{0,120}?\s-p(?P<open>[\"'])?)" + _ARGUMENT, "[password]"),
         (
             "sshpass|docker|podman|az login|ldapsearch|smbclient",
-            r"(?P<before>\b(?:sshpass|docker login|podman login|az login|ldapsearch|smbclient)\b[^\n]{0,120}?\s-[pw][ =]?"
-            r"(?P<open>[\"'])?)" + _ARGUMENT,
+            r"(?P<before>\b(?:sshpass|docker login|podman login|az login|ldapsearch|smbclient)\b[^\n]{0,120}?"
+            r"\s-[pw][ =]?(?P<open>[\"'])?)" + _ARGUMENT,
             "[password]",
         ),
         ("redis-cli", r"(?P<before>\bredis-cli\b[^\n]{0,120}?\s-a\s(?P<open>[\"'])?)" + _ARGUMENT, "[password]"),
         (
             "--",
-            r"(?i)(?P<before>(?<!\S)--(?:[a-z]{1,12}-){0,3}(?:password|passwd|passphrase|token|secret|api-key)[ =][\"']?)"
+            r"(?i)(?P<before>(?<!\S)--(?:[a-z]{1,12}-){0,3}"
+            r"(?:password|passwd|passphrase|token|secret|api-key)[ =][\"']?)"
             r"(?P<secret>(?!-)(?=[^\s\"']{0,60}?[\d_!@#$%^&*+]|(?<=password[ =])(?=[^\s\"']{6}))[^\s\"']{4,}+)",
             "[password]",
         ),
@@ -327,7 +305,8 @@ IN_PLACE: Final = tuple(
 
 # Numbers that only their name gives away: (pattern, the mark).
 _NUMBER_IS: Final = (
-    r"[\"']?\s?(?:\((?:[\w ]{1,20})\)\s?)?(?:(?:(?:for|on|of|vom|zum|für|del?|du|von|zur|der)(?:\s[\w'’-]{1,20}){1,3}?\s?)?"
+    r"[\"']?\s?(?:\((?:[\w ]{1,20})\)\s?)?"
+    r"(?:(?:(?:for|on|of|vom|zum|für|del?|du|von|zur|der)(?:\s[\w'’-]{1,20}){1,3}?\s?)?"
     r"(?:[:=：#]|is now|is|was|ist|lautet|est|es|é|è|['’]s|是|は|to|на|—|->)\s{0,3})?(?:no\.?\s?|[:=]\s{0,2})?[\"']?"
 )
 # A key behind its name, if it is long and nothing a person would write.
@@ -339,64 +318,71 @@ LONG_KEYS: Final = (
     ),
     Form(re.compile(r"(?i)(?P<before>\b(?:key|token|secret)\s)(?P<secret>[\w-]{20,}+)"), "[key]", is_mixed),
 )
-NUMBERED: Final = tuple(
-    Form(
-        re.compile(rf"(?P<before>{name}{_NUMBER_IS})(?P<secret>{number})(?![A-Za-z0-9_]|[.,/:-]\d)[.!]?"),
-        mark,
-        needs=needs,
-    )
-    for needs, name, number, mark in (
-        (
-            "cv|csc|cid|code|prüfziffer",
-            r"(?i:(?<!\w)(?:cvv2?|cvc2?|(?-i:CSC|CID)|security code|card code|card verification code|prüfziffer))",
-            r"\d{3,4}",
-            "[secret]",
-        ),
-        (
-            "pin|geheimzahl|暗証番号|пин",
-            r"(?:\bPIN\b|\bPIN[- ]?[Cc]ode|\b[Pp]in(?=\s?[:=]|\s(?:is|for|ist|number)\b|['’]s)|\bpincode|Geheimzahl|暗証番号|пин-?код)",
-            r"\d{4,8}",
-            "[secret]",
-        ),
-        (
-            "code|time|otp|tan|código|codice|验证码|認証コード|код",
-            r"(?i:(?<!\w)(?:one[- ]time (?:code|password|passcode)|verification code|confirmation code|(?-i:OTP|TAN)|2fa code|mfa code"
-            r"|login code|alarm code|access code|door code|gate code|bestätigungscode|einmalcode|code de vérification"
-            r"|código de verificación|código de verificação|codice di verifica|验证码|認証コード|код подтверждения|код из смс))",
-            r"\d{4,8}",
-            "[secret]",
-        ),
-        (
-            "ssn|social",
-            r"(?i:\b(?:ssn|social security(?: number| no\.?)?|social))",
-            r"\d{3}[- ]?\d{2}[- ]?\d{4}",
-            "[identity number]",
-        ),
-        (
-            "steuer|tax|tin|cpf|codice|bsn|pesel|national",
-            r"(?i:\b(?:steuer-?id(?:entifikationsnummer)?|steuernummer|tax id|(?-i:TIN|ITIN|CPF|BSN|PESEL)|codice fiscale|national id))",
-            r"\d[\d ./-]{7,14}\d",
-            "[identity number]",
-        ),
-        (
-            "account|konto|kto|cuenta|compte|rekening",
-            r"(?i:\b(?:account (?:number|no\.?)|bank account|kontonummer|kto\.?|número de cuenta|numéro de compte|rekeningnummer))",
-            r"\d[\d -]{5,17}\d",
-            "[account number]",
-        ),
-        (
-            "nino|insurance|ni number",
-            r"(?i:\b(?:nino|national insurance(?: number)?|ni number))",
-            r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
-            "[identity number]",
-        ),
-    )
-) + (
+NUMBERED: Final = (
+    *(
+        Form(
+            re.compile(rf"(?P<before>{name}{_NUMBER_IS})(?P<secret>{number})(?![A-Za-z0-9_]|[.,/:-]\d)[.!]?"),
+            mark,
+            needs=needs,
+        )
+        for needs, name, number, mark in (
+            (
+                "cv|csc|cid|code|prüfziffer",
+                r"(?i:(?<!\w)(?:cvv2?|cvc2?|(?-i:CSC|CID)|security code|card code|card verification code|prüfziffer))",
+                r"\d{3,4}",
+                "[secret]",
+            ),
+            (
+                "pin|geheimzahl|暗証番号|пин",
+                r"(?:\bPIN\b|\bPIN[- ]?[Cc]ode|\b[Pp]in(?=\s?[:=]|\s(?:is|for|ist|number)\b|['’]s)"
+                r"|\bpincode|Geheimzahl|暗証番号|пин-?код)",
+                r"\d{4,8}",
+                "[secret]",
+            ),
+            (
+                "code|time|otp|tan|código|codice|验证码|認証コード|код",
+                r"(?i:(?<!\w)(?:one[- ]time (?:code|password|passcode)|verification code|confirmation code"
+                r"|(?-i:OTP|TAN)|2fa code|mfa code|login code|alarm code|access code|door code|gate code"
+                r"|bestätigungscode|einmalcode"
+                r"|code de vérification|código de verificación|código de verificação|codice di verifica"
+                r"|验证码|認証コード|код подтверждения|код из смс))",
+                r"\d{4,8}",
+                "[secret]",
+            ),
+            (
+                "ssn|social",
+                r"(?i:\b(?:ssn|social security(?: number| no\.?)?|social))",
+                r"\d{3}[- ]?\d{2}[- ]?\d{4}",
+                "[identity number]",
+            ),
+            (
+                "steuer|tax|tin|cpf|codice|bsn|pesel|national",
+                r"(?i:\b(?:steuer-?id(?:entifikationsnummer)?|steuernummer|tax id"
+                r"|(?-i:TIN|ITIN|CPF|BSN|PESEL)|codice fiscale|national id))",
+                r"\d[\d ./-]{7,14}\d",
+                "[identity number]",
+            ),
+            (
+                "account|konto|kto|cuenta|compte|rekening",
+                r"(?i:\b(?:account (?:number|no\.?)|bank account|kontonummer"
+                r"|kto\.?|número de cuenta|numéro de compte|rekeningnummer))",
+                r"\d[\d -]{5,17}\d",
+                "[account number]",
+            ),
+            (
+                "nino|insurance|ni number",
+                r"(?i:\b(?:nino|national insurance(?: number)?|ni number))",
+                r"[A-Z]{2} ?\d{2} ?\d{2} ?\d{2} ?[A-D]",
+                "[identity number]",
+            ),
+        )
+    ),
     # Of a social security number the form is enough, and of the code of a card that it follows one.
     Form(re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-]|\.\d)"), "[identity number]"),
     Form(
         re.compile(
-            r"(?P<before>\[card number\][\s,;|/]{1,3}(?:exp\w{0,6}\.?:?\s)?(?:0?[1-9]|1[0-2])\s?[/|.-]\s?(?:20)?\d\d[\s,;|/]{1,3})"
+            r"(?P<before>\[card number\][\s,;|/]{1,3}(?:exp\w{0,6}\.?:?\s)?"
+            r"(?:0?[1-9]|1[0-2])\s?[/|.-]\s?(?:20)?\d\d[\s,;|/]{1,3})"
             r"(?P<secret>\d{3,4})(?![\w/])"
         ),
         "[secret]",
