@@ -220,7 +220,13 @@ IN_PLACE: Final = tuple(
         (
             "authorization",
             r"(?i)(?P<before>authorization[\"']?\s{0,2}[:=]\s{0,2}[\"']?(?:bearer|basic|token|apikey|digest|negotiate)\s{1,2})"
-            r"(?P<secret>[\w.~+/=:-]{8,}+)",
+            r"(?P<secret>(?![xX]++\b|\.++)[\w.~+/=:@-]{8,}+)",
+            "[token]",
+        ),
+        (
+            "authorization",
+            r"(?i)(?P<before>authorization[\"']?\s{0,2}[:=]\s{0,4}[\"']?(?:[a-z-]{3,12}\s{1,2})?)"
+            r"(?P<secret>(?=[^\s\"']{0,60}?\d[^\s\"']{0,60}?\d)[\w.~+/=:@-]{8,}+)",
             "[token]",
         ),
         (
@@ -237,8 +243,8 @@ IN_PLACE: Final = tuple(
         ),
         (
             "curl",
-            r"(?P<before>\bcurl\b[^\n]{0,200}?\s(?:-u|--user|--proxy-user)[ =]{0,2}(?P<open>[\"'])?[\w.@-]{1,60}:)"
-            + _ARGUMENT,
+            r"(?P<before>\bcurl\b[\s\S]{0,400}?\s(?:-u|--user|--proxy-user)[ =]{0,4}(?P<open>[\"'])?"
+            r"(?!<)[^\s\"':]{0,60}(?:[\"']:[\"']|:(?(open)|[\"']?)))" + _ARGUMENT,
             "[password]",
         ),
         ("mysql", r"(?P<before>\bmysql(?:dump|admin)?\b[^\n]{0,120}?\s-p(?P<open>[\"'])?)" + _ARGUMENT, "[password]"),

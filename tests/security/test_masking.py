@@ -63,6 +63,10 @@ def test_a_secret_behind_its_name_is_masked_and_the_name_stays(text: str, kept: 
         "Wants task-based pricing and sk-learn examples",
         "Version 1.2.3.4 of the API",
         "0000 0000 0000 0000",
+        "Authorization: Bearer XXXXXXXXXXXX",
+        "curl -u ${NAME}:${WORD} https://x.example",
+        'curl -u ":" https://x.example',
+        "curl -u <user:password> https://x.example",
     ],
 )
 def test_what_is_no_secret_stays(text: str) -> None:
@@ -110,6 +114,10 @@ def test_of_the_forms_that_were_held_out_at_least_93_in_100_are_masked_and_no_ne
         ("{'api_key': '9f8e7d6c5b4a'}", "{'api_key': '[secret]'}"),
         ("postgres://app:p@ss@db/app", "postgres://app:[password]@db/app"),
         ("curl -u alex:hunter2 https://x.example", "curl -u alex:[password] https://x.example"),
+        ("curl https://x.example \\\n  -u 'alex:a b1' -v", "curl https://x.example \\\n  -u 'alex:[password]' -v"),
+        ("curl --user alex:'hunter2' -v", "curl --user alex:'[password]' -v"),
+        ("Authorization: 5eb4223e-5008-46e5", "Authorization: [token]"),
+        ("Authorization: Api-Token 22cb987851bc", "Authorization: Api-Token [token]"),
         ("4111 1111 1111 1111 12/27 737", "[card number] 12/27 [secret]"),
         ("iban DE89 3704 0044 0532 0130 00 now", "iban [account number] now"),
         ("SSN 078-05-1120", "SSN [identity number]"),
