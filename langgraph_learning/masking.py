@@ -27,6 +27,7 @@ from langgraph_learning.masking_patterns import (
     PASSWORD_NEXT,
     PRIVATE_KEYS,
     STATES,
+    compiled,
     has_one_of,
     is_random,
 )
@@ -155,7 +156,7 @@ def masked(value: JsonValue, mask: Mask) -> JsonValue:
 
 def _mask_once(text: str) -> str:
     for block in PRIVATE_KEYS:
-        text = block.sub("[private key]", text)
+        text = compiled(block).sub("[private key]", text)
     if "://" in text:
         text = _USER_TOKEN.sub(_without_user_token, _USER_INFO.sub(_without_user_info, text))
     lowered = text.lower()
@@ -166,7 +167,7 @@ def _mask_once(text: str) -> str:
     text = _RUN.sub(_without_known_forms, text)
     for needs, named, accepts in _NAMED:
         if has_one_of(needs, lowered):
-            text = named.sub(partial(_without_value, accepts), text)
+            text = compiled(named).sub(partial(_without_value, accepts), text)
     for long in LONG_KEYS:
         text = long.sub(text, lowered)
     return _mask_numbers(text, lowered) if _SOME_DIGITS.search(text) else text
@@ -274,7 +275,7 @@ def _is_new_password(found: _Found, value: str, ends: bool) -> bool:
     return not value.isalpha() or ends
 
 
-_NAMED: tuple[tuple[str, re.Pattern[str], Callable[[_Found, str, bool], bool]], ...] = (
+_NAMED: tuple[tuple[str, str, Callable[[_Found, str, bool], bool]], ...] = (
     (PASSWORD_NEEDS, NAMED_PASSWORD, _is_password),
     (PASSWORD_NEEDS, PASSWORD_CHANGED, _is_new_password),
     (PASSWORD_NEEDS, PASSWORD_NEXT, _is_password_next),

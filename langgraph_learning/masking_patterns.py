@@ -6,6 +6,7 @@ Every pattern is linear: it has no unbounded repeat inside a repeat, and a long 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 # Keys that vendors give a prefix and then letters and digits without a break; a name with dashes never fits.
@@ -18,6 +19,12 @@ _UNBROKEN: Final = (
 _LEFT: Final = r"(?<![A-Za-z0-9_-])"
 
 
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """Compile a pattern when it is first needed: all of them at once would slow every import."""
+    return re.compile(pattern)
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """A pattern, the mark that takes the place of what it finds, and what must hold of that for it to be a secret.
@@ -26,7 +33,7 @@ class Form:
     one of the words of `needs` (small letters, parted by bars): a look for a word costs a hundredth of a pattern.
     """
 
-    pattern: re.Pattern[str]
+    pattern: str
     mark: str
     accepts: Callable[[str], bool] | None = None
     needs: str = ""
@@ -35,10 +42,10 @@ class Form:
         """Return the text with the marks in; `lowered` is the text in small letters."""
         if self.needs and not has_one_of(self.needs, lowered):
             return text
-        return self.pattern.sub(self._instead, text)
+        return compiled(self.pattern).sub(self._instead, text)
 
     def _instead(self, found: re.Match[str]) -> str:
-        if "secret" not in self.pattern.groupindex:
+        if "secret" not in found.re.groupindex:
             return self.mark if self.accepts is None or self.accepts(found[0]) else found[0]
         secret = found["secret"]
         if secret.startswith(("[", "$", "<", "{", "*")):  # a mark already, or something to fill in
@@ -72,7 +79,7 @@ def is_mixed(text: str) -> bool:
 
 
 KNOWN_FORMS: Final = tuple(
-    Form(re.compile(pattern), mark, accepts)
+    Form(pattern, mark, accepts)
     for pattern, mark, accepts in (
         (_LEFT + r"eyJ[\w-]{8,}+\.[\w-]{8,}+\.?[\w.-]*+", "[token]", None),  # a JSON web token
         (_LEFT + rf"(?:{_UNBROKEN})[A-Za-z0-9]{{20,}}+[\w-]*+", "[key]", is_random),
@@ -106,19 +113,18 @@ KNOWN_FORMS: Final = tuple(
     )
 )
 
-PRIVATE_KEYS: Final[tuple[re.Pattern[str], ...]] = (
-    re.compile(
+PRIVATE_KEYS: Final[tuple[str, ...]] = (
+    (
         r"-----BEGIN (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----[\s\S]*?"
         r"(?:-----END (?:[A-Z0-9]{1,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----|\Z)"
     ),
-    re.compile(
+    (
         r"PuTTY-User-Key-File-\d:[\s\S]{0,3000}?Private-Lines: \d{1,3}\s{1,2}"
         r"(?:[A-Za-z0-9+/=]{1,80}(?:\r?\n|\Z)){1,100}+"
     ),
 )
 
-# A name is not one of our own marks, and no letter stands in front of it, or it is the hump of a camel: `db_secret` and
-# `dbSecret`, but not `asecret`.
+# A name is none of our own marks, and stands apart or is the hump of a camel: `db_secret`, `dbSecret`, not `asecret`.
 _NO_MARK: Final = r"(?!(?<=\[)(?:token|secret|password|private key)\])"
 _HUMP: Final = rf"{_NO_MARK}(?:(?<![^\W\d_])|(?-i:(?<=[a-z])(?=[A-Z])))"
 
@@ -161,23 +167,22 @@ _VALUE: Final = (
 )
 _TAIL: Final = r"(?P<tail>\\?[\"'`\])]{0,2}|[*_]{2})"
 
-NAMED_PASSWORD: Final = re.compile(
-    rf"(?i)(?P<name>(?:(?P<strict>{_HUMP}(?:{_STRICT_WORDS}))|{_HUMP}(?:{_PASSWORD_WORDS})|{_NO_MARK}(?:{_PASSWORD_ENDS})){_TAIL}{_FOR}"
+_NAME: Final = rf"(?:{_HUMP}(?:{_PASSWORD_WORDS})|{_NO_MARK}(?:{_PASSWORD_ENDS}))"
+NAMED_PASSWORD: Final = (
+    rf"(?i)(?P<name>(?:(?P<strict>{_HUMP}(?:{_STRICT_WORDS}))|{_NAME}){_TAIL}{_FOR}"
     rf"(?:(?P<assigned>{_ASSIGNED})|(?P<said>{_IS}))){_VALUE}"
 )
-NAMED_KEY: Final = re.compile(
+NAMED_KEY: Final = (
     rf"(?i)(?P<name>(?P<strict>{_HUMP}(?:{_KEY_WORDS})){_TAIL}{_FOR}"
     rf"(?:(?P<assigned>{_ASSIGNED})|(?P<said>{_IS}))){_VALUE}"
 )
 # "username alex, password Tiger99": nothing between them.
-PASSWORD_NEXT: Final = re.compile(
-    rf"(?i)(?P<name>(?:{_HUMP}(?:{_PASSWORD_WORDS})|{_NO_MARK}(?:{_PASSWORD_ENDS}))(?:\s(?:от|для)(?:\s\S{{1,20}}){{1,2}}?)?\s{{1,2}}){_VALUE}"
-)
-LOGIN_NEXT: Final = re.compile(
+PASSWORD_NEXT: Final = rf"(?i)(?P<name>{_NAME}(?:\s(?:от|для)(?:\s\S{{1,20}}){{1,2}}?)?\s{{1,2}}){_VALUE}"
+LOGIN_NEXT: Final = (
     r"(?i)(?P<name>\b(?:user(?:name)?|login|admin|account|root)\b[^\n]{0,40}?[\s,/;]"
     rf"(?:pass|pw|password|passwd)\s{{1,2}}){_VALUE}"
 )
-PASSWORD_CHANGED: Final = re.compile(
+PASSWORD_CHANGED: Final = (
     r"(?i)(?P<name>\b(?:set|sets|chang\w{1,3}|reset|update\w?)\b[^.\n]{0,40}?"
     rf"(?:{_PASSWORD_ENDS}){_FOR}\sto\s){_VALUE}"
 )
@@ -211,11 +216,11 @@ STATES: Final = frozenset(
     """.split()
 )
 
-# Commands, headers and markup: (pattern with what stays as <before> and what goes as <secret>, the mark).
+# Commands, headers and markup: (what the text must have, pattern, mark).
 _SENSITIVE: Final = rf"[\w.-]{{0,40}}?(?:{_PASSWORD_ENDS}|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)"
 _ARGUMENT: Final = r"(?P<secret>(?(open)[^\"'\n]{2,200}|[^\s\"']{2,200}))"
 IN_PLACE: Final = tuple(
-    Form(re.compile(pattern), mark, needs=needs)
+    Form(pattern, mark, needs=needs)
     for needs, pattern, mark in (
         (
             "authorization",
@@ -309,7 +314,7 @@ IN_PLACE: Final = tuple(
     )
 )
 
-# Numbers that only their name gives away: (pattern, the mark).
+# Numbers that only their name gives away.
 _NUMBER_IS: Final = (
     r"[\"']?\s?(?:\((?:[\w ]{1,20})\)\s?)?"
     r"(?:(?:(?:for|on|of|vom|zum|für|del?|du|von|zur|der)(?:\s[\w'’-]{1,20}){1,3}?\s?)?"
@@ -318,16 +323,16 @@ _NUMBER_IS: Final = (
 # A key behind its name, if it is long and nothing a person would write.
 LONG_KEYS: Final = (
     Form(
-        re.compile(r"(?P<before>(?<![a-z])[A-Z][A-Z0-9_]{2,40}_KEY\s{0,2}[=:]\s{0,2}[\"']?)(?P<secret>[\w+/=-]{16,}+)"),
+        r"(?P<before>(?<![a-z])[A-Z][A-Z0-9_]{2,40}_KEY\s{0,2}[=:]\s{0,2}[\"']?)(?P<secret>[\w+/=-]{16,}+)",
         "[key]",
         is_random,
     ),
-    Form(re.compile(r"(?i)(?P<before>\b(?:key|token|secret)\s)(?P<secret>[\w-]{20,}+)"), "[key]", is_mixed),
+    Form(r"(?i)(?P<before>\b(?:key|token|secret)\s)(?P<secret>[\w-]{20,}+)", "[key]", is_mixed),
 )
 NUMBERED: Final = (
     *(
         Form(
-            re.compile(rf"(?P<before>{name}{_NUMBER_IS})(?P<secret>{number})(?![A-Za-z0-9_]|[.,/:-]\d)[.!]?"),
+            rf"(?P<before>{name}{_NUMBER_IS})(?P<secret>{number})(?![A-Za-z0-9_]|[.,/:-]\d)[.!]?",
             mark,
             needs=needs,
         )
@@ -384,9 +389,9 @@ NUMBERED: Final = (
         )
     ),
     # Of a social security number the form is enough, and of the code of a card that it follows one.
-    Form(re.compile(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-]|\.\d)"), "[identity number]"),
+    Form(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-]|\.\d)", "[identity number]"),
     Form(
-        re.compile(
+        (
             r"(?P<before>\[card number\][\s,;|/]{1,3}(?:exp\w{0,6}\.?:?\s)?"
             r"(?:0?[1-9]|1[0-2])\s?[/|.-]\s?(?:20)?\d\d[\s,;|/]{1,3})"
             r"(?P<secret>\d{3,4})(?![\w/])"
