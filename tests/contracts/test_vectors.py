@@ -72,9 +72,3 @@ except ConfigurationError as error:
     print(error)
 """
     assert "pip install 'langgraph-learning[postgres]'" in run(program)
-
-
-def test_without_the_static_vectors_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(ConfigurationError, match=r"langgraph-learning\[local\]"):
-        SqliteHybridStore(":memory:", embed="local")
