@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from benchmarks.locomo import Conversation, measures, read
 from langgraph_learning.checkpointers import SqliteHybridStore
-from langgraph_learning.checkpointers.local_embedding import LocalEmbeddings
+from langgraph_learning.checkpointers._store.local_embedding import LocalEmbeddings
 
 LANGUAGES = ("de", "zh", "es")
 TURN = (

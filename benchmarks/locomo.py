@@ -19,7 +19,7 @@ from langgraph.store.base import PutOp
 
 from benchmarks.databases import postgres
 from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
-from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers._store.store import HybridStore
 
 DEPTHS = (5, 10, 25, 50)
 CATEGORIES = {4: "single", 1: "multi", 2: "temporal", 3: "open", 5: "adversarial"}

@@ -27,9 +27,10 @@ from langgraph.store.postgres import PostgresStore
 from langgraph.store.sqlite import SqliteStore
 
 from benchmarks.databases import postgres
-from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore, ranking
-from langgraph_learning.checkpointers.hybrid import HybridStore
-from langgraph_learning.checkpointers.reading import Moment, Scope
+from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
+from langgraph_learning.checkpointers._store import search as ranking
+from langgraph_learning.checkpointers._store.reading import AsOf, SearchScope
+from langgraph_learning.checkpointers._store.store import HybridStore
 
 DIMS, USERS, TOPICS = 256, 2_000, 400
 ONE, MANY = ("one", "user"), ("many",)
@@ -146,9 +147,9 @@ def vectors(store: HybridStore, asked: Sequence[str], prefix: tuple[str, ...]) -
     def search(query: str) -> set[str]:
         vector = store._embedder.vectors((), [query]).queries[query]
         with store._dialect.reading(snapshot=True) as session:
-            scope = Scope(session, SearchOp(prefix), Moment(store._clock()))
+            scope = SearchScope(session, SearchOp(prefix), AsOf(store._clock()))
             assert vector is not None
-            _, dense = ranking._candidates(scope, Counter(), vector)
+            _, dense = ranking._find_candidates(scope, Counter(), vector)
             ids, _ = ranking._fuse(dense[:0], dense)
             return {row[1] for row in session.rows("by_id", {"ids": ids[:10].tolist()})}
 

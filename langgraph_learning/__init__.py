@@ -1,5 +1,6 @@
 """A learning machine for LangGraph: what a user says in one conversation makes the agent better in the next."""
 
+from langgraph_learning._engine.recall.recall import Recall, Receipt
 from langgraph_learning.agent import create_learning_agent
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
 from langgraph_learning.config import (
@@ -12,8 +13,7 @@ from langgraph_learning.config import (
     UserMemoryConfig,
     UserProfileConfig,
 )
-from langgraph_learning.display import drawn_by
-from langgraph_learning.engine.recall import Recall, Receipt
+from langgraph_learning.display import register_views
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import Commit, CurationReport, Proposal, Record, Revision, Scope, Source
 from langgraph_learning.scoped import Scoped
@@ -46,4 +46,4 @@ __all__ = [
     "create_learning_agent",
 ]
 
-drawn_by("langgraph_learning.views")  # imported when a notebook shows a value, not before
+register_views("langgraph_learning.views")  # imported when a notebook shows a value, not before

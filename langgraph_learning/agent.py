@@ -13,11 +13,11 @@ from langgraph.graph.state import CompiledStateGraph
 from langgraph.store.base import BaseStore
 from langgraph.types import Checkpointer
 
+from langgraph_learning._engine.settings import A_MODEL, check_store, resolve_model
 from langgraph_learning.checkpointers import LearningDB
 from langgraph_learning.config import LearningContext, check_known
-from langgraph_learning.engine.setup import A_MODEL, check_store, opened
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.machine import LearningMachine, named
+from langgraph_learning.machine import LearningMachine, bind_agent
 
 
 def create_learning_agent(
@@ -57,7 +57,7 @@ def create_learning_agent(
     check_known("create_learning_agent", create_agent_options, known)
     _check_db(db)
     check_store("create_learning_agent", store)
-    chosen, machine = opened(model), named(_machine(learning), name or "")
+    chosen, machine = resolve_model(model), bind_agent(_machine(learning), name or "")
     if chosen is None:
         raise ConfigurationError(f"model=None: {A_MODEL}")
     ours, learns = machine.tools(), machine.middleware(chosen)

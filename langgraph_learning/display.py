@@ -17,6 +17,6 @@ class Displayed:
         return drawn
 
 
-def drawn_by(module: str) -> None:
+def register_views(module: str) -> None:
     """Name the module whose `html(value)` draws; imported when it is needed."""
     _drawing[:] = [module]

@@ -42,13 +42,13 @@ def saves_at_exit(config: RunnableConfig) -> bool:
     return configurable(config).get(DURABILITY) == "exit"
 
 
-def unfinished(found: CheckpointTuple) -> bool:
+def is_unfinished(found: CheckpointTuple) -> bool:
     """Return whether a run stopped at the checkpoint before its end: interrupted, failed, or before a step."""
     values = found.checkpoint["channel_values"]
     return bool(found.pending_writes or values.get(TASKS)) or any(name.startswith(STEP_DUE) for name in values)
 
 
-def unstreamed(config: RunnableConfig) -> RunnableConfig:
+def without_streaming(config: RunnableConfig) -> RunnableConfig:
     """Return `config` with the caller's callbacks, but for those that make a model stream its answer.
 
     A streamed answer is put together by a lenient parser, which completes half a sentence without a word.

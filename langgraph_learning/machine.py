@@ -11,10 +11,10 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.recall.recall import Receipt
+from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Keywords, Model, check_limit, check_text
-from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.recall import Receipt
-from langgraph_learning.engine.setup import Setup, check_store, opened
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -22,13 +22,13 @@ from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.review import review_step
-from langgraph_learning.nodes.run import agent_name
+from langgraph_learning.nodes.run_context import agent_name
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
-from langgraph_learning.nodes.wrap import said
+from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Feedback
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.choosing import Choice, chosen
+from langgraph_learning.stores.registry import Choice, resolve_stores
 from langgraph_learning.tools import tools
 
 
@@ -102,12 +102,12 @@ class LearningMachine(Keywords):
             "learned_knowledge": learned_knowledge,
             "decision_log": decision_log,
         }
-        stores = chosen(choices, custom_stores, namespace)
-        default = opened(model)
+        stores = resolve_stores(choices, custom_stores, namespace)
+        default = resolve_model(model)
         self.namespace = namespace
-        self._setup = Setup(
+        self._settings = MachineSettings(
             stores=stores,
-            models={each.name: opened(each.config.model) or default for each in stores},
+            models={each.name: resolve_model(each.config.model) or default for each in stores},
             limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
             store=store,
             context_tokens=context_tokens,
@@ -126,17 +126,17 @@ class LearningMachine(Keywords):
     @property
     def stores(self) -> tuple[LearningStore, ...]:
         """The learning stores."""
-        return self._setup.stores
+        return self._settings.stores
 
     @property
     def name(self) -> str:
         """What tells this machine from another one in the same agent."""
-        return self._setup.name
+        return self._settings.name
 
     def recall_node(self) -> FlowNode:
         """Return the node that recalls; it goes before the model."""
-        setup = self._setup
-        return FlowNode("recall", setup, lambda run, state: recall_step(run, state.get(setup.messages_key) or []))
+        settings = self._settings
+        return FlowNode("recall", settings, lambda run, state: recall_step(run, state.get(settings.messages_key) or []))
 
     def extract_node(self) -> FlowNode:
         """Return the node that learns from the turn; it goes after the model.
@@ -144,8 +144,8 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: Something is to be extracted, and there is no model for it.
         """
-        self._setup.extractions()
-        return FlowNode("extract", self._setup, extract_step)
+        self._settings.extractions()
+        return FlowNode("extract", self._settings, extract_step)
 
     def review_node(self) -> FlowNode:
         """Return the node where a person decides; it goes after extraction, and passes where there is nothing to ask.
@@ -153,7 +153,7 @@ class LearningMachine(Keywords):
         It interrupts with LangChain's `HITLRequest`, and is resumed by `Command(resume={"decisions": [...]})`, one per
         request. In a graph without a checkpointer the proposals wait for `scoped(...).decide(...)`.
         """
-        return FlowNode("review", self._setup, review_step)
+        return FlowNode("review", self._settings, review_step)
 
     def wrap(self, node: object) -> Wrapped:
         """Return `node` as it is, but shown the recalled text as the first of its messages.
@@ -161,7 +161,7 @@ class LearningMachine(Keywords):
         Args:
             node: Any node: a function, sync or async, annotated or not, an object, a Runnable.
         """
-        return Wrapped(node, named(self, agent_name(node))._setup)
+        return Wrapped(node, bind_agent(self, agent_name(node))._settings)
 
     def around(
         self,
@@ -182,10 +182,10 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: Something is to be extracted, and there is no model for it.
         """
-        served = named(self, agent_name(node_or_graph))
+        served = bind_agent(self, agent_name(node_or_graph))
         nodes = (served.recall_node(), served.extract_node(), served.review_node())
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
-        return around(node_or_graph, nodes, served._setup, name=name, **schemas)
+        return around(node_or_graph, nodes, served._settings, name=name, **schemas)
 
     def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware | ReviewMiddleware]:
         """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
@@ -194,8 +194,8 @@ class LearningMachine(Keywords):
             model: Extracts where no model was configured; by default the agent's own, once it was called.
         """
         # Hooks after the agent run from the last to the first: review comes after extraction.
-        review = [ReviewMiddleware(self._setup)] if self._setup.proposes else []
-        return [*review, LearningMiddleware(self._setup, model)]
+        review = [ReviewMiddleware(self._settings)] if self._settings.proposes else []
+        return [*review, LearningMiddleware(self._settings, model)]
 
     def tools(self) -> list[BaseTool]:
         """Return the tools of the learning stores that give the agent some.
@@ -203,7 +203,7 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: Two learning stores offer a tool of the same name.
         """
-        return tools(self._setup)
+        return tools(self._settings)
 
     def context(self, state: object = None) -> str:
         """Return the recalled text of the run that is under way; recall now where no step did.
@@ -211,12 +211,12 @@ class LearningMachine(Keywords):
         Args:
             state: The node's state, or a list of messages, when it holds others than the graph's.
         """
-        run = Run.current(self._setup)
+        run = Run.current(self._settings)
         return run.driver.run(self._text(run, state))
 
     async def acontext(self, state: object = None) -> str:
         """Return what `context` does, for async nodes."""
-        run = Run.current(self._setup)
+        run = Run.current(self._settings)
         return await run.driver.arun(self._text(run, state))
 
     def messages(self, state: object) -> list[BaseMessage]:
@@ -228,11 +228,11 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: The state has no messages where the machine looks for them.
         """
-        return with_context(self._said(state), self.context(state), self._setup)
+        return with_context(self._get_messages(state), self.context(state), self._settings)
 
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
-        return with_context(self._said(state), await self.acontext(state), self._setup)
+        return with_context(self._get_messages(state), await self.acontext(state), self._settings)
 
     def inbox(self, *, context_schema: type[Any] | None = None) -> AnyGraph:
         """Return a graph that shows a user's pending proposals, some at a time, until none is left.
@@ -242,7 +242,7 @@ class LearningMachine(Keywords):
         Args:
             context_schema: The run's context; by default `LearningContext`.
         """
-        return inbox(self._setup, context_schema=context_schema)
+        return inbox(self._settings, context_schema=context_schema)
 
     def scoped(
         self,
@@ -266,7 +266,9 @@ class LearningMachine(Keywords):
             ConfigurationError: There is no store, or no such time zone.
             ScopeError: An id is neither a str nor an int.
         """
-        return Scoped.of(self._setup, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent)
+        return Scoped.of(
+            self._settings, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent
+        )
 
     def feedback(
         self,
@@ -323,13 +325,13 @@ class LearningMachine(Keywords):
         return self.scoped(user_id=user, thread_id=thread, store=store)
 
     def _text(self, run: Run, state: object) -> Flow[str]:
-        messages = _messages(state, self._setup.messages_key)
+        messages = _messages(state, self._settings.messages_key)
         if messages is None:
-            messages = list(read_channel(run.config, self._setup.messages_key) or [])
+            messages = list(read_channel(run.config, self._settings.messages_key) or [])
         return text_step(run, state, messages)
 
-    def _said(self, state: object) -> list[BaseMessage]:
-        key = self._setup.messages_key
+    def _get_messages(self, state: object) -> list[BaseMessage]:
+        key = self._settings.messages_key
         if (messages := _messages(state, key)) is None:
             raise ConfigurationError(
                 f"there are no messages at {key!r} in this state: give LearningMachine(messages_key=...) the key they"
@@ -338,16 +340,16 @@ class LearningMachine(Keywords):
         return messages
 
 
-def named(machine: LearningMachine, agent: str | None) -> LearningMachine:
+def bind_agent(machine: LearningMachine, agent: str | None) -> LearningMachine:
     """Return the machine as it serves one agent: its name, empty for one without, None where the run tells."""
     served = copy.copy(machine)
-    served._setup = replace(machine._setup, agent=agent)
+    served._settings = replace(machine._settings, agent=agent)
     return served
 
 
 def _messages(state: object, key: str) -> list[BaseMessage] | None:
     """Return the messages of a state, or of a list that is given in the place of one; None where there are none."""
-    found = said(state, key)
+    found = get_messages(state, key)
     if isinstance(state, Mapping) and state.get(key, ...) is None:  # a key that nothing was written to yet
         return []
     if found is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):

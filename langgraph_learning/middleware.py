@@ -12,10 +12,10 @@ from langchain_core.tools import BaseTool
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
-from langgraph_learning.engine.setup import Setup
+from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.review import review_step
-from langgraph_learning.nodes.run import Run
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import MACHINE, Keys
 from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step, with_context
 
@@ -25,27 +25,27 @@ Request: TypeAlias = ModelRequest[Any]
 Response: TypeAlias = ModelResponse[Any]
 
 
-class _Ours(AgentMiddleware[Any, Any, Any]):
+class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
     """What the parts of a machine have in common: its private state, and the run they are in."""
 
-    def __init__(self, setup: Setup, model: BaseChatModel | None = None) -> None:
+    def __init__(self, settings: MachineSettings, model: BaseChatModel | None = None) -> None:
         super().__init__()
         # `create_agent` keeps its messages under this key, whatever other graphs of the machine do.
-        self._setup, self._model = replace(setup, messages_key="messages"), model
-        self.state_schema = Keys(setup.name).schema(None, PrivateStateAttr)
+        self._settings, self._model = replace(settings, messages_key="messages"), model
+        self.state_schema = Keys(settings.name).schema(None, PrivateStateAttr)
         self.tools = []
 
     def _run(self, runtime: AgentRuntime) -> Run:
-        return Run(self._setup, runtime, get_config(), self._model)
+        return Run(self._settings, runtime, get_config(), self._model)
 
 
-class LearningMiddleware(_Ours):
+class LearningMiddleware(_MachineMiddleware):
     """Ours goes first: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text."""
 
     @property
     def name(self) -> str:
         """The machine's name: two machines may serve one agent."""
-        return self._setup.name
+        return self._settings.name
 
     def before_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Recall, once a turn."""
@@ -59,15 +59,15 @@ class LearningMiddleware(_Ours):
 
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
-        run = self._noticed(request)
+        run = self._observe_request(request)
         text = run.driver.run(text_step(run, request.state, request.messages))
-        return handler(self._shown(request, text))
+        return handler(self._add_context(request, text))
 
     async def awrap_model_call(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
-        run = self._noticed(request)
+        run = self._observe_request(request)
         text = await run.driver.arun(text_step(run, request.state, request.messages))
-        return await handler(self._shown(request, text))
+        return await handler(self._add_context(request, text))
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
@@ -81,16 +81,16 @@ class LearningMiddleware(_Ours):
 
     def _can_extract(self) -> bool:
         """Whether there is a model: the agent's own is known once it was called, which a guard may prevent."""
-        lacking = [store.name for store in self._setup.extracting if not self._setup.models.get(store.name)]
+        lacking = [store.name for store in self._settings.extracting if not self._settings.models.get(store.name)]
         if lacking and self._model is None:
             names = ", ".join(lacking)
-            self._setup.say_once(
+            self._settings.warn_once(
                 "model", f"{names}: a turn without a model call is not learned from by the agent's model"
             )
             return False
         return True
 
-    def _noticed(self, request: Request) -> Run:
+    def _observe_request(self, request: Request) -> Run:
         """Learn which model the agent uses, and whether it was given the learning tools.
 
         Raises:
@@ -99,31 +99,31 @@ class LearningMiddleware(_Ours):
         if self._model is None:
             self._model = request.model
         given = {tool.name: (tool.metadata or {}).get(MACHINE) for tool in request.tools if isinstance(tool, BaseTool)}
-        wanted = {operation.__name__ for store in self._setup.stores for operation in store.tools}
-        if theirs := sorted(name for name in wanted & given.keys() if given[name] != self._setup.name):
+        wanted = {operation.__name__ for store in self._settings.stores for operation in store.tools}
+        if theirs := sorted(name for name in wanted & given.keys() if given[name] != self._settings.name):
             raise ConfigurationError(  # of two tools with one name `create_agent` keeps the last, without a word
                 f"the agent's tool {theirs[0]!r} is another than the learning tool of that name: rename yours"
             )
         if missing := sorted(wanted - given.keys()):
-            self._setup.say_once(
+            self._settings.warn_once(
                 f"tools of {id(self)}",
                 f"the agent has no tool {', '.join(missing)}: add them, create_agent(tools=[..., *learning.tools()])",
             )
         return self._run(request.runtime)
 
-    def _shown(self, request: Request, text: str) -> Request:
+    def _add_context(self, request: Request, text: str) -> Request:
         if not text:
             return request
-        return request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text, self._setup)))
+        return request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text, self._settings)))
 
 
-class ReviewMiddleware(_Ours):
+class ReviewMiddleware(_MachineMiddleware):
     """Asks a person about the turn's proposals; it goes before `LearningMiddleware`, and so runs after it."""
 
     @property
     def name(self) -> str:
         """The machine's name, and what this part of it does."""
-        return f"{self._setup.name}_review"
+        return f"{self._settings.name}_review"
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Ask, and carry out the answer."""

@@ -28,11 +28,11 @@ NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
 
-def _in_a_zone(at: datetime) -> datetime:
+def _with_timezone(at: datetime) -> datetime:
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-Moment: TypeAlias = Annotated[datetime, AfterValidator(_in_a_zone)]
+Timestamp: TypeAlias = Annotated[datetime, AfterValidator(_with_timezone)]
 """A time that others can be compared with: one that names no zone, as some exports do, is of UTC."""
 
 
@@ -68,12 +68,12 @@ class Scope(Frozen):
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
     @property
-    def tag(self) -> str:
+    def key(self) -> str:
         """The scope as one text, `learning/namespace/global`: what documents of a vector store name as theirs."""
         return "/".join(self.path)
 
     @classmethod
-    def shared(cls, namespace: str, identity: Identity) -> "Scope | None":
+    def in_namespace(cls, namespace: str, identity: Identity) -> "Scope | None":
         """Return the scope that a configured namespace means: `"user"` is each user's own, any other a group's."""
         if namespace != "user":
             return cls(namespace=namespace)
@@ -99,7 +99,7 @@ class Source(Frozen):
         return self.quote is None and self.actor == "assistant"
 
     @property
-    def told(self) -> str:
+    def label(self) -> str:
         """What a reader of the record is told of where it comes from; nothing if the user said it."""
         if self.inferred:
             return " (inferred)"
@@ -117,8 +117,8 @@ class Record(Frozen):
     status: str = ACTIVE
     version: int = 1
     source: Source
-    created_at: Moment
-    updated_at: Moment
+    created_at: Timestamp
+    updated_at: Timestamp
 
     @property
     def namespace(self) -> Namespace:

@@ -11,23 +11,23 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore, Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
+from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
+from langgraph_learning._engine.approval.proposals import fetch_proposals
+from langgraph_learning._engine.flow import Driver, Flow, batch
+from langgraph_learning._engine.learning.extract import TurnInput, extract
+from langgraph_learning._engine.learning.turn import turn_of
+from langgraph_learning._engine.maintenance.curate import Judge, curate
+from langgraph_learning._engine.maintenance.feedback import feedback
+from langgraph_learning._engine.maintenance.history import history, undo
+from langgraph_learning._engine.maintenance.user_data import export, forget
+from langgraph_learning._engine.maintenance.user_data import load as load_rows
+from langgraph_learning._engine.recall.recall import Recall, Receipt, recall, search
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
+from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Model
-from langgraph_learning.engine.belongings import export, forget
-from langgraph_learning.engine.belongings import load as load_rows
-from langgraph_learning.engine.curate import Judge, curate
-from langgraph_learning.engine.deciding import Approver, Decision, Outcome, decide, proposals
-from langgraph_learning.engine.extract import Heard, extract
-from langgraph_learning.engine.feedback import feedback
-from langgraph_learning.engine.flow import Driver, Flow, batch
-from langgraph_learning.engine.past import history, undo
-from langgraph_learning.engine.proposals import fetch
-from langgraph_learning.engine.recall import Recall, Receipt, recall, search
-from langgraph_learning.engine.records import EVERYTHING, as_commit, commits_namespace, load, scoped_to
-from langgraph_learning.engine.setup import Setup, check_store, opened
-from langgraph_learning.engine.turn import whole
 from langgraph_learning.errors import ConfigurationError, ProposalError
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.nodes.run import user_label
+from langgraph_learning.nodes.run_context import user_label
 from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
@@ -39,14 +39,14 @@ P = TypeVar("P", bound=UserProfile, default=UserProfile)
 class Scoped:
     """What one user (in one thread) has taught: every method has an `a...` twin."""
 
-    setup: Setup
+    settings: MachineSettings
     identity: Identity
     driver: Driver
 
     @classmethod
     def of(
         cls,
-        setup: Setup,
+        settings: MachineSettings,
         *,
         user_id: str | int | None,
         thread_id: str | int | None,
@@ -56,7 +56,7 @@ class Scoped:
     ) -> "Scoped":
         """Check what `LearningMachine.scoped` was given."""
         check_store("scoped", store)
-        opened = store if store is not None else setup.store
+        opened = store if store is not None else settings.store
         if opened is None:
             raise ConfigurationError("there is no store: give LearningMachine(store=...) or scoped(store=...)")
         try:
@@ -66,7 +66,7 @@ class Scoped:
         thread = user_label(thread_id, "thread_id")
         named = user_label(agent, "agent")
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
-        return cls(setup, identity, Driver(opened))
+        return cls(settings, identity, Driver(opened))
 
     def records(self, learning_store: str | None = None) -> list[Record]:
         """Return the records, oldest first; of one learning store, or of all.
@@ -82,11 +82,11 @@ class Scoped:
 
     def search(self, query: str, *, limit: int = 5) -> list[Record]:
         """Return the records that fit `query` best, over all learning stores."""
-        return self.driver.run(search(self.setup.stores, self.identity, query, limit))
+        return self.driver.run(search(self.settings.stores, self.identity, query, limit))
 
     async def asearch(self, query: str, *, limit: int = 5) -> list[Record]:
         """Return what `search` does."""
-        return await self.driver.arun(search(self.setup.stores, self.identity, query, limit))
+        return await self.driver.arun(search(self.settings.stores, self.identity, query, limit))
 
     def recall(self, query: str) -> Recall:
         """Return what a model would be shown if the user said `query`, and why."""
@@ -139,11 +139,11 @@ class Scoped:
         Raises:
             UnsupportedByStore: The store keeps no history.
         """
-        return self.driver.run(history(self.setup.stores, self.identity, record_id))
+        return self.driver.run(history(self.settings.stores, self.identity, record_id))
 
     async def ahistory(self, record_id: str) -> list[Revision]:
         """Return what `history` does."""
-        return await self.driver.arun(history(self.setup.stores, self.identity, record_id))
+        return await self.driver.arun(history(self.settings.stores, self.identity, record_id))
 
     def undo(self, commit_id: str) -> Commit:
         """Put every record that a commit changed back to what it was, as a commit that can be undone in turn.
@@ -153,19 +153,19 @@ class Scoped:
             ConflictError: A record was changed since; nothing is undone.
             UnsupportedByStore: The store keeps no history.
         """
-        return self.driver.run(undo(self.setup.stores, self.identity, commit_id, datetime.now(UTC)))
+        return self.driver.run(undo(self.settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     async def aundo(self, commit_id: str) -> Commit:
         """Do what `undo` does."""
-        return await self.driver.arun(undo(self.setup.stores, self.identity, commit_id, datetime.now(UTC)))
+        return await self.driver.arun(undo(self.settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     def proposals(self) -> list[Proposal]:
         """Return what waits for a person, in the order it was proposed, marked where it has become stale."""
-        return self.driver.run(proposals(self.setup.stores, self.identity))
+        return self.driver.run(proposals(self.settings.stores, self.identity))
 
     async def aproposals(self) -> list[Proposal]:
         """Return what `proposals` does."""
-        return await self.driver.arun(proposals(self.setup.stores, self.identity))
+        return await self.driver.arun(proposals(self.settings.stores, self.identity))
 
     def decide(
         self,
@@ -250,11 +250,11 @@ class Scoped:
 
         What was said stays in the checkpoints of the threads: `checkpointer.delete_thread` erases those.
         """
-        return self.driver.run(forget(self.setup.stores, self.identity))
+        return self.driver.run(forget(self.settings.stores, self.identity))
 
     async def aforget(self) -> dict[str, int]:
         """Do what `forget` does."""
-        return await self.driver.arun(forget(self.setup.stores, self.identity))
+        return await self.driver.arun(forget(self.settings.stores, self.identity))
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Return the records of this user in all threads, one JSON row each."""
@@ -272,23 +272,23 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.setup.stores, self.identity, rows, self.setup.mask))
+        return self.driver.run(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.setup.stores, self.identity, rows, self.setup.mask))
+        return await self.driver.arun(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
-        _, found = yield from load(scoped_to(self._chosen(name), self.identity), limit=EVERYTHING)
+        _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
         return [record for each in found for record in each.records]
 
     def _recall(self, query: str) -> Flow[Recall]:
-        return recall(self.setup.stores, self.identity, query, self.setup.context_tokens)
+        return recall(self.settings.stores, self.identity, query, self.settings.context_tokens)
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        turn = whole(convert_to_messages(messages), self.setup.tool_names)
-        heard = Heard(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        made = yield from extract(self.setup.extractions(), heard, self.setup.limits, self.setup.mask)
+        turn = turn_of(convert_to_messages(messages), self.settings.tool_names)
+        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
+        made = yield from extract(self.settings.extractions(), heard, self.settings.limits, self.settings.mask)
         return made if made is not None and (made.changes or made.proposed) else None
 
     def _decide(
@@ -302,16 +302,16 @@ class Scoped:
             )
         args: dict[str, Any] | None = None
         if edit is not None:
-            for found in (yield from fetch(self.identity, [key])):
+            for found in (yield from fetch_proposals(self.identity, [key])):
                 args = {**found.args, **edit}
                 try:
-                    check_edit(self.setup.stores, found.store, found.name, args)
+                    check_edit(self.settings.stores, found.store, found.name, args)
                 except ValueError as error:
                     raise ProposalError(f"the edit is not valid: {error}") from error
         kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
-        decision = Decision(key, kind, args=args, message=message)
+        decision = ReviewDecision(key, kind, args=args, message=message)
         approver = Approver(by or self.identity.user_id, datetime.now(UTC))
-        [outcome] = yield from decide(self.setup.stores, self.identity, [decision], approver, self.setup.mask)
+        [outcome] = yield from decide(self.settings.stores, self.identity, [decision], approver, self.settings.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
@@ -321,20 +321,20 @@ class Scoped:
             raise ConfigurationError(f"curate(max_age_days={days!r}): give a number of days above 0")
         if not isinstance(dry_run, bool):
             raise ConfigurationError(f"curate(dry_run={dry_run!r}): give True or False")
-        chat = opened(model)
-        judge = Judge(chat, self.setup.methods) if chat is not None else None
+        chat = resolve_model(model)
+        judge = Judge(chat, self.settings.methods) if chat is not None else None
         age = timedelta(days=days) if days is not None else None
         now = datetime.now(UTC)
-        options = self.setup
+        options = self.settings
         return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
             raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
-        return feedback(self.setup.stores, self.identity, about, helpful, datetime.now(UTC))
+        return feedback(self.settings.stores, self.identity, about, helpful, datetime.now(UTC))
 
     def _profile(self, schema: type[P]) -> Flow[P]:
-        [store] = self._chosen("user_profile")
+        [store] = self._resolve_stores("user_profile")
         if not isinstance(store, UserProfileStore):
             raise ConfigurationError(
                 f"{type(store).__name__} is no UserProfileStore: read it by records('user_profile')"
@@ -344,7 +344,7 @@ class Scoped:
                 f"the configured schema is {store.schema.__name__}: ask for profile({store.schema.__name__}), or give"
                 f" UserProfileConfig(schema={getattr(schema, '__name__', repr(schema))})"
             )
-        _, found = yield from load(scoped_to([store], self.identity))
+        _, found = yield from load_snapshots(scoped_to([store], self.identity))
         return cast("P", store.profile([record for each in found for record in each.records]))
 
     def _commits(self) -> Flow[list[Commit]]:
@@ -353,14 +353,14 @@ class Scoped:
         namespace = commits_namespace(self.identity)
         [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
         items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
-        commits = [commit for item in items if (commit := as_commit(item)) is not None and commit.changes]
+        commits = [commit for item in items if (commit := read_commit(item)) is not None and commit.changes]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))
 
-    def _chosen(self, name: str | None) -> tuple[LearningStore, ...]:
+    def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:
         if name is None:
-            return self.setup.stores
-        chosen = tuple(store for store in self.setup.stores if store.name == name)
+            return self.settings.stores
+        chosen = tuple(store for store in self.settings.stores if store.name == name)
         if not chosen:
-            there = ", ".join(store.name for store in self.setup.stores) or "none"
+            there = ", ".join(store.name for store in self.settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
         return chosen

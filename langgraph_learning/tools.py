@@ -10,20 +10,20 @@ from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
 
-from langgraph_learning.engine.commit import Draft, Request, commit
-from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.proposals import load_turn
-from langgraph_learning.engine.recall import lookup
-from langgraph_learning.engine.records import scoped_to
-from langgraph_learning.engine.setup import Setup
-from langgraph_learning.engine.trust import foreign
-from langgraph_learning.engine.turn import derived_id, this_turn
-from langgraph_learning.engine.wire import read_operation, tool_schema
+from langgraph_learning._engine.approval.proposals import load_turn
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
+from langgraph_learning._engine.learning.provenance import tool_only_terms
+from langgraph_learning._engine.learning.turn import derived_id, last_turn
+from langgraph_learning._engine.recall.recall import lookup
+from langgraph_learning._engine.repository import scoped_to
+from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run import AnyRuntime, Run, TurnState, look, recalled, tag
+from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, get_field, recalled_records, turn_id
 from langgraph_learning.nodes.state import MACHINE, Keys
-from langgraph_learning.nodes.wrap import said
+from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
 
@@ -34,29 +34,29 @@ SAME = "Nothing changed: that is stored already."
 ECHOED = 1_000
 
 
-def tools(setup: Setup) -> list[BaseTool]:
+def tools(settings: MachineSettings) -> list[BaseTool]:
     """Return one tool per operation that the configuration gives to agents.
 
     Raises:
         ConfigurationError: Two learning stores offer a tool of the same name.
     """
-    offered = [(store, operation) for store in setup.stores for operation in store.tools]
+    offered = [(store, operation) for store in settings.stores for operation in store.tools]
     names = [operation.__name__ for _, operation in offered]
     if twice := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(f"two learning stores offer the tool {twice[0]!r}: rename an operation of one of them")
-    return [_tool(setup, store, operation) for store, operation in offered]
+    return [_tool(settings, store, operation) for store, operation in offered]
 
 
-def _tool(setup: Setup, store: LearningStore, operation: type[Operation]) -> BaseTool:
+def _tool(settings: MachineSettings, store: LearningStore, operation: type[Operation]) -> BaseTool:
     name = operation.__name__
-    work = _searched if operation in store.searches else _changed
+    work = _search if operation in store.searches else _change
 
     def call(runtime: ToolRuntime, **arguments: Any) -> str:
-        run = _run(setup, runtime)
+        run = _run(settings, runtime)
         return run.driver.run(_step(run, name, work(run, store, name, arguments)))
 
     async def acall(runtime: ToolRuntime, **arguments: Any) -> str:
-        run = _run(setup, runtime)
+        run = _run(settings, runtime)
         return await run.driver.arun(_step(run, name, work(run, store, name, arguments)))
 
     return StructuredTool.from_function(
@@ -67,12 +67,12 @@ def _tool(setup: Setup, store: LearningStore, operation: type[Operation]) -> Bas
         args_schema=tool_schema(operation),
         infer_schema=False,
         handle_tool_error=True,
-        metadata={MACHINE: setup.name},
+        metadata={MACHINE: settings.name},
     )
 
 
-def _run(setup: Setup, runtime: ToolRuntime) -> Run:
-    return Run(setup, cast("AnyRuntime", runtime), runtime.config)
+def _run(settings: MachineSettings, runtime: ToolRuntime) -> Run:
+    return Run(settings, cast("AnyRuntime", runtime), runtime.config)
 
 
 def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
@@ -85,78 +85,78 @@ def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
     except (GraphBubbleUp, ConfigurationError, ScopeError, ToolException):
         raise
     except LearningError as error:
-        if run.setup.on_error == "raise":
+        if run.settings.on_error == "raise":
             raise
         run.report(name, error)
         raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
 
 
-def _changed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
+def _change(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
     """Make the changes, or have a person decide about them, and say what came of it."""
-    made = yield from _committed(run, store, name, arguments)
-    run.tell(made)
+    made = yield from _commit_call(run, store, name, arguments)
+    run.emit_commit(made)
     if made.refused and not (made.changes or made.proposed):
         raise ToolException("Nothing was stored: " + "; ".join(refusal.reason for refusal in made.refused))
-    return told(made)
+    return describe_commit(made)
 
 
-def _searched(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
+def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
     """Look up what is known, and hand it over as data."""
-    identity, _ = _asking(run)
+    identity, _ = _who_asks(run)
     _, search, refused = read_operation([store], name, arguments, searches=True)
     if search is None:
         raise ToolException("Nothing was searched: " + "; ".join(refusal.reason for refusal in refused))
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException("Nothing was searched: it is not known who the user is.")
-    found = yield from lookup(*mine[0], search, datetime.now(UTC), run.setup.context_tokens)
+    found = yield from lookup(*mine[0], search, datetime.now(UTC), run.settings.context_tokens)
     return found or "Nothing was found."
 
 
-def _asking(run: Run) -> tuple[Identity, TurnState | None]:
+def _who_asks(run: Run) -> tuple[Identity, TurnState | None]:
     """Return who asks, and what recall froze for the turn."""
     messages = _messages(run)
-    found = _private(run, Keys(run.setup.name).turn)
-    return run.identity(found, messages), run.frozen(found, messages)
+    found = _private(run, Keys(run.settings.name).turn)
+    return run.identity(found, messages), run.frozen_turn(found, messages)
 
 
 def _messages(run: Run) -> list[BaseMessage]:
-    return said(cast("ToolRuntime", run.runtime).state, run.setup.messages_key) or []
+    return get_messages(cast("ToolRuntime", run.runtime).state, run.settings.messages_key) or []
 
 
-def _committed(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
+def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
     at = datetime.now(UTC)  # before anything waits: tools that are called at once keep their order
     runtime = cast("ToolRuntime", run.runtime)
     messages = _messages(run)
-    identity, turn = _asking(run)
+    identity, turn = _who_asks(run)
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException(NOBODY)
-    place = _calls_before(messages, run.setup.tool_names, runtime.tool_call_id)
+    place = _calls_before(messages, run.settings.tool_names, runtime.tool_call_id)
     names = frozenset(operation.__name__ for operation in store.operations)
-    if _calls_before(messages, names, runtime.tool_call_id) >= (limit := run.setup.limits[store.name]):
+    if _calls_before(messages, names, runtime.tool_call_id) >= (limit := run.settings.limits[store.name]):
         raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
     # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
     who = (identity.user_id, identity.thread_id, identity.agent)
-    key = derived_id("tool", *who, look(turn, "tag"), runtime.tool_call_id, arguments)
+    key = derived_id("tool", *who, get_field(turn, "tag"), runtime.tool_call_id, arguments)
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
-    words = foreign(arguments, this_turn(messages, run.setup.tool_names), vouched=False)
-    source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_heard(turn))
+    words = tool_only_terms(arguments, last_turn(messages, run.settings.tool_names), vouched=False)
+    source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
     draft = Draft(
         id=key,
         identity=identity,
         at=at,
-        requests=(Request(name, arguments, source, words),),
-        limits=run.setup.limits,
-        pinned={store.name: _shown(turn, store)},
-        marked=False,
-        mask=run.setup.mask,
-        turn=tag(messages),
-        origin=run.graph,
-        place=place - BEFORE_EXTRACTION,
-        recalled=recalled(turn),
+        requests=(OperationRequest(name, arguments, source, words),),
+        limits=run.settings.limits,
+        shown_ids={store.name: _shown_ids(turn, store)},
+        keep_empty=False,
+        mask=run.settings.mask,
+        turn_id=turn_id(messages),
+        graph_ns=run.graph,
+        position=place - BEFORE_EXTRACTION,
+        recalled=recalled_records(turn),
     )
     return (yield from commit(draft, known, earlier))
 
@@ -169,7 +169,7 @@ def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: s
     return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0
 
 
-def _shown(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
+def _shown_ids(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
     """The ids of the records by the short ids that recall showed in this turn."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
     return {each["label"]: each["id"] for each in shown if each["store"] == store.name and each["label"]}
@@ -177,20 +177,22 @@ def _shown(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
 
 def _private(run: Run, key: str) -> object:
     """Read a private key: from the tool's state where it is ours to see, else from the run."""
-    value = look(getattr(run.runtime, "state", None), key)
+    value = get_field(getattr(run.runtime, "state", None), key)
     return value if value is not None else read_channel(run.config, key)
 
 
-def _heard(turn: object) -> tuple[str, ...]:
-    heard = look(turn, "tag")
+def _turn_messages(turn: object) -> tuple[str, ...]:
+    heard = get_field(turn, "tag")
     return (heard,) if isinstance(heard, str) and heard else ()
 
 
-def told(made: Commit) -> str:
+def describe_commit(made: Commit) -> str:
     """Return what a commit did, in words for the model."""
     verbs = {"add": "Stored", "update": "Updated", "remove": "Removed"}
     lines = [
-        f"{verbs[change.kind]}: {_echoed(change.text)}" if change.text or not isinstance(change, Remove) else "Removed."
+        f"{verbs[change.kind]}: {_shorten_echo(change.text)}"
+        if change.text or not isinstance(change, Remove)
+        else "Removed."
         for change in made.changes
     ]
     if made.proposed:
@@ -199,6 +201,6 @@ def told(made: Commit) -> str:
     return "\n".join(lines) or SAME
 
 
-def _echoed(text: str) -> str:
+def _shorten_echo(text: str) -> str:
     """What the model wrote a moment ago it needs not to read again in full."""
     return text if len(text) <= ECHOED else f"{text[:ECHOED]}... ({len(text)} characters, stored as a whole)"

@@ -159,7 +159,7 @@ def test_instructions_replace_and_additional_instructions_are_appended(option: s
         return model.prompt("extraction")
 
     own = config(mode=LearningMode.ALWAYS)
-    default = LearningMachine(**{option: own}).stores[0].capture  # type: ignore[arg-type]
+    default = LearningMachine(**{option: own}).stores[0].extraction_instructions  # type: ignore[arg-type]
     assert default in prompt()
     replaced = prompt(instructions="ONLY-TEA")
     assert "ONLY-TEA" in replaced

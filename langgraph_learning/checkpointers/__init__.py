@@ -7,19 +7,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from langgraph_learning.checkpointers._connect import LearningDB, connect
-    from langgraph_learning.checkpointers.postgres import PostgresHybridStore
-    from langgraph_learning.checkpointers.saver import LearningSaver
-    from langgraph_learning.checkpointers.sqlite import SqliteHybridStore
+    from langgraph_learning.checkpointers._saver.saver import LearningSaver
+    from langgraph_learning.checkpointers._store.postgres import PostgresHybridStore
+    from langgraph_learning.checkpointers._store.sqlite import SqliteHybridStore
+    from langgraph_learning.checkpointers.database import LearningDB, connect
 
 __all__ = ["LearningDB", "LearningSaver", "PostgresHybridStore", "SqliteHybridStore", "connect"]
 
 _HOMES = {
-    "LearningDB": "_connect",
-    "LearningSaver": "saver",
-    "PostgresHybridStore": "postgres",
-    "SqliteHybridStore": "sqlite",
-    "connect": "_connect",
+    "LearningDB": "database",
+    "LearningSaver": "_saver.saver",
+    "PostgresHybridStore": "_store.postgres",
+    "SqliteHybridStore": "_store.sqlite",
+    "connect": "database",
 }
 
 

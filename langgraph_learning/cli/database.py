@@ -4,10 +4,10 @@ from collections import Counter
 
 import typer
 
-from langgraph_learning.checkpointers.state import State
+from langgraph_learning.checkpointers._store.inspect import DatabaseState
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
-from langgraph_learning.cli.target import Target, check_made
+from langgraph_learning.cli.target import Target, check_exists
 from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
 
 
@@ -22,7 +22,7 @@ def stats(at: Target) -> None:
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
-    state = check_made(at.state(counting=True))
+    state = check_exists(at.state(counting=True))
     prefix = (ROOT,) if at.user is None else Scope(user_id=at.user).path
     mine = {namespace: count for namespace, count in state.counts.items() if namespace[: len(prefix)] == prefix}
     counted = Counter[str]()
@@ -47,17 +47,17 @@ def migrate(at: Target) -> None:
     before = at.state()
     with at.open(make=True):
         pass
-    after = check_made(at.state())
+    after = check_exists(at.state())
     done = [name for name in after.applied if before is None or name not in before.applied]
     if at.as_json:
         write_json({"applied": done, "migrations": list(after.applied), "pending": list(after.pending)})
         return
     for name in done:
         say(f"applied {name}")
-    say(_told(before, after, done))
+    say(_migration_summary(before, after, done))
 
 
-def _told(before: State | None, after: State, done: list[str]) -> str:
+def _migration_summary(before: DatabaseState | None, after: DatabaseState, done: list[str]) -> str:
     made = before is None or not before.made
     return f"{'made' if made else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
 

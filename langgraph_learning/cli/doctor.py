@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 import typer
 from packaging.requirements import Requirement
 
-from langgraph_learning.checkpointers._connect import path_of
-from langgraph_learning.checkpointers.embedding import Embedder
-from langgraph_learning.checkpointers.state import State
+from langgraph_learning.checkpointers._store.embedding import Embedder
+from langgraph_learning.checkpointers._store.inspect import DatabaseState
+from langgraph_learning.checkpointers.database import sqlite_path
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
 from langgraph_learning.cli.target import Target
@@ -112,7 +112,7 @@ def _packages() -> Iterator[Check]:
             yield Check("package", "error", f"{each.name} is {found}, and {each.specifier} is needed", mend)
 
 
-def _database(at: Target) -> Generator[Check, None, State | None]:
+def _database(at: Target) -> Generator[Check, None, DatabaseState | None]:
     """Check the database without opening it for use: that would make tables and migrate."""
     if not at.url:
         mend = "give --db sqlite:///learning.db, or set LANGGRAPH_LEARNING_DB"
@@ -123,13 +123,13 @@ def _database(at: Target) -> Generator[Check, None, State | None]:
     except LearningError as error:
         down = "is it the right file?" if at.url.startswith("sqlite:") else "is it running, and is the URL right?"
         mend = "correct the URL" if isinstance(error, ConfigurationError) else down
-        yield Check("database", "error", f"{shown(at.url)}: {' '.join(str(error).split())}", mend)
+        yield Check("database", "error", f"{redact_url(at.url)}: {' '.join(str(error).split())}", mend)
         return None
     if state is None:
         mend = "it is made by the first use, or by `langgraph-learning migrate`"
-        yield Check("database", "warning", f"{shown(at.url)} is not there yet", mend)
+        yield Check("database", "warning", f"{redact_url(at.url)} is not there yet", mend)
         return None
-    yield Check("database", "ok", f"{shown(at.url)}, {state.server}")
+    yield Check("database", "ok", f"{redact_url(at.url)}, {state.server}")
     yield from _file(at.url)
     yield _migrations(state)
     if not at.url.startswith("sqlite:"):
@@ -138,12 +138,12 @@ def _database(at: Target) -> Generator[Check, None, State | None]:
 
 
 def _file(url: str) -> Iterator[Check]:
-    path = Path(path_of(url.partition("://")[2])) if url.startswith("sqlite:") else None
+    path = Path(sqlite_path(url.partition("://")[2])) if url.startswith("sqlite:") else None
     if path is not None and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
         yield Check("file", "error", "it cannot be written", f"chmod u+w {path} {path.resolve().parent}")
 
 
-def _migrations(state: State) -> Check:
+def _migrations(state: DatabaseState) -> Check:
     if state.unknown:
         told = f"the tables are of a newer version (migration {state.unknown[-1]})"
         return Check("migrations", "error", told, f"pip install -U {PACKAGE}")
@@ -155,7 +155,7 @@ def _migrations(state: State) -> Check:
     return Check("migrations", "ok", f"{len(state.applied)} applied, none to do")
 
 
-def _pgvector(state: State, *, wanted: bool) -> Check:
+def _pgvector(state: DatabaseState, *, wanted: bool) -> Check:
     if state.extension is not None:
         return Check("pgvector", "ok", state.extension)
     if state.available is not None:
@@ -168,7 +168,7 @@ def _pgvector(state: State, *, wanted: bool) -> Check:
     return Check("pgvector", "warning", "this server has none: search goes by words alone", mend)
 
 
-def _embedder(embed: str, state: State | None) -> Check:
+def _embedder(embed: str, state: DatabaseState | None) -> Check:
     """Check an embedder; only the one that needs no network is asked for a vector."""
     if embed != "local":
         return _provider("embedder", embed)
@@ -178,7 +178,12 @@ def _embedder(embed: str, state: State | None) -> Check:
         return Check("embedder", "error", str(error), "pip install 'langgraph-learning[local]'")
     if state is not None and state.dims not in (None, dims):
         told = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
-        return Check("embedder", "error", told, "give the embedder it was made with, or another schema or file")
+        return Check(
+            "embedder",
+            "error",
+            told,
+            "give the embedder it was made with, or export and import into another schema or file",
+        )
     return Check("embedder", "ok", f"'local', {dims} dimensions")
 
 
@@ -196,7 +201,7 @@ def _provider(what: str, named: str) -> Check:
     return Check(what, "ok", f"{named}: {package} {version(package)}{f', {key} is set' if key else ''}")
 
 
-def shown(url: str) -> str:
+def redact_url(url: str) -> str:
     """Return a URL as it may be printed: without password and options."""
     try:
         parts = urlsplit(url)

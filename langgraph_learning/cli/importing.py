@@ -10,9 +10,9 @@ import typer
 
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
-from langgraph_learning.cli.target import Opened, Target
+from langgraph_learning.cli.target import OpenTarget, Target
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.importing import Intake, read, taken
+from langgraph_learning.importing import ImportPreview, preview_rows, read
 from langgraph_learning.masking import Mask, mask_secrets
 
 PAGE = 500
@@ -45,10 +45,10 @@ def import_(
     Example: langgraph-learning import mem0.json --from mem0 -d sqlite:///learning.db -u alex@example.com --dry-run
     """
     told, found = read(source, kind, user_at=user_at)
-    with _opened(at, dry_run=dry_run) as opened:
+    with _open_target(at, dry_run=dry_run) as opened:
         # Masked as `load` masks: what is there already would look like something else.
-        intake = taken(found, at.user, _there(opened), datetime.now(UTC), _mask(opened))
-        _tell_skipped(intake)
+        intake = preview_rows(found, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened))
+        _print_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
             if replaced:
@@ -60,7 +60,7 @@ def import_(
 
 
 @contextmanager
-def _opened(at: Target, *, dry_run: bool) -> Iterator[Opened | None]:
+def _open_target(at: Target, *, dry_run: bool) -> Iterator[OpenTarget | None]:
     """Open the database; a dry run makes none, and needs none."""
     state = at.state()
     if dry_run and (state is None or not state.made):
@@ -72,31 +72,31 @@ def _opened(at: Target, *, dry_run: bool) -> Iterator[Opened | None]:
         yield opened
 
 
-def _mask(opened: Opened | None) -> Mask:
-    return opened.scoped().setup.mask if opened is not None else mask_secrets
+def _mask(opened: OpenTarget | None) -> Mask:
+    return opened.scoped_for().settings.mask if opened is not None else mask_secrets
 
 
-def _there(opened: Opened | None) -> Callable[[str], Iterator[Mapping[str, Any]]]:
-    return lambda user: opened.scoped(user).export() if opened is not None else iter(())
+def _existing_rows(opened: OpenTarget | None) -> Callable[[str], Iterator[Mapping[str, Any]]]:
+    return lambda user: opened.scoped_for(user).export() if opened is not None else iter(())
 
 
-def _write(opened: Opened, intake: Intake) -> None:
+def _write(opened: OpenTarget, intake: ImportPreview) -> None:
     rows = {user: intake.rows(user) for user in intake.users}
     with progress("Importing", sum(map(len, rows.values()))) as done:
         for user, theirs in rows.items():
-            scoped = opened.scoped(user)
+            scoped = opened.scoped_for(user)
             for start in range(0, len(theirs), PAGE):
                 done(scoped.load(theirs[start : start + PAGE]))
 
 
-def _tell_skipped(intake: Intake) -> None:
+def _print_skipped(intake: ImportPreview) -> None:
     for reason, count in Counter(skipped.reason for skipped in intake.skipped).items():
         places = [skipped.where for skipped in intake.skipped if skipped.reason == reason]
         more = f" and {count - TOLD} more" if count > TOLD else ""
         notice(f"left out: {', '.join(places[:TOLD])}{more}: {reason}")
 
 
-def _report(at: Target, kind: str, intake: Intake, *, dry_run: bool) -> None:
+def _report(at: Target, kind: str, intake: ImportPreview, *, dry_run: bool) -> None:
     users = {
         user: {"new": len(intake.new.get(user, ())), "replaced": len(intake.replacing.get(user, ()))}
         for user in intake.users

@@ -9,10 +9,10 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore, Operation, Refused
-from langgraph_learning.stores.choosing import SLOTS
+from langgraph_learning.stores.registry import SLOTS
 
 
-def named(where: str) -> LearningMachine:
+def load_machine(where: str) -> LearningMachine:
     """Return the machine that `module:name` names, the module also being looked for in the working directory.
 
     Raises:
@@ -31,7 +31,7 @@ def named(where: str) -> LearningMachine:
     return found
 
 
-class _AsItLies(LearningStore):
+class _StoredLearningStore(LearningStore):
     """A learning store that only the user's own program knows: its records are shown, not learned."""
 
     def __init__(self, scopes: frozenset[Scope]) -> None:
@@ -49,7 +49,7 @@ class _AsItLies(LearningStore):
         raise Refused("this learning store is not configured here")
 
 
-def of_everything(namespace: str, scopes: Mapping[str, Iterable[Scope]]) -> LearningMachine:
+def machine_for_everything(namespace: str, scopes: Mapping[str, Iterable[Scope]]) -> LearningMachine:
     """Return a machine of every learning store, and of those that only lie in the database.
 
     Args:
@@ -57,7 +57,7 @@ def of_everything(namespace: str, scopes: Mapping[str, Iterable[Scope]]) -> Lear
         scopes: Where there are records of learning stores, by name.
     """
     custom = [
-        type(name, (_AsItLies,), {"name": name})(frozenset(found))
+        type(name, (_StoredLearningStore,), {"name": name})(frozenset(found))
         for name, found in scopes.items()
         if name not in SLOTS
     ]

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import typer
 
+from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.checkpointers import connect
-from langgraph_learning.checkpointers.hybrid import HybridStore
-from langgraph_learning.checkpointers.state import State, inspect
-from langgraph_learning.cli.machines import named, of_everything
+from langgraph_learning.checkpointers._store.inspect import DatabaseState, inspect
+from langgraph_learning.checkpointers._store.store import HybridStore
+from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
-from langgraph_learning.engine.records import EVERYTHING
 from langgraph_learning.errors import ConfigurationError, RecordError
 from langgraph_learning.labels import unlabel
 from langgraph_learning.machine import LearningMachine
@@ -57,12 +57,12 @@ class Target:
             text = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "***", text)
         return text
 
-    def state(self, *, counting: bool = False) -> State | None:
+    def state(self, *, counting: bool = False) -> DatabaseState | None:
         """Return what the database holds, without changing it; None for a SQLite file that is not there."""
         return inspect(self.where, self.schema, counting=counting)
 
     @contextmanager
-    def open(self, *, make: bool = False) -> Iterator["Opened"]:
+    def open(self, *, make: bool = False) -> Iterator["OpenTarget"]:
         """Open the database.
 
         Args:
@@ -72,12 +72,12 @@ class Target:
             ConfigurationError: There is no such database, or it is none of this package's.
         """
         if not make:
-            check_made(self.state())
+            check_exists(self.state())
         with connect(self.where, embed=self.embed, schema=self.schema) as db:
-            yield Opened(cast("HybridStore", db.store), self)
+            yield OpenTarget(cast("HybridStore", db.store), self)
 
 
-def check_made(found: State | None) -> State:
+def check_exists(found: DatabaseState | None) -> DatabaseState:
     """Return the state of a database that has this package's tables.
 
     Raises:
@@ -111,7 +111,7 @@ def scope_of(namespace: Namespace) -> Scope | None:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenTarget:
     """An open database, with the machine that works on it."""
 
     store: HybridStore
@@ -120,15 +120,15 @@ class Opened:
     def machine(self, user: str | None) -> LearningMachine:
         """Return the machine that was named, else one of every learning store that there is for `user`."""
         if self.target.machine is not None:
-            return named(self.target.machine)
+            return load_machine(self.target.machine)
         scopes: dict[str, set[Scope]] = {}
         for namespace in self._namespaces(user):
             scope, name = scope_of(namespace), namespace[-1]
             if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
                 scopes.setdefault(name, set()).add(scope)
-        return of_everything(self.target.namespace, scopes)
+        return machine_for_everything(self.target.namespace, scopes)
 
-    def scoped(self, user: str | None = None, thread: str | None = None) -> Scoped:
+    def scoped_for(self, user: str | None = None, thread: str | None = None) -> Scoped:
         """Return the data API of a user, in `thread` or in the one that was asked for."""
         asked = thread if thread is not None else self.target.thread
         return self.machine(user).scoped(user_id=user, thread_id=asked, store=self.store)
@@ -157,9 +157,9 @@ class Opened:
         return sorted(mine, key=lambda record: (record.created_at, record.store, record.id))
 
     def _namespaces(self, user: str | None) -> list[Namespace]:
-        return [each for prefix in self._prefixes(user) for each in self.store.namespaces_ever(prefix, ())]
+        return [each for prefix in self._prefixes(user) for each in self.store.all_namespaces(prefix, ())]
 
     def _prefixes(self, user: str | None) -> list[Namespace]:
         own = Scope(user_id=user) if user is not None else None
-        shared = Scope.shared(self.target.namespace, Identity(user_id=user))
+        shared = Scope.in_namespace(self.target.namespace, Identity(user_id=user))
         return list(dict.fromkeys(scope.path for scope in (own, shared) if scope is not None))

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from langgraph_learning.engine.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, parsed, row, said
+from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning.importing.rows import Found, Skipped, parse_json, row, to_text
 from langgraph_learning.stores.values import spell
 
 COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
@@ -21,32 +21,32 @@ def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
     """Make a record of each profile field, memory, session and decision."""
     for learning in learnings:
         if learning.keys() >= MEMORIES:
-            yield _managed(learning)
+            yield _memory_row(learning)
             continue
-        content, kind = parsed(learning.get("content")), str(learning.get("learning_type"))
+        content, kind = parse_json(learning.get("content")), str(learning.get("learning_type"))
         if not isinstance(content, Mapping):
-            yield Skipped(_where(learning), "its content is no JSON object")
+            yield Skipped(_location(learning), "its content is no JSON object")
         elif (make := _MAKERS.get(kind)) is None:
-            yield Skipped(_where(learning), _WHY_NOT.get(kind, f"{kind!r} is no kind of learning this import knows"))
+            yield Skipped(_location(learning), _WHY_NOT.get(kind, f"{kind!r} is no kind of learning this import knows"))
         else:
             yield from make(learning, content)
 
 
-def _managed(memory: Learning) -> Found:
-    found = parsed(memory.get("memory"))
-    text = said(found.get("memory") if isinstance(found, Mapping) else found)
+def _memory_row(memory: Learning) -> Found:
+    found = parse_json(memory.get("memory"))
+    text = to_text(found.get("memory") if isinstance(found, Mapping) else found)
     if not text:
         return Skipped(f"memory {memory.get('memory_id')}", "it has no text")
-    topics = parsed(memory.get("topics"))
+    topics = parse_json(memory.get("topics"))
     content = {"content": text, **({"topics": topics} if topics else {})}
     key = derived_id("agno", "memory", str(memory.get("memory_id")))
     return _row(memory, {}, "user_memory", key, content, text)
 
 
 def _profile(learning: Learning, content: Content) -> Iterator[Found]:
-    known = _known(content)
+    known = _known_fields(content)
     if not known:
-        yield Skipped(_where(learning), "the profile is empty")
+        yield Skipped(_location(learning), "the profile is empty")
     for name, value in known.items():
         yield _row(learning, content, "user_profile", f"user_profile:{name}", {name: value}, f"{name}: {spell(value)}")
 
@@ -54,40 +54,40 @@ def _profile(learning: Learning, content: Content) -> Iterator[Found]:
 def _memories(learning: Learning, content: Content) -> Iterator[Found]:
     memories = content.get("memories")
     if not isinstance(memories, list):
-        yield Skipped(_where(learning), "it has no list of memories")
+        yield Skipped(_location(learning), "it has no list of memories")
         return
     for number, memory in enumerate(memories, 1):
         entry = memory if isinstance(memory, Mapping) else {"content": memory}
-        text = said(entry.get("content"))
+        text = to_text(entry.get("content"))
         if not text:
-            yield Skipped(f"{_where(learning)}, memory {entry.get('id', number)}", "it has no text")
+            yield Skipped(f"{_location(learning)}, memory {entry.get('id', number)}", "it has no text")
             continue
         key = derived_id("agno", str(learning.get("learning_id")), str(entry.get("id") or text))
         yield _row(learning, content, "user_memory", key, {"content": text}, text, dated=entry)
 
 
 def _session(learning: Learning, content: Content) -> Iterator[Found]:
-    known, thread = _known(content), learning.get("session_id") or content.get("session_id")
-    if not said(known.get("summary")) or not thread:
-        yield Skipped(_where(learning), "the session has no summary, or no id")
+    known, thread = _known_fields(content), learning.get("session_id") or content.get("session_id")
+    if not to_text(known.get("summary")) or not thread:
+        yield Skipped(_location(learning), "the session has no summary, or no id")
         return
-    yield _row(learning, content, "session_context", "session_context", known, said(known["summary"]), thread=thread)
+    yield _row(learning, content, "session_context", "session_context", known, to_text(known["summary"]), thread=thread)
 
 
 def _decision(learning: Learning, content: Content) -> Iterator[Found]:
-    known = _known(content)
-    text = said(known.get("decision"))
+    known = _known_fields(content)
+    text = to_text(known.get("decision"))
     if not text:
-        yield Skipped(_where(learning), "the decision has no text")
+        yield Skipped(_location(learning), "the decision has no text")
         return
     key = derived_id("agno", str(learning.get("learning_id")))
     agent = learning.get("agent_id") or content.get("agent_id") or "agent"
     thread = learning.get("session_id") or content.get("session_id")
-    whole = _decided(text, known)
+    whole = _decision_text(text, known)
     yield _row(learning, content, "decision_log", key, known, whole, thread=thread, agent=str(agent), dated=content)
 
 
-def _decided(text: str, known: Mapping[str, Any]) -> str:
+def _decision_text(text: str, known: Mapping[str, Any]) -> str:
     """Return how a decision reads: what, why, what else, and what came of it."""
     rest = {name: value for name, value in known.items() if name not in ("decision", "outcome", "outcome_quality")}
     lines = [text, *(f"{name}: {spell(value)}" for name, value in rest.items())]
@@ -121,11 +121,11 @@ def _row(
     )
 
 
-def _known(content: Content) -> dict[str, Any]:
+def _known_fields(content: Content) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in AUDIT and value not in (None, "", [], {})}
 
 
-def _where(learning: Learning) -> str:
+def _location(learning: Learning) -> str:
     return f"learning {learning.get('learning_id')}"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.importing.rows import Skipped, parsed
+from langgraph_learning.importing.rows import Skipped, parse_json
 
 Document: TypeAlias = dict[str, Any]
 Entries: TypeAlias = list[tuple[str, object]]
@@ -29,21 +29,21 @@ def read(path: Path) -> tuple[list[Document], list[Skipped]]:
 
 
 def _entries(text: str) -> tuple[Entries, list[Skipped]]:
-    whole = parsed(text)
+    whole = parse_json(text)
     if isinstance(whole, list):
-        return _numbered("entry", whole), []
+        return _number_entries("entry", whole), []
     if not isinstance(whole, dict):
-        lines = _numbered("line", text.split("\n"))  # a text may hold the other line ends
-        return [(where, parsed(line)) for where, line in lines if str(line).strip()], []
+        lines = _number_entries("line", text.split("\n"))  # a text may hold the other line ends
+        return [(where, parse_json(line)) for where, line in lines if str(line).strip()], []
     lists = {name: found for name, found in whole.items() if isinstance(found, list)}
     name = next((name for name in LISTS if name in lists), None)
     if name is None:
-        return _numbered("entry", [whole]), []
+        return _number_entries("entry", [whole]), []
     others = [(other, len(found)) for other, found in lists.items() if found and other != name]
-    return _numbered("entry", lists[name]), [
+    return _number_entries("entry", lists[name]), [
         Skipped(other, f"its {count} entries are no memories") for other, count in others
     ]
 
 
-def _numbered(what: str, things: Iterable[object]) -> Entries:
+def _number_entries(what: str, things: Iterable[object]) -> Entries:
     return [(f"{what} {number}", thing) for number, thing in enumerate(things, 1)]

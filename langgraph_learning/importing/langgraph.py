@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning.importing.langmem import identity, is_memory, kept, labels, memory, where
-from langgraph_learning.importing.rows import Found, Skipped, said
+from langgraph_learning.importing.langmem import identity, is_memory, labels, make_row, memory, where
+from langgraph_learning.importing.rows import Found, Skipped, to_text
 from langgraph_learning.records import NOT_RECORDS, ROOT
 from langgraph_learning.stores.values import spell
 
@@ -28,5 +28,5 @@ def rows(items: Iterable[Mapping[str, object]], user_at: int | None = None) -> I
         elif is_memory(value):
             yield from memory(item, user_at)
         else:
-            text = next((found for name in TEXTS if (found := said(value.get(name)))), spell(dict(value)))
-            yield kept(item, user_at, "user_memory", identity(item), {**value, "content": text}, text)
+            text = next((found for name in TEXTS if (found := to_text(value.get(name)))), spell(dict(value)))
+            yield make_row(item, user_at, "user_memory", identity(item), {**value, "content": text}, text)

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning.engine.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, row, said
+from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning.importing.rows import Found, Skipped, row, to_text
 from langgraph_learning.stores.values import spell
 
 PLAIN = "Memory"
@@ -31,7 +31,7 @@ def is_memory(value: object) -> bool:
     if not isinstance(value, Mapping) or set(value) - {"kind", "content"}:
         return False
     content = value.get("content")
-    return bool(said(content)) if "kind" not in value else bool(content) and isinstance(content, Mapping | str)
+    return bool(to_text(content)) if "kind" not in value else bool(content) and isinstance(content, Mapping | str)
 
 
 def memory(item: Mapping[str, object], user_at: int | None) -> Iterator[Found]:
@@ -45,14 +45,16 @@ def memory(item: Mapping[str, object], user_at: int | None) -> Iterator[Found]:
         yield Skipped(where(item), f"its {kind} is empty")
     elif kind.lower().endswith("profile"):
         for name, part in known.items():
-            yield kept(item, user_at, "user_profile", f"user_profile:{name}", {name: part}, f"{name}: {spell(part)}")
+            yield make_row(
+                item, user_at, "user_profile", f"user_profile:{name}", {name: part}, f"{name}: {spell(part)}"
+            )
     else:
-        text = said(known.get("content")) if set(known) == {"content"} else spell(known)
+        text = to_text(known.get("content")) if set(known) == {"content"} else spell(known)
         extra = {} if kind == PLAIN else {**known, "kind": kind}
-        yield kept(item, user_at, "user_memory", identity(item), {**extra, "content": text}, text)
+        yield make_row(item, user_at, "user_memory", identity(item), {**extra, "content": text}, text)
 
 
-def kept(
+def make_row(
     item: Mapping[str, object], user_at: int | None, store: str, id: str, content: Mapping[str, object], text: str
 ) -> Found:
     """Return the row of an item with its user and dates."""

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning.engine.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, row, said
+from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning.importing.rows import Found, Skipped, row, to_text
 
 KEPT = ("categories", "metadata")
 """What stays beside the text."""
@@ -12,7 +12,7 @@ KEPT = ("categories", "metadata")
 def rows(memories: Iterable[Mapping[str, object]]) -> Iterator[Found]:
     """Make a user memory of each; mem0 gives the user, an id and dates."""
     for number, memory in enumerate(memories, 1):
-        text = said(memory.get("memory")) or said(memory.get("text"))
+        text = to_text(memory.get("memory")) or to_text(memory.get("text"))
         if not text:
             yield Skipped(f"memory {memory.get('id', number)}", "it has no text under 'memory'")
             continue

@@ -68,7 +68,7 @@ def moment(value: object) -> str | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
 
 
-def parsed(value: object) -> object:
+def parse_json(value: object) -> object:
     """Return JSON that is given as text, anything else as it is."""
     if not isinstance(value, str | bytes):
         return value
@@ -78,6 +78,6 @@ def parsed(value: object) -> object:
         return value
 
 
-def said(value: object) -> str:
+def to_text(value: object) -> str:
     """Return a text without the space around it; empty for what is no text."""
     return value.strip() if isinstance(value, str) else ""

@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote
 from langgraph_learning.errors import ConfigurationError, StoreError
 from langgraph_learning.importing import agno, documents, exported, langgraph, langmem, mem0
 from langgraph_learning.importing.documents import Document
-from langgraph_learning.importing.rows import Found, Skipped, parsed
+from langgraph_learning.importing.rows import Found, Skipped, parse_json
 
 Table: TypeAlias = tuple[str, ...]
 """A table's name, in Postgres after that of its schema."""
@@ -110,7 +110,7 @@ def _kind(entries: list[Document]) -> str:
 
 def _item(row: Document) -> Document:
     """Return a row of LangGraph's table as an item."""
-    return {**row, "namespace": row["prefix"], "value": parsed(row["value"])}
+    return {**row, "namespace": row["prefix"], "value": parse_json(row["value"])}
 
 
 @contextmanager

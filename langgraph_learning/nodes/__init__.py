@@ -2,7 +2,7 @@
 
 from langgraph_learning.nodes.around import AnyGraph, around
 from langgraph_learning.nodes.flow_node import FlowNode
-from langgraph_learning.nodes.run import Run
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.wrap import Wrapped
 
 __all__ = ["AnyGraph", "FlowNode", "Run", "Wrapped", "around"]

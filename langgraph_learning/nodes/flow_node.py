@@ -6,9 +6,9 @@ from typing import Any, TypeAlias, cast
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
-from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.setup import Setup
-from langgraph_learning.nodes.run import Run
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 
 # Whatever a graph's state is: a node of ours goes into graphs of any state.
@@ -20,10 +20,10 @@ Step = Callable[[Run, State], Flow[State]]
 class FlowNode(Node):
     """Runs a step of learning on the part of the state that is ours, under `invoke` and `ainvoke`."""
 
-    def __init__(self, name: str, setup: Setup, step: Step) -> None:
+    def __init__(self, name: str, settings: MachineSettings, step: Step) -> None:
         self.name = name
-        self._setup, self._step = setup, step
-        annotate(self, Keys(setup.name).schema(setup.messages_key), None)
+        self._settings, self._step = settings, step
+        annotate(self, Keys(settings.name).schema(settings.messages_key), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
@@ -31,12 +31,12 @@ class FlowNode(Node):
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step."""
-        run = Run.current(self._setup, config)
+        run = Run.current(self._settings, config)
         return run.driver.run(self._step(run, cast("State", input)))
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step without blocking the event loop."""
-        run = Run.current(self._setup, config)
+        run = Run.current(self._settings, config)
         return await run.driver.arun(self._step(run, cast("State", input)))
 
 

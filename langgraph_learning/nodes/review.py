@@ -7,18 +7,18 @@ from typing import Annotated, Literal, Self
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
-from langgraph_learning.engine.deciding import Approver, Decision, Outcome, decide, marked
-from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.proposals import fetch
-from langgraph_learning.engine.wire import read_operation, tool_schema
+from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, mark_stale
+from langgraph_learning._engine.approval.proposals import fetch_proposals
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning.langgraph_private import checkpointer
-from langgraph_learning.nodes.run import Run, tag
+from langgraph_learning.nodes.run_context import Run, turn_id
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import Update, guarded
-from langgraph_learning.nodes.waiting import as_listed, of_turn
+from langgraph_learning.nodes.steps import Update, run_guarded
+from langgraph_learning.nodes.waiting import proposals_of_turn, read_listed
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.upkeep import UPKEEP
+from langgraph_learning.stores.maintenance import MAINTENANCE
 
 ALLOWED = ["approve", "edit", "reject"]
 
@@ -58,39 +58,41 @@ class Answers(BaseModel):
 
 def review_step(run: Run, state: Update) -> Flow[Update]:
     """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
-    if not run.setup.proposes:
+    if not run.settings.proposes:
         return {}
-    messages = list(state.get(run.setup.messages_key) or ())
-    identity = run.identity(state.get(Keys(run.setup.name).turn), messages)
-    shown = yield from guarded(run, "review", _shown(run, identity, state, tag(messages)), [])
-    yield from reviewed(run, identity, shown)
+    messages = list(state.get(run.settings.messages_key) or ())
+    identity = run.identity(state.get(Keys(run.settings.name).turn), messages)
+    shown = yield from run_guarded(run, "review", _proposals_to_show(run, identity, state, turn_id(messages)), [])
+    yield from review_proposals(run, identity, shown)
     return {}
 
 
-def _shown(run: Run, identity: Identity, state: Update, turn: str) -> Flow[list[Proposal]]:
+def _proposals_to_show(run: Run, identity: Identity, state: Update, turn: str) -> Flow[list[Proposal]]:
     """Return what an earlier step has listed, so that the list is the same on resume; else what waits of this turn."""
-    listed = as_listed(state.get(Keys(run.setup.name).proposals), turn)
-    ids = listed if listed is not None else (yield from of_turn(run, identity, turn))
-    return (yield from marked(run.setup.stores, (yield from fetch(identity, ids))))
+    listed = read_listed(state.get(Keys(run.settings.name).proposals), turn)
+    ids = listed if listed is not None else (yield from proposals_of_turn(run, identity, turn))
+    return (yield from mark_stale(run.settings.stores, (yield from fetch_proposals(identity, ids))))
 
 
-def reviewed(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[list[Outcome]]:
+def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[list[Outcome]]:
     """Ask about `shown`, also about what was decided elsewhere meanwhile: a shorter list would shift the answers."""
     if not any(proposal.status == "pending" for proposal in shown):
         return []
     if checkpointer(run.config) is None:  # it could never be resumed: the proposals wait for `decide()`
         return []
-    answer = interrupt(request(run.setup.stores, shown), response_schema=answers(run.setup.stores, shown))
+    answer = interrupt(
+        review_request(run.settings.stores, shown), response_schema=answers_model(run.settings.stores, shown)
+    )
     approver = Approver(run.person or identity.user_id, datetime.now(UTC))
-    work = decide(run.setup.stores, identity, decisions(shown, answer), approver, run.setup.mask)
-    outcomes = yield from guarded(run, "review", work, [])
+    work = decide(run.settings.stores, identity, read_decisions(shown, answer), approver, run.settings.mask)
+    outcomes = yield from run_guarded(run, "review", work, [])
     run.emit("decided", outcomes=[outcome.model_dump(mode="json") for outcome in outcomes])
     return outcomes
 
 
-def request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> dict[str, JsonValue]:
+def review_request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> dict[str, JsonValue]:
     """Return what the person is asked: LangChain's `HITLRequest`."""
-    kinds = {kind.__name__: kind for store in stores for kind in (*store.operations, *UPKEEP)}
+    kinds = {kind.__name__: kind for store in stores for kind in (*store.operations, *MAINTENANCE)}
     actions: list[JsonValue] = [
         {"name": proposal.name, "args": proposal.args, "description": proposal.description} for proposal in shown
     ]
@@ -105,7 +107,7 @@ def request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> dict[
     return {"action_requests": actions, "review_configs": configs}
 
 
-def answers(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> type[Answers]:
+def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> type[Answers]:
     """Return the schema that refuses an answer before LangGraph keeps it: one that was kept is replayed for ever."""
 
     class Checked(Answers):
@@ -139,14 +141,14 @@ def check_edit(stores: Sequence[LearningStore], name: str, operation: str, args:
         raise ValueError(f"{operation}: {'; '.join(wrong)}")
 
 
-def decisions(shown: Sequence[Proposal], answer: Answers) -> list[Decision]:
+def read_decisions(shown: Sequence[Proposal], answer: Answers) -> list[ReviewDecision]:
     """Return what the person said to each of `shown`."""
     found = []
     for proposal, said in zip(shown, answer.decisions, strict=True):
         if isinstance(said, Edit):
             edited = said.edited_action
-            found.append(Decision(proposal.id, "edit", edited.name, edited.args))
+            found.append(ReviewDecision(proposal.id, "edit", edited.name, edited.args))
         else:
             message = said.message if isinstance(said, Reject) else None
-            found.append(Decision(proposal.id, said.type, message=message))
+            found.append(ReviewDecision(proposal.id, said.type, message=message))
     return found

@@ -2,34 +2,34 @@
 
 from typing import Any
 
-from langgraph_learning.engine.flow import Flow
-from langgraph_learning.engine.proposals import pending
-from langgraph_learning.nodes.run import Run
+from langgraph_learning._engine.approval.proposals import pending_proposals
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.records import Identity
 
 
-def listing(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
+def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
     """List what waits of this turn, for `review` to show."""
-    if not run.setup.proposes:
+    if not run.settings.proposes:
         return {}
-    ids = yield from of_turn(run, identity, turn)
-    return {Keys(run.setup.name).proposals: {"tag": turn, "ids": ids}}
+    ids = yield from proposals_of_turn(run, identity, turn)
+    return {Keys(run.settings.name).proposals: {"tag": turn, "ids": ids}}
 
 
-def of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
+def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
     """Return what this graph, or a graph within it, proposed in this turn and waits."""
     within = f"{run.graph}|" if run.graph else ""
     mine = [
         proposal
-        for proposal in (yield from pending(identity))
+        for proposal in (yield from pending_proposals(identity))
         if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
         and f"{proposal.origin}|".startswith(within)
     ]
     return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.place)]
 
 
-def as_listed(value: object, turn: str) -> list[str] | None:
+def read_listed(value: object, turn: str) -> list[str] | None:
     """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
     if not isinstance(value, dict) or value.get("tag") != turn:
         return None

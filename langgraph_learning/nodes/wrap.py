@@ -11,18 +11,18 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
-from langgraph_learning.engine.setup import Setup
+from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.langgraph_private import as_runnable
 from langgraph_learning.nodes.flow_node import Node, annotate
-from langgraph_learning.nodes.run import Run, look
+from langgraph_learning.nodes.run_context import Run, get_field
 from langgraph_learning.nodes.steps import text_step, with_context
 
 
 class Wrapped(Node):
     """Shows the recalled text to `node` and takes it out of what the node returns."""
 
-    def __init__(self, node: object, setup: Setup) -> None:
-        self._node, self._setup = as_runnable(node), setup
+    def __init__(self, node: object, settings: MachineSettings) -> None:
+        self._node, self._settings = as_runnable(node), settings
         self.name = getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
         if self.name == "<lambda>":
             self.name = "agent"
@@ -34,30 +34,30 @@ class Wrapped(Node):
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the node on a state that shows the recalled text."""
-        run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
+        run, messages = Run.current(self._settings, config), get_messages(input, self._settings.messages_key)
         text = run.driver.run(text_step(run, input, messages)) if messages is not None else ""
-        return without_context(self._node.invoke(self._shown(input, messages, text), config), self._setup)
+        return without_context(self._node.invoke(self._with_text(input, messages, text), config), self._settings)
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the node on a state that shows the recalled text."""
-        run, messages = Run.current(self._setup, config), said(input, self._setup.messages_key)
+        run, messages = Run.current(self._settings, config), get_messages(input, self._settings.messages_key)
         text = await run.driver.arun(text_step(run, input, messages)) if messages is not None else ""
-        answer = await self._node.ainvoke(self._shown(input, messages, text), config)
-        return without_context(answer, self._setup)
+        answer = await self._node.ainvoke(self._with_text(input, messages, text), config)
+        return without_context(answer, self._settings)
 
-    def _shown(self, state: object, messages: list[BaseMessage] | None, text: str) -> object:
+    def _with_text(self, state: object, messages: list[BaseMessage] | None, text: str) -> object:
         if messages is None or not text:
             return state
-        return replaced(state, self._setup.messages_key, with_context(messages, text, self._setup))
+        return with_value(state, self._settings.messages_key, with_context(messages, text, self._settings))
 
 
-def said(state: object, key: str) -> list[BaseMessage] | None:
+def get_messages(state: object, key: str) -> list[BaseMessage] | None:
     """Return the messages of a state of any kind; None where it has none."""
-    found = look(state, key)
+    found = get_field(state, key)
     return list(found) if isinstance(found, Sequence) and not isinstance(found, str) else None
 
 
-def replaced(state: object, key: str, value: object) -> object:
+def with_value(state: object, key: str, value: object) -> object:
     """Return a copy of `state` with another value for `key`, whatever kind of state it is."""
     if isinstance(state, Mapping):
         return {**state, key: value}
@@ -68,28 +68,30 @@ def replaced(state: object, key: str, value: object) -> object:
     return changed
 
 
-def without_context(answer: object, setup: Setup) -> object:
+def without_context(answer: object, settings: MachineSettings) -> object:
     """Return what a node answered without our message, also inside commands and lists of them."""
     if isinstance(answer, Command):
-        update, goto = without_context(answer.update, setup), without_context(answer.goto, setup)
+        update, goto = without_context(answer.update, settings), without_context(answer.goto, settings)
         return dataclasses.replace(answer, update=update, goto=goto)
     if isinstance(answer, Send):
-        return Send(answer.node, without_context(answer.arg, setup), timeout=answer.timeout)
-    if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == setup.messages_key:  # an update written as pairs
-        return (answer[0], _without(answer[1], setup.context_id))
+        return Send(answer.node, without_context(answer.arg, settings), timeout=answer.timeout)
+    if (
+        isinstance(answer, tuple) and len(answer) == 2 and answer[0] == settings.messages_key
+    ):  # an update written as pairs
+        return (answer[0], _drop_context(answer[1], settings.context_id))
     if isinstance(answer, list | tuple):
-        return type(answer)(without_context(item, setup) for item in answer)
+        return type(answer)(without_context(item, settings) for item in answer)
     if isinstance(answer, Mapping):  # a node may copy its messages under another key
-        clean = {key: _without(value, setup.context_id) for key, value in answer.items()}
+        clean = {key: _drop_context(value, settings.context_id) for key, value in answer.items()}
         return clean if any(clean[key] is not answer[key] for key in clean) else answer
-    value = look(answer, setup.messages_key)
-    cleaned = _without(value, setup.context_id)
-    return answer if cleaned is value else replaced(answer, setup.messages_key, cleaned)
+    value = get_field(answer, settings.messages_key)
+    cleaned = _drop_context(value, settings.context_id)
+    return answer if cleaned is value else with_value(answer, settings.messages_key, cleaned)
 
 
-def _without(value: object, ours: str) -> object:
+def _drop_context(value: object, ours: str) -> object:
     if isinstance(value, Overwrite):
-        return Overwrite(_without(value.value, ours))
+        return Overwrite(_drop_context(value.value, ours))
     if isinstance(value, list) and any(getattr(message, "id", None) == ours for message in value):
         return [message for message in value if getattr(message, "id", None) != ours]
     if isinstance(value, BaseMessage) and value.id == ours:

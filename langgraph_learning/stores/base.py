@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Curated, Identity, Record, Scope
-from langgraph_learning.stores.curation import duplicates, outdated
+from langgraph_learning.stores.curation import duplicates, find_outdated
 
 
 class Operation(BaseModel):
@@ -166,13 +166,13 @@ class LearningStore(ABC):
     """The opening line of its part of the recalled text."""
     recalled: ClassVar[Literal["always", "relevant"]] = "relevant"
     """Whether recall shows every record, or ranks them by the turn."""
-    fieldwise: ClassVar[bool] = False
+    validate_fields_separately: ClassVar[bool] = False
     """Whether a wrong field is refused alone, and the others of its operation stand."""
-    guarded: ClassVar[bool] = True
+    rejects_tool_claims: ClassVar[bool] = True
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
-    minds_archived: ClassVar[bool] = False
+    reads_archived: ClassVar[bool] = False
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
-    searched: ClassVar[int] = 200
+    recall_limit: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
@@ -202,17 +202,17 @@ class LearningStore(ABC):
             Refused: It cannot be done; the message tells the model why.
         """
 
-    def dated(self, operation: Operation, today: date) -> Operation:
+    def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with what depends on the user's day filled in; it is asked before `plan`."""
         return operation
 
-    def standing(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
+    def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """Return which of the active `records` are recalled; asked where `minds_archived` is set."""
         return records
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
-        return f"{record.text}{record.source.told}"
+        return f"{record.text}{record.source.label}"
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself.
@@ -221,34 +221,34 @@ class LearningStore(ABC):
         """
         return [Entry(self.render(each.record), (each,)) for each in ranked]
 
-    def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
+    def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
         return [each for each in ranked if each.record.status in (ACTIVE, DOCUMENT)]
 
-    def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+    def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
         """Return the pieces that answer a search, given all records: by default those that fit, and are `found`."""
         query = str(getattr(search, "query", None) or "")
         fitting = [each for each in ranked if not query or each.score > 0 or each.matched]
-        return self.entries(self.found(search, fitting, at), query)
+        return self.entries(self.filter_search(search, fitting, at), query)
 
-    def curated(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
+    def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Return what `curate` does about the records of one scope, which have any status.
 
         By default: of active records that say the same, with nothing that contradicts in their other fields, the
         oldest is kept and takes over what it lacks. What is superseded, what has a field `expires_at` that is past,
         and in a learning store that ranks what was not changed for `max_age`, is archived: `plan` still sees it.
         """
-        retired = outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
+        retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
         gone = {key for each in retired for key in each.ids}
         left = [record for record in records if record.status == ACTIVE and record.id not in gone]
         return [*retired, *duplicates(self.name, left)]
 
     @property
-    def capture(self) -> str:
+    def extraction_instructions(self) -> str:
         """What the extraction is told to look for."""
-        return self.directed(self.instructions if self.config.instructions is None else "")
+        return self.configured_instructions(self.instructions if self.config.instructions is None else "")
 
-    def directed(self, own: str) -> str:
+    def configured_instructions(self, own: str) -> str:
         """Return `own` directions, as the configuration replaces or completes them."""
         replaced = self.config.instructions
         parts = (replaced if replaced is not None else own, self.config.additional_instructions)
@@ -275,9 +275,9 @@ class LearningStore(ABC):
         return None
 
     @property
-    def takes_tools(self) -> bool:
+    def accepts_tool_claims(self) -> bool:
         """Whether it may learn what only a tool has said."""
-        return self.config.learn_from_tools or not self.guarded
+        return self.config.learn_from_tools or not self.rejects_tool_claims
 
     @property
     def proposes(self) -> bool:

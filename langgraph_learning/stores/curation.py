@@ -10,7 +10,7 @@ from langgraph_learning.stores.values import as_list, union
 from langgraph_learning.text import same_statement, statement_key
 
 
-def archived(record: Record) -> Update:
+def archive(record: Record) -> Update:
     """Return the change that sets `record` aside: not removed, so that its source stays and any store can undo it."""
     return Update(
         store=record.store,
@@ -22,7 +22,7 @@ def archived(record: Record) -> Update:
     )
 
 
-def outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:
+def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:
     """Return the retirement of what was superseded, has expired, or was not changed for `max_age`."""
     return [
         Curated(
@@ -31,14 +31,14 @@ def outdated(store: str, records: Sequence[Record], at: datetime, max_age: timed
             ids=(record.id,),
             texts=(record.text,),
             reason=reason,
-            changes=(archived(record),),
+            changes=(archive(record),),
         )
         for record in records
-        if (reason := _outdated(record, at, max_age))
+        if (reason := _why_outdated(record, at, max_age))
     ]
 
 
-def _outdated(record: Record, at: datetime, max_age: timedelta | None) -> str:
+def _why_outdated(record: Record, at: datetime, max_age: timedelta | None) -> str:
     if record.status == SUPERSEDED:
         return "superseded"
     if record.status != ACTIVE:
@@ -72,7 +72,7 @@ def duplicates(store: str, records: Sequence[Record]) -> list[Curated]:
         else:
             group.append(record)
     found = [group for alike in groups.values() for group in alike if len(group) > 1]
-    return [merged(store, group, group[0].text, "said twice") for group in found]
+    return [merge_group(store, group, group[0].text, "said twice") for group in found]
 
 
 def _is_twin(one: Record, other: Record) -> bool:
@@ -89,13 +89,13 @@ def _agree(one: JsonValue, other: JsonValue) -> bool:
     return one == other
 
 
-def merged(store: str, group: Sequence[Record], text: str, reason: str) -> Curated:
+def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> Curated:
     """Return the merging of `group` into its first record, which takes over what it lacks and says `text`.
 
     It is an update also where it takes over nothing: what was said again has not grown old.
     """
     kept, *others = group
-    content = {name: text if value == kept.text else value for name, value in united(group).items()}
+    content = {name: text if value == kept.text else value for name, value in union_content(group).items()}
     own = any(same_statement(text, record.text) for record in group)
     # Other words than anybody's are a model's: no quote vouches for them.
     source = kept.source if own else kept.source.model_copy(update={"quote": None, "actor": "assistant"})
@@ -106,11 +106,11 @@ def merged(store: str, group: Sequence[Record], text: str, reason: str) -> Curat
         ids=tuple(record.id for record in group),
         texts=tuple(record.text for record in group),
         reason=reason,
-        changes=(update, *(archived(record) for record in others)),
+        changes=(update, *(archive(record) for record in others)),
     )
 
 
-def united(records: Sequence[Record]) -> dict[str, JsonValue]:
+def union_content(records: Sequence[Record]) -> dict[str, JsonValue]:
     """Return the contents as one: lists added up, of anything else what the first says that says something."""
     content: dict[str, JsonValue] = {}
     for record in records:

@@ -56,7 +56,7 @@ class DecisionLogStore(LearningStore):
         for name, (kind, info) in schema_fields(schema, optional=True).items():
             if name in OUTCOME:  # the schema's validators see them, the model does not
                 fields[name] = (SkipJsonSchema[kind], info)  # type: ignore[misc, valid-type]
-        self._log = operation("log_decision", f"{LOG}\n{self.directed(WHEN)}", schema, **fields)
+        self._log = operation("log_decision", f"{LOG}\n{self.configured_instructions(WHEN)}", schema, **fields)
         outcome, quality = (schema.model_fields[name].description for name in OUTCOME)
         self._record = operation(
             "record_outcome",
@@ -91,7 +91,7 @@ class DecisionLogStore(LearningStore):
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._log):
             given = {name: value for name, value in given.items() if name not in OUTCOME}
-            known = any(_undecided(record.content) and _same(record.content, given) for record in records)
+            known = any(_lacks_outcome(record.content) and _same(record.content, given) for record in records)
             return [] if known else [Add(store=self.name, content=given, text=_text(given))]
         wanted = given.pop("id")
         record = next((record for record in records if record.id == wanted), None)
@@ -102,10 +102,10 @@ class DecisionLogStore(LearningStore):
             return []
         return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
 
-    def found(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
+    def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return those of the days that are asked for."""
         days = search.model_dump().get("days")
-        fitting = super().found(search, ranked, at)
+        fitting = super().filter_search(search, ranked, at)
         return [each for each in fitting if days is None or (at - each.record.created_at) / DAY <= days]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
@@ -116,7 +116,7 @@ class DecisionLogStore(LearningStore):
         return [replace(entry, first=entry.ranked[0].record.id in newest) for entry in entries]
 
 
-def _undecided(content: dict[str, JsonValue]) -> bool:
+def _lacks_outcome(content: dict[str, JsonValue]) -> bool:
     """Whether it is open still: after an outcome the same decision is another one."""
     return not content.get("outcome")
 

@@ -22,12 +22,12 @@ from langgraph_learning.stores.base import (
     operation,
     schema_fields,
 )
-from langgraph_learning.stores.entities import rendering
+from langgraph_learning.stores.entities import render
 from langgraph_learning.stores.entities.dates import read_day
-from langgraph_learning.stores.entities.forgetting import forget
+from langgraph_learning.stores.entities.forget import forget
 from langgraph_learning.stores.entities.names import normal_type, one_line
-from langgraph_learning.stores.entities.remembering import Told, link, outdated_facts, remember
-from langgraph_learning.stores.entities.resolution import called, entities, resolve_told, type_of
+from langgraph_learning.stores.entities.remember import EntityUpdate, link, outdated_facts, remember
+from langgraph_learning.stores.entities.resolution import entities, name_and_type, resolve_told, type_of
 from langgraph_learning.stores.entities.writing import Content, about
 
 REMEMBER = (
@@ -54,8 +54,8 @@ class EntityMemoryStore(LearningStore):
     config: EntityMemoryConfig
     label: ClassVar[str] = "e"
     title: ClassVar[str] = "People, organisations, projects and other things:"
-    minds_archived: ClassVar[bool] = True
-    searched: ClassVar[int] = 1_000
+    reads_archived: ClassVar[bool] = True
+    recall_limit: ClassVar[int] = 1_000
 
     def __init__(self, config: EntityMemoryConfig | None = None) -> None:
         """Make the operations from the fields of the schema."""
@@ -98,13 +98,15 @@ class EntityMemoryStore(LearningStore):
 
     def scope(self, identity: Identity) -> Scope | None:
         """The namespace that is configured."""
-        return Scope.shared(self.config.namespace or "global", identity)
+        return Scope.in_namespace(self.config.namespace or "global", identity)
 
-    def dated(self, operation: Operation, today: date) -> Operation:
+    def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Put days in the place of how they were said; what cannot be read is kept in the text, under today."""
         if not isinstance(operation, self._remember):
             return operation
-        events = [_on_a_day(Event.model_validate(event), today) for event in operation.model_dump()["events"] or []]
+        events = [
+            _resolve_event_date(Event.model_validate(event), today) for event in operation.model_dump()["events"] or []
+        ]
         return operation.model_copy(update={"events": events or None})
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
@@ -115,17 +117,19 @@ class EntityMemoryStore(LearningStore):
         elif isinstance(operation, self._link):
             changes = link(records, given["entity"], given["relation"], given["related_entity"])
         else:
-            changes = self._remembered(operation, given, records)
+            changes = self._plan_remember(operation, given, records)
         return [change.model_copy(update={"store": self.name}) for change in changes]
 
-    def _remembered(self, operation: Operation, given: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
+    def _plan_remember(
+        self, operation: Operation, given: dict[str, JsonValue], records: Sequence[Record]
+    ) -> list[Change]:
         kind = normal_type(str(given["entity_type"]))
         named = resolve_told(records, str(given["entity"]), kind, _texts(given.get("aliases")))
         live = about(records, named.record.id, "fact") if named.record else []
         outdated, lost = outdated_facts(live, _texts(given.get("outdated")))
         if lost:
             self._refuse(operation, given, live, lost)
-        told = Told(
+        told = EntityUpdate(
             named=named,
             fields={name: given[name] for name in ("description", *self._own) if name in given},
             aliases=_texts(given.get("aliases")),
@@ -133,7 +137,7 @@ class EntityMemoryStore(LearningStore):
             facts=_texts(given.get("facts")),
             events=[(what, day) for what, day in map(_event, _list(given.get("events"))) if what],
         )
-        return remember(records, told, outdated, lambda content: self._checked(content, given["entity_type"]))
+        return remember(records, told, outdated, lambda content: self._check_content(content, given["entity_type"]))
 
     def _refuse(
         self, operation: Operation, given: dict[str, JsonValue], live: Sequence[Record], lost: Sequence[str]
@@ -147,7 +151,7 @@ class EntityMemoryStore(LearningStore):
         reason = f"outdated: {wrong} is not one of the known facts, and none was changed by it; there are {there}"
         raise Refused(reason, rest if kept or set(given) - said else None)
 
-    def _checked(self, content: Content, kind: JsonValue) -> Content:
+    def _check_content(self, content: Content, kind: JsonValue) -> Content:
         """Return what the schema makes of an entity that is called a `kind`.
 
         Raises:
@@ -163,42 +167,42 @@ class EntityMemoryStore(LearningStore):
         found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
         return found
 
-    def standing(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
+    def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """What is said of an archived entity is set aside with it."""
         gone = {record.id for record in entities(archived)}
-        return [record for record in records if not gone.intersection(rendering.owners_of(record))]
+        return [record for record in records if not gone.intersection(render.owners_of(record))]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
         """A directory of names, then in full the few that the turn is about."""
-        abouts = rendering.grouped(ranked)
+        abouts = render.group_by_entity(ranked)
         if not abouts:
             return []
-        chosen = rendering.relevant(abouts, query)[: rendering.EXPANDED]
-        listed = rendering.directory(abouts, self._are_all(ranked), chosen)
-        return [listed, *(rendering.entry(each, abouts) for each in chosen), *self._alone(ranked, abouts)]
+        chosen = render.relevant(abouts, query)[: render.EXPANDED]
+        listed = render.directory(abouts, self._are_all(ranked), chosen)
+        return [listed, *(render.entry(each, abouts) for each in chosen), *self._orphans(ranked, abouts)]
 
-    def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+    def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
         """The entities that fit, archived ones with a mark; without a query all of them in short."""
         asked = search.model_dump()
-        abouts = rendering.grouped(ranked)
+        abouts = render.group_by_entity(ranked)
         wanted = normal_type(asked["entity_type"]) if asked["entity_type"] else None
         mine = [each for each in abouts if wanted in (None, type_of(each.record))]
         if query := str(asked["query"] or ""):
-            found = [rendering.entry(each, abouts) for each in rendering.relevant(mine, query)]
-            return found if wanted else [*found, *self._alone(ranked, abouts)]
-        return [Entry(rendering.brief(each.record), (each.entity,)) for each in mine]
+            found = [render.entry(each, abouts) for each in render.relevant(mine, query)]
+            return found if wanted else [*found, *self._orphans(ranked, abouts)]
+        return [Entry(render.brief(each.record), (each.entity,)) for each in mine]
 
-    def _alone(self, ranked: Sequence[Ranked], abouts: Sequence[rendering.About]) -> list[Entry]:
+    def _orphans(self, ranked: Sequence[Ranked], abouts: Sequence[render.About]) -> list[Entry]:
         """What fits, and whose entity is not among `ranked`: where these are all there is, it is archived."""
-        return [] if self._are_all(ranked) else rendering.alone(ranked, abouts)
+        return [] if self._are_all(ranked) else render.orphan_entries(ranked, abouts)
 
     def _are_all(self, ranked: Sequence[Ranked]) -> bool:
         """Whether nothing was left unread: a store that ranks reads `searched` at most, any other one `MOST_READ`."""
-        return len(ranked) != self.searched and len(ranked) < MOST_READ
+        return len(ranked) != self.recall_limit and len(ranked) < MOST_READ
 
     def render(self, record: Record) -> str:
         """The record by itself."""
-        return called(record) if record.content.get("kind") == "entity" else super().render(record)
+        return name_and_type(record) if record.content.get("kind") == "entity" else super().render(record)
 
 
 def _arguments(schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
@@ -223,7 +227,7 @@ def _optional(kind: Any, description: str) -> tuple[object, FieldInfo]:
     return kind | None, FieldInfo.from_field(default=None, description=description)
 
 
-def _on_a_day(event: Event, today: date) -> Event:
+def _resolve_event_date(event: Event, today: date) -> Event:
     said = one_line(event.date or "")
     day = read_day(said, today) if said else today
     content = one_line(event.content)

@@ -50,7 +50,7 @@ class LearnedKnowledgeStore(LearningStore):
         """Make the operations from the fields of the schema."""
         super().__init__(config)
         schema = self.config.schema or LearnedKnowledge
-        described = f"{SAVE}\n{self.directed(WHEN)}"
+        described = f"{SAVE}\n{self.configured_instructions(WHEN)}"
         self._save = operation("save_learning", described, schema, **schema_fields(schema, optional=False))
         self._delete = operation("delete_learning", DELETE, id=(str, ID))
         self.operations = (self._save, self._delete)
@@ -70,7 +70,7 @@ class LearnedKnowledgeStore(LearningStore):
 
     def scope(self, identity: Identity) -> Scope | None:
         """A namespace: everybody's, a group's, or each user's own."""
-        return Scope.shared(self.config.namespace or "global", identity)
+        return Scope.in_namespace(self.config.namespace or "global", identity)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Save or delete one learning; the same title is the same learning, and so are the same words."""
@@ -83,13 +83,13 @@ class LearnedKnowledgeStore(LearningStore):
         title, learning = str(given["title"]), str(given["learning"])
         for record in records:
             if _name(record.content.get("title")) == _name(title):
-                return self._changed(record, {**given, "title": record.content["title"]})
+                return self._plan_update(record, {**given, "title": record.content["title"]})
         for record in records:
             if same_statement(str(record.content.get("learning")), learning):
-                return self._changed(record, _merged(record.content, given))
+                return self._plan_update(record, _merge_content(record.content, given))
         return [Add(store=self.name, content=given, text=_text(given))]
 
-    def _changed(self, record: Record, given: dict[str, JsonValue]) -> list[Change]:
+    def _plan_update(self, record: Record, given: dict[str, JsonValue]) -> list[Change]:
         tags = union(as_list(record.content.get("tags")), as_list(given.get("tags")))
         content = {**record.content, **given, "tags": tags}
         if content == {"tags": [], **record.content}:
@@ -107,7 +107,7 @@ def _name(title: JsonValue) -> str:
     return folded.strip("\"'“”.:!? ") or folded
 
 
-def _merged(old: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
+def _merge_content(old: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """What another title for the same words adds: it stays under its first one, and where it applies grows."""
     contexts = [str(content["context"]) for content in (old, new) if content.get("context")]
     differ = len(contexts) == 2 and not same_statement(*contexts)

@@ -28,7 +28,7 @@ class SessionContextStore(LearningStore):
     label: ClassVar[str] = "s"
     title: ClassVar[str] = "Where this conversation stands:"
     recalled: ClassVar[Literal["always", "relevant"]] = "always"
-    guarded: ClassVar[bool] = False  # a summary of the conversation holds what was answered from tools, too
+    rejects_tool_claims: ClassVar[bool] = False  # a summary of the conversation holds what was answered from tools, too
 
     def __init__(self, config: SessionContextConfig | None = None) -> None:
         """Make the one operation from the fields of the schema, those of planning only when it is enabled."""

@@ -26,7 +26,7 @@ class UserProfileStore(LearningStore):
     label: ClassVar[str] = "p"
     title: ClassVar[str] = "Who the user is:"
     recalled: ClassVar[Literal["always", "relevant"]] = "always"
-    fieldwise: ClassVar[bool] = True
+    validate_fields_separately: ClassVar[bool] = True
 
     def __init__(self, config: UserProfileConfig | None = None) -> None:
         """Make the operations from the fields of the schema."""
@@ -55,7 +55,7 @@ class UserProfileStore(LearningStore):
         changes = (self._set(field, value, known.get(self.record_id(field))) for field, value in given.items())
         return [change for change in changes if change is not None]
 
-    def curated(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
+    def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Nothing: a field is one record, and holds until the user says otherwise."""
         return []
 

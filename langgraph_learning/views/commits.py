@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from langgraph_learning.records import ACTIVE, Change, Commit, Record, Refusal, Update, Usage
-from langgraph_learning.views.markup import Html, data, html, joined, quiet, shown, tag, when
+from langgraph_learning.views.markup import Html, data, html, join, quiet, styled, tag, when
 
 SIGNS = {"add": "+", "update": "~", "remove": "−"}
 
@@ -11,30 +11,30 @@ SIGNS = {"add": "+", "update": "~", "remove": "−"}
 def timeline(learned: Iterable[Commit | Record], *, title: str | None = None) -> Html:
     """Return what was learned when, the oldest first: turn by turn from commits, or record by record."""
     moments = sorted(learned, key=lambda each: each.at if isinstance(each, Commit) else each.updated_at)
-    points = [tag("li", _turn(each) if isinstance(each, Commit) else _known(each)) for each in moments]
-    return shown(tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned"))
+    points = [tag("li", _turn(each) if isinstance(each, Commit) else _record_line(each)) for each in moments]
+    return styled(tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned"))
 
 
 @html.register
 def _commit(commit: Commit) -> Html:
-    return shown(_turn(commit), quiet(f"commit {commit.id}"))
+    return styled(_turn(commit), quiet(f"commit {commit.id}"))
 
 
 def _turn(commit: Commit) -> Html:
     where = f" in {commit.identity.thread_id}" if commit.identity.thread_id else ""
-    lines = [changed(change) for change in commit.changes] + [refusal(refused) for refused in commit.refused]
+    lines = [change_line(change) for change in commit.changes] + [refusal(refused) for refused in commit.refused]
     lines += [tag("div", quiet(f"{len(commit.proposed)} proposed: waiting for a person"))] if commit.proposed else []
-    return joined(
-        [when(commit.at), quiet(where), quiet(spent(commit.usage)), *(lines or [tag("div", "nothing changed")])]
+    return join(
+        [when(commit.at), quiet(where), quiet(usage_text(commit.usage)), *(lines or [tag("div", "nothing changed")])]
     )
 
 
-def _known(record: Record) -> Html:
+def _record_line(record: Record) -> Html:
     told = f" {record.store}, version {record.version}" if record.version > 1 else f" {record.store}"
-    return joined([when(record.updated_at), quiet(told), tag("div", data(record.text))])
+    return join([when(record.updated_at), quiet(told), tag("div", data(record.text))])
 
 
-def changed(change: Change) -> Html:
+def change_line(change: Change) -> Html:
     """Return one line: what was added, changed, set aside or removed."""
     aside = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
@@ -49,7 +49,7 @@ def refusal(refused: Refusal) -> Html:
     return tag("div", sign, data(f"{refused.operation}: {refused.reason}"), " ", quiet("refused"))
 
 
-def spent(usage: Usage) -> str:
+def usage_text(usage: Usage) -> str:
     """Return what a step cost, to stand after something; nothing if it asked no model."""
     calls = f"{usage.calls} model call{'' if usage.calls == 1 else 's'}"
     return f" {calls}, {usage.input_tokens + usage.output_tokens} tokens" if usage.calls else ""

@@ -1,8 +1,8 @@
 """Upkeep: what a curation found, and what a person's word on a turn counted for."""
 
 from langgraph_learning.records import Curated, CurationReport, Feedback
-from langgraph_learning.views.commits import refusal, spent
-from langgraph_learning.views.markup import Html, data, grid, html, joined, quiet, shown, tag
+from langgraph_learning.views.commits import refusal, usage_text
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag
 
 HEAD = ("learning store", "", "record", "why")
 
@@ -13,7 +13,7 @@ def curation_table(report: CurationReport) -> Html:
     rows = [_row(each, each.kind) for each in found] + [_row(each, "proposed") for each in report.proposed]
     table = grid(HEAD, rows) if rows else tag("div", quiet("nothing is said twice, and all of it holds"))
     refused = [refusal(each) for each in report.refused]
-    return shown(tag("b", _done(report)), quiet(spent(report.usage)), table, *refused)
+    return styled(tag("b", _report_summary(report)), quiet(usage_text(report.usage)), table, *refused)
 
 
 @html.register
@@ -26,10 +26,10 @@ def _feedback(feedback: Feedback) -> Html:
     count, sign = len(feedback.records), "helpful" if feedback.helpful else "harmful"
     told = f"{sign}: counted for {count} record{'' if count == 1 else 's'}"
     asked = f"; {len(feedback.proposed)} set aside until a person decides" if feedback.proposed else ""
-    return shown(tag("span", told + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
+    return styled(tag("span", told + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
 
 
-def _done(report: CurationReport) -> str:
+def _report_summary(report: CurationReport) -> str:
     many = f"{report.changes} change{'' if report.changes == 1 else 's'}"
     if report.dry_run:
         return f"A dry run: {many} to be made"
@@ -40,4 +40,4 @@ def _row(curated: Curated, kind: str) -> tuple[Html, Html, Html, Html]:
     """Of what is merged one stays, and says what the others said; what is retired goes."""
     kept = [data(each.text) for each in curated.changes[:1]] if curated.kind == "merged" else []
     gone = [tag("div", tag("s", data(text))) for text in curated.texts[len(kept) :]]
-    return quiet(curated.store), quiet(kind), joined([*kept, *gone]), data(curated.reason)
+    return quiet(curated.store), quiet(kind), join([*kept, *gone]), data(curated.reason)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from langgraph_learning.views.layout import Floats, placed
+from langgraph_learning.views.layout import Floats, place_boxes
 from langgraph_learning.views.markup import Child, Html, tag
-from langgraph_learning.views.mermaid import clipped
+from langgraph_learning.views.mermaid import clip
 
 WIDTH = 820
 LETTER, LINE, SMALL = 7.2, 18, 0.85
@@ -40,19 +40,19 @@ def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> 
     keys = {key: place for place, key in enumerate(boxes)}
     sizes = np.array([box.size for box in boxes.values()] + [_text_size(text) for _, text, _ in links])
     ways = [(keys[one], place, keys[other]) for place, (one, _, other) in enumerate(links, len(boxes))]
-    centres = placed(sizes, [pair for one, text, other in ways for pair in ((one, text), (text, other))], WIDTH)
+    centres = place_boxes(sizes, [pair for one, text, other in ways for pair in ((one, text), (text, other))], WIDTH)
     parts: list[Html | None] = [
         _arrow(centres[list(way)], sizes[list(way)], bool(text)) for (_, text, _), way in zip(links, ways, strict=True)
     ]
     parts += [_small(text, *centres[way[1]]) for (_, text, _), way in zip(links, ways, strict=True)]
-    parts += [_drawn(box, centres[place], sizes[place]) for place, box in enumerate(boxes.values())]
+    parts += [_draw_box(box, centres[place], sizes[place]) for place, box in enumerate(boxes.values())]
     width, height = (centres + sizes / 2).max(axis=0) + 8
     return tag("svg", *parts, viewBox=f"-4 -4 {width:.0f} {height:.0f}", width=f"{width:.0f}", role="img")
 
 
 def _length(text: str) -> float:
     """How long a text is about, in pixels: wide letters count twice, marks on letters not at all."""
-    letters = [each for each in clipped(text, LONGEST) if not unicodedata.combining(each)]
+    letters = [each for each in clip(text, LONGEST) if not unicodedata.combining(each)]
     return LETTER * sum(WIDE.get(unicodedata.east_asian_width(each), 1.0) for each in letters)
 
 
@@ -60,7 +60,7 @@ def _text_size(text: str) -> tuple[float, float]:
     return SMALL * _length(text) + LETTER, LINE * SMALL
 
 
-def _drawn(box: Box, centre: Floats, size: Floats) -> Html:
+def _draw_box(box: Box, centre: Floats, size: Floats) -> Html:
     (x, y), (left, top) = centre, centre - size / 2
     place: dict[str, Child] = {"x": f"{left:.1f}", "y": f"{top:.1f}", "rx": 6}
     place |= {"width": f"{size[0]:.1f}", "height": f"{size[1]:.1f}"}
@@ -70,14 +70,14 @@ def _drawn(box: Box, centre: Floats, size: Floats) -> Html:
     else:
         frame = tag("rect", fill="none", stroke="currentColor", stroke_dasharray="4 3", **place)
     lift = LINE * SMALL / 2 if box.small else 0
-    name = tag("text", clipped(box.name, LONGEST), x=f"{x:.1f}", y=f"{y - lift * 0.9:.1f}", font_size=13)
+    name = tag("text", clip(box.name, LONGEST), x=f"{x:.1f}", y=f"{y - lift * 0.9:.1f}", font_size=13)
     return tag("g", tag("title", box.told or box.name), ground, frame, name, _small(box.small, x, y + lift))
 
 
 def _small(text: str, x: float, y: float) -> Html | None:
     if not text:
         return None
-    return tag("text", clipped(text, LONGEST), x=f"{x:.1f}", y=f"{y:.1f}", font_size=11, class_="small")
+    return tag("text", clip(text, LONGEST), x=f"{x:.1f}", y=f"{y:.1f}", font_size=11, class_="small")
 
 
 def _arrow(centres: Floats, sizes: Floats, told: bool) -> Html:

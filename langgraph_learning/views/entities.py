@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.views.drawing import Box, drawing
-from langgraph_learning.views.markup import Html, quiet, shown
+from langgraph_learning.views.markup import Html, quiet, styled
 from langgraph_learning.views.mermaid import Mermaid, label
 
 COLOURS = ("#4c8fd6", "#c9762b", "#3a9d5f", "#9b6dd6", "#d65c7a", "#3a9d9d", "#98862f")
 
 
 @dataclass(frozen=True)
-class Entity:
+class EntityNode:
     """A node: one thing, or the unknown end of a relationship."""
 
     name: str
@@ -27,7 +27,7 @@ class Entity:
 class Entities:
     """What there is to draw."""
 
-    nodes: dict[str, Entity]
+    nodes: dict[str, EntityNode]
     links: tuple[tuple[str, str, str], ...]
     """Source, relation and target."""
 
@@ -44,7 +44,7 @@ class Entities:
         )
         nodes = {key: _entity(record) for key, record in named.items() if record.status == ACTIVE}
         for end in (end for source, _, target in links for end in (source, target) if end not in nodes):
-            nodes[end] = _entity(named[end]) if end in named else Entity("?", known=False)
+            nodes[end] = _entity(named[end]) if end in named else EntityNode("?", known=False)
         return cls(nodes, links)
 
     def busiest(self, limit: int) -> "Entities":
@@ -76,27 +76,27 @@ def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
     """
     every = Entities.of(records)
     if not every.nodes:
-        return shown(quiet("no entities"))
+        return styled(quiet("no entities"))
     left = len(every.nodes) - limit
-    return shown(_drawn(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
+    return styled(_draw(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
 
 
 def _key(record: Record, key: str) -> str:
     """An id that no entity of another scope has."""
-    return f"{record.scope.tag} {key}"
+    return f"{record.scope.key} {key}"
 
 
 def _end(record: Record, side: str) -> str:
     return _key(record, str(record.content.get(side, "")))
 
 
-def _entity(record: Record) -> Entity:
+def _entity(record: Record) -> EntityNode:
     kind, live = str(record.content.get("type") or ""), record.status == ACTIVE
     told = kind if live else ", ".join(part for part in (kind, record.status) if part)
-    return Entity(str(record.content.get("name") or "?"), told, live and kind != "unknown", record.text)
+    return EntityNode(str(record.content.get("name") or "?"), told, live and kind != "unknown", record.text)
 
 
-def _drawn(entities: Entities) -> Html:
+def _draw(entities: Entities) -> Html:
     types = list(dict.fromkeys(node.type for node in entities.nodes.values()))
     colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(types)}
     boxes = {

@@ -15,7 +15,7 @@ ROUNDS = 120
 GAP = 14.0
 
 
-def placed(sizes: Floats, edges: Sequence[Edge], width: float) -> Floats:
+def place_boxes(sizes: Floats, edges: Sequence[Edge], width: float) -> Floats:
     """Return the centres of boxes of these sizes; parts of the graph that hang together stay together.
 
     Args:
@@ -52,7 +52,7 @@ def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
         wanted[one, other] = wanted[other, one] = GAP + (sizes[one].sum() + sizes[other].sum()) / 3
     for middle in range(len(sizes)):
         wanted = np.minimum(wanted, wanted[:, [middle]] + wanted[[middle], :])
-    spots = _projected(wanted)
+    spots = _project(wanted)
     weights = np.divide(1, wanted**2, out=np.zeros_like(wanted), where=wanted > 0)
     inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
     for _ in range(ROUNDS):
@@ -64,7 +64,7 @@ def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
     return turned if rightwards else -turned
 
 
-def _projected(wanted: Floats) -> Floats:
+def _project(wanted: Floats) -> Floats:
     """Where to begin: classical scaling of the distances."""
     centring = np.eye(len(wanted)) - 1 / len(wanted)
     values, vectors = np.linalg.eigh(-0.5 * centring @ wanted**2 @ centring)

@@ -39,15 +39,15 @@ def tag(element: str, *children: Child, **attributes: Child) -> Html:
         for name, value in attributes.items()
         if value is not None
     )
-    return Html(f"<{element}{given}>{joined(children)}</{element}>")
+    return Html(f"<{element}{given}>{join(children)}</{element}>")
 
 
-def joined(children: Iterable[Child]) -> Html:
+def join(children: Iterable[Child]) -> Html:
     """Return the children one after the other, escaped where they are not markup."""
     return Html("".join(each if isinstance(each, Html) else escape(str(each)) for each in children if each is not None))
 
 
-def shown(*children: Child) -> Html:
+def styled(*children: Child) -> Html:
     """Return what a cell's output holds: the children with the style they need."""
     return tag("div", _style(), *children, class_="learned")
 

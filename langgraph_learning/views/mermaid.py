@@ -18,11 +18,11 @@ class Mermaid(str):
 
 def label(text: str, longest: int = 60) -> str:
     """Return `text` as a quoted label; what Mermaid could read as syntax is encoded."""
-    encoded = SYNTAX.sub(lambda mark: f"#{ord(mark[0])};", clipped(text, longest))
+    encoded = SYNTAX.sub(lambda mark: f"#{ord(mark[0])};", clip(text, longest))
     return f'"{encoded or " "}"'
 
 
-def clipped(text: str, longest: int) -> str:
+def clip(text: str, longest: int) -> str:
     """Return the beginning of `text`, on one line."""
     told = " ".join(text.split())
     return told if len(told) <= longest else f"{told[: longest - 1]}…"

@@ -3,13 +3,13 @@
 from pydantic import BaseModel
 
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.views.markup import Html, data, html, pairs, quiet, shown
+from langgraph_learning.views.markup import Html, data, html, pairs, quiet, styled
 
 
 def profile_table(profile: BaseModel) -> Html:
     """Return the fields of a profile and what is known of them."""
-    rows = [(name.replace("_", " "), _known(getattr(profile, name, None))) for name in type(profile).model_fields]
-    return shown(pairs(type(profile).__name__, rows))
+    rows = [(name.replace("_", " "), _value_cell(getattr(profile, name, None))) for name in type(profile).model_fields]
+    return styled(pairs(type(profile).__name__, rows))
 
 
 @html.register
@@ -17,7 +17,7 @@ def _profile(profile: UserProfile) -> Html:
     return profile_table(profile)
 
 
-def _known(value: object) -> Html:
+def _value_cell(value: object) -> Html:
     if value is None or value == []:
         return quiet("not known")
     return data(", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value))

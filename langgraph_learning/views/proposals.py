@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from langgraph_learning.engine.deciding import Outcome
+from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning.records import Proposal
-from langgraph_learning.views.commits import changed
-from langgraph_learning.views.markup import Html, data, grid, html, joined, quiet, shown, tag, when
+from langgraph_learning.views.commits import change_line
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag, when
 from langgraph_learning.views.records import because
 
 HEAD = ("it would", "because of", "proposed", "")
@@ -15,7 +15,7 @@ STALE = "changed meanwhile: look again"
 def inbox(proposals: Iterable[Proposal], *, title: str | None = None) -> Html:
     """Return proposals as one table, in the order given: what each would do, why, and whether it still waits."""
     rows = [(_would(each), _why(each), when(each.at), _state(each)) for each in proposals]
-    return shown(grid(HEAD, rows, title) if rows else quiet(f"{title or 'proposals'}: none"))
+    return styled(grid(HEAD, rows, title) if rows else quiet(f"{title or 'proposals'}: none"))
 
 
 @html.register
@@ -28,17 +28,17 @@ def _outcome(outcome: Outcome) -> Html:
     sign = {"approved": ("✓", "add"), "rejected": ("−", "remove")}.get(outcome.result, ("×", "refused"))
     mark = tag("span", sign[0], class_=f"mark {sign[1]}")
     ids = quiet(f" proposal {outcome.proposal}{f', commit {outcome.commit}' if outcome.commit else ''}")
-    return shown(mark, tag("b", outcome.result), " ", data(outcome.reason), ids)
+    return styled(mark, tag("b", outcome.result), " ", data(outcome.reason), ids)
 
 
 def _would(proposal: Proposal) -> Html:
-    lines = [changed(change) for change in proposal.changes]
-    return joined([*(lines or [data(proposal.name)]), quiet(f"by {proposal.name}")])
+    lines = [change_line(change) for change in proposal.changes]
+    return join([*(lines or [data(proposal.name)]), quiet(f"by {proposal.name}")])
 
 
 def _why(proposal: Proposal) -> Html:
     told = proposal.args.get("because")
-    return joined([tag("div", data(str(told))) if told else None, because(proposal.source)])
+    return join([tag("div", data(str(told))) if told else None, because(proposal.source)])
 
 
 def _state(proposal: Proposal) -> Html:
@@ -46,4 +46,4 @@ def _state(proposal: Proposal) -> Html:
         return tag("span", STALE, class_="refused") if proposal.stale else quiet("waits")
     by = f" by {proposal.decided_by}" if proposal.decided_by else ""
     said = tag("div", data(proposal.message)) if proposal.message else None
-    return joined([tag("span", f"{proposal.status}{by}", class_="quiet"), said])
+    return join([tag("span", f"{proposal.status}{by}", class_="quiet"), said])

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 
-from langgraph_learning.engine.recall import Recall, Receipt, Shown
-from langgraph_learning.views.markup import Html, data, grid, html, joined, quiet, shown, tag
+from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecord
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag
 
 WIDTH = 160
 COLOURS = {"words": "#4c8fd6", "meaning": "#9b6dd6", "search": "#3a9d8f"}
@@ -18,7 +18,7 @@ def receipt_bars(receipt: Receipt, texts: Mapping[str, str] | None = None) -> Ht
         receipt: What a recall considered, chose and why.
         texts: The texts of records by id; a receipt holds none, because they may be forgotten.
     """
-    return shown(_bars(receipt, texts or {}))
+    return styled(_bars(receipt, texts or {}))
 
 
 @html.register
@@ -30,7 +30,7 @@ def _receipt(receipt: Receipt) -> Html:
 def _recall(recall: Recall) -> Html:
     texts = {record.id: record.text for record in recall.records}
     told = tag("details", tag("summary", "what the model is shown"), tag("pre", recall.text, dir="auto"), open="")
-    return shown(told if recall.text else quiet("nothing was recalled"), _bars(recall.receipt, texts))
+    return styled(told if recall.text else quiet("nothing was recalled"), _bars(recall.receipt, texts))
 
 
 def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
@@ -40,24 +40,24 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
             quiet(each.store),
             data(texts.get(each.id, each.label)),
             data(each.reason),
-            joined([_bar(each, lowest, highest), quiet(f"{each.score:.2f}") if each.score else None]),
+            join([_bar(each, lowest, highest), quiet(f"{each.score:.2f}") if each.score else None]),
             each.tokens,
         )
         for each in receipt.shown
     ]
     left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
     total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
-    return joined([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown)])
+    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown)])
 
 
-def _range(entries: Sequence[Shown]) -> tuple[float, float]:
+def _range(entries: Sequence[ShownRecord]) -> tuple[float, float]:
     """How far the bars reach to the left and to the right of nothing."""
     lows = [sum(part for part in each.parts.values() if part < 0) for each in entries]
     highs = [sum(part for part in each.parts.values() if part > 0) for each in entries]
     return min(lows, default=0.0), max(highs, default=0.0)
 
 
-def _bar(entry: Shown, lowest: float, highest: float) -> Html | None:
+def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
     """Parts that speak for the record go to the right, those that speak against it to the left."""
     if not entry.parts or highest == lowest:
         return None
@@ -73,10 +73,10 @@ def _bar(entry: Shown, lowest: float, highest: float) -> Html | None:
     return tag("svg", *rects, axis, viewBox=f"0 0 {WIDTH} 12", class_="bar", role="img")
 
 
-def _legend(entries: Sequence[Shown]) -> Html | None:
+def _legend(entries: Sequence[ShownRecord]) -> Html | None:
     names = dict.fromkeys(name for each in entries for name in each.parts)
     squares = [
-        joined([tag("span", " ■ ", style=f"color: {COLOURS.get(name, 'inherit')}"), quiet(LEGEND.get(name, name))])
+        join([tag("span", " ■ ", style=f"color: {COLOURS.get(name, 'inherit')}"), quiet(LEGEND.get(name, name))])
         for name in names
     ]
     against = (

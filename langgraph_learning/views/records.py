@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from langgraph_learning.records import DOCUMENT, Record, Revision, Scope, Source
-from langgraph_learning.views.markup import Child, Html, data, grid, html, joined, pairs, quiet, shown, tag, when
+from langgraph_learning.views.markup import Child, Html, data, grid, html, join, pairs, quiet, styled, tag, when
 
 HEAD = ("learning store", "record", "because of", "since", "")
 
@@ -14,26 +14,26 @@ def table(records: Iterable[Record], *, title: str | None = None) -> Html:
     rows = [
         (quiet(record.store), _text(record), because(record.source), _since(record), _state(record)) for record in found
     ]
-    return shown(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
+    return styled(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
 
 
 def history(revisions: Sequence[Revision], *, title: str | None = None) -> Html:
     """Return the states of one record, the oldest first as `Scoped.history` gives them."""
-    rows = [(revision.version, _then(revision), _why(revision), when(revision.at)) for revision in revisions]
-    return shown(grid(("version", "record", "because of", "since"), rows, title) if rows else quiet("no history"))
+    rows = [(revision.version, _revision_text(revision), _why(revision), when(revision.at)) for revision in revisions]
+    return styled(grid(("version", "record", "because of", "since"), rows, title) if rows else quiet("no history"))
 
 
 @html.register
 def _record(record: Record) -> Html:
     rows: list[tuple[str, Child]] = [
         ("record", _text(record)),
-        *((name, data(_spelled(value))) for name, value in record.content.items() if _spelled(value) != record.text),
+        *((name, data(_spell(value))) for name, value in record.content.items() if _spell(value) != record.text),
         ("because of", because(record.source)),
         ("belongs to", _owner(record.scope)),
-        ("known since", joined([when(record.created_at), quiet(f" version {record.version}, {record.status}")])),
+        ("known since", join([when(record.created_at), quiet(f" version {record.version}, {record.status}")])),
         ("id", quiet(record.id)),
     ]
-    return shown(pairs(record.store, rows))
+    return styled(pairs(record.store, rows))
 
 
 @html.register
@@ -58,7 +58,7 @@ def because(source: Source) -> Html:
     else:
         vouched = quiet("inferred" if source.inferred else f"by {source.actor}")
     approved = tag("div", quiet("approved by "), data(source.approved_by)) if source.approved_by else None
-    return joined([vouched, approved])
+    return join([vouched, approved])
 
 
 def _owner(scope: Scope) -> Html:
@@ -70,7 +70,7 @@ def _since(record: Record) -> Html | None:
     return when(record.updated_at) if record.status != DOCUMENT else None
 
 
-def _then(revision: Revision) -> Html:
+def _revision_text(revision: Revision) -> Html:
     return data(revision.record.text) if revision.record else tag("span", "removed", class_="remove")
 
 
@@ -78,9 +78,9 @@ def _why(revision: Revision) -> Html | None:
     return because(revision.record.source) if revision.record else None
 
 
-def _spelled(value: object) -> str:
+def _spell(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(_spelled(each) for each in value)
+        return ", ".join(_spell(each) for each in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_spelled(each)}" for key, each in value.items())
+        return ", ".join(f"{key}: {_spell(each)}" for key, each in value.items())
     return "" if value is None else str(value)

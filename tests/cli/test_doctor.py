@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli.world import Ended, Run
 
-from langgraph_learning.cli.doctor import shown
+from langgraph_learning.cli.doctor import redact_url
 from langgraph_learning.cli.target import Target, secrets
 
 
@@ -99,7 +99,7 @@ def test_a_password_is_never_printed(run: Run) -> None:
     for secret in ("s3cr", "other"):
         assert secret not in ended.out + ended.err
     assert secrets(url) == ["s3cr%40t", "s3cr@t", "other"]
-    assert shown("postgresql://alex:pw@[bad/app") == "postgresql://..."
+    assert redact_url("postgresql://alex:pw@[bad/app") == "postgresql://..."
 
 
 def test_the_letters_of_a_short_password_stay_in_other_words(run: Run) -> None:

@@ -18,7 +18,7 @@ from psycopg.sql import SQL, Identifier
 from psycopg_pool import ConnectionPool
 
 from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
-from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers._store.store import HybridStore
 
 OURS = ["sqlite", "sqlite-memory", "postgres"]
 THEIRS = ["memory", "their-sqlite", "their-postgres"]

@@ -17,7 +17,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from langgraph_learning.checkpointers import LearningSaver
-from langgraph_learning.checkpointers.queries import blocks
+from langgraph_learning.checkpointers._store.statements import load_blocks
 
 EXTENDED = {"copy_thread", "delete_for_runs", "prune"}
 
@@ -495,7 +495,7 @@ async def test_a_rollback_that_fails_changes_nothing(monkeypatch: pytest.MonkeyP
     async with fresh_saver("sqlite", None) as saver:
         await learner(saver).ainvoke(turn("one"), {**thread(), "metadata": {"run_id": "r"}})
         monkeypatch.setitem(
-            blocks("sqlite", "savers"), "delete_doomed", ("delete from checkpoints", "no such statement")
+            load_blocks("sqlite", "savers"), "delete_doomed", ("delete from checkpoints", "no such statement")
         )
         with pytest.raises(Exception, match="syntax error"):
             await saver.adelete_for_runs(["r"])
@@ -506,7 +506,7 @@ async def test_a_rollback_that_fails_changes_nothing(monkeypatch: pytest.MonkeyP
 
 
 def test_both_dialects_name_the_same_blocks() -> None:
-    assert blocks("sqlite", "savers").keys() == blocks("postgres", "savers").keys()
+    assert load_blocks("sqlite", "savers").keys() == load_blocks("postgres", "savers").keys()
 
 
 def test_runs_are_forgotten_oldest_first() -> None:
@@ -517,6 +517,6 @@ def test_runs_are_forgotten_oldest_first() -> None:
     asked = {**thread(), "metadata": {"checkpoint_id": first}}
     assert saver.revision_of(asked) == 0  # type: ignore[arg-type]
     for n in range(2000):
-        saver._starts.note((str(n), "x"), 1)
+        saver._starts.put((str(n), "x"), 1)
     assert len(saver._starts._values) == 1024
     assert saver.revision_of(asked) == 0  # type: ignore[arg-type]

@@ -16,8 +16,8 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
-from langgraph_learning.checkpointers._connect import Opened
-from langgraph_learning.checkpointers.sqlite_saver import enter_wal
+from langgraph_learning.checkpointers._saver.sqlite import enable_wal
+from langgraph_learning.checkpointers.database import OpenDatabase
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 
@@ -137,12 +137,12 @@ def test_leaving_by_an_error_closes_and_lets_it_through(url: str) -> None:
 async def test_an_entry_that_is_cancelled_leaves_nothing_open() -> None:
     opening, go_on, closed = threading.Event(), threading.Event(), threading.Event()
 
-    def opener(closing: ExitStack) -> Opened:
+    def opener(closing: ExitStack) -> OpenDatabase:
         opening.set()
         assert go_on.wait(10)
         closing.callback(closed.set)
         store = InMemoryStore()
-        return Opened(store, LearningSaver(InMemorySaver(), store))
+        return OpenDatabase(store, LearningSaver(InMemorySaver(), store))
 
     db = LearningDB(opener)
     entering = asyncio.create_task(db.__aenter__())
@@ -221,7 +221,7 @@ def test_the_switch_to_wal_waits_for_others() -> None:
                 raise sqlite3.OperationalError("database is locked")
 
     busy = Busy()
-    enter_wal(busy)  # type: ignore[arg-type]
+    enable_wal(busy)  # type: ignore[arg-type]
     assert busy.tries == 3
 
 

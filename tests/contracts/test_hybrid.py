@@ -12,10 +12,10 @@ from contracts.stores import Clock, Coloured, WordEmbeddings
 from langgraph.store.base import GetOp, PutOp, SearchOp
 from psycopg_pool import ConnectionPool
 
-from langgraph_learning.checkpointers import writing
-from langgraph_learning.checkpointers.hybrid import HybridStore
-from langgraph_learning.checkpointers.sqlite import SqliteDialect
-from langgraph_learning.checkpointers.statements import blocks, migrations
+from langgraph_learning.checkpointers._store import writing
+from langgraph_learning.checkpointers._store.sqlite import SqliteDialect
+from langgraph_learning.checkpointers._store.statements import migrations, store_blocks
+from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConflictError, StoreError, UnsupportedByStore
 
 NS = ("users", "ada")
@@ -306,7 +306,7 @@ async def test_a_closed_store_says_so(make: Make) -> None:
 def test_both_dialects_name_the_same_statements() -> None:
     own = {"connect", "journal", "begin", "commit", "rollback", "scrub", "hurry", "take_time"}
     other = {"snapshot", "tune", "here", "add_schema", "extension", "add_extension", "vectors"}
-    assert set(blocks("sqlite")) - own == set(blocks("postgres")) - other
+    assert set(store_blocks("sqlite")) - own == set(store_blocks("postgres")) - other
     assert set(migrations("sqlite")) <= set(migrations("postgres"))
 
 

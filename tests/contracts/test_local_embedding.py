@@ -9,7 +9,8 @@ import pytest
 
 from langgraph_learning import connect
 from langgraph_learning.checkpointers import SqliteHybridStore
-from langgraph_learning.checkpointers.local_embedding import LocalEmbeddings, find_weights, load_weights
+from langgraph_learning.checkpointers._store.embedding import Embedder
+from langgraph_learning.checkpointers._store.local_embedding import LocalEmbeddings, find_weights, load_weights
 from langgraph_learning.errors import ConfigurationError
 
 installed = pytest.mark.skipif(
@@ -91,6 +92,12 @@ def test_the_pieces_of_a_text_are_those_of_sentencepiece() -> None:
     """As `intfloat/multilingual-e5-small`'s own tokenizer cuts them."""
     tokenizer, _ = load_weights(find_weights())
     assert tokenizer.tokenize("Hello world!") == [0, 35378, 8999, 38, 2]
+
+
+@installed
+def test_a_database_keeps_the_name_of_the_model() -> None:
+    """Whatever makes other vectors has to have another name."""
+    assert Embedder("local", None).name == "LocalEmbeddings multilingual-e5-small"
 
 
 @installed

@@ -15,7 +15,7 @@ import pytest
 from contracts.worker import NS, increment, open_store
 from langgraph.store.base import PutOp
 
-from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConflictError
 
 WORKER = Path(__file__).with_name("worker.py")

@@ -14,8 +14,9 @@ from contracts.stores import Coloured, WordEmbeddings
 from langgraph.store.base import PutOp, SearchOp
 from psycopg.sql import SQL, Identifier
 
-from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore, ranking
-from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
+from langgraph_learning.checkpointers._store import search
+from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConfigurationError, StoreError
 from langgraph_learning.text import terms
 
@@ -242,10 +243,10 @@ async def test_a_large_scope_ranks_like_a_small_one(embedded: Coloured, monkeypa
     await fill(embedded, documents)
     await embedded.put(NS, "plain", {"text": "tea"}, index=False)
     small = await embedded.search(NS, query="tea honey violin", limit=10)
-    monkeypatch.setattr(ranking, "EXACT_UP_TO", 10)
+    monkeypatch.setattr(search, "EXACT_UP_TO", 10)
     large = await embedded.search(NS, query="tea honey violin", limit=10)
     assert [item.key for item in large] == [item.key for item in small]
-    monkeypatch.setattr(ranking, "CANDIDATES", 20)
+    monkeypatch.setattr(search, "CANDIDATES", 20)
     pages = [await embedded.search(NS, query="tea honey violin", limit=9, offset=offset) for offset in range(0, 130, 9)]
     assert sorted(item.key for page in pages for item in page) == sorted([*documents, "plain"])
 

@@ -7,7 +7,7 @@ import pytest
 from contracts.stores import Coloured
 from langgraph.store.base import GetOp, InvalidNamespaceError, ListNamespacesOp, MatchCondition, PutOp, SearchOp
 
-from langgraph_learning.checkpointers.writing import LONGEST_PLACE
+from langgraph_learning.checkpointers._store.writing import LONGEST_PLACE
 
 fails_on = pytest.mark.fails_on
 NS = ("users", "ada")

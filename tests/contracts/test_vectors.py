@@ -7,9 +7,6 @@ import pytest
 from contracts.stores import Coloured, WordEmbeddings
 from langgraph.store.base import PutOp
 
-from langgraph_learning.checkpointers import SqliteHybridStore
-from langgraph_learning.errors import ConfigurationError
-
 fails_on = pytest.mark.fails_on
 NS = ("docs",)
 

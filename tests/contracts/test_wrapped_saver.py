@@ -72,9 +72,9 @@ async def test_a_replay_behind_a_wrapper_recalls_what_was_known_then() -> None:
 def test_a_store_knows_which_commits_it_had_seen_by_a_moment() -> None:
     with SqliteHybridStore(":memory:") as store:
         opened = datetime.now().astimezone()
-        assert store.seen_by(opened - timedelta(days=1)) is None
-        assert store.seen_by(opened) == 0
+        assert store.revision_seen_at(opened - timedelta(days=1)) is None
+        assert store.revision_seen_at(opened) == 0
         store.put(("a",), "k", {"n": 1})
         store.put(("a",), "k", {"n": 2})
-        assert store.seen_by(opened) == 0
-        assert store.seen_by(datetime.now().astimezone()) == 2
+        assert store.revision_seen_at(opened) == 0
+        assert store.revision_seen_at(datetime.now().astimezone()) == 2

@@ -6,7 +6,7 @@ import time
 from langgraph.store.base import PutOp
 
 from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
-from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConflictError
 
 NS = ("users", "ada")

@@ -9,16 +9,25 @@ from langchain_core.messages import AIMessage
 from langgraph.store.base import Item, SearchItem
 from pydantic import JsonValue
 
-from langgraph_learning.engine.asking import Methods
-from langgraph_learning.engine.extract import Extraction, Heard
-from langgraph_learning.engine.flow import Ask, Batch, Beyond, Effect, Flow, Index, Standing, Write
-from langgraph_learning.engine.turn import Said, Turn
+from langgraph_learning._engine.flow import (
+    Batch,
+    DescribeStore,
+    Effect,
+    Flow,
+    ModelCall,
+    StoreCall,
+    VectorStoreCall,
+    Write,
+)
+from langgraph_learning._engine.learning.extract import Extraction, TurnInput
+from langgraph_learning._engine.learning.structured_output import OutputMethods
+from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning.records import Identity, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.testing import ScriptedChatModel
 
 T = TypeVar("T")
-E = TypeVar("E", Ask, Batch, Beyond, Index, Write)
+E = TypeVar("E", ModelCall, Batch, StoreCall, VectorStoreCall, Write)
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALICE = Identity(user_id="alice", thread_id="c1")
 
@@ -47,7 +56,9 @@ class ByHand(Generic[T]):
         assert isinstance(effect, kind)
         return effect
 
-    def gets(self, kind: type[Ask | Batch | Beyond | Index | Standing | Write], outcome: object) -> None:
+    def gets(
+        self, kind: type[ModelCall | Batch | StoreCall | VectorStoreCall | DescribeStore | Write], outcome: object
+    ) -> None:
         """Hand it the outcome of the effect it waits for; an exception is thrown in."""
         assert isinstance(self.effects[-1], kind)
         self._advance(outcome)
@@ -64,15 +75,15 @@ def answer(operations: Sequence[object] | str, **metadata: Any) -> dict[str, Any
     return {"raw": AIMessage(text, response_metadata=metadata), "parsed": None}
 
 
-def heard(user: str, assistant: str = "I see.", identity: Identity = ALICE) -> Heard:
+def heard(user: str, assistant: str = "I see.", identity: Identity = ALICE) -> TurnInput:
     """Return one turn of two messages."""
-    turn = Turn((Said("user", user, "h1"), Said("assistant", assistant, "a1")))
-    return Heard(turn=turn, identity=identity, at=AT)
+    turn = Turn((TurnMessage("user", user, "h1"), TurnMessage("assistant", assistant, "a1")))
+    return TurnInput(turn=turn, identity=identity, at=AT)
 
 
-def work(*stores: LearningStore, methods: Methods | None = None) -> list[Extraction]:
+def work(*stores: LearningStore, methods: OutputMethods | None = None) -> list[Extraction]:
     """Return the one call for `stores`; its model is never called by hand."""
-    return [Extraction(ScriptedChatModel(), stores, methods or Methods())]
+    return [Extraction(ScriptedChatModel(), stores, methods or OutputMethods())]
 
 
 def limits(*stores: LearningStore, limit: int = 10) -> dict[str, int]:

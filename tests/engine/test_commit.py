@@ -9,11 +9,11 @@ from engine.hand import ALICE, AT, ByHand, answer, heard, items, limits, memory,
 from pydantic import Field, JsonValue
 
 from langgraph_learning import UserProfileConfig
-from langgraph_learning.engine.commit import Draft, Request, commit
-from langgraph_learning.engine.extract import extract, request
-from langgraph_learning.engine.flow import Ask, Batch, Write
-from langgraph_learning.engine.records import Known
-from langgraph_learning.engine.turn import Said, Turn
+from langgraph_learning._engine.flow import Batch, ModelCall, Write
+from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.extract import extract, read_request
+from langgraph_learning._engine.learning.turn import Turn, TurnMessage
+from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import Commit, Record, Source
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
@@ -42,7 +42,7 @@ def learned(
     """What an extraction that answers with `operations` comes to."""
     hand: ByHand[Commit | None] = ByHand(extract(work(store), heard("I like tea."), limits(store, limit=limit)))
     hand.gets(Batch, [None, items(*known)])
-    hand.gets(Ask, answer(operations))
+    hand.gets(ModelCall, answer(operations))
     hand.gets(Write, None)
     assert hand.result is not None
     return hand.result
@@ -159,9 +159,9 @@ def test_the_same_statement_twice_in_one_answer_is_stored_once() -> None:
 
 TURN = Turn(
     (
-        Said("user", "I like  tea — it’s “great”, & cheap.", "h1"),
-        Said("assistant", "You like tea, and I suggest Assam.", "a1"),
-        Said("user", "Ich heiße Jörg 🎉", "h2"),
+        TurnMessage("user", "I like  tea — it’s “great”, & cheap.", "h1"),
+        TurnMessage("assistant", "You like tea, and I suggest Assam.", "a1"),
+        TurnMessage("user", "Ich heiße Jörg 🎉", "h2"),
     )
 )
 
@@ -179,7 +179,7 @@ TURN = Turn(
     ],
 )
 def test_a_quote_is_checked_against_what_was_said(quote: str, actor: str, message: str) -> None:
-    source = request(op("add_memory", content="x", quote=quote), TURN, Source(thread_id="c1")).source
+    source = read_request(op("add_memory", content="x", quote=quote), TURN, Source(thread_id="c1")).source
     assert source.actor == actor
     assert source.thread_id == "c1"
     assert (source.quote, source.message_ids, source.inferred) == (quote, (message,), False)
@@ -188,7 +188,7 @@ def test_a_quote_is_checked_against_what_was_said(quote: str, actor: str, messag
 @pytest.mark.parametrize("quote", ["I like coffee", "tea I like", "", "   ", "…", '""', None, 7, ["I like tea"]])
 def test_a_quote_that_nobody_said_leaves_the_statement_inferred(quote: Any) -> None:
     item = {"operation": "add_memory", "content": "x", "quote": quote}
-    source = request(item, TURN, Source()).source
+    source = read_request(item, TURN, Source()).source
     assert source.inferred
     assert source.quote is None
     assert source.message_ids == ("h1", "h2")
@@ -197,15 +197,15 @@ def test_a_quote_that_nobody_said_leaves_the_statement_inferred(quote: Any) -> N
 def test_a_statement_that_is_inferred_says_so_where_it_is_shown() -> None:
     inferred = learned(TEA).changes[0]
     quoted = learned(op("add_memory", content="Likes tea", quote="I like tea")).changes[0]
-    known = Known(MEMORY, memory(MEMORY, "x", "").scope)
-    shown = [MEMORY.render(known.after([change], AT).records[0]) for change in (inferred, quoted)]
+    known = ScopeSnapshot(MEMORY, memory(MEMORY, "x", "").scope)
+    shown = [MEMORY.render(known.with_changes([change], AT).records[0]) for change in (inferred, quoted)]
     assert shown == ["Likes tea (inferred)", "Likes tea"]
 
 
 def test_an_agents_tool_call_that_changes_nothing_leaves_no_commit() -> None:
-    known = [Known(MEMORY, memory(MEMORY, "x", "").scope, (memory(MEMORY, "one", "Likes tea"),))]
-    asked = (Request("add_memory", {"content": "likes tea"}),)
-    draft = Draft(id="c", identity=ALICE, at=AT, requests=asked, limits={"user_memory": 10}, marked=False)
+    known = [ScopeSnapshot(MEMORY, memory(MEMORY, "x", "").scope, (memory(MEMORY, "one", "Likes tea"),))]
+    asked = (OperationRequest("add_memory", {"content": "likes tea"}),)
+    draft = Draft(id="c", identity=ALICE, at=AT, requests=asked, limits={"user_memory": 10}, keep_empty=False)
     hand = ByHand(commit(draft, known))
     assert hand.kinds == []
     assert hand.result.changes == ()
@@ -229,7 +229,7 @@ def test_changes_and_commits_are_plain_json() -> None:
 
 
 def test_each_record_of_a_commit_is_a_moment_after_the_one_before() -> None:
-    known = Known(MEMORY, memory(MEMORY, "x", "").scope)
+    known = ScopeSnapshot(MEMORY, memory(MEMORY, "x", "").scope)
     changes = learned(*(op("add_memory", content=f"Likes tea number {n}") for n in range(9))).changes
-    records = known.after(changes, datetime.now(UTC)).records
+    records = known.with_changes(changes, datetime.now(UTC)).records
     assert sorted(records, key=lambda each: (each.created_at, each.id)) == list(records)

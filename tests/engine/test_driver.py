@@ -10,9 +10,19 @@ from langgraph.errors import GraphInterrupt
 from langgraph.store.base import GetOp, Op, PutOp, Result, SearchOp
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning.engine.flow import Ask, Batch, Beyond, Driver, Flow, Stand, Standing, batch, write
-from langgraph_learning.engine.rank import ranked
-from langgraph_learning.engine.recall import Recall, recall
+from langgraph_learning._engine.flow import (
+    Batch,
+    DescribeStore,
+    Driver,
+    Flow,
+    ModelCall,
+    StoreCall,
+    StoreInfo,
+    batch,
+    write,
+)
+from langgraph_learning._engine.recall.ranking import rank_records
+from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning.errors import ConfigurationError, ConflictError, StoreError
 from langgraph_learning.records import Identity
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore
@@ -118,7 +128,7 @@ async def test_a_cancelled_run_closes_its_flow() -> None:
 @BOTH
 def test_what_a_model_raises_is_not_called_a_failure_of_the_store(run: Run) -> None:
     def flow() -> Flow[object]:
-        return (yield Ask(ScriptedChatModel(extractions=[ValueError("refused")]), {"title": "learned"}, (), {}))
+        return (yield ModelCall(ScriptedChatModel(extractions=[ValueError("refused")]), {"title": "learned"}, (), {}))
 
     with pytest.raises(ValueError, match="refused"):
         run(Driver(InMemoryStore()), flow())
@@ -133,7 +143,7 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
     kept = items(*(memory(MEMORY, f"r{n:05}", text) for n, text in enumerate(memories)))
     name = items(record(PROFILE, "user_profile:name", {"name": "Alice"}, "name: Alice"))
     answers = [name, kept, kept, []] if query else [name, kept, []]  # the last: nobody has voted
-    hand.gets(Standing, Stand())
+    hand.gets(DescribeStore, StoreInfo())
     assert len(hand.expects(Batch).ops) == len(answers)
     hand.gets(Batch, answers)
     assert hand.kinds == ["Standing", "Batch"]
@@ -142,7 +152,7 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
 
 def test_recall_is_one_round_trip_for_all_learning_stores_and_no_model_call() -> None:
     hand = ByHand(recall([PROFILE, MEMORY, SESSION], ALICE, "tea?", 2_000))
-    hand.gets(Standing, Stand())
+    hand.gets(DescribeStore, StoreInfo())
     assert len(hand.expects(Batch).ops) == 5  # four for the records, one for the votes on them
     hand.gets(Batch, [[], [], [], [], []])
     assert hand.kinds == ["Standing", "Batch"]
@@ -192,14 +202,14 @@ def test_the_text_never_exceeds_its_budget_and_what_is_left_out_is_named(budget:
 
 def test_a_store_that_ranks_is_asked_for_its_best_and_counted_only_when_there_are_more() -> None:
     hand = ByHand(recall([MEMORY], ALICE, "tea?", 2_000))
-    hand.gets(Standing, Stand(ranks=True))
+    hand.gets(DescribeStore, StoreInfo(ranks=True))
     op, votes = hand.expects(Batch).ops
     assert isinstance(op, SearchOp)
     assert isinstance(votes, SearchOp)
     assert (op.query, votes.query) == ("tea?", None)
     hand.gets(Batch, [items(*(memory(MEMORY, f"r{n}", f"Likes tea {n}") for n in range(op.limit))), []])
-    assert hand.expects(Beyond).method == "count"
-    hand.gets(Beyond, 10_000)
+    assert hand.expects(StoreCall).method == "count"
+    hand.gets(StoreCall, 10_000)
     assert hand.result.receipt.left_out == {"user_memory": 10_000 - len(hand.result.records)}
 
 
@@ -211,6 +221,6 @@ def test_a_record_that_is_too_long_makes_room_for_those_that_fit() -> None:
 def test_what_the_stores_own_search_finds_counts_where_the_words_do_not() -> None:
     texts = ["Owns a dog", "Prefers tea", "Plays chess"]
     records = [memory(MEMORY, f"r{n}", text) for n, text in enumerate(texts)]
-    best = ranked(records, "hot beverages", {"r1": 0.9, "r0": 0.1, "r2": 0.1})[0]
+    best = rank_records(records, "hot beverages", {"r1": 0.9, "r0": 0.1, "r2": 0.1})[0]
     assert best.record.text == "Prefers tea"
-    assert ranked(records, "chess", {"r1": 0.2, "r0": 0.1, "r2": 0.1})[0].record.text == "Plays chess"
+    assert rank_records(records, "chess", {"r1": 0.2, "r0": 0.1, "r2": 0.1})[0].record.text == "Plays chess"

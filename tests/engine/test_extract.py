@@ -7,11 +7,11 @@ from engine.hand import ALICE, AT, ByHand, answer, heard, item, items, limits, m
 from langgraph.store.base import GetOp
 
 from langgraph_learning import UserMemoryConfig
-from langgraph_learning.engine.asking import Methods
-from langgraph_learning.engine.commit import TRIES
-from langgraph_learning.engine.extract import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS, Heard, extract
-from langgraph_learning.engine.flow import Ask, Batch, Write
-from langgraph_learning.engine.turn import Said, Turn
+from langgraph_learning._engine.flow import Batch, ModelCall, Write
+from langgraph_learning._engine.learning.commit import TRIES
+from langgraph_learning._engine.learning.extract import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS, TurnInput, extract
+from langgraph_learning._engine.learning.structured_output import OutputMethods
+from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning.errors import ConflictError, ExtractionError, StoreError
 from langgraph_learning.records import Commit, Identity
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore, operation
@@ -23,12 +23,12 @@ TEA = [op("add_memory", content="Likes tea", quote="I like tea")]
 Extracting = ByHand[Commit | None]
 
 
-def started(said: str = "I like tea.", methods: Methods | None = None) -> Extracting:
+def started(said: str = "I like tea.", methods: OutputMethods | None = None) -> Extracting:
     """An extraction that waits for what is stored."""
     return ByHand(extract(work(MEMORY, methods=methods), heard(said), limits(MEMORY)))
 
 
-def asked(said: str = "I like tea.", methods: Methods | None = None) -> Extracting:
+def asked(said: str = "I like tea.", methods: OutputMethods | None = None) -> Extracting:
     """An extraction that waits for the model; nothing is stored yet."""
     hand = started(said, methods)
     hand.gets(Batch, [None, []])
@@ -37,7 +37,7 @@ def asked(said: str = "I like tea.", methods: Methods | None = None) -> Extracti
 
 def test_a_turn_is_looked_up_read_asked_about_once_and_written_once() -> None:
     hand = asked()
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, answer(TEA))
     written = hand.expects(Write)
     assert [put.value["text"] for put in written.puts if put.value and "text" in put.value] == ["Likes tea"]
     assert set(written.expect.values()) == {0}
@@ -61,7 +61,7 @@ def test_the_commit_is_looked_up_in_the_first_round_trip_and_ends_the_flow_witho
 
 def test_a_lost_race_is_read_again_and_planned_anew_without_a_second_model_call() -> None:
     hand = asked("I like tea and cake.")
-    hand.gets(Ask, answer([*TEA, op("add_memory", content="Likes cake")]))
+    hand.gets(ModelCall, answer([*TEA, op("add_memory", content="Likes cake")]))
     hand.gets(Write, ConflictError("somebody was first"))
     theirs = memory(MEMORY, "theirs", "likes TEA")
     hand.gets(Batch, [None, items(theirs)])
@@ -75,7 +75,7 @@ def test_a_lost_race_is_read_again_and_planned_anew_without_a_second_model_call(
 
 def test_a_lost_race_against_the_same_turn_ends_in_the_commit_that_was_first() -> None:
     hand = asked()
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, answer(TEA))
     hand.gets(Write, ConflictError("the same turn was learned meanwhile"))
     first = hand.expects(Batch).ops[0]
     assert isinstance(first, GetOp)
@@ -87,7 +87,7 @@ def test_a_lost_race_against_the_same_turn_ends_in_the_commit_that_was_first() -
 
 def test_a_race_that_is_always_lost_ends_in_a_conflict_error_after_few_tries() -> None:
     hand = asked()
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, answer(TEA))
     for _ in range(TRIES - 1):
         hand.gets(Write, ConflictError("somebody was first"))
         hand.gets(Batch, [None, []])
@@ -105,7 +105,7 @@ def test_a_failed_read_asks_no_model_and_writes_nothing() -> None:
 
 def test_a_failed_read_after_a_lost_race_writes_nothing() -> None:
     hand = asked()
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, answer(TEA))
     hand.gets(Write, ConflictError("somebody was first"))
     with pytest.raises(StoreError):
         hand.gets(Batch, StoreError("the disk is gone"))
@@ -114,7 +114,7 @@ def test_a_failed_read_after_a_lost_race_writes_nothing() -> None:
 
 def test_a_failed_write_is_raised_and_not_tried_again() -> None:
     hand = asked()
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, answer(TEA))
     with pytest.raises(StoreError):
         hand.gets(Write, StoreError("the disk is full"))
     assert hand.kinds == ["Batch", "Ask", "Write"]
@@ -136,20 +136,20 @@ SPOILT: dict[str, Any] = {
 @pytest.mark.parametrize("spoilt", SPOILT.values(), ids=list(SPOILT))
 def test_a_spoilt_answer_gets_one_repair_and_then_an_extraction_error(spoilt: dict[str, Any]) -> None:
     hand = asked()
-    original = hand.expects(Ask).messages
-    hand.gets(Ask, spoilt)
-    repair = hand.expects(Ask).messages
+    original = hand.expects(ModelCall).messages
+    hand.gets(ModelCall, spoilt)
+    repair = hand.expects(ModelCall).messages
     assert repair[: len(original)] == original
     assert "That answer cannot be used" in repair[-1].text
     with pytest.raises(ExtractionError):
-        hand.gets(Ask, spoilt)
+        hand.gets(ModelCall, spoilt)
     assert hand.kinds == ["Batch", "Ask", "Ask"]
 
 
 def test_a_repaired_answer_is_used_and_both_calls_are_counted() -> None:
     hand = asked()
-    hand.gets(Ask, SPOILT["half JSON"])
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, SPOILT["half JSON"])
+    hand.gets(ModelCall, answer(TEA))
     hand.gets(Write, None)
     assert hand.result is not None
     assert [change.text for change in hand.result.changes] == ["Likes tea"]
@@ -161,9 +161,9 @@ def test_a_client_that_raises_for_an_answer_cut_off_at_its_limit_gets_a_repair_t
         completion = "half an answer"
 
     hand = asked()
-    hand.gets(Ask, LengthFinishReasonError())
-    assert "cut off" in hand.expects(Ask).messages[-1].text
-    hand.gets(Ask, answer([]))
+    hand.gets(ModelCall, LengthFinishReasonError())
+    assert "cut off" in hand.expects(ModelCall).messages[-1].text
+    hand.gets(ModelCall, answer([]))
     assert hand.kinds == ["Batch", "Ask", "Ask", "Write"]
 
 
@@ -175,46 +175,46 @@ class Refused(Exception):
 
 
 def test_an_integration_that_does_not_know_strict_is_asked_without_it_from_then_on() -> None:
-    methods, hand = Methods(), ByHand[Commit | None]
+    methods, hand = OutputMethods(), ByHand[Commit | None]
     stranger = work(MEMORY, methods=methods)
     one = hand(extract(stranger, heard("I like tea."), limits(MEMORY)))
     one.gets(Batch, [None, []])
-    assert one.expects(Ask).options == {"strict": True}
-    one.gets(Ask, TypeError("unexpected keyword 'strict'"))
-    assert one.expects(Ask).options == {}
-    one.gets(Ask, answer(TEA))
+    assert one.expects(ModelCall).options == {"strict": True}
+    one.gets(ModelCall, TypeError("unexpected keyword 'strict'"))
+    assert one.expects(ModelCall).options == {}
+    one.gets(ModelCall, answer(TEA))
     two = hand(extract(stranger, heard("I like cake."), limits(MEMORY)))
     two.gets(Batch, [None, []])
-    assert two.expects(Ask).options == {}
+    assert two.expects(ModelCall).options == {}
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
 def test_a_server_that_refuses_the_schema_is_served_by_function_calling_once_and_remembered(status: int) -> None:
-    methods = Methods()
+    methods = OutputMethods()
     works = work(MEMORY, methods=methods)
     one: Extracting = ByHand(extract(works, heard("I like tea."), limits(MEMORY)))
     one.gets(Batch, [None, []])
-    one.gets(Ask, Refused(status))
-    assert one.expects(Ask).options == {"method": "function_calling"}
-    one.gets(Ask, answer(TEA))
+    one.gets(ModelCall, Refused(status))
+    assert one.expects(ModelCall).options == {"method": "function_calling"}
+    one.gets(ModelCall, answer(TEA))
     one.gets(Write, None)
     two: Extracting = ByHand(extract(works, heard("I like cake."), limits(MEMORY)))
     two.gets(Batch, [None, []])
-    assert two.expects(Ask).options == {"method": "function_calling"}
+    assert two.expects(ModelCall).options == {"method": "function_calling"}
 
 
 def test_a_server_that_refuses_function_calling_too_is_not_asked_a_third_time() -> None:
     hand = asked()
-    hand.gets(Ask, Refused(400))
+    hand.gets(ModelCall, Refused(400))
     with pytest.raises(Refused):
-        hand.gets(Ask, Refused(400))
+        hand.gets(ModelCall, Refused(400))
 
 
 @pytest.mark.parametrize("status", [401, 429, 500])
 def test_a_failure_that_another_method_cannot_mend_is_raised_at_once(status: int) -> None:
     hand = asked()
     with pytest.raises(Refused):
-        hand.gets(Ask, Refused(status))
+        hand.gets(ModelCall, Refused(status))
     assert hand.kinds == ["Batch", "Ask"]
 
 
@@ -223,13 +223,13 @@ def test_a_tool_call_that_is_half_an_answer_is_no_answer() -> None:
         update={"invalid_tool_calls": [{"name": "learned", "args": '{"operations": [{"op', "id": "1", "error": None}]}
     )
     hand = asked()
-    hand.gets(Ask, {"raw": raw, "parsed": {"operations": []}})
-    assert "not valid JSON" in hand.expects(Ask).messages[-1].text
+    hand.gets(ModelCall, {"raw": raw, "parsed": {"operations": []}})
+    assert "not valid JSON" in hand.expects(ModelCall).messages[-1].text
 
 
 def test_nobody_known_and_nobody_speaking_ask_for_nothing() -> None:
     nobody = heard("I like tea.", identity=Identity(thread_id="c1"))
-    silent = Heard(turn=Turn((Said("assistant", "Hello?", "a1"),)), identity=ALICE, at=AT)
+    silent = TurnInput(turn=Turn((TurnMessage("assistant", "Hello?", "a1"),)), identity=ALICE, at=AT)
     for turn in (nobody, silent):
         hand: Extracting = ByHand(extract(work(MEMORY), turn, limits(MEMORY)))
         assert hand.kinds == []
@@ -241,7 +241,7 @@ def test_three_learning_stores_share_one_call_and_one_write() -> None:
     hand: Extracting = ByHand(extract(work(*stores), heard("I'm Alice, I like tea."), limits(*stores)))
     hand.gets(Batch, [None, [], [], []])
     told = [*TEA, op("update_user_profile", name="Alice"), op("update_session_context", summary="Tea.")]
-    hand.gets(Ask, answer(told))
+    hand.gets(ModelCall, answer(told))
     assert len(hand.expects(Write).puts) == 4
     hand.gets(Write, None)
     assert hand.kinds == ["Batch", "Ask", "Write"]
@@ -252,8 +252,8 @@ def test_two_models_are_two_calls_and_one_commit() -> None:
     works = [*work(profile), *work(MEMORY)]
     hand: Extracting = ByHand(extract(works, heard("I'm Alice, I like tea."), limits(profile, MEMORY)))
     hand.gets(Batch, [None, [], []])
-    hand.gets(Ask, answer([op("update_user_profile", name="Alice")]))
-    hand.gets(Ask, answer(TEA))
+    hand.gets(ModelCall, answer([op("update_user_profile", name="Alice")]))
+    hand.gets(ModelCall, answer(TEA))
     hand.gets(Write, None)
     assert hand.kinds == ["Batch", "Ask", "Ask", "Write"]
     assert hand.result is not None
@@ -263,7 +263,7 @@ def test_two_models_are_two_calls_and_one_commit() -> None:
 
 def test_a_turn_that_teaches_nothing_is_marked_so_that_it_is_not_asked_about_again() -> None:
     hand = asked("Thanks!")
-    hand.gets(Ask, answer([]))
+    hand.gets(ModelCall, answer([]))
     assert len(hand.expects(Write).puts) == 1
     hand.gets(Write, None)
     assert hand.result is not None
@@ -274,13 +274,13 @@ def test_the_prompt_tells_the_users_own_date_and_time_zone() -> None:
     identity = Identity(user_id="alice", timezone="Pacific/Auckland")
     hand: Extracting = ByHand(extract(work(MEMORY), heard("Hi", identity=identity), limits(MEMORY)))
     hand.gets(Batch, [None, []])
-    assert "Monday, 02 March 2026 (time zone Pacific/Auckland)" in hand.expects(Ask).messages[0].text
+    assert "Monday, 02 March 2026 (time zone Pacific/Auckland)" in hand.expects(ModelCall).messages[0].text
 
 
 def test_the_prompt_shows_what_is_stored_under_short_ids_and_never_the_real_ones() -> None:
     hand = started()
     hand.gets(Batch, [None, items(memory(MEMORY, "uuid-1", "Likes cake"), memory(MEMORY, "uuid-2", "Likes <tea>"))])
-    system = hand.expects(Ask).messages[0].text
+    system = hand.expects(ModelCall).messages[0].text
     assert "m1: Likes cake\nm2: Likes &lt;tea&gt;" in system
     assert "uuid" not in system
 
@@ -288,7 +288,9 @@ def test_the_prompt_shows_what_is_stored_under_short_ids_and_never_the_real_ones
 def test_a_short_id_of_the_prompt_reaches_its_record() -> None:
     hand = started()
     hand.gets(Batch, [None, items(memory(MEMORY, "one", "Likes cake"), memory(MEMORY, "two", "Likes tea", 3))])
-    hand.gets(Ask, answer([op("update_memory", id="m2", content="Likes green tea"), op("delete_memory", id="m1")]))
+    hand.gets(
+        ModelCall, answer([op("update_memory", id="m2", content="Likes green tea"), op("delete_memory", id="m1")])
+    )
     written = hand.expects(Write)
     found = {put.key: put.value for put in written.puts}
     assert found["one"] is None
@@ -304,7 +306,9 @@ def test_after_a_lost_race_a_short_id_still_means_the_record_that_was_shown_unde
     one, two = memory(MEMORY, "one", "Likes cake"), memory(MEMORY, "two", "Likes tea")
     hand = started()
     hand.gets(Batch, [None, items(one, two)])
-    hand.gets(Ask, answer([op("delete_memory", id="m1"), op("update_memory", id="m2", content="Likes green tea")]))
+    hand.gets(
+        ModelCall, answer([op("delete_memory", id="m1"), op("update_memory", id="m2", content="Likes green tea")])
+    )
     hand.gets(Write, ConflictError("somebody forgot the first one"))
     hand.gets(Batch, [None, items(two)])
     assert {put.key: put.value is None for put in hand.expects(Write).puts[1:]} == {"two": False}
@@ -327,7 +331,7 @@ def test_the_short_ids_of_two_learning_stores_do_not_get_into_each_others_way() 
     notes = Notes()
     hand: Extracting = ByHand(extract(work(MEMORY, notes), heard("No cake."), limits(MEMORY, notes)))
     hand.gets(Batch, [None, items(memory(MEMORY, "one", "Likes cake")), items(memory(notes, "two", "Bought cake"))])
-    hand.gets(Ask, answer([op("delete_memory", id="m1")]))
+    hand.gets(ModelCall, answer([op("delete_memory", id="m1")]))
     assert [put.key for put in hand.expects(Write).puts[1:]] == ["one"]
 
 
@@ -335,7 +339,7 @@ def test_three_thousand_memories_are_shown_to_the_extraction_within_a_budget_and
     hand = started("What about tea number 777?")
     many = [memory(MEMORY, f"r{n:05}", f"Likes tea number {n}") for n in range(3_000)]
     hand.gets(Batch, [None, items(*many)])
-    system = hand.expects(Ask).messages[0].text
+    system = hand.expects(ModelCall).messages[0].text
     assert tokens(system) < SHOWN_TOKENS + 1_500
     assert ": Likes tea number 777\n" in system
     shown = system.count("Likes tea number")
@@ -344,7 +348,7 @@ def test_three_thousand_memories_are_shown_to_the_extraction_within_a_budget_and
 
 def test_a_very_long_message_is_shown_without_its_middle() -> None:
     hand = asked("begin " + "ä" * 100_000 + " end")
-    turn = hand.expects(Ask).messages[1].text
+    turn = hand.expects(ModelCall).messages[1].text
     assert len(turn) < LONGEST_MESSAGE + 500
     assert "begin ä" in turn
     assert "ä end" in turn
@@ -352,10 +356,10 @@ def test_a_very_long_message_is_shown_without_its_middle() -> None:
 
 
 def test_a_long_backlog_is_shown_from_its_newest_part() -> None:
-    said = tuple(Said("user", f"number {n} " + "x" * 1_000, f"h{n}") for n in range(200))
-    hand: Extracting = ByHand(extract(work(MEMORY), Heard(turn=Turn(said), identity=ALICE, at=AT), limits(MEMORY)))
+    said = tuple(TurnMessage("user", f"number {n} " + "x" * 1_000, f"h{n}") for n in range(200))
+    hand: Extracting = ByHand(extract(work(MEMORY), TurnInput(turn=Turn(said), identity=ALICE, at=AT), limits(MEMORY)))
     hand.gets(Batch, [None, []])
-    turn = hand.expects(Ask).messages[1].text
+    turn = hand.expects(ModelCall).messages[1].text
     assert len(turn) < LONGEST_TURN + 1_000
     assert "number 199 " in turn
     assert "number 0 " not in turn
@@ -366,4 +370,4 @@ def test_records_of_another_scope_that_a_search_by_prefix_finds_are_not_taken_fo
     [found] = items(memory(MEMORY, "uuid-1", "Likes cake"))
     found.namespace = (*found.namespace, "deeper")
     hand.gets(Batch, [None, [found]])
-    assert "(nothing yet)" in hand.expects(Ask).messages[0].text
+    assert "(nothing yet)" in hand.expects(ModelCall).messages[0].text

@@ -8,12 +8,12 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from langgraph.store.base import Item
 
 from langgraph_learning import LearnedKnowledgeConfig
-from langgraph_learning.checkpointers.items import StoredItem
-from langgraph_learning.engine.flow import Batch, Index, Stand, Standing, Write
-from langgraph_learning.engine.index import as_document, mirrored, nearest, notes
-from langgraph_learning.engine.rank import blended
-from langgraph_learning.engine.recall import recall
-from langgraph_learning.engine.records import Known
+from langgraph_learning._engine.flow import Batch, DescribeStore, StoreInfo, VectorStoreCall, Write
+from langgraph_learning._engine.recall.ranking import blend_with_nearest
+from langgraph_learning._engine.recall.recall import recall
+from langgraph_learning._engine.recall.vector_index import add_nearest, as_document, outbox_entries, sync_index
+from langgraph_learning._engine.repository import ScopeSnapshot
+from langgraph_learning.checkpointers._store.items import StoredItem
 from langgraph_learning.errors import ConflictError, StoreError
 from langgraph_learning.records import ACTIVE, Record, Scope
 from langgraph_learning.stores import LearnedKnowledgeStore
@@ -32,7 +32,7 @@ def noted(*ids: str, version: int = 1) -> list[Item]:
     when = {"created_at": AT, "updated_at": AT}
     return [
         StoredItem(namespace=put.namespace, key=put.key, value=dict(put.value or {}), version=version, **when)
-        for put in notes(STORE, SCOPE, ids)
+        for put in outbox_entries(STORE, SCOPE, ids)
     ]
 
 
@@ -41,74 +41,74 @@ def read(*records: Record) -> Sequence[Item]:
 
 
 def test_what_changed_while_it_was_told_is_told_again() -> None:
-    flow = ByHand(mirrored(STORE, SCOPE, ["r1"]))
+    flow = ByHand(sync_index(STORE, SCOPE, ["r1"]))
     flow.gets(Batch, [noted("r1")])
     flow.gets(Batch, [*read(learning("r1", "old")), *noted("r1")])
-    assert flow.expects(Index).arguments["documents"] == [as_document(learning("r1", "old"))]
-    flow.gets(Index, None)
+    assert flow.expects(VectorStoreCall).arguments["documents"] == [as_document(learning("r1", "old"))]
+    flow.gets(VectorStoreCall, None)
     [note] = noted("r1")
     assert flow.expects(Write).expect == {(note.namespace, note.key): 1}
     flow.gets(Write, ConflictError())  # another process committed, told the vector store, and was overtaken
     flow.gets(Batch, [*read(learning("r1", "new", 2)), None])
-    assert flow.expects(Index).arguments["documents"] == [as_document(learning("r1", "new", 2))]
-    flow.gets(Index, None)
+    assert flow.expects(VectorStoreCall).arguments["documents"] == [as_document(learning("r1", "new", 2))]
+    flow.gets(VectorStoreCall, None)
     assert flow.expects(Write).puts == ()
     flow.gets(Write, None)
     assert flow.result is None
 
 
 def test_what_is_new_is_told_before_what_failed_earlier_and_does_not_wait_for_it() -> None:
-    flow = ByHand(mirrored(STORE, SCOPE, ["new"]))
+    flow = ByHand(sync_index(STORE, SCOPE, ["new"]))
     flow.gets(Batch, [noted("bad", "new")])
     flow.gets(Batch, [*read(learning("new", "new")), *noted("new")])
-    assert [each.page_content for each in flow.expects(Index).arguments["documents"]] == ["T: new"]
-    flow.gets(Index, None)
+    assert [each.page_content for each in flow.expects(VectorStoreCall).arguments["documents"]] == ["T: new"]
+    flow.gets(VectorStoreCall, None)
     flow.gets(Write, None)
     flow.gets(Batch, [*read(learning("bad", "bad")), *noted("bad")])
-    flow.gets(Index, StoreError("too long for the embedder"))
+    flow.gets(VectorStoreCall, StoreError("too long for the embedder"))
     assert flow.result is None
     assert flow.kinds == ["Batch", "Batch", "Index", "Write", "Batch", "Index"]
 
 
 def test_a_record_that_is_gone_is_taken_out() -> None:
-    flow = ByHand(mirrored(STORE, SCOPE, ["r1"]))
+    flow = ByHand(sync_index(STORE, SCOPE, ["r1"]))
     flow.gets(Batch, [noted("r1")])
     flow.gets(Batch, [None, *noted("r1")])
-    told = flow.expects(Index)
+    told = flow.expects(VectorStoreCall)
     assert (told.method, told.arguments) == ("delete", {"ids": [as_document(learning("r1", "any")).id]})
 
 
 def test_without_a_vector_store_nothing_is_noted_or_told() -> None:
     plain = LearnedKnowledgeStore()
-    assert notes(plain, SCOPE, ["r1"]) == []
-    assert ByHand(mirrored(plain, SCOPE, ["r1"])).effects == []
-    assert ByHand(nearest(Known(plain, SCOPE), "tea", ACTIVE)).effects == []
+    assert outbox_entries(plain, SCOPE, ["r1"]) == []
+    assert ByHand(sync_index(plain, SCOPE, ["r1"])).effects == []
+    assert ByHand(add_nearest(ScopeSnapshot(plain, SCOPE), "tea", ACTIVE)).effects == []
 
 
 def test_what_the_vector_store_alone_finds_is_read_and_what_is_gone_left_out() -> None:
     here, beyond, gone = (learning(name, f"{name} text") for name in ("here", "beyond", "gone"))
-    flow = ByHand(nearest(Known(STORE, SCOPE, (here,), beyond=3), "tea", ACTIVE))
-    asked = flow.expects(Index).arguments
-    assert (asked["query"], dict(asked["filter"])) == ("tea", {"learning_scope": SCOPE.tag})
-    flow.gets(Index, [as_document(beyond), as_document(gone), as_document(here)])
+    flow = ByHand(add_nearest(ScopeSnapshot(STORE, SCOPE, (here,), unread=3), "tea", ACTIVE))
+    asked = flow.expects(VectorStoreCall).arguments
+    assert (asked["query"], dict(asked["filter"])) == ("tea", {"learning_scope": SCOPE.key})
+    flow.gets(VectorStoreCall, [as_document(beyond), as_document(gone), as_document(here)])
     flow.gets(Batch, [*items(beyond), None])
     assert {each.id for each in flow.result.records} == {"here", "beyond"}
-    assert flow.result.beyond == 2
+    assert flow.result.unread == 2
     assert flow.result.scores["beyond"] > flow.result.scores["here"] > 0
 
 
 def test_what_was_known_then_is_not_asked_of_a_vector_store_that_knows_the_present_only() -> None:
     for revision, kinds in ((None, ["Standing", "Batch", "Index"]), (7, ["Standing", "Batch"])):
         flow = ByHand(recall([STORE], ALICE, "tea", 500))
-        flow.gets(Standing, Stand(ranks=True, revision=revision))
+        flow.gets(DescribeStore, StoreInfo(ranks=True, revision=revision))
         flow.gets(Batch, [items(learning("r1", "green tea")), []])  # the last: nobody has voted
         if revision is None:
-            flow.gets(Index, [])
+            flow.gets(VectorStoreCall, [])
         assert flow.kinds == kinds
         assert "green tea" in flow.result.text
 
 
 def test_words_and_places_count_the_same() -> None:
     records = [learning("words", "green tea"), learning("near", "a hot drink"), learning("none", "a car")]
-    assert blended(records, "tea", ["near"]) == {"words": 0.5, "near": 0.5, "none": 0.0}
-    assert blended([], "tea", []) == {}
+    assert blend_with_nearest(records, "tea", ["near"]) == {"words": 0.5, "near": 0.5, "none": 0.0}
+    assert blend_with_nearest([], "tea", []) == {}

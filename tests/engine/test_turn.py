@@ -4,16 +4,16 @@ import pytest
 from engine.hand import ALICE
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 
-from langgraph_learning.engine.turn import (
-    Said,
+from langgraph_learning._engine.learning.turn import (
     Turn,
+    TurnMessage,
     Watermark,
     commit_id,
     last_human,
     question,
+    turn_of,
+    turn_since,
     watermark,
-    whole,
-    window,
 )
 from langgraph_learning.records import Identity
 
@@ -29,12 +29,12 @@ THREAD: list[BaseMessage] = [
 
 
 def texts(turn: Turn) -> list[str]:
-    return [said.text for said in turn.said]
+    return [said.text for said in turn.messages]
 
 
 def test_the_window_begins_after_the_watermark() -> None:
     mark = Watermark(message_id="a1", user_id="alice")
-    assert texts(window(THREAD, mark, "alice")) == ["two", "second", "three", "third"]
+    assert texts(turn_since(THREAD, mark, "alice")) == ["two", "second", "three", "third"]
 
 
 @pytest.mark.parametrize(
@@ -50,17 +50,17 @@ def test_the_window_begins_after_the_watermark() -> None:
     ids=["missing", "trimmed", "another user's", "nobody's", "without user", "empty"],
 )
 def test_without_a_watermark_of_ones_own_the_window_is_the_last_turn(mark: Watermark | None) -> None:
-    assert texts(window(THREAD, mark, "alice")) == ["three", "third"]
+    assert texts(turn_since(THREAD, mark, "alice")) == ["three", "third"]
 
 
 def test_the_last_turn_holds_all_human_messages_in_a_row() -> None:
     messages = [*THREAD[:2], HumanMessage("two"), HumanMessage("and three"), AIMessage("both")]
-    assert texts(window(messages, None, "alice")) == ["two", "and three", "both"]
+    assert texts(turn_since(messages, None, "alice")) == ["two", "and three", "both"]
     assert question(messages) == "two\nand three"
 
 
 def test_a_watermark_at_the_end_leaves_nothing_to_learn_from() -> None:
-    assert window(THREAD, Watermark(message_id="a3", user_id="alice"), "alice").said == ()
+    assert turn_since(THREAD, Watermark(message_id="a3", user_id="alice"), "alice").messages == ()
 
 
 def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
@@ -75,10 +75,10 @@ def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:
         HumanMessage([{"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}]),
         HumanMessage([{"type": "text", "text": "and this?"}, {"type": "audio", "base64": "AAAA"}]),
     ]
-    assert whole(messages).said == (
-        Said("user", "What is the weather?"),
-        Said("assistant", "It rains."),
-        Said("user", "and this?"),
+    assert turn_of(messages).messages == (
+        TurnMessage("user", "What is the weather?"),
+        TurnMessage("assistant", "It rains."),
+        TurnMessage("user", "and this?"),
     )
     last = last_human(messages[:7])
     assert last is not None
@@ -93,7 +93,7 @@ def test_the_watermark_is_the_last_message_and_whose_turn_that_was() -> None:
 
 
 def turn(*said: tuple[str, str, str | None], position: int = 0) -> Turn:
-    return Turn(tuple(Said(role, text, id) for role, text, id in said), position)
+    return Turn(tuple(TurnMessage(role, text, id) for role, text, id in said), position)
 
 
 BASE = commit_id(turn(("user", "I like tea", "h1"), ("assistant", "Noted", "a1")), ALICE, STORES)
@@ -132,6 +132,6 @@ def test_ids_and_texts_of_human_messages_scope_and_learning_stores_count(
 
 def test_the_same_words_said_twice_without_ids_are_two_turns() -> None:
     messages = [HumanMessage("yes"), AIMessage("ok"), HumanMessage("yes"), AIMessage("ok")]
-    first, second = window(messages[:2], None, "alice"), window(messages, None, "alice")
+    first, second = turn_since(messages[:2], None, "alice"), turn_since(messages, None, "alice")
     assert commit_id(first, ALICE, STORES) != commit_id(second, ALICE, STORES)
-    assert commit_id(second, ALICE, STORES) == commit_id(window(messages, None, "alice"), ALICE, STORES)
+    assert commit_id(second, ALICE, STORES) == commit_id(turn_since(messages, None, "alice"), ALICE, STORES)

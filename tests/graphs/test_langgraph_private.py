@@ -68,11 +68,11 @@ def test_a_checkpoint_is_unfinished_while_a_step_is_due() -> None:
     graph.invoke(said("Hi"), thread(), interrupt_before=["node"])
     found = saver.get_tuple(thread())
     assert found
-    assert langgraph_private.unfinished(found)
+    assert langgraph_private.is_unfinished(found)
     graph.invoke(None, thread())
     found = saver.get_tuple(thread())
     assert found
-    assert not langgraph_private.unfinished(found)
+    assert not langgraph_private.is_unfinished(found)
 
 
 def test_a_channel_that_is_not_there_reads_as_none() -> None:

@@ -34,7 +34,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langgraph_learning import LearningContext, LearningMachine
-from langgraph_learning.nodes.run import look
+from langgraph_learning.nodes.run_context import get_field
 from langgraph_learning.testing import ScriptedChatModel
 
 Seen = list[Any]
@@ -173,12 +173,12 @@ async def test_any_node_over_any_state_sees_the_recalled_text_first_and_leaves_n
     result = await invoked(graph, colour, given, thread(), context=ADA)
 
     [state] = seen
-    shown = look(state, "messages")
+    shown = get_field(state, "messages")
     assert isinstance(shown[0], SystemMessage)
     assert shown[0].id == "learning-context"
     assert FACT in shown[0].text
     assert texts(shown[1:]) == ["Where do my bees live?"]
-    assert look(state, "mood") == "calm"
+    assert get_field(state, "mood") == "calm"
     assert isinstance(state, schema if isinstance(schema, type) and schema in (Modelled, Plain) else dict)
 
     assert set(result) == {"messages", "mood"}

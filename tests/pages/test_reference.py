@@ -16,7 +16,7 @@ import langgraph_learning
 from langgraph_learning import LearningMachine, SessionContextConfig, config, connect
 from langgraph_learning.cli.app import app
 from langgraph_learning.config import StoreConfig
-from langgraph_learning.stores.choosing import SLOTS
+from langgraph_learning.stores.registry import SLOTS
 
 REFERENCE = ROOT / "docs" / "reference"
 

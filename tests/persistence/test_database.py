@@ -16,8 +16,8 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from langgraph_learning import LearningDB, LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
-from langgraph_learning.checkpointers.hybrid import HybridStore
-from langgraph_learning.checkpointers.statements import Statements, migrations
+from langgraph_learning.checkpointers._store.statements import Statements, migrations
+from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.testing import ScriptedChatModel, op
 
@@ -113,6 +113,19 @@ def test_another_embedder_of_the_same_size_is_refused(url: str) -> None:
     with (
         pytest.raises(ConfigurationError, match=r"Named small-1.*Named small-2.*schema="),
         connect(url, embed=Named(model="small-2")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(("kept", "told"), [("Named small-1", "Named small-1"), ("local", r"wordllama\)")])
+def test_an_embedder_of_another_size_is_refused_with_both_names_and_a_way_out(url: str, kept: str, told: str) -> None:
+    """A database whose vectors are those of `local`, without more, is one that the former local embedder made."""
+    with store_at(url, embed=DeterministicFakeEmbedding(size=4)) as store, store._dialect.writing() as session:
+        session.run("keep_fact", {"name": "embedder", "value": kept})
+    larger = Named(size=8, model="large")
+    with (
+        pytest.raises(ConfigurationError, match=rf"{told} \(4 dimensions\).*Named large \(8\).*export.*import"),
+        connect(url, embed=larger),
     ):
         pass
 

@@ -297,7 +297,7 @@ class Lessons(LearningStore):
         self.operations = (operation("add_lesson", "Note a lesson.", text=(str, Field(description="The lesson"))),)
 
     def scope(self, identity: Identity) -> Scope | None:
-        return Scope.shared("everybody", identity)
+        return Scope.in_namespace("everybody", identity)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         text = operation.model_dump()["text"]

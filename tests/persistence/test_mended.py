@@ -8,7 +8,7 @@ from langgraph.store.base import PutOp
 
 from langgraph_learning import LearningDB, connect
 from langgraph_learning.checkpointers import SqliteHybridStore
-from langgraph_learning.checkpointers.hybrid import HybridStore
+from langgraph_learning.checkpointers._store.store import HybridStore
 
 
 def store_of(db: LearningDB) -> HybridStore:

@@ -18,7 +18,7 @@ class Tips(UserMemoryStore):
     name = "tips"
 
     def scope(self, identity: Identity) -> Scope | None:
-        return Scope.shared("team", identity)
+        return Scope.in_namespace("team", identity)
 
 
 def of(db: LearningDB, user: str, *extractions: Any) -> Scoped:

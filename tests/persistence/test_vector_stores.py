@@ -188,16 +188,16 @@ def test_an_update_a_removal_and_an_undo_reach_the_vector_store(world: World) ->
 def test_what_waits_for_a_person_is_not_in_the_vector_store_until_it_is_approved(world: World) -> None:
     from datetime import UTC, datetime
 
-    from langgraph_learning.engine.deciding import Approver, Decision, decide, proposals
+    from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, proposals
 
     ada = world.of(mode=LearningMode.PROPOSE)
     world.save(ada, CARS)
     assert world.contents() == set()
-    [proposal] = ada.driver.run(proposals(ada.setup.stores, ada.identity))
+    [proposal] = ada.driver.run(proposals(ada.settings.stores, ada.identity))
 
     def approve() -> Any:
         approver = Approver("ada", datetime.now(UTC))
-        return decide(ada.setup.stores, ada.identity, [Decision(proposal.id, "approve")], approver)
+        return decide(ada.settings.stores, ada.identity, [ReviewDecision(proposal.id, "approve")], approver)
 
     world.do(lambda: ada.driver.run(approve()), lambda: ada.driver.arun(approve()))
     assert world.contents() == texts(CARS)
@@ -251,10 +251,10 @@ def test_a_learning_of_20_000_characters_is_one_document(world: World) -> None:
 
 def test_documents_that_were_there_are_found_in_their_scope_and_read_only(world: World) -> None:
     ada, ben, blue = world.of("ada", "user"), world.of("ben", "user"), world.of("ada", "team:blue")
-    own = {"learning_scope": Scope(user_id="ada").tag, "title": "Garage"}
+    own = {"learning_scope": Scope(user_id="ada").key, "title": "Garage"}
     held = [
         Document("Park the car inside.", metadata=own),
-        Document("Wax the car.", metadata={"learning_scope": Scope(namespace="team:blue").tag}),
+        Document("Wax the car.", metadata={"learning_scope": Scope(namespace="team:blue").key}),
         Document("Sell the car.", metadata={}),
         Document("Crash the car.", metadata={"namespace": "user", "user_id": "ada"}),
     ]
@@ -285,7 +285,7 @@ def test_a_vector_store_that_ignores_filters_shows_nobody_what_is_not_theirs(car
         assert "car" not in other.recall("automobile").text
     assert careless.found(ada, "automobile", limit=9) == ["Cars: Wash the car in the morning."]
     scopes = [Scope(user_id="ben"), Scope(namespace="global"), Scope(user_id="ada")]
-    assert [{"learning_scope": scope.tag} for scope in scopes] == list(
+    assert [{"learning_scope": scope.key} for scope in scopes] == list(
         {str(each): each for each in vectors.asked}.values()
     )
 
@@ -294,7 +294,7 @@ def test_a_document_that_claims_to_be_a_record_of_another_scope_is_not_believed(
     ada, ben = careless.of("ada", "user"), careless.of("ben", "user")
     careless.save(ada, CARS)
     [record] = ada.records()
-    forged = {"learning_scope": Scope(user_id="ben").tag, "learning_store": record.store, "learning_id": record.id}
+    forged = {"learning_scope": Scope(user_id="ben").key, "learning_store": record.store, "learning_id": record.id}
     careless.vectors.add_documents([Document("automobile", metadata=forged)])
     assert careless.found(ben, "automobile", limit=9) == []
 
@@ -323,7 +323,7 @@ def test_a_vector_store_that_fails_costs_no_learning_and_is_told_by_the_next_wri
     assert careless.found(ada, "brew leaves", limit=9) == ["Cars: Drive the bus."]
     careless.save(ada, ("Bees", "Leave them alone."))
     assert careless.contents() == texts(("Cars", "Drive the bus."), CATS, ("Bees", "Leave them alone."))
-    assert list(ada.driver.opened().search(("learning", "namespace", "global", "unindexed"))) == []
+    assert list(ada.driver.require_store().search(("learning", "namespace", "global", "unindexed"))) == []
 
 
 def test_an_erasure_that_a_vector_store_prevents_erases_nothing_and_says_so(careless: World) -> None:

@@ -29,7 +29,7 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.engine.wire import UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.operation_schema import UnusableAnswer, read_answer
 from langgraph_learning.records import Add, Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.testing import ScriptedChatModel, UnscriptedCall, call, op
@@ -98,7 +98,7 @@ def test_tools_in_a_graph_inside_around_know_the_user_after_a_resume_without_con
     inner: Any = create_agent(model, learning.tools(), middleware=[asked], context_schema=LearningContext)
     graph = learning.around(inner).compile(store=store, checkpointer=InMemorySaver())
     graph.invoke(said("I like green tea"), THREAD, context=ALEX)
-    learning._setup.turns.clear()  # as in another process
+    learning._settings.turns.clear()  # as in another process
     graph.invoke(Command(resume={"decisions": [{"type": "approve"}]}), THREAD)
     records = learning.scoped(user_id="alex", store=store).records()
     assert [record.text for record in records] == ["Likes green tea"]

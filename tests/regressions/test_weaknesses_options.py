@@ -117,15 +117,15 @@ def max_updates_per_run(kind: Kind) -> None:
 def instructions(kind: Kind) -> None:
     default = learn(kind)
     [own] = default.machine.stores
-    assert own.capture in default.prompt
+    assert own.extraction_instructions in default.prompt
     made = learn(kind, instructions="ONLY-TEA")
     assert "ONLY-TEA" in made.prompt
-    assert own.capture not in made.prompt
+    assert own.extraction_instructions not in made.prompt
 
 
 def additional_instructions(kind: Kind) -> None:
     [own] = learn(kind).machine.stores
-    assert f"{own.capture}\nALSO-TEA" in learn(kind, additional_instructions="ALSO-TEA").prompt
+    assert f"{own.extraction_instructions}\nALSO-TEA" in learn(kind, additional_instructions="ALSO-TEA").prompt
 
 
 def enable_agent_tools(kind: Kind) -> None:
@@ -255,7 +255,7 @@ def refused(option: str, value: Any) -> Callable[[Kind], None]:
 def log_agent(kind: Kind) -> None:
     scoped, _ = logged(kind, agent="planner")
     assert len(scoped.records()) == 2
-    other = scoped.setup.stores[0].scope(scoped.identity.model_copy(update={"agent": "writer"}))
+    other = scoped.settings.stores[0].scope(scoped.identity.model_copy(update={"agent": "writer"}))
     assert other is not None
     assert other != scoped.records()[0].scope
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 from pydantic import JsonValue
 
-from langgraph_learning.engine.records import Known
+from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore
 
@@ -24,7 +24,7 @@ def after(store: LearningStore, *operations: tuple[str, dict[str, JsonValue]]) -
     """Return the records that `operations` leave, one after the other."""
     scope = store.scope(ALICE)
     assert isinstance(scope, Scope)
-    known = Known(store, scope)
+    known = ScopeSnapshot(store, scope)
     for name, arguments in operations:
-        known = known.after(planned(store, known.records, name, **arguments), AT)
+        known = known.with_changes(planned(store, known.records, name, **arguments), AT)
     return known.records

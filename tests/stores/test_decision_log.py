@@ -5,7 +5,7 @@ from pydantic import JsonValue, ValidationError, field_validator
 from stores.plans import ALICE, AT, after, planned
 
 from langgraph_learning import DecisionLogConfig, LearningMachine, LearningMode
-from langgraph_learning.engine.wire import tool_schema
+from langgraph_learning._engine.learning.operation_schema import tool_schema
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import Identity, Record, Scope
 from langgraph_learning.schemas import Decision
@@ -158,7 +158,10 @@ def test_a_search_by_days_leaves_out_what_is_older() -> None:
 
     def found(**asked: JsonValue) -> list[str]:
         ranked = [Ranked(old, 0.0), Ranked(new, 0.0)]
-        return [str(each.record.content["decision"]) for each in STORE.found(search.model_validate(asked), ranked, AT)]
+        return [
+            str(each.record.content["decision"])
+            for each in STORE.filter_search(search.model_validate(asked), ranked, AT)
+        ]
 
     assert found() == ["Old", "New"]
     assert found(days=7) == ["New"]

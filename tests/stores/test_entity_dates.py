@@ -74,7 +74,7 @@ def events(*given: dict[str, str | None]) -> list[tuple[str, str | None]]:
     kind = store.operations[0]
     dated = kind.model_validate({"entity": "Acme", "entity_type": "company", "events": list(given)})
     for _ in range(2):  # a proposal is dated again when it is approved
-        dated = store.dated(dated, TODAY)
+        dated = store.resolve_dates(dated, TODAY)
     return [(event["content"], event["date"]) for event in dated.model_dump()["events"] or []]
 
 

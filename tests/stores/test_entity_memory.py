@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, field_validator
 from stores.plans import ALICE, AT
 
 from langgraph_learning import EntityMemoryConfig
-from langgraph_learning.engine.records import Known
+from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import Change, Record, Remove
 from langgraph_learning.schemas import Entity
@@ -37,16 +37,16 @@ def forgotten(entity: str, fact: str | None = None) -> Asked:
 def planned(records: Sequence[Record], asked: Asked, store: EntityMemoryStore = STORE) -> list[Change]:
     """What one operation changes; of what it cannot do the rest is planned."""
     [kind] = [kind for kind in store.operations if kind.__name__ == asked[0]]
-    return store.plan(store.dated(kind.model_validate(asked[1]), TODAY), records)
+    return store.plan(store.resolve_dates(kind.model_validate(asked[1]), TODAY), records)
 
 
 def known(*asked: Asked, store: EntityMemoryStore = STORE) -> tuple[Record, ...]:
     """The records that operations leave, one after the other."""
     scope = store.scope(ALICE)
     assert scope is not None
-    found = Known(store, scope)
+    found = ScopeSnapshot(store, scope)
     for each in asked:
-        found = found.after(planned(found.records, each, store), AT)
+        found = found.with_changes(planned(found.records, each, store), AT)
     return found.records
 
 
@@ -182,13 +182,13 @@ OPERATIONS = st.one_of(
 def test_no_named_type_ever_becomes_another_and_no_id_changes(asked: list[Asked]) -> None:
     scope = STORE.scope(ALICE)
     assert scope is not None
-    found, types = Known(STORE, scope), dict[str, Any]()
+    found, types = ScopeSnapshot(STORE, scope), dict[str, Any]()
     for each in asked:
         try:
             changes = planned(found.records, each)
         except Refused:
             continue
-        found = found.after(changes, AT)
+        found = found.with_changes(changes, AT)
         entities = {one.id: one.content["type"] for one in found.records if one.content["kind"] == "entity"}
         assert types.keys() <= entities.keys()
         assert all(kind in ("unknown", entities[key]) for key, kind in types.items())
@@ -367,7 +367,7 @@ def test_every_beginning_of_the_changes_makes_sense(limit: int) -> None:
         events=[{"content": "Shipped", "date": "today"}],
     )
     before = known(RADAR)
-    found = Known(STORE, before[0].scope, before).after(planned(before, asked)[:limit], AT)
+    found = ScopeSnapshot(STORE, before[0].scope, before).with_changes(planned(before, asked)[:limit], AT)
     ids = {record.id for record in found.records}
     for record in found.records:
         assert str(record.content.get("entity", record.id)) in ids

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from stores.plans import ALICE, AT
 from stores.test_entity_memory import STORE, Asked, about, forgotten, linked, planned
 
-from langgraph_learning.engine.rank import ranked
-from langgraph_learning.engine.records import Known
+from langgraph_learning._engine.recall.ranking import rank_records
+from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.stores import Entry
 
@@ -18,22 +18,22 @@ def days(*asked: Asked) -> tuple[Record, ...]:
     """The records that operations leave, one a day."""
     scope = STORE.scope(ALICE)
     assert scope is not None
-    found = Known(STORE, scope)
+    found = ScopeSnapshot(STORE, scope)
     for day, each in enumerate(asked):
-        found = found.after(planned(found.records, each), AT + timedelta(days=day))
+        found = found.with_changes(planned(found.records, each), AT + timedelta(days=day))
     return found.records
 
 
 def shown(records: Sequence[Record], query: str = "") -> list[Entry]:
     """What a recall shows, the directory first."""
     live = [record for record in records if record.status == ACTIVE]
-    return STORE.entries(ranked(live, query), query)
+    return STORE.entries(rank_records(live, query), query)
 
 
 def searched(records: Sequence[Record], query: str | None = None, entity_type: str | None = None) -> list[str]:
     """What a search answers."""
     search = STORE.searches[0].model_validate({"query": query, "entity_type": entity_type})
-    return [entry.text for entry in STORE.answers(search, ranked(records, query or ""), AT)]
+    return [entry.text for entry in STORE.search_entries(search, rank_records(records, query or ""), AT)]
 
 
 def headings(entries: Sequence[Entry]) -> list[str]:
@@ -75,15 +75,15 @@ def test_a_long_directory_is_cut_and_says_so() -> None:
 
 
 def test_a_directory_of_what_may_not_all_have_been_read_does_not_say_it_is_complete() -> None:
-    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.searched - 1)]
+    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.recall_limit - 1)]
     assert shown(days(about("Acme", facts=facts[:-1])))[0].text.startswith("All")
     assert not shown(days(about("Acme", facts=facts)))[0].text.startswith("All")
 
 
 def test_a_fact_is_shown_without_its_entity_where_that_may_not_have_been_read() -> None:
-    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.searched - 2)]
+    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.recall_limit - 2)]
     records = days(about("Acme", facts=facts), about("Zoe", "person", facts=["Plays chess"]))
-    assert len(records) == STORE.searched + 1
+    assert len(records) == STORE.recall_limit + 1
     without = [record for record in records if record.content.get("name") != "Zoe"]
     assert [entry.text for entry in shown(without, "chess")][1:] == ["Zoe: Plays chess (as of 2026-03-02)"]
     assert searched(without, "chess") == ["Zoe: Plays chess (as of 2026-03-02)"]

@@ -152,7 +152,7 @@ def test_the_mode_says_who_learns(mode: LearningMode, extracts: bool, tools: lis
 def test_instructions_reach_the_extraction_and_the_agents_tool() -> None:
     config = LearnedKnowledgeConfig(instructions="ONLY-BILLING", additional_instructions="NO-PRICES")
     store = LearnedKnowledgeStore(config)
-    assert store.capture == "ONLY-BILLING\nNO-PRICES"
+    assert store.extraction_instructions == "ONLY-BILLING\nNO-PRICES"
     save = store.operations[0].__doc__ or ""
     assert save.endswith("ONLY-BILLING\nNO-PRICES")
     default = STORE.operations[0].__doc__ or ""

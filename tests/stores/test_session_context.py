@@ -5,7 +5,7 @@ from pydantic import JsonValue, ValidationError, field_validator, model_validato
 from stores.plans import ALICE, after, planned
 
 from langgraph_learning import SessionContextConfig
-from langgraph_learning.engine.wire import answer_schema
+from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning.records import Identity
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores import Operation, SessionContextStore
@@ -57,8 +57,8 @@ def test_planning_is_offered_when_it_is_enabled_and_only_then() -> None:
     [summary], [planning] = SUMMARY.operations, PLANNING.operations
     assert set(answer_fields(summary)) == {"operation", "summary", "quote"}
     assert set(answer_fields(planning)) == {"operation", "summary", "goal", "plan", "progress", "quote"}
-    assert "goal of the conversation" not in SUMMARY.capture
-    assert "goal of the conversation" in PLANNING.capture
+    assert "goal of the conversation" not in SUMMARY.extraction_instructions
+    assert "goal of the conversation" in PLANNING.extraction_instructions
 
 
 def test_the_summary_is_all_there_is_without_planning() -> None:

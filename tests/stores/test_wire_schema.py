@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from langgraph_learning import SessionContextConfig, UserProfileConfig
-from langgraph_learning.engine.wire import answer_schema, tool_schema
+from langgraph_learning._engine.learning.operation_schema import answer_schema, tool_schema
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import EntityMemoryStore, SessionContextStore, UserMemoryStore, UserProfileStore
 

@@ -9,7 +9,7 @@ from views.made import HOSTILE, Seen, entity, link, record
 
 from langgraph_learning import LearningMachine, Scope, views
 from langgraph_learning.testing import ScriptedChatModel, op
-from langgraph_learning.views.layout import placed
+from langgraph_learning.views.layout import place_boxes
 
 
 def test_entities_are_nodes_and_relationships_directed_labelled_edges() -> None:
@@ -155,7 +155,7 @@ def test_no_box_lies_on_another(data: st.DataObject, count: int) -> None:
     sizes = np.array(data.draw(st.lists(boxes, min_size=count, max_size=count)))
     ends = st.integers(0, count - 1)
     edges = data.draw(st.lists(st.tuples(ends, ends), max_size=2 * count))
-    centres = placed(sizes, edges, 800)
+    centres = place_boxes(sizes, edges, 800)
     assert np.isfinite(centres).all()
     gaps = np.abs(centres[:, None] - centres[None]) - (sizes[:, None] + sizes[None]) / 2
     assert (gaps.max(axis=2)[~np.eye(count, dtype=bool)] > 0).all()

@@ -24,8 +24,8 @@ from langgraph_learning import (
     connect,
     views,
 )
-from langgraph_learning.engine.deciding import Outcome
-from langgraph_learning.engine.recall import Shown
+from langgraph_learning._engine.approval.approval import Outcome
+from langgraph_learning._engine.recall.recall import ShownRecord
 from langgraph_learning.records import Add, Curated, Feedback, Frozen, Identity, Refusal, Remove, Update, Usage
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -51,7 +51,7 @@ hostile = record(
     source=Source(quote=HOSTILE, approved_by=HOSTILE),
     status="superseded",
 )
-shown = Shown(
+shown = ShownRecord(
     id=HOSTILE, store=HOSTILE, label=HOSTILE, score=1, reason=HOSTILE, tokens=3, parts={"words": 2, HOSTILE: -1}
 )
 receipt = Receipt(shown=(shown,), left_out={HOSTILE: 2}, tokens=9)
@@ -294,7 +294,8 @@ def test_a_receipt_says_what_each_score_is_the_sum_of() -> None:
 def test_bars_are_as_long_as_what_they_stand_for_and_lie_on_their_side_of_nothing() -> None:
     parts = [{"words": 2.0, "meaning": 1.0}, {"words": -1.0}]
     entries = [
-        Shown(id=str(n), store="s", label="m1", score=1, reason="", tokens=1, parts=p) for n, p in enumerate(parts)
+        ShownRecord(id=str(n), store="s", label="m1", score=1, reason="", tokens=1, parts=p)
+        for n, p in enumerate(parts)
     ]
     rects = [dict(each) for each in _rects(views.receipt_bars(Receipt(shown=tuple(entries))))]
     assert [(float(each["x"]), float(each["width"])) for each in rects] == [(40, 80), (120, 40), (0, 40)]

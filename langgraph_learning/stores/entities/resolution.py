@@ -39,7 +39,7 @@ def aliases_of(record: Record) -> list[str]:
     return [str(alias) for alias in as_list(record.content.get("aliases"))]
 
 
-def called(record: Record) -> str:
+def name_and_type(record: Record) -> str:
     """Return the name and type of an entity, as a reader sees it."""
     return f"{name_of(record)} ({type_of(record)})"
 
@@ -56,7 +56,7 @@ def resolve(records: Sequence[Record], name: str, kind: str = UNKNOWN) -> Named:
         Refused: It is no name, or several entities bear it.
     """
     known = entities(records)
-    name, kind = _unqualified(known, one_line(name), kind)
+    name, kind = _split_qualifier(known, one_line(name), kind)
     if not slug(name):
         raise Refused(f"{name!r} is no name: give a name with letters or digits")
     by_name = [each for each in known if same_name(name, name_of(each))]
@@ -80,7 +80,7 @@ def resolve_told(records: Sequence[Record], name: str, kind: str, aliases: Itera
     return named
 
 
-def _unqualified(known: Sequence[Record], name: str, kind: str) -> tuple[str, str]:
+def _split_qualifier(known: Sequence[Record], name: str, kind: str) -> tuple[str, str]:
     """Take the type off `type/name`; what stands before the slash may just be a part of the name: AC/DC."""
     prefix, slash, rest = name.partition("/")
     qualifier = normal_type(prefix)

@@ -1,0 +1,327 @@
+"""The flow: a step of learning as a plain generator, and the one driver that gives it a colour.
+
+A flow yields *effects* (data: store operations, a write, a model call) and gets their results. It knows no store, no
+model and no event loop, so a test can step it by hand. `Driver.run` and `Driver.arun` carry effects out; an effect
+that fails is thrown back into the flow, which may retry, clean up or let it pass.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.vectorstores import VectorStore
+from langgraph.constants import TAG_NOSTREAM
+from langgraph.errors import GraphBubbleUp
+from langgraph.store.base import BaseStore, Op, PutOp, Result
+
+from langgraph_learning._engine.learning.operation_schema import Schema
+from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
+from langgraph_learning.langgraph_private import checkpointer, without_streaming
+
+log = logging.getLogger("langgraph_learning")
+
+T = TypeVar("T")
+Expected: TypeAlias = Mapping[tuple[tuple[str, ...], str], int]
+Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Run these store operations, in order; with `as_of` on the store as it stood at that revision."""
+
+    ops: tuple[Op, ...]
+    as_of: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """Write all of it or nothing, provided that what is in `expect` still has these versions (0: does not exist)."""
+
+    puts: tuple[PutOp, ...]
+    expect: Expected = field(default_factory=dict)
+    commit: str | None = None
+    """Which commit this is, for the store's history."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One call of a model for an object of `schema`; `options` go to `with_structured_output`."""
+
+    model: BaseChatModel
+    schema: Schema
+    messages: tuple[BaseMessage, ...]
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreCall:
+    """Call what some stores have beyond LangGraph's contract: `history`, `purge`; others raise `UnsupportedByStore`."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VectorStoreCall:
+    """Call a method of the vector store that a learning store is searched by; answered with what it returns."""
+
+    vectors: VectorStore
+    method: Literal["add_documents", "delete", "similarity_search"]
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeStore:
+    """Ask how the store stands for this run: answered with a `Stand`."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """Whether the store ranks what it finds, and which revision to recall when the run began at an older checkpoint."""
+
+    ranks: bool = False
+    revision: int | None = None
+
+
+Effect: TypeAlias = Batch | Write | ModelCall | StoreCall | VectorStoreCall | DescribeStore
+Flow: TypeAlias = Generator[Effect, Any, T]
+
+
+def batch(*ops: Op, as_of: int | None = None) -> Flow[list[Result]]:
+    """Return one result per operation, typed at the call."""
+    return cast("list[Result]", (yield Batch(ops, as_of)))
+
+
+def write(puts: Sequence[PutOp], expect: Expected, commit: str | None = None) -> Flow[None]:
+    """Write `puts`; raises `ConflictError` on stores that can tell when somebody else was first."""
+    yield Write(tuple(puts), expect, commit)
+
+
+def call_store(method: str, *arguments: object) -> Flow[Any]:
+    """Return what the store's own method returns."""
+    return (yield StoreCall(method, arguments))
+
+
+def describe_store() -> Flow[StoreInfo]:
+    """Return how the store stands for this run."""
+    return cast("StoreInfo", (yield DescribeStore()))
+
+
+def call_vector_store(
+    vectors: VectorStore, method: Literal["add_documents", "delete", "similarity_search"], **arguments: object
+) -> Flow[Any]:
+    """Return what the vector store's method returns; a `StoreError` when it fails."""
+    return (yield VectorStoreCall(vectors, method, arguments))
+
+
+def call_model(effect: ModelCall) -> Flow[dict[str, Any]]:
+    """Return `{"raw": AIMessage, "parsed": ...}`."""
+    return cast("dict[str, Any]", (yield effect))
+
+
+@runtime_checkable
+class Transactional(Protocol):
+    """A store with compare-and-set, as `connect()` opens it; other stores write a batch."""
+
+    def transact(self, puts: Sequence[PutOp], *, expect: Expected, source: Mapping[str, object] | None) -> object:
+        """Write all puts or none."""
+
+    async def atransact(
+        self, puts: Sequence[PutOp], *, expect: Expected, source: Mapping[str, object] | None
+    ) -> object:
+        """Write all puts or none."""
+
+    def as_of(self, revision: int) -> BaseStore:
+        """Return the store as it stood."""
+
+
+class TimeTravelSaver(Protocol):
+    """A checkpointer that knows what was known when a checkpoint was made, as `connect()` opens it."""
+
+    store: BaseStore
+
+    def revision_of(self, config: RunnableConfig) -> int | None:
+        """Return the revision that a run has to recall."""
+
+    async def arevision_of(self, config: RunnableConfig) -> int | None:
+        """Return the revision that a run has to recall."""
+
+
+_OTHER_DATABASE = (
+    "the checkpointer counts the revisions of another database than the one the machine learns into: a run from an"
+    " older checkpoint recalls what is known now. Take both from one connect(), or use LearningSaver(saver, store)"
+    " with a store on the machine's database"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    error: Exception
+
+
+def _advance(flow: Flow[T], outcome: Any) -> Effect:
+    return flow.throw(outcome.error) if isinstance(outcome, _Failed) else flow.send(outcome)
+
+
+def _wrap_error(effect: Effect, error: Exception) -> _Failed:
+    """What the backend raised becomes a `StoreError`; our own errors and LangGraph's signals stay what they are."""
+    if isinstance(effect, ModelCall) or isinstance(error, LearningError | GraphBubbleUp):
+        return _Failed(error)
+    failed = "vector store" if isinstance(effect, VectorStoreCall) else "store"
+    wrapped = StoreError(f"the {failed} failed: {type(error).__name__}: {error}")
+    wrapped.__cause__ = error
+    return _Failed(wrapped)
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """Carries out the effects of a flow, in both colours."""
+
+    store: BaseStore | None = None
+    config: RunnableConfig = field(default_factory=RunnableConfig)
+    warn_once: Callable[[str, str], object] = field(default=lambda what, message: log.warning(message), compare=False)
+    """Warns of something the first time it is due."""
+
+    def run(self, flow: Flow[T]) -> T:
+        """Run `flow` to its end and return its result."""
+        outcome: Any = None
+        try:
+            while True:
+                effect = _advance(flow, outcome)
+                try:
+                    outcome = self._perform(effect)
+                except Exception as error:  # noqa: BLE001 - not swallowed: handed to the flow, which decides
+                    outcome = _wrap_error(effect, error)
+        except StopIteration as done:
+            return cast("T", done.value)
+        finally:
+            flow.close()  # a cancelled run: the flow's own `finally` still runs
+
+    async def arun(self, flow: Flow[T]) -> T:
+        """Run `flow` to its end without blocking the event loop."""
+        outcome: Any = None
+        try:
+            while True:
+                effect = _advance(flow, outcome)
+                try:
+                    outcome = await self._aperform(effect)
+                except Exception as error:  # noqa: BLE001 - as in `run`
+                    outcome = _wrap_error(effect, error)
+        except StopIteration as done:
+            return cast("T", done.value)
+        finally:
+            flow.close()
+
+    def _perform(self, effect: Effect) -> object:
+        if isinstance(effect, ModelCall):
+            return _structured_model(effect).invoke(effect.messages, without_streaming(_CONFIG))
+        if isinstance(effect, DescribeStore):
+            saver = self._time_travel_saver()
+            return StoreInfo(self.ranks, saver.revision_of(self.config) if saver else None)
+        if isinstance(effect, Batch):
+            return self._store_at(effect.as_of).batch(effect.ops)
+        if isinstance(effect, StoreCall):
+            return self._store_method(effect.method)(*effect.arguments)
+        if isinstance(effect, VectorStoreCall):
+            return getattr(effect.vectors, effect.method)(**effect.arguments)
+        store = self.require_store()
+        if isinstance(store, Transactional):
+            return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
+        return store.batch(effect.puts)
+
+    async def _aperform(self, effect: Effect) -> object:
+        if isinstance(effect, ModelCall):
+            return await _structured_model(effect).ainvoke(effect.messages, without_streaming(_CONFIG))
+        if isinstance(effect, DescribeStore):
+            saver = await asyncio.to_thread(self._time_travel_saver)  # the store may have to be opened
+            return StoreInfo(self.ranks, await saver.arevision_of(self.config) if saver else None)
+        if isinstance(effect, Batch):
+            return await _abatch(self._store_at(effect.as_of), effect.ops)
+        if isinstance(effect, StoreCall):
+            return await self._acall_store(effect)
+        if isinstance(effect, VectorStoreCall):
+            return await _acall_vector_store(effect)
+        store = self.require_store()
+        if isinstance(store, Transactional):
+            return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
+        return await _abatch(store, effect.puts)
+
+    @property
+    def ranks(self) -> bool:
+        """Whether the store's own search needs no help: words, and vectors where there are any."""
+        return isinstance(self.store, Transactional)
+
+    def _store_at(self, revision: int | None) -> BaseStore:
+        store = self.require_store()
+        return store.as_of(revision) if revision is not None and isinstance(store, Transactional) else store
+
+    def _time_travel_saver(self) -> TimeTravelSaver | None:
+        """The run's checkpointer, if it counts the revisions of the database this store is on."""
+        saver = checkpointer(self.config)
+        # By name, not by isinstance: LangGraph's server wraps a checkpointer in one that passes attributes on.
+        if not callable(getattr(saver, "revision_of", None)):
+            return None
+        saver = cast("TimeTravelSaver", saver)
+        if saver.store is self.store:
+            return saver
+        own, theirs = (getattr(store, "database", None) for store in (self.store, saver.store))
+        if own and theirs and own != theirs:
+            self.warn_once("database", _OTHER_DATABASE)
+        return saver if own and own == theirs else None
+
+    def _store_method(self, name: str) -> Any:
+        method = getattr(self.require_store(), name, None)
+        if method is None:
+            raise UnsupportedByStore(f"a {type(self.store).__name__} has no {name}(): open one with connect()")
+        return method
+
+    async def _acall_store(self, effect: StoreCall) -> object:
+        if (method := getattr(self.store, f"a{effect.method}", None)) is not None:
+            return await method(*effect.arguments)
+        return await asyncio.to_thread(self._store_method(effect.method), *effect.arguments)
+
+    def require_store(self) -> BaseStore:
+        """Return the store.
+
+        Raises:
+            ConfigurationError: There is none.
+        """
+        if self.store is None:
+            raise ConfigurationError(
+                "there is no store to learn into. Give one of these three: create_learning_agent(..., db=connect(url)),"
+                " LearningMachine(store=...), or a store given to the graph: builder.compile(store=...)"
+            )
+        return self.store
+
+
+async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:
+    """Run `abatch`; a store that has none, like LangGraph's `SqliteStore`, works in a thread."""
+    try:
+        return await store.abatch(ops)
+    except NotImplementedError:
+        return await asyncio.to_thread(store.batch, ops)
+
+
+async def _acall_vector_store(effect: VectorStoreCall) -> object:
+    """Call the async twin of a method; a vector store that has none works in a thread."""
+    try:
+        return await getattr(effect.vectors, f"a{effect.method}")(**effect.arguments)
+    except NotImplementedError:
+        return await asyncio.to_thread(getattr(effect.vectors, effect.method), **effect.arguments)
+
+
+# The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.
+_CONFIG: RunnableConfig = {"tags": [TAG_NOSTREAM], "run_name": "learning.extract"}
+
+
+def _structured_model(effect: ModelCall) -> Structured:
+    # Not streamed: see `unstreamed`. A model that was told to stream gives its answers whole on a copy.
+    told = getattr(effect.model, "streaming", None) is True
+    model = effect.model.model_copy(update={"streaming": False}) if told else effect.model
+    made = model.with_structured_output(effect.schema, include_raw=True, **effect.options)
+    return cast("Structured", made)

@@ -1,0 +1,1 @@
+"""What is stored, over time: history and undo, votes, curation, export and erasure."""

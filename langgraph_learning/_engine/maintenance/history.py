@@ -1,0 +1,138 @@
+"""What was: the history of a record, and the undoing of a commit. For stores that keep history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from langgraph.store.base import Item, PutOp
+
+from langgraph_learning._engine.flow import Expected, Flow, batch, call_store, write
+from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
+from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
+from langgraph_learning.errors import ConflictError, ScopeError
+from langgraph_learning.records import (
+    Add,
+    Change,
+    Commit,
+    Identity,
+    Namespace,
+    Record,
+    Refusal,
+    Remove,
+    Revision,
+    Source,
+    Update,
+)
+from langgraph_learning.stores import LearningStore
+
+
+class StoredState(Protocol):
+    """One state of an item, as a store with history keeps it."""
+
+    value: dict[str, Any] | None
+    version: int
+    at: datetime
+    source: dict[str, Any] | None
+
+
+def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
+    """Return all states of a record, the oldest first; none for a record that is not there or not theirs.
+
+    Raises:
+        UnsupportedByStore: The store keeps no history.
+    """
+    for store, scope in scoped_to(stores, identity):
+        namespace = (*scope.path, store.name)
+        if kept := (yield from call_store("history", namespace, record_id)):
+            return [_revision(namespace, record_id, each) for each in kept]
+    return []
+
+
+def _revision(namespace: Namespace, key: str, kept: StoredState) -> Revision:
+    record = _record(namespace, key, kept) if kept.value is not None else None
+    return Revision(record=record, version=kept.version, at=kept.at, commit=(kept.source or {}).get("commit"))
+
+
+def _record(namespace: Namespace, key: str, kept: StoredState) -> Record:
+    value = {**(kept.value or {}), "version": kept.version}
+    return Record.from_item(Item(value=value, key=key, namespace=namespace, created_at=kept.at, updated_at=kept.at))
+
+
+def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at: datetime) -> Flow[Commit]:
+    """Put every record that a commit changed back to what it was before, as a commit of its own.
+
+    A record that was erased with its history stays away: the commit says so in `refused`.
+
+    Raises:
+        ScopeError: There is no such commit of this user.
+        ConflictError: A record was changed since; nothing is undone.
+        UnsupportedByStore: The store keeps no history.
+    """
+    [found] = yield from batch(find_commit(identity, commit_id))
+    if (commit := read_commit(found)) is None:
+        raise ScopeError(f"there is no commit {commit_id!r} of this user")
+    theirs = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
+    operations, expect, changes, refused = [], {}, [], []
+    for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
+        if store not in theirs:
+            raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
+        scope = theirs[store][1]
+        if scope.namespace != commit.namespaces.get(store):
+            place = commit.namespaces.get(store, "the user's own")
+            raise ScopeError(f"commit {commit_id!r} changed {store} in another namespace than this machine's: {place}")
+        namespace = (*scope.path, store)
+        states = yield from call_store("history", namespace, key)
+        if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
+            refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
+            continue
+        before, last = _states_around(states, commit_id, key)
+        value = before.value if before is not None else None
+        operations.append(PutOp(namespace, key, value, index=["text"] if value is not None else None))
+        expect[namespace, key] = last.version if last.value is not None else 0
+        operations += outbox_entries(*theirs[store], [key])
+        changes.append(_inverse_change(store, key, last, value))
+    made = _undo_commit(commit, identity, at, changes, refused)
+    yield from _write_undo(made, operations, expect)
+    for changed, scope in theirs.values():
+        yield from sync_index(changed, scope, [change.id for change in changes])
+    return made
+
+
+def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> tuple[StoredState | None, StoredState]:
+    """Return the state before the commit, and the last one, which must be as the commit left it."""
+    places = [place for place, kept in enumerate(states) if (kept.source or {}).get("commit") == commit_id]
+    # What came later may have been undone: then the record stands as the commit left it, under a newer version.
+    if not places or states[places[-1]].value != states[-1].value:
+        raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
+    return (states[places[0] - 1] if places[0] else None), states[-1]
+
+
+def _inverse_change(store: str, key: str, last: StoredState, value: dict[str, Any] | None) -> Change:
+    source = Source(actor="person")
+    if value is None:
+        return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
+    kind = Add if last.value is None else Update
+    kept = {name: value[name] for name in ("content", "text", "status")}
+    return kind(store=store, id=key, source=source, **kept)
+
+
+def _undo_commit(
+    commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change], refused: Sequence[Refusal]
+) -> Commit:
+    key = derived_id("undo", commit.id, at.isoformat())
+    # In the thread and of the agent of what is undone: its records are found there when this is undone in turn.
+    theirs = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
+    return Commit(
+        id=key,
+        identity=theirs,
+        at=at,
+        changes=tuple(changes),
+        refused=tuple(refused),
+        namespaces=commit.namespaces,
+    )
+
+
+def _write_undo(made: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:
+    marker = put_commit(made)
+    yield from write([marker, *operations], {**expect, (marker.namespace, marker.key): 0}, made.id)

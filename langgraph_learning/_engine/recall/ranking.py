@@ -1,0 +1,117 @@
+"""Which records matter for a text: BM25 over the records at hand, fused with the scores a store gave them.
+
+The figures behind the constants (k1, b, the weights, standardised scores instead of ranks) were measured on
+conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from statistics import fmean, pstdev
+
+from langgraph_learning.records import Record
+from langgraph_learning.stores import Ranked
+from langgraph_learning.text import stem, terms, words
+
+K1, B = 0.9, 0.4
+LEXICAL, GIVEN = 0.7, 0.3
+SWAY = 0.5
+"""How much votes may change a score, at the most."""
+
+
+def rank_records(
+    records: Sequence[Record], query: str, scores: Mapping[str, float] | None = None, *, final: bool = False
+) -> list[Ranked]:
+    """Return `records`, the best fit first, the newer first among equals.
+
+    Args:
+        records: What to choose from.
+        query: The text they shall fit.
+        scores: What the store's own search said of them, by record id.
+        final: Whether that is the last word, because the store counts words, too, and over all records.
+    """
+    asked = Counter(terms(query))
+    spelled = {stem(word): word for word in reversed(words(query))}
+    texts = [Counter(terms(record.text)) for record in records]
+    every = _store_parts(records, scores or {}) if final else _rank_here(records, texts, asked, scores or {})
+    found = [
+        Ranked(record, round(sum(parts.values()), 9), tuple(spelled[term] for term in asked if term in text), parts)
+        for record, text, parts in zip(records, texts, every, strict=True)
+    ]
+    newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
+    return sorted(newest_first, key=lambda each: -each.score)
+
+
+def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:
+    """Return scores from 0 to 1, half by words, half by the place in `nearest`, which holds ids, the nearest first.
+
+    Places, because the scores of vector stores are similarities here and distances there.
+    """
+    lexical = {each.record.id: each.score for each in rank_records(records, query)}
+    best = max(lexical.values(), default=0.0) or 1.0
+    places = {key: 1 - place / len(nearest) for place, key in enumerate(nearest)}
+    return {key: (score / best + places.get(key, 0.0)) / 2 for key, score in lexical.items()}
+
+
+def apply_votes(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -> list[Ranked]:
+    """Return `found` in the order that votes give it: what was helpful counts more, what was harmful less.
+
+    A vote scales how well a record fits, by half of it at the most: what does not fit is not shown for being liked.
+    """
+    if not votes:
+        return list(found)
+    weighed = [_apply_vote(each, *votes[each.record.id]) if each.record.id in votes else each for each in found]
+    return sorted(weighed, key=lambda each: -each.score)
+
+
+def _apply_vote(each: Ranked, helpful: int, harmful: int) -> Ranked:
+    opinion = (helpful - harmful) / (helpful + harmful + 2)  # between -1 and 1; few votes say little
+    sway = round(SWAY * opinion * abs(each.score), 9)
+    parts = {**each.parts, "votes": sway}
+    return replace(each, score=round(each.score + sway, 9), votes=(helpful, harmful), parts=parts)
+
+
+def _store_parts(records: Sequence[Record], scores: Mapping[str, float]) -> list[dict[str, float]]:
+    return [{"search": scores.get(record.id, 0.0)} for record in records]
+
+
+def _rank_here(
+    records: Sequence[Record], texts: Sequence[Counter[str]], asked: Counter[str], scores: Mapping[str, float]
+) -> list[dict[str, float]]:
+    lexical = _bm25(texts, asked)
+    if scores:
+        return _fuse(lexical, [scores.get(record.id) for record in records])
+    return [{"words": score} for score in lexical]
+
+
+def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:
+    if not texts:
+        return []
+    lengths = [text.total() for text in texts]
+    average = fmean(lengths) or 1.0
+    weight = {}
+    for term in asked:
+        containing = sum(term in text for text in texts)
+        weight[term] = math.log(1 + (len(texts) - containing + 0.5) / (containing + 0.5))
+    return [
+        sum(
+            weight[term] * count * text[term] / (text[term] + K1 * (1 - B + B * length / average))
+            for term, count in asked.items()
+            if term in text
+        )
+        for text, length in zip(texts, lengths, strict=True)
+    ]
+
+
+def _fuse(lexical: list[float], given: list[float | None]) -> list[dict[str, float]]:
+    """Blend the standardised scores; a record the store's search did not return counts as its worst."""
+    worst = min(score for score in given if score is not None)
+    dense = _standardise([worst if score is None else score for score in given])
+    pairs = zip(_standardise(lexical), dense, strict=True)
+    return [{"words": LEXICAL * one, "meaning": GIVEN * other} for one, other in pairs]
+
+
+def _standardise(scores: list[float]) -> list[float]:
+    mean, spread = fmean(scores), pstdev(scores) + 1e-9
+    return [(score - mean) / spread for score in scores]

@@ -1,0 +1,336 @@
+"""The recall flow: choose, rank, budget, render; one round trip to the store and no model call."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from langgraph.store.base import SearchOp
+from pydantic import Field
+
+from langgraph_learning import prompts
+from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
+from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
+from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
+from langgraph_learning._engine.recall.vector_index import add_nearest
+from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot, scoped_to
+from langgraph_learning.errors import LearningError
+from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Identity, Record, Scope
+from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
+from langgraph_learning.stores.base import FAULTS
+from langgraph_learning.text import tokens
+
+MIN_TOKENS = 20
+"""How many tokens must be left for the beginning of a record that is too long."""
+LONGEST_QUERY = 4_000
+"""How much of the turn is searched for, in characters."""
+
+
+class ShownRecord(Frozen):
+    """One recalled record: where it is, how it is called, and why it was chosen. No text: it may be forgotten."""
+
+    id: str
+    store: str
+    label: str
+    score: float
+    reason: str
+    tokens: int
+    parts: dict[str, float] = Field(default_factory=dict)
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
+
+
+class Receipt(Frozen):
+    """What a recall considered, chose and why, in which turn and for whom; ids only."""
+
+    shown: tuple[ShownRecord, ...] = ()
+    left_out: dict[str, int] = Field(default_factory=dict)
+    tokens: int = 0
+    turn: str = ""
+    """The id of the human message that it answers; empty outside of a graph."""
+    identity: Identity | None = None
+    at: datetime | None = None
+
+
+class Recall(Frozen):
+    """What a model is shown, the records it was made of, and the receipt."""
+
+    text: str = ""
+    records: tuple[Record, ...] = ()
+    receipt: Receipt = Receipt()
+
+    def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
+        """Return it with a receipt that says which turn it was."""
+        known = {"turn": turn, "identity": identity, "at": at}
+        return self.model_copy(update={"receipt": self.receipt.model_copy(update=known)})
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A piece that may be shown, with the line that would show it."""
+
+    snapshot: ScopeSnapshot
+    label: str
+    line: str
+    entry: Entry
+    brief: str = ""
+
+    @property
+    def cost(self) -> int:
+        """The tokens of the line."""
+        return tokens(self.line) + 1
+
+    @property
+    def always(self) -> bool:
+        """Whether it goes before what is chosen by how well it fits."""
+        return self.entry.first or self.snapshot.store.recalled == "always"
+
+    @property
+    def place(self) -> int:
+        """Where it stands in its part: what opens it, then what it is about by age."""
+        ages, ranked = self.snapshot.ages, self.entry.ranked
+        age = ages[ranked[0].record.id] if ranked else -1
+        return age - len(ages) if self.entry.first or not ranked else age
+
+    @property
+    def shown(self) -> list[ShownRecord]:
+        """The entries of the receipt: the tokens count for the record it is about."""
+        costs = [self.cost, *(0 for _ in self.entry.ranked[1:])]
+        return [
+            ShownRecord(
+                id=each.record.id,
+                store=self.snapshot.store.name,
+                label=self.label,
+                score=each.score,
+                reason="always" if self.always else _reason(each),
+                tokens=cost,
+                parts={name: round(part, 4) for name, part in each.parts.items() if part},
+            )
+            for each, cost in zip(self.entry.ranked, costs, strict=False)
+        ]
+
+
+def _reason(ranked: Ranked) -> str:
+    helpful, harmful = ranked.votes
+    said = f"; found helpful {helpful}, harmful {harmful}" if helpful or harmful else ""
+    if ranked.matched:
+        return f"matches {', '.join(ranked.matched)}{said}"
+    return f"{'similar' if ranked.score > 0 else 'recent'}{said}"
+
+
+def _rank(each: ScopeSnapshot, query: str) -> list[Ranked]:
+    return apply_votes(rank_records(each.records, query, each.scores, final=each.ranked), each.votes)
+
+
+def recall(stores: Iterable[LearningStore], identity: Identity, query: str, budget: int) -> Flow[Recall]:
+    """Return what fits `query` best within `budget` tokens.
+
+    Args:
+        stores: The learning stores to look into.
+        identity: Who is asking; without what a learning store's scope takes it is not read.
+        query: What the user said in this turn.
+        budget: How long the text may be, in tokens.
+    """
+    mine = scoped_to(stores, identity)
+    if not mine:
+        return Recall()
+    found = yield from _read_stores(mine, query[:LONGEST_QUERY])
+    candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
+    return _render(found, _choose(candidates, found, budget), budget)
+
+
+def search(stores: Iterable[LearningStore], identity: Identity, query: str, limit: int) -> Flow[list[Record]]:
+    """Return the records that fit `query`, the best first."""
+    found = yield from _read_stores(scoped_to(stores, identity), query)
+    best = [choice for each in found for choice in _rank(each, query)]
+    aside = frozenset().union(*(each.suppressed for each in found))
+    fitting = [each for each in best if (each.matched or each.score > 0) and each.record.id not in aside]
+    return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
+
+
+def lookup(store: LearningStore, scope: Scope, search: Operation, at: datetime, budget: int) -> Flow[str]:
+    """Return what answers an agent's search, as lines within `budget` tokens.
+
+    Args:
+        store: The learning store to look into.
+        scope: Whose records.
+        search: One of its `searches`: what to look for, and how much of it to show.
+        at: Now, for searches by age.
+        budget: How long the answer may be, in tokens.
+
+    Raises:
+        LearningError: The learning store failed over its records.
+    """
+    asked = search.model_dump()
+    query = str(asked.get("query") or "")[:LONGEST_QUERY]
+    [found] = yield from _read_stores([(store, scope)], query, status=None)
+    best = _rank(found, query)
+    labels = {record.id: label for label, record in found.labels.items()}
+    try:
+        entries, left = store.search_entries(search, best, at)[: asked.get("limit") or None], budget
+    except FAULTS as error:
+        raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
+    lines: list[str] = []
+    for entry in entries:
+        label = labels.get(entry.ranked[0].record.id, "") if store.named_by_id and len(entry.ranked) == 1 else ""
+        shown = line(entry.text, label)
+        if tokens(shown) > left and entry.brief and len(entries) > 1:  # alone it is shown as far as it goes
+            shown = line(entry.brief, label)
+        if tokens(shown) > left:
+            if lines:
+                break
+            shown = clip_to_budget(shown, left)
+        left -= tokens(shown) + 1
+        lines.append(shown)
+    return "\n".join(lines)
+
+
+def _read_stores(
+    stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE
+) -> Flow[list[ScopeSnapshot]]:
+    stand = yield from describe_store()
+    asked = [_read_ops(store, scope, query, stand) for store, scope in stores]
+    voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
+    every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
+    results = iter((yield from batch(*every, as_of=stand.revision)))
+    read_here = [
+        read_snapshot(store, scope, *(next(results) for _ in ops))
+        for (store, scope), ops in zip(stores, asked, strict=True)
+    ]
+    ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
+    found = []
+    for each, ops in zip(read_here, asked, strict=True):
+        if status is not None:
+            each = yield from _reread_status(each, ops[0], stand, status)
+        each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
+        if stand.ranks:
+            each = replace(
+                each, ranked=ops[0].query is not None, unread=(yield from _count_unread(each, ops[0], stand))
+            )
+        if status is not None:
+            each = _filter_status(each, status)
+        if query and stand.revision is None:  # a vector store knows the present only
+            each = yield from add_nearest(each, query, status)
+        found.append(each)
+    return found
+
+
+def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
+    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
+    if store.recalled == "always":
+        return [read_op(store, scope)]
+    if stand.ranks:
+        return [read_op(store, scope, query, store.recall_limit)]
+    return [read_op(store, scope), *([read_op(store, scope, query, SEARCH_LIMIT)] if query else [])]
+
+
+def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[ScopeSnapshot]:
+    """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
+    fitting = sum(record.status == status for record in each.records)
+    all_read, store = len(each.records) < op.limit, each.store
+    crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
+    more = [op._replace(filter={"status": status})] if crowded and not all_read else []
+    more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
+    if not more:
+        return each
+    results = yield from batch(*more, as_of=stand.revision)
+    again = read_snapshot(store, each.scope, *results)
+    kept = {record.id: record for record in (*each.records, *again.records)}
+    ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
+    return replace(each, records=tuple(ordered), scores={**each.scores, **again.scores})
+
+
+def _filter_status(each: ScopeSnapshot, status: str) -> ScopeSnapshot:
+    """Leave out what has another status, and tell what that sets aside."""
+    wanted = tuple(record for record in each.records if record.status in (status, DOCUMENT))
+    archived = [record for record in each.records if record.status == ARCHIVED]
+    standing = {record.id for record in each.store.filter_active(wanted, archived)}
+    return replace(
+        each, records=wanted, suppressed=frozenset(record.id for record in wanted if record.id not in standing)
+    )
+
+
+def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
+    """How many records there are that were not read; of the past nobody has counted them."""
+    if len(each.records) < op.limit or stand.revision is not None:
+        return 0
+    total = yield from call_store("count", op.namespace_prefix)
+    return max(0, int(total) - len(each.records))
+
+
+def _candidates(each: ScopeSnapshot, query: str) -> list[Candidate]:
+    labels = {record.id: label for label, record in each.labels.items()}
+    actionable = bool(each.store.tools) and each.store.named_by_id
+    found = []
+    for entry in each.entries(_rank(each, query), query):
+        if any(one.record.id in each.suppressed for one in entry.ranked):
+            continue
+        label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
+        shown = label if actionable and len(entry.ranked) == 1 else ""
+        brief = line(entry.brief, shown) if entry.brief else ""
+        found.append(Candidate(each, label, line(entry.text, shown), entry, brief))
+    return found
+
+
+def line(text: str, label: str) -> str:
+    """Return `text` as one item of a list in a prompt: data, under its short id where there is one."""
+    shown = prompts.escape(text).strip().replace("\n", "\n  ")
+    return f"- [{label}] {shown}" if label else f"- {shown}"
+
+
+def _choose(candidates: list[Candidate], found: Sequence[ScopeSnapshot], budget: int) -> list[Candidate]:
+    """Take what is always shown, then the best fits; what is too long makes room for what is not."""
+    frame = tokens(_text([(each, [_more_line(len(each.records) + each.unread)]) for each in found if each.records]))
+    left, chosen = budget - frame, []
+    first = [candidate for candidate in candidates if candidate.always]
+    rest = [candidate for candidate in candidates if not candidate.always]
+    for candidate in [*first, *sorted(rest, key=lambda each: -each.entry.score)]:
+        if candidate.cost > left and candidate.brief:
+            candidate = replace(candidate, line=candidate.brief)
+        if candidate.always and candidate.cost > left > MIN_TOKENS:  # better its beginning than nothing
+            candidate = replace(candidate, line=clip_to_budget(candidate.line, left - 1))
+        if candidate.cost <= left:
+            left -= candidate.cost
+            chosen.append(candidate)
+    return chosen
+
+
+def clip_to_budget(line: str, budget: int) -> str:
+    """Return the beginning of `line` that fits into `budget` tokens."""
+    kept = line[: budget * 4]
+    while tokens(kept + "...") > budget:
+        kept = kept[: -max(1, len(kept) // 20)]
+    return f"{kept}..."
+
+
+def _render(found: Sequence[ScopeSnapshot], chosen: list[Candidate], budget: int) -> Recall:
+    """Write the chosen down in the order they came to be, so that the same choice is the same text."""
+    sections, records, shown, left_out = [], [], [], {}
+    for each in found:
+        mine = sorted((one for one in chosen if one.snapshot is each), key=lambda one: one.place)
+        within = list({ranked.record.id: ranked.record for one in mine for ranked in one.entry.ranked}.values())
+        hidden = len(each.records) - len(each.suppressed) - len(within) + each.unread
+        lines = [candidate.line for candidate in mine] + ([_more_line(hidden)] if hidden else [])
+        if hidden:
+            left_out[each.store.name] = hidden
+        if lines:
+            sections.append((each, lines))
+        records += within
+        shown += [entry for candidate in mine for entry in candidate.shown]
+    text = _text(sections)
+    if tokens(text) > budget:  # not even the frame fits
+        return Recall(receipt=Receipt(left_out={each.store.name: len(each.records) + each.unread for each in found}))
+    receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
+    return Recall(text=text, records=tuple(records), receipt=receipt)
+
+
+def _more_line(hidden: int) -> str:
+    return f"{hidden} more; ask to search"
+
+
+def _text(sections: Sequence[tuple[ScopeSnapshot, Sequence[str]]]) -> str:
+    if not sections:
+        return ""
+    blocks = [
+        "\n".join([f"<{each.store.name}>", each.store.title, *lines, f"</{each.store.name}>"])
+        for each, lines in sections
+    ]
+    return "\n".join(["<learning_context>", prompts.load("recall"), *blocks, "</learning_context>"])

@@ -1,0 +1,206 @@
+"""Reading and writing records: which store operations that takes, and how changes become puts."""
+
+import base64
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import cast
+
+from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+
+from langgraph_learning._engine.flow import Expected, Flow, batch
+from langgraph_learning.records import (
+    ACTIVE,
+    DOCUMENT,
+    Add,
+    Change,
+    Commit,
+    Identity,
+    Namespace,
+    Record,
+    Remove,
+    Scope,
+    Update,
+)
+from langgraph_learning.stores import Entry, LearningStore, Ranked
+from langgraph_learning.stores.base import FAULTS
+
+log = logging.getLogger(__name__)
+
+SEARCH_LIMIT = 200
+"""How many records a store that ranks by itself is asked for, and how many any other's search adds."""
+READ_LIMIT = 5_000
+"""How many records of a learning store a turn is planned against, at most."""
+EVERYTHING = 1_000_000
+"""A page that holds all there is: several pages of a store that goes on changing would miss some."""
+
+
+@dataclass(frozen=True)
+class ScopeSnapshot:
+    """The records of a learning store in one scope, in the order they came to be, under short ids."""
+
+    store: LearningStore
+    scope: Scope
+    records: tuple[Record, ...] = ()
+    scores: Mapping[str, float] = field(default_factory=dict)
+    ranked: bool = False
+    """Whether the scores are the store's last word."""
+    unread: int = 0
+    """How many more there are that were not read."""
+    suppressed: frozenset[str] = frozenset()
+    """The ids of records that an archived one sets aside: read, and not shown."""
+    votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """How often the records were found helpful, and harmful, as they stand."""
+
+    @cached_property
+    def labels(self) -> dict[str, Record]:
+        """The records by short id: m1 is the oldest of those that are recalled.
+
+        Where not all may have been read they cannot be counted: then, and for what is not recalled, it is a code.
+        """
+        counted = [record for record in self.records if record.status == ACTIVE]
+        counted = counted if len(counted) + self.unread <= SEARCH_LIMIT else []
+        numbers = {record.id: number for number, record in enumerate(counted, 1)}
+        letter = self.store.label
+        ours = [record for record in self.records if record.status != DOCUMENT]
+        return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in ours}
+
+    def entries(self, ranked: Sequence[Ranked], query: str) -> list[Entry]:
+        """Return the pieces a prompt shows of `ranked`; none where the learning store fails over them."""
+        try:
+            return self.store.entries(ranked, query)
+        except FAULTS:
+            log.exception("%s cannot be shown", self.store.name)
+            return []
+
+    @cached_property
+    def ages(self) -> dict[str, int]:
+        """The places of the records by id: 0 is the oldest."""
+        return {record.id: place for place, record in enumerate(self.records)}
+
+    @property
+    def short_ids(self) -> dict[str, str]:
+        """The ids of the records by short id."""
+        return {label: record.id for label, record in self.labels.items()}
+
+    def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
+        """Return what is known when `changes` are made."""
+        found = {record.id: record for record in self.records}
+        for change in changes:
+            if isinstance(change, Remove):
+                found.pop(change.id, None)
+            else:
+                # What one commit adds keeps its order: the short ids count on it.
+                moment = at + timedelta(microseconds=len(found))
+                found[change.id] = self.record(change, found.get(change.id), moment)
+        return ScopeSnapshot(self.store, self.scope, tuple(found.values()))
+
+    def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
+        """Return the record that `change` makes of `old`."""
+        return Record(
+            id=change.id,
+            store=self.store.name,
+            scope=self.scope,
+            content=change.content,
+            text=change.text,
+            status=change.status,
+            version=old.version + 1 if old else 1,
+            source=change.source,
+            created_at=old.created_at if old else at,
+            updated_at=at,
+        )
+
+
+def _code(record_id: str) -> str:
+    return "-" + base64.b32encode(hashlib.sha256(record_id.encode()).digest()[:5]).decode().lower()
+
+
+def commits_namespace(identity: Identity) -> Namespace:
+    """Where the commits of a user lie."""
+    return (*Scope(user_id=identity.user_id).path, "commits")
+
+
+def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:
+    """Return the learning stores that `identity` may read and write, each with its scope there."""
+    found = ((store, store.scope(identity)) for store in stores)
+    return [(store, scope) for store, scope in found if scope is not None]
+
+
+def read_op(
+    store: LearningStore, scope: Scope, query: str | None = None, limit: int = READ_LIMIT, status: str | None = None
+) -> SearchOp:
+    """Return the operation that finds the records of `store` in `scope`, of one status or of all."""
+    wanted = {"status": status} if status else None
+    return SearchOp((*scope.path, store.name), wanted, limit=limit, query=query or None, refresh_ttl=False)
+
+
+def read_snapshot(store: LearningStore, scope: Scope, *results: Result) -> ScopeSnapshot:
+    """Return what the results of `read` hold: records of this scope alone, each once, oldest first."""
+    items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
+    namespace = (*scope.path, store.name)
+    mine = [item for item in items if tuple(item.namespace) == namespace]
+    found = {item.key: Record.from_item(item) for item in mine}
+    scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
+    ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
+    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores))
+
+
+def load_snapshots(
+    stores: Sequence[tuple[LearningStore, Scope]], *first: Op, limit: int = READ_LIMIT
+) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
+    """Run `first` and read the records of `stores`, the newest `limit` of each, in one round trip."""
+    results = yield from batch(*first, *(read_op(store, scope, limit=limit) for store, scope in stores))
+    found = results[len(first) :]
+    return results[: len(first)], [
+        read_snapshot(store, scope, result) for (store, scope), result in zip(stores, found, strict=True)
+    ]
+
+
+def find_commit(identity: Identity, commit: str) -> GetOp:
+    """Return the operation that looks a commit up."""
+    return GetOp(commits_namespace(identity), commit, refresh_ttl=False)
+
+
+def put_commit(commit: Commit) -> PutOp:
+    """Return the operation that keeps a commit.
+
+    What somebody else has said in a shared namespace is not repeated in it: `forget` would miss it there.
+    """
+    changes = tuple(_without_words(change, commit.identity) for change in commit.changes)
+    value = commit.model_copy(update={"changes": changes}).model_dump(mode="json", exclude={"id"})
+    return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
+
+
+def _without_words(change: Change, identity: Identity) -> Change:
+    if isinstance(change, Remove) or change.source.user_id in (None, identity.user_id):
+        return change
+    source = change.source.model_copy(update={"quote": None})
+    return change.model_copy(update={"text": "", "content": {}, "source": source})
+
+
+def read_commit(result: Result) -> Commit | None:
+    """Read a commit back."""
+    return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
+
+
+def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) -> tuple[list[PutOp], Expected]:
+    """Return what writes `changes`, and the versions it rests on."""
+    old = {record.id: record for record in before.records}
+    new = {record.id: record for record in before.with_changes(changes, at).records}
+    namespace = (*before.scope.path, before.store.name)
+    touched = list(dict.fromkeys(change.id for change in changes))
+    operations, expect = [], {}
+    for key in touched:
+        if (record := new.get(key)) is not None:
+            version = old[key].version + 1 if key in old else 1
+            value = record.model_copy(update={"version": version}).value()
+            operations.append(PutOp(namespace, key, value, index=["text"]))
+        elif key in old:
+            operations.append(PutOp(namespace, key, None))
+        else:
+            continue
+        expect[namespace, key] = old[key].version if key in old else 0
+    return operations, expect

@@ -1,0 +1,129 @@
+"""What a learning machine hands to its nodes, tools, middleware and data API: the configuration, resolved."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.store.base import BaseStore
+
+from langgraph_learning._engine.learning.extract import Extraction
+from langgraph_learning._engine.learning.structured_output import OutputMethods
+from langgraph_learning.config import Model
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.masking import Mask, mask_secrets
+from langgraph_learning.stores import LearningStore
+
+log = logging.getLogger("langgraph_learning")
+A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
+
+
+def check_store(owner: str, store: object) -> None:
+    """Refuse what is no store; what was given may hold a password, so the message does not repeat it.
+
+    Raises:
+        ConfigurationError: It is a database, a URL or something else.
+    """
+    if store is None or isinstance(store, BaseStore):
+        return
+    if isinstance(store, str):
+        fix = "open the URL by `with connect(url) as db:`; did you mean db=..., or db.store?"
+    elif hasattr(type(store), "checkpointer"):
+        fix = "did you mean db=..., or db.store?"
+    else:
+        fix = "give one of LangGraph's stores, or db.store of connect()"
+    raise ConfigurationError(f"{owner}(store=...) takes a BaseStore, not {type(store).__name__}; {fix}")
+
+
+def resolve_model(model: Model | None) -> BaseChatModel | None:
+    """Return a chat model for `"provider:name"`, any other as it is.
+
+    Raises:
+        ConfigurationError: The provider's package or key is missing, or it is no chat model.
+    """
+    if model is None or isinstance(model, BaseChatModel):
+        return model
+    if not isinstance(model, str):
+        raise ConfigurationError(f"model={model!r}: {A_MODEL}")
+    from langchain.chat_models import init_chat_model
+
+    try:
+        return init_chat_model(model)
+    except ImportError as error:
+        raise ConfigurationError(f"model={model!r}: {error} (for OpenAI: the extra 'openai')") from error
+    except ValueError as error:
+        raise ConfigurationError(f"model={model!r}: {error}") from error
+    except Exception as error:  # every provider's client has errors of its own, most of them for a missing key
+        key = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY" if ":" in model else "e.g. OPENAI_API_KEY"
+        raise ConfigurationError(f"model={model!r}: {error} (its key is read from the environment: {key})") from error
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineSettings:
+    """A configured learning machine, as its parts see it."""
+
+    stores: tuple[LearningStore, ...]
+    models: Mapping[str, BaseChatModel | None]
+    limits: Mapping[str, int]
+    store: BaseStore | None = None
+    context_tokens: int = 2_000
+    scope: Callable[..., object] | None = None
+    on_error: Literal["log", "raise"] = "log"
+    name: str = "learning"
+    messages_key: str = "messages"
+    mask: Mask = mask_secrets
+    agent: str | None = None
+    """The name of the agent it serves; empty for one without a name, None where the run tells."""
+    methods: OutputMethods = field(default_factory=OutputMethods)
+    turns: dict[tuple[str, str], object] = field(default_factory=dict)
+    """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    warned: set[str] = field(default_factory=set)
+    """What was said once and is not said again."""
+
+    def warn_once(self, what: str, message: str) -> None:
+        """Log a warning the first time it is due."""
+        if what not in self.warned:
+            self.warned.add(what)
+            log.warning(message)
+
+    @property
+    def context_id(self) -> str:
+        """The id of the system message that shows recalled text to a model: every machine has its own."""
+        return f"{self.name}-context"
+
+    @property
+    def tool_names(self) -> frozenset[str]:
+        """The names of all learning tools, whether the agent has them or not."""
+        return frozenset(kind.__name__ for store in self.stores for kind in (*store.operations, *store.searches))
+
+    @property
+    def proposes(self) -> bool:
+        """Whether a person decides about changes of any learning store."""
+        return any(store.proposes for store in self.stores)
+
+    @property
+    def extracting(self) -> tuple[LearningStore, ...]:
+        """The learning stores that learn by extraction."""
+        return tuple(store for store in self.stores if store.extracts)
+
+    def extractions(self, agent_model: BaseChatModel | None = None) -> list[Extraction]:
+        """Return one extraction per model, each with the learning stores that share it.
+
+        Args:
+            agent_model: What extracts where no model was configured.
+
+        Raises:
+            ConfigurationError: There is no model to extract with.
+        """
+        shared: dict[tuple[int, bool], tuple[BaseChatModel, list[LearningStore]]] = {}
+        for store in self.extracting:
+            model = self.models.get(store.name) or agent_model
+            if model is None:
+                raise ConfigurationError(
+                    f"{store.name} learns by extraction and has no model: give LearningMachine(model=...),"
+                    " or use middleware() or create_learning_agent(), which extract with the agent's own model"
+                )
+            # What tools returned is shown to no learning store but those that take it: they are asked apart.
+            shared.setdefault((id(model), store.config.learn_from_tools), (model, []))[1].append(store)
+        return [Extraction(model, tuple(stores), self.methods, tools) for (_, tools), (model, stores) in shared.items()]

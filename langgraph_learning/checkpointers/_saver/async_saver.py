@@ -1,0 +1,142 @@
+"""One program for sync and async: the work is sync, and a thread of our own does it for whoever awaits.
+
+Nothing here belongs to an event loop, so one object serves sync code, any loop, two loops, and sync code inside a
+running loop. The threads are ours and few: the default executor of a loop is shared with everybody's blocking calls.
+"""
+
+import asyncio
+import json
+from builtins import list as listed  # savers have a method of that name
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Executor
+from typing import Any, ParamSpec, TypeAlias, TypeVar
+
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    DeltaChannelHistory,
+)
+
+from langgraph_learning.checkpointers._store.statements import Block, Dialect, load_blocks
+
+P = ParamSpec("P")
+T = TypeVar("T")
+Parameters = dict[str, str]
+Saver: TypeAlias = BaseCheckpointSaver[Any]  # of any kind of channel version
+Filter: TypeAlias = dict[str, Any]
+Writes: TypeAlias = Sequence[tuple[str, Any]]  # channels and values
+
+
+class WorkerThreads:
+    """Awaits sync methods in the threads of an executor that somebody else opens and closes."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    async def __call__(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Return what `method` returns, without keeping the event loop waiting."""
+        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: method(*args, **kwargs))
+
+
+class AsyncSaverMixin(BaseCheckpointSaver[str]):
+    """The async half of a sync saver, and what LangGraph's savers lack: copies and rollbacks.
+
+    Mix it in before the sync saver. `SQL` names its dialect; `_transact` runs statements in one transaction of it.
+    """
+
+    SQL: Dialect
+    _threads: WorkerThreads
+
+    def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
+        raise NotImplementedError
+
+    def _block(self, name: str, file: str = "savers") -> Block:
+        return load_blocks(self.SQL, file)[name]
+
+    def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Copy a thread: every namespace, checkpoint and pending write; what the target already has stays."""
+        self._transact(self._block("copy_thread"), {"source": str(source_thread_id), "target": str(target_thread_id)})
+
+    def delete_thread(self, thread_id: str) -> None:
+        """Delete all checkpoints and pending writes of a thread."""
+        if self._can_be(thread_id := str(thread_id)):
+            super().delete_thread(thread_id)
+
+    def _can_be(self, thread_id: str) -> bool:
+        """Whether the database can hold such a text at all; its driver would refuse the question."""
+        nul = "\0" in thread_id and self.SQL == "postgres"
+        return not nul and not any("\ud800" <= letter <= "\udfff" for letter in thread_id)
+
+    def delete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Delete what the runs saved, in every thread and namespace; later checkpoints of other runs stay."""
+        steps = (*self._block("doom"), *self._block("doom_runs"), *self._block("delete_doomed"))
+        self._transact(steps, {"runs": json.dumps([str(run) for run in run_ids])})
+
+    def list(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: Filter | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> Iterator[CheckpointTuple]:
+        """Return the checkpoints that match, newest first."""
+        # LangGraph's iterators hold the lock, or a connection, until they are spent: who reads another checkpoint
+        # for each of them would wait for ever
+        return iter(tuple(super().list(config, filter=filter, before=before, limit=limit)))
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Do `get_tuple` in a thread."""
+        return await self._threads(self.get_tuple, config)
+
+    async def alist(
+        self,
+        config: RunnableConfig | None,
+        *,
+        filter: Filter | None = None,
+        before: RunnableConfig | None = None,
+        limit: int | None = None,
+    ) -> AsyncIterator[CheckpointTuple]:
+        """Do `list` in a thread."""
+        for found in await self._threads(lambda: listed(self.list(config, filter=filter, before=before, limit=limit))):
+            yield found
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Do `put` in a thread."""
+        return await self._threads(self.put, config, checkpoint, metadata, new_versions)
+
+    async def aput_writes(self, config: RunnableConfig, writes: Writes, task_id: str, task_path: str = "") -> None:
+        """Do `put_writes` in a thread."""
+        await self._threads(self.put_writes, config, writes, task_id, task_path)
+
+    async def adelete_thread(self, thread_id: str) -> None:
+        """Do `delete_thread` in a thread."""
+        await self._threads(self.delete_thread, thread_id)
+
+    async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
+        """Do `delete_for_runs` in a thread."""
+        await self._threads(self.delete_for_runs, run_ids)
+
+    async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
+        """Do `copy_thread` in a thread."""
+        await self._threads(self.copy_thread, source_thread_id, target_thread_id)
+
+    async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
+        """Do `prune` in a thread."""
+        await self._threads(self.prune, thread_ids, strategy=strategy)
+
+    async def aget_delta_channel_history(
+        self, *, config: RunnableConfig, channels: Sequence[str]
+    ) -> "dict[str, DeltaChannelHistory]":
+        """Do `get_delta_channel_history` in a thread."""
+        return dict(await self._threads(self.get_delta_channel_history, config=config, channels=channels))

@@ -1,0 +1,1 @@
+"""The hybrid store: one planner for batches, searches and writes, and a dialect for each database."""

@@ -1,0 +1,60 @@
+"""What one batch asks for, checked and written down before any connection is taken."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from langgraph.store.base import GetOp, ListNamespacesOp, Op, PutOp, SearchOp, validate_op_namespace
+
+from langgraph_learning.checkpointers._store.writing import ItemWrite
+
+
+@dataclass(slots=True)
+class BatchPlan:
+    """The operations of a batch, by kind and position."""
+
+    size: int
+    gets: dict[int, GetOp] = field(default_factory=dict)
+    searches: dict[int, SearchOp] = field(default_factory=dict)
+    listings: dict[int, ListNamespacesOp] = field(default_factory=dict)
+    writes: list[ItemWrite] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, ops: Iterable[Op], fields: Sequence[str]) -> "BatchPlan":
+        """Check `ops`; one that cannot be carried out fails here, before anything is read or written."""
+        every = list(ops)
+        plan = cls(len(every))
+        for position, op in enumerate(every):
+            validate_op_namespace(op)
+            if isinstance(op, GetOp):
+                plan.gets[position] = op
+            elif isinstance(op, SearchOp):
+                _check_page(op)
+                plan.searches[position] = op
+            elif isinstance(op, ListNamespacesOp):
+                _check_page(op)
+                plan.listings[position] = op
+            elif isinstance(op, PutOp):
+                plan.writes.append(ItemWrite.of(op, fields))
+            else:
+                raise TypeError(f"not an operation of a store: {op!r}")
+        return plan
+
+    @property
+    def documents(self) -> list[str]:
+        """The texts to embed as documents."""
+        return [text for write in self.writes for _, text in write.texts]
+
+    @property
+    def queries(self) -> list[str]:
+        """The texts to embed as queries."""
+        return [op.query for op in self.searches.values() if op.query]
+
+    @property
+    def reads(self) -> bool:
+        """Whether anything is to be read."""
+        return bool(self.gets or self.searches or self.listings)
+
+
+def _check_page(op: SearchOp | ListNamespacesOp) -> None:
+    if op.limit < 0 or op.offset < 0:
+        raise ValueError(f"limit and offset count from 0, not limit={op.limit}, offset={op.offset}")

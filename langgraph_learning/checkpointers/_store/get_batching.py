@@ -1,0 +1,65 @@
+"""Gets of one tick of an event loop, answered by one query."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from weakref import WeakKeyDictionary
+
+from langgraph.store.base import GetOp, Result
+
+from langgraph_learning.errors import StoreError
+
+Gets = Sequence[GetOp]
+Answer = list[Result] | BaseException
+_Waiting = list[tuple[Gets, "asyncio.Future[list[Result]]"]]
+
+
+class GetBatcher:
+    """Collects what many tasks ask for before a loop goes round, for any number of loops."""
+
+    def __init__(self, read: Callable[[Gets], list[Result]], executor: Executor) -> None:
+        self._read, self._executor = read, executor
+        self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting] = WeakKeyDictionary()
+        self._lock = threading.Lock()  # loops live in different threads
+
+    async def get(self, ops: Gets) -> list[Result]:
+        """Return the answers to `ops`, asked together with what other tasks ask for now."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Result]] = loop.create_future()
+        with self._lock:
+            waiting = self._waiting.setdefault(loop, [])
+            waiting.append((ops, future))
+        if len(waiting) == 1:
+            loop.call_soon(self._flush, loop)
+        return await future
+
+    def _flush(self, loop: asyncio.AbstractEventLoop) -> None:
+        with self._lock:
+            waiting = self._waiting.pop(loop)
+        try:
+            job = loop.run_in_executor(self._executor, self._run_groups, [ops for ops, _ in waiting])
+        except RuntimeError as closed:  # the executor takes no more work
+            job = loop.create_future()
+            job.set_exception(StoreError(f"this store is closed ({closed})"))
+        job.add_done_callback(lambda done: _hand_out(waiting, done))
+
+    def _run_groups(self, groups: Sequence[Gets]) -> list[Answer]:
+        try:
+            results = iter(self._read([op for ops in groups for op in ops]))
+            return [[next(results) for _ in ops] for ops in groups]
+        except StoreError as error:
+            # One of them may be at fault: each alone, so that it fails alone.
+            return [error] if len(groups) == 1 else [answer for ops in groups for answer in self._run_groups([ops])]
+
+
+def _hand_out(waiting: _Waiting, done: "asyncio.Future[list[Answer]]") -> None:
+    failed = done.exception()
+    answers = [failed] * len(waiting) if failed else done.result()
+    for (_, future), answer in zip(waiting, answers, strict=True):
+        if future.done():  # its task was cancelled
+            continue
+        if isinstance(answer, BaseException):
+            future.set_exception(answer)
+        else:
+            future.set_result(answer)

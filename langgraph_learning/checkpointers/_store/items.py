@@ -1,0 +1,51 @@
+"""What the stores give back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from langgraph.store.base import Item, SearchItem
+
+from langgraph_learning.checkpointers._store.codec import Json
+
+Address = tuple[tuple[str, ...], str]
+
+
+class StoredItem(Item):
+    """An item and its version, which `transact(expect=...)` takes."""
+
+    __slots__ = ("version",)
+
+    def __init__(
+        self,
+        *,
+        namespace: tuple[str, ...],
+        key: str,
+        value: dict[str, Json],
+        created_at: datetime,
+        updated_at: datetime,
+        version: int,
+    ) -> None:
+        super().__init__(value=value, key=key, namespace=namespace, created_at=created_at, updated_at=updated_at)
+        self.version = version
+
+
+class FoundItem(SearchItem):
+    """An item a search found, with its version."""
+
+    __slots__ = ("version",)
+
+    def __init__(self, item: StoredItem, score: float | None) -> None:
+        super().__init__(item.namespace, item.key, item.value, item.created_at, item.updated_at, score)
+        self.version = item.version
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredRevision:
+    """One state an item was put into: its value (None: deleted), and when and by which commit."""
+
+    value: Mapping[str, Json] | None
+    version: int
+    revision: int
+    at: datetime
+    source: Mapping[str, Json] | None

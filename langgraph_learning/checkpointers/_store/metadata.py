@@ -1,0 +1,89 @@
+"""What a database says of itself: which one it is, how long its vectors are, and what made them."""
+
+from collections import deque
+from datetime import UTC, datetime
+from threading import Lock
+from weakref import WeakValueDictionary
+
+from langgraph_learning.checkpointers._store.dialect import Dialect
+from langgraph_learning.checkpointers._store.embedding import Embedder
+from langgraph_learning.errors import ConfigurationError, StoreError
+
+
+class RevisionTracker:
+    """The newest revision of a database that any store of this process has seen."""
+
+    def __init__(self, database: str | None = None) -> None:
+        self.database, self.revision = database, 0
+        self._moments: deque[tuple[datetime, int]] = deque(maxlen=1_024)
+        self._lock = Lock()
+
+    def __call__(self, revision: int) -> int:
+        """Take note of `revision` and return it."""
+        with self._lock:
+            if revision > self.revision or not self._moments:
+                self.revision = revision
+                self._moments.append((datetime.now(UTC), revision))
+        return revision
+
+    def revision_at(self, at: datetime) -> int | None:
+        """Return the newest revision that was seen by then; None when that is too long ago to know."""
+        with self._lock:
+            return next((revision for moment, revision in reversed(self._moments) if moment <= at), None)
+
+
+_TRACKERS: WeakValueDictionary[str, RevisionTracker] = WeakValueDictionary()
+_LOCK = Lock()
+
+
+def tracker_for(dialect: Dialect) -> RevisionTracker:
+    """Return what is shared by all stores on this very database; a copy of it is another one."""
+    with dialect.reading() as session:
+        [(database,)] = session.rows("database", {})
+        [(revision,)] = session.rows("revision", {})
+    with _LOCK:
+        seen = _TRACKERS.setdefault(str(database), RevisionTracker(str(database)))
+    seen(int(revision))
+    return seen
+
+
+def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
+    """Find out how long the vectors are, before the tables for them are made."""
+    with dialect.reading() as session:
+        kept = next((int(row[0]) for row in session.rows("marked", {"name": "dims"})), None)
+    dims = embedder.dims or embedder.probe() or kept or 0
+    if not dims:
+        raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
+    if kept not in (None, dims):
+        with dialect.reading() as session:
+            names = [str(row[0]) for row in session.rows("fact", {"name": "embedder"})]
+        made_by = f"{_describe(*names) if names else 'another embedder'} ({kept} dimensions)"
+        raise _other_vectors(made_by, f"{embedder.name or 'this one'} ({dims})")
+    embedder.dims = dims
+    return dims
+
+
+def settle_embedder(dialect: Dialect, name: str | None) -> None:
+    """Refuse another embedder than the first one; one that has no name to be known by is not checked."""
+    if name is None:
+        return
+    with dialect.reading() as session:
+        kept = session.rows("fact", {"name": "embedder"})
+    if not kept:
+        with dialect.writing() as session:
+            session.run("keep_fact", {"name": "embedder", "value": name})
+            kept = session.rows("fact", {"name": "embedder"})  # of two that open it at once the first one counts
+    if kept[0][0] != name:
+        raise _other_vectors(_describe(kept[0][0]), name)
+
+
+def _describe(name: str) -> str:
+    return "the embed='local' of an earlier version (wordllama)" if name == "local" else name
+
+
+def _other_vectors(made_by: str, name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the vectors in this database were made by {made_by}, and cannot be compared with those of {name}: give embed="
+        " that embedder, or learn into another file or schema= (`langgraph-learning export` and `import` take along"
+        " what was learned)"
+    )

@@ -1,0 +1,158 @@
+"""Search by a query: BM25 over the words of the scope, fused with vectors where there are any.
+
+The two kinds of scores are added after each is divided by its spread over the best candidates (z-scores, counted from
+the lowest instead of the mean, which changes no order and keeps scores from zero upwards). What does not match follows,
+newest first, so that pages cover the scope.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from langgraph_learning.checkpointers._store.dialect import EVERYTHING, SCORES, Floats, Row, Scores
+from langgraph_learning.checkpointers._store.reading import Page, SearchScope
+from langgraph_learning.checkpointers._store.writing import index_terms
+
+K1, B = 0.9, 0.4
+LEXICAL, DENSE = 0.7, 0.3
+EXACT_UP_TO = 50_000  # items in scope whose vectors are all compared
+CANDIDATES = 200  # the best of each kind; fixed, or pages would not fit together
+
+
+def rank(scope: SearchScope, query: str, vector: Floats | None, limit: int, offset: int) -> Page:
+    """Return a page of the scope by relevance to `query`."""
+    words = Counter(index_terms(query))
+    if scope.revision is not None:
+        return _rank_as_of(scope, words, limit, offset)
+    if vector is None:
+        return _rank_words(scope, words, limit, offset)
+    return _rank_both(scope, words, vector, limit, offset)
+
+
+def _word_params(words: Counter[str]) -> dict[str, object]:
+    return {"terms": list(words), "times": list(words.values())}
+
+
+def _with_scores(rows: Sequence[Row]) -> list[tuple[Row, float | None]]:
+    return [(row[:-1], row[-1]) for row in rows]
+
+
+def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
+    asked = {**_word_params(words), "limit": limit, "offset": offset}
+    rows = scope.rows("rank_words", **asked) if words else []
+    if len(rows) < limit:  # the matches end on this page: the whole scope has to be looked at
+        rows = scope.rows("rank_all", **asked, ids=[])
+    return Page(_with_scores(rows))
+
+
+def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: int, offset: int) -> Page:
+    ids, fused = _fuse(*_find_candidates(scope, words, vector))
+    page = ids[offset : offset + limit].tolist()
+    rows = scope.session.rows("by_id", {"ids": page})
+    found: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
+    if len(found) < limit:
+        rest = {"limit": limit - len(found), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
+        found += [(row, 0.0) for row, _ in _with_scores(scope.rows("rank_all", **_word_params(words), **rest))]
+    return Page(found)
+
+
+def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:
+    """The scores of words and of vectors; of a small scope all, of a large one the best of each and their other."""
+    [(size,)] = scope.rows("size")
+    asked, query = _word_params(words), {"query": scope.session.vector(vector), "candidates": CANDIDATES}
+    if size <= EXACT_UP_TO:
+        lexical = _scores(scope, "score_words", ids=[], candidates=EVERYTHING, **asked)
+        return lexical, best_of_each(_scores(scope, "score_vectors", **query))
+    dense = _find_nearest(scope, query)
+    lexical = _scores(scope, "score_words", ids=dense["item"].tolist(), candidates=CANDIDATES, **asked)
+    others = np.setdiff1d(lexical["item"], dense["item"]).tolist()
+    return lexical, np.concatenate([dense, best_of_each(_scores(scope, "score_these", ids=others, **query))])
+
+
+def _find_nearest(scope: SearchScope, query: dict[str, object]) -> Scores:
+    """The nearest by index; a filter may leave the index too few, then exactly."""
+    found = best_of_each(_scores(scope, "score_nearest", **query))
+    if len(found) < CANDIDATES // 2:
+        found = best_of_each(_scores(scope, "score_vectors", **query))
+    return found[np.argsort(-found["score"], kind="stable")[:CANDIDATES]]
+
+
+def _scores(scope: SearchScope, name: str, **params: object) -> Scores:
+    return scope.session.scores(name, {**scope.params, **params}, where=scope.where, chosen=scope.chosen)
+
+
+def best_of_each(scores: Scores) -> Scores:
+    """Return each item once, with its best score: an item may have several vectors."""
+    ids, place = np.unique(scores["item"], return_inverse=True)
+    found = np.zeros(len(ids), dtype=SCORES)
+    found["item"], found["score"] = ids, -np.inf
+    np.maximum.at(found["score"], place, scores["score"])
+    return found
+
+
+def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """The candidates, best first, and their scores; ties by item, the older first.
+
+    The spread is that of the best of each kind, in a small scope too: all its items would drown what tells them apart.
+    """
+    ids = np.union1d(lexical["item"], dense["item"]).astype(np.int64)
+    kinds = ((LEXICAL, lexical, 0.0), (DENSE, dense, dense["score"].min(initial=1.0)))
+    places = [np.searchsorted(ids, scores["item"]) for _, scores, _ in kinds]
+    best = np.zeros(len(ids), dtype=bool)
+    for place, (_, scores, _) in zip(places, kinds, strict=True):
+        best[place[_is_best(scores["score"])]] = True
+    total = np.zeros(len(ids))
+    for place, (weight, scores, lowest) in zip(places, kinds, strict=True):
+        column = np.full(len(ids), lowest)
+        column[place] = scores["score"]
+        spread = column[best].std() if len(scores) else 0.0
+        total += weight * (column - lowest) / (spread if spread > 1e-9 else 1.0)
+    total = np.round(total, 9)
+    order = np.argsort(-total, kind="stable")
+    return ids[order], total[order]
+
+
+def _is_best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which scores are among the best, those that tie with the last of them too."""
+    if len(scores) <= CANDIDATES:
+        return np.ones(len(scores), dtype=bool)
+    last = np.partition(scores, -CANDIDATES)[-CANDIDATES]
+    return np.asarray(scores >= last)
+
+
+def _rank_as_of(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
+    """Rank what stood at a revision: old versions have no index, their stored words are read."""
+    rows = scope.rows("scan")
+    documents = [row[-3].split() for row in rows if row[-3] is not None]
+    weights = _weights(words, documents)
+    mean = max(sum(map(len, documents)) / max(len(documents), 1), 1.0)
+    ranked = []
+    for row in rows:
+        *columns, stored, recorded_from, chosen = row
+        if chosen:
+            item = columns[-1]
+            score = _bm25(Counter((stored or "").split()), weights, mean)
+            order = (-score, item, 0) if score else (0.0, -recorded_from, -item)
+            ranked.append((order, tuple(columns), score))
+    ranked.sort(key=lambda one: one[0])
+    return Page([(columns, score) for _, columns, score in ranked[offset : offset + limit]])
+
+
+def _weights(words: Counter[str], documents: Sequence[list[str]]) -> dict[str, float]:
+    having = Counter(term for document in documents for term in set(document) if term in words)
+    n = len(documents)
+    return {term: words[term] * math.log(1 + (n - df + 0.5) / (df + 0.5)) for term, df in having.items()}
+
+
+def _bm25(document: Counter[str], weights: dict[str, float], mean: float) -> float:
+    norm = K1 * (1 - B + B * document.total() / mean)
+    parts = (weight * document[term] / (document[term] + norm) for term, weight in weights.items() if term in document)
+    return math.floor(sum(parts) * 1e9 + 0.5) / 1e9
+
+
+def as_scores(rows: Sequence[Row]) -> Scores:
+    """Return pairs of item and score as an array."""
+    return np.array(rows, dtype=SCORES) if rows else np.empty(0, dtype=SCORES)

@@ -1,0 +1,251 @@
+"""The SQLite dialect: one file (or memory), no loadable extension, many threads and processes."""
+
+import json
+import math
+import sqlite3
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+from langchain_core.embeddings import Embeddings
+
+from langgraph_learning.checkpointers._store.codec import Json, write_time
+from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, Row, Scores
+from langgraph_learning.checkpointers._store.search import as_scores
+from langgraph_learning.checkpointers._store.statements import Statements, migrations
+from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
+from langgraph_learning.errors import StoreError
+
+_SQL = Statements("sqlite")
+_PATIENCE = 30.0  # seconds another process may keep the file busy
+
+
+class SqliteSession:
+    """One connection; times are microseconds, lists are JSON, vectors are blobs of half precision."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def rows(self, name: str, params: Params, **parts: str) -> list[Row]:
+        """Return the rows of a query."""
+        return self._connection.execute(_SQL(name, parts), _bind_all(params)).fetchall()
+
+    def run(self, name: str, params: Params) -> int:
+        """Run a statement and return how many rows it touched."""
+        return self._connection.execute(_SQL(name), _bind_all(params)).rowcount
+
+    def many(self, name: str, rows: Sequence[Params]) -> None:
+        """Run a statement for all `rows`."""
+        self._connection.executemany(_SQL(name), [_bind_all(row) for row in rows])
+
+    def script(self, steps: Sequence[str]) -> None:
+        """Run the steps of a migration."""
+        for step in steps:
+            self._connection.execute(step)
+
+    def scores(self, name: str, params: Params, **parts: str) -> Scores:
+        """Return items and scores; those of vectors are computed here."""
+        rows = self.rows(name, params, **parts)
+        return as_scores(rows) if name == "score_words" else _cosines(rows, params["query"])
+
+    def fragment(self, name: str, **parts: str) -> str:
+        """Return a fragment of SQL."""
+        return _SQL(name, parts)
+
+    def path(self, keys: Sequence[str]) -> object:
+        """Return a path of SQLite's JSON functions."""
+        return "$" + "".join(f".{json.dumps(key, ensure_ascii=False)}" for key in keys)
+
+    def vector(self, vector: Floats) -> object:
+        """Return an embedding as a blob."""
+        return vector.astype(np.float16).tobytes()
+
+
+def _cosines(rows: Sequence[Row], query: object) -> Scores:
+    """The cosine of each vector with the query; both have length one."""
+    found = np.empty(len(rows), dtype=SCORES)
+    if rows and isinstance(query, bytes):
+        matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16).reshape(len(rows), -1)
+        wanted = np.frombuffer(query, dtype=np.float16).astype(np.float32)
+        found["item"] = [row[0] for row in rows]
+        found["score"] = matrix.astype(np.float32) @ wanted
+    return found
+
+
+def _bind_all(params: Params) -> dict[str, object]:
+    return {name: _bind(value) for name, value in params.items()}
+
+
+def _bind(value: object) -> object:
+    if isinstance(value, datetime):
+        return write_time(value)
+    return json.dumps(value) if isinstance(value, list) else value
+
+
+def _same(one: Json, other: Json) -> bool:
+    """Equality of JSON: numbers by value, and a truth value is no number."""
+    if isinstance(one, dict) and isinstance(other, dict):
+        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
+    if isinstance(one, list) and isinstance(other, list):
+        return len(one) == len(other) and all(map(_same, one, other))
+    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+
+
+def _json_same(one: str | None, other: str) -> bool:
+    return one is not None and _same(json.loads(one), json.loads(other))
+
+
+def _json_among(one: str, several: str) -> bool:
+    wanted = json.loads(one)
+    return any(_same(wanted, each) for each in json.loads(several))
+
+
+def _json_holds(several: str, one: str) -> bool:
+    held = json.loads(several)
+    return isinstance(held, list) and _json_among(one, several)
+
+
+def connect(path: str) -> sqlite3.Connection:
+    """Open the database with what the statements need."""
+    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    for pragma in _SQL("connect").split(";"):
+        connection.execute(pragma)
+    connection.create_function("ln", 1, math.log, deterministic=True)  # not every SQLite has mathematics
+    connection.create_function("json_same", 2, _json_same, deterministic=True)
+    connection.create_function("json_among", 2, _json_among, deterministic=True)
+    connection.create_function("json_holds", 2, _json_holds, deterministic=True)
+    return connection
+
+
+class SqliteDialect:
+    """Connections to one database: readers share a few, writers take turns."""
+
+    has_vectors = True
+
+    def __init__(self, path: str) -> None:
+        self._path, self._memory = path, path == ":memory:"
+        self.threads = 1 if self._memory else 4
+        self._idle: deque[sqlite3.Connection] = deque()
+        self._writer = threading.RLock()  # cheaper than to wait for the file
+        # In memory there is one connection, or every thread would have an empty database of its own.
+        self._turn: AbstractContextManager[object] = self._writer if self._memory else nullcontext()
+        self._closed = False
+
+    @contextmanager
+    def _connection(self) -> Iterator[sqlite3.Connection]:
+        """Lend a connection, and turn errors of the driver into ours."""
+        if self._closed:
+            raise StoreError("this store is closed")
+        with self._turn:
+            connection = None
+            try:
+                connection = self._borrow()
+                yield connection
+            except sqlite3.Error as error:
+                raise StoreError(f"SQLite: {error}") from error
+            finally:
+                if connection is not None:
+                    self._give_back(connection)
+
+    def _borrow(self) -> sqlite3.Connection:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return connect(self._path)
+
+    def _give_back(self, connection: sqlite3.Connection) -> None:
+        if self._closed or len(self._idle) >= self.threads:  # a burst of threads leaves no crowd of open files
+            connection.close()
+        else:
+            self._idle.append(connection)
+
+    @contextmanager
+    def _transaction(self, begin: str) -> Iterator[SqliteSession]:
+        with self._connection() as connection:
+            connection.execute(_SQL(begin))
+            try:
+                yield SqliteSession(connection)
+                connection.execute(_SQL("commit"))
+            finally:
+                if connection.in_transaction:
+                    connection.execute(_SQL("rollback"))
+
+    @contextmanager
+    def reading(self, *, snapshot: bool = False) -> Iterator[SqliteSession]:
+        """Give a session to read with."""
+        if snapshot:
+            with self._transaction("begin") as session:
+                yield session
+        else:
+            with self._connection() as connection:
+                yield SqliteSession(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[SqliteSession]:
+        """Give a session in a transaction of the only writer."""
+        with self._writer, self._transaction("lock") as session:
+            yield session
+
+    def setup(self, dims: int | None) -> None:
+        """Bring the tables up to date."""
+        self._turn_on_wal()
+        with self.writing() as session:
+            session.run("setup", {})
+            applied = {row[0] for row in session.rows("applied", {})}
+            for number, (name, steps) in migrations("sqlite").items():
+                if number not in applied:
+                    session.script(steps)
+                    session.run("add_migration", {"number": number, "name": name})
+            if dims is not None:
+                session.run("mark", {"name": "dims", "value": dims})
+
+    def _turn_on_wal(self) -> None:
+        """Change the journal; SQLite does not wait here for other processes that do the same, so this does."""
+        deadline = time.monotonic() + _PATIENCE
+        with self._connection() as connection:
+            while True:
+                try:
+                    connection.execute(_SQL("journal"))
+                    return
+                except sqlite3.OperationalError:
+                    if time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.02)
+
+    def scrub(self) -> None:
+        """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
+        with self._writer, self._connection() as connection:
+            connection.execute(_SQL("hurry"))  # writers wait for this
+            busy, *_ = connection.execute(_SQL("scrub")).fetchone()
+            connection.execute(_SQL("take_time"))
+        if busy:  # never claim that it is gone while it can be read in the file beside
+            raise StoreError(
+                "erased, but another connection is reading, and the write-ahead log still holds the text:"
+                " end that reader and purge again"
+            )
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+
+class SqliteHybridStore(HybridStore):
+    """A store in a SQLite file, or `":memory:"`."""
+
+    def __init__(
+        self,
+        path: str | Path,
+        *,
+        embed: Embeddings | str | None = None,
+        dims: int | None = None,
+        fields: Sequence[str] = ("$",),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        super().__init__(SqliteDialect(str(path)), embed=embed, dims=dims, fields=fields, clock=clock)

@@ -1,0 +1,389 @@
+"""The store itself: LangGraph's contract and what goes beyond it, over any dialect."""
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import ParamSpec, Self, TypeVar
+
+from langchain_core.embeddings import Embeddings
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
+
+from langgraph_learning.checkpointers._store.batch import BatchPlan
+from langgraph_learning.checkpointers._store.codec import (
+    path_range,
+    read_key,
+    read_path,
+    read_time,
+    write_key,
+    write_path,
+)
+from langgraph_learning.checkpointers._store.dialect import Dialect, Row
+from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
+from langgraph_learning.checkpointers._store.filters import Condition
+from langgraph_learning.checkpointers._store.get_batching import GetBatcher
+from langgraph_learning.checkpointers._store.items import Address, StoredRevision
+from langgraph_learning.checkpointers._store.metadata import RevisionTracker, settle_dims, settle_embedder, tracker_for
+from langgraph_learning.checkpointers._store.reading import (
+    AsOf,
+    Page,
+    SearchScope,
+    browse,
+    get_rows,
+    history,
+    list_namespaces,
+    stored_item,
+)
+from langgraph_learning.checkpointers._store.search import rank
+from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
+from langgraph_learning.errors import StoreError, UnsupportedByStore
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+_PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
+
+
+class HybridStore(BaseStore):
+    """A `BaseStore` with transactions, history, as-of reads and search by words and meaning.
+
+    One instance serves threads and event loops at once: its core is synchronous, async calls run in threads of its
+    own. Tables are made on first use, on `setup()`, or on entering it as a context manager.
+    """
+
+    supports_ttl = True
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        embed: Embeddings | str | None = None,
+        dims: int | None = None,
+        fields: Sequence[str] = ("$",),
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.ttl_config = _PLAIN_READS
+        self._dialect, self._fields, self._clock = dialect, tuple(fields), clock
+        self._embedder = Embedder(embed, dims)
+        self._executor = ThreadPoolExecutor(dialect.threads, thread_name_prefix="hybrid-store")
+        self._ticks = GetBatcher(self._get_many, self._executor)
+        self._setting_up, self._ready = threading.Lock(), threading.Event()
+        self._seen = RevisionTracker()
+
+    def setup(self) -> None:
+        """Make or migrate the tables; safe to call from many processes at once."""
+        if self._ready.is_set():
+            return
+        with self._setting_up:
+            if self._ready.is_set():
+                return
+            self._dialect.setup(None)
+            if self._embedder.active:
+                self._dialect.setup(settle_dims(self._dialect, self._embedder))
+                settle_embedder(self._dialect, self._embedder.name)
+            self._seen = tracker_for(self._dialect)
+            self._ready.set()
+
+    @property
+    def database(self) -> str:
+        """Which database this is: two stores with the same one share everything but their connections."""
+        self.setup()
+        return str(self._seen.database)
+
+    @property
+    def last_revision(self) -> int:
+        """The newest revision that was seen in this process, without asking the database."""
+        return self._seen.revision
+
+    def close(self) -> None:
+        """Give back threads and connections; a pool that was handed in stays open."""
+        self._executor.shutdown()
+        self._dialect.close()
+
+    async def asetup(self) -> None:
+        """`setup()` without blocking the loop."""
+        await self._aside(self.setup)
+
+    async def aclose(self) -> None:
+        """`close()` without blocking the loop."""
+        await asyncio.to_thread(self.close)
+
+    def __enter__(self) -> Self:
+        self.setup()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        await self.asetup()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    async def _aside(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        loop = asyncio.get_running_loop()
+        try:
+            job = loop.run_in_executor(self._executor, lambda: step(*args, **kwargs))
+        except RuntimeError as closed:  # the executor takes no more work
+            raise StoreError(f"this store is closed ({closed})") from closed
+        return await job
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carry out `ops`: reads see the state before the writes, the writes are one commit."""
+        plan = BatchPlan.of(ops, self._fields)
+        self.setup()
+        return self._execute(plan, self._embedder.vectors(plan.documents, plan.queries))
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """Like `batch`; gets of one tick of the loop are asked for together."""
+        every = list(ops)
+        if every and all(isinstance(op, GetOp) for op in every):
+            return await self._ticks.get(list(BatchPlan.of(every, self._fields).gets.values()))
+        if not self._embedder.active:
+            return await self._aside(self.batch, every)
+        plan = await self._aside(BatchPlan.of, every, self._fields)  # long texts take their time
+        return await self._aside(self._execute, plan, await self._aembed(plan))
+
+    async def _aembed(self, plan: BatchPlan) -> Vectors:
+        if not (plan.documents or plan.queries):
+            return NO_VECTORS
+        if not self._ready.is_set():  # the number of dimensions has to be known
+            await self.asetup()
+        return await self._embedder.avectors(plan.documents, plan.queries)
+
+    def _execute(self, plan: BatchPlan, vectors: Vectors) -> list[Result]:
+        self.setup()
+        results: list[Result] = [None] * plan.size
+        if plan.reads:
+            self._read(plan, vectors, AsOf(self._clock()), results)
+        if plan.writes:
+            self._commit(plan.writes, vectors, {}, None)
+        return results
+
+    def _get_many(self, ops: Sequence[GetOp]) -> list[Result]:
+        return self._execute(BatchPlan(len(ops), gets=dict(enumerate(ops))), NO_VECTORS)
+
+    def _read(self, plan: BatchPlan, vectors: Vectors, moment: AsOf, results: list[Result]) -> None:
+        fresh: list[object] = []  # items that live on because a reader asked for that
+        with self._dialect.reading(snapshot=bool(plan.queries) or plan.size > len(plan.gets)) as session:
+            asked = list(plan.gets)
+            for at, row in get_rows(session, list(plan.gets.values()), moment).items() if asked else ():
+                results[asked[at]] = stored_item(row)
+                fresh += _refresh_params(row, plan.gets[asked[at]])
+            for position, search in plan.searches.items():
+                page = _search(SearchScope(session, search, moment), search, vectors)
+                results[position] = page.items()
+                fresh += [item for row, _ in page.rows for item in _refresh_params(row, search)]
+            for position, listing in plan.listings.items():
+                results[position] = list_namespaces(session, listing, moment)
+        if fresh and moment.revision is None:
+            with self._dialect.writing() as session:
+                session.run("refresh", {"ids": fresh, "now": moment.now})
+
+    def _execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
+        self.setup()
+        with self._dialect.reading() as session:
+            [(at,)] = session.rows("commit_time", {"revision": revision})
+        results: list[Result] = [[] if position not in plan.gets else None for position in range(plan.size)]
+        if at is not None:  # before the first commit there was nothing
+            self._read(plan, NO_VECTORS, AsOf(read_time(at), revision), results)
+        return results
+
+    def _commit(
+        self, writes: Sequence[ItemWrite], vectors: Vectors, expect: Mapping[Address, int], source: object
+    ) -> int:
+        self.setup()
+        expected = {(write_path(namespace), write_key(key)): version for (namespace, key), version in expect.items()}
+        with self._dialect.writing() as session:
+            commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=self._dialect.has_vectors)
+            revision = commit.run(writes, expected, source)
+        return self._seen(revision)
+
+    def revision_seen_at(self, at: datetime) -> int | None:
+        """Return the newest revision this store had seen by then; None when that is too long ago to know."""
+        return self._seen.revision_at(at)
+
+    def transact(
+        self,
+        puts: Sequence[PutOp],
+        *,
+        expect: Mapping[Address, int] | None = None,
+        source: Mapping[str, object] | None = None,
+    ) -> int:
+        """Write all of `puts` or nothing, and return the revision.
+
+        `expect` gives the versions that were read, 0 for an item that must not exist; if one has changed since, a
+        `ConflictError` is raised and nothing is written. `source` is kept with the commit and shown by `history`.
+        """
+        plan = self._plan_writes(puts)
+        self.setup()
+        return self._commit(plan.writes, self._embedder.vectors(plan.documents, ()), expect or {}, source)
+
+    async def atransact(
+        self,
+        puts: Sequence[PutOp],
+        *,
+        expect: Mapping[Address, int] | None = None,
+        source: Mapping[str, object] | None = None,
+    ) -> int:
+        """`transact()` without blocking the loop."""
+        if not self._embedder.active:
+            return await self._aside(self.transact, puts, expect=expect, source=source)
+        plan = await self._aside(self._plan_writes, puts)
+        return await self._aside(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
+
+    def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
+        plan = BatchPlan.of(puts, self._fields)
+        if plan.reads:
+            raise TypeError("a transaction takes PutOps; read before it and say in `expect` what was read")
+        return plan
+
+    def get_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
+        """Return the versions of items, 0 where there is none."""
+        asked = list(addresses)
+        found = self._get_many([GetOp(namespace, key, refresh_ttl=False) for namespace, key in asked])
+        return {address: getattr(item, "version", 0) for address, item in zip(asked, found, strict=True)}
+
+    def revision(self) -> int:
+        """Return the number of the last commit; commits are numbered in the order they become visible."""
+        self.setup()
+        with self._dialect.reading() as session:
+            return self._seen(int(session.rows("revision", {})[0][0]))
+
+    def count(self, prefix: tuple[str, ...]) -> int:
+        """Return how many items lie under `prefix`; those that have expired count until they are swept."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.reading() as session:
+            return int(session.rows("size", {"low": low, "high": high})[0][0])
+
+    def history(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
+        """Return all states of an item, the oldest first; a deletion is a state without a value."""
+        self.setup()
+        with self._dialect.reading() as session:
+            return history(session, namespace, key)
+
+    def as_of(self, revision: int) -> "StoreAsOf":
+        """Return a read-only view of the store as it stood at `revision`."""
+        return StoreAsOf(self, revision)
+
+    def purge(self, prefix: tuple[str, ...]) -> dict[str, int]:
+        """Erase everything under `prefix`, history and sources included, and return how many rows that were."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.writing() as session:
+            counts = purge(session, {"low": low, "high": high}, has_vectors=self._dialect.has_vectors)
+        self._dialect.scrub()
+        return counts
+
+    def sweep(self) -> int:
+        """Erase expired items with their history, and return how many that were."""
+        self.setup()
+        with self._dialect.writing() as session:
+            swept = sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
+        self._dialect.scrub()
+        return swept
+
+    def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
+        """Return the namespaces between `prefix` and `suffix`, also those of which only history is left."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.reading() as session:
+            rows = session.rows("paths_ever", {"low": low, "high": high, "suffix": write_path(suffix)})
+        return [read_path(row[0]) for row in rows]
+
+    def all_addresses(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
+        """Return the items under `prefix` of which any state, also of the past, meets `filter`."""
+        self.setup()
+        low, high = path_range(prefix)
+        with self._dialect.reading() as session:
+            condition = Condition(session, dict(filter))
+            rows = session.rows("ever", {**condition.params, "low": low, "high": high}, where=condition.text)
+        return [(read_path(path), read_key(key)) for path, key in rows]
+
+    def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
+        """Erase items with their history, or their history alone, and return how many there were."""
+        self.setup()
+        places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
+        with self._dialect.writing() as session:
+            has_vectors = self._dialect.has_vectors
+            erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
+        self._dialect.scrub()
+        return erased
+
+    def erase_history(self, addresses: Iterable[Address]) -> int:
+        """Erase the past of items, whose present stays, and return how many there were."""
+        return self.erase(addresses, history_only=True)
+
+    async def aget_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
+        """`get_versions()` without blocking the loop."""
+        return await self._aside(self.get_versions, addresses)
+
+    async def arevision(self) -> int:
+        """`revision()` without blocking the loop."""
+        return await self._aside(self.revision)
+
+    async def acount(self, prefix: tuple[str, ...]) -> int:
+        """`count()` without blocking the loop."""
+        return await self._aside(self.count, prefix)
+
+    async def ahistory(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
+        """`history()` without blocking the loop."""
+        return await self._aside(self.history, namespace, key)
+
+    async def apurge(self, prefix: tuple[str, ...]) -> dict[str, int]:
+        """`purge()` without blocking the loop."""
+        return await self._aside(self.purge, prefix)
+
+    async def asweep(self) -> int:
+        """`sweep()` without blocking the loop."""
+        return await self._aside(self.sweep)
+
+
+class StoreAsOf(BaseStore):
+    """A store as it stood at one revision; reading it again gives the same."""
+
+    supports_ttl = True
+
+    def __init__(self, store: HybridStore, revision: int) -> None:
+        self.ttl_config = _PLAIN_READS
+        self._store, self.revision = store, revision
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        """Carry out reads; a write raises `UnsupportedByStore`."""
+        return self._store._execute_as_of(BatchPlan.of(_check_reads(ops), ()), self.revision)
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        """`batch()` without blocking the loop."""
+        plan = BatchPlan.of(_check_reads(ops), ())
+        return await self._store._aside(self._store._execute_as_of, plan, self.revision)
+
+
+def _check_reads(ops: Iterable[Op]) -> list[Op]:
+    every = list(ops)
+    if any(isinstance(op, PutOp) for op in every):
+        raise UnsupportedByStore("the past cannot be written; put into the store itself")
+    return every
+
+
+def _refresh_params(row: Row, op: GetOp | SearchOp) -> list[object]:
+    """The item in a row of `$columns`, if it has a time to live and the reader wants that to start anew."""
+    return [row[7]] if op.refresh_ttl and row[6] is not None else []
+
+
+def _search(scope: SearchScope, op: SearchOp, vectors: Vectors) -> Page:
+    if not op.query:
+        return browse(scope, op.limit, op.offset)
+    return rank(scope, op.query, vectors.queries.get(op.query), op.limit, op.offset)

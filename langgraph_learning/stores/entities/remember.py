@@ -1,0 +1,209 @@
+"""What `remember_about` and `link_entities` change, in an order of which every beginning makes sense by itself."""
+
+import html
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pydantic import JsonValue
+
+from langgraph_learning.records import SUPERSEDED, Change, Record, Update
+from langgraph_learning.stores.base import Refused
+from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, one_line, same_name, slug, spelled
+from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
+from langgraph_learning.stores.entities.writing import (
+    Content,
+    about,
+    ensure,
+    entity_content,
+    entity_text,
+    own_id,
+    properties_of,
+    put,
+    say,
+    statement,
+)
+from langgraph_learning.stores.values import as_list, union
+from langgraph_learning.text import fold, same_statement, terms
+
+MOST_ALIASES = 8
+
+Checked = Callable[[Content], Content]
+
+
+@dataclass(frozen=True)
+class EntityUpdate:
+    """What a model says about an entity; blanks are gone."""
+
+    named: Named
+    fields: Mapping[str, JsonValue]
+    """The description, and fields of a schema of one's own."""
+    aliases: Sequence[str] = ()
+    properties: Mapping[str, JsonValue] | None = None
+    facts: Sequence[str] = ()
+    events: Sequence[tuple[str, str]] = ()
+    """What happened, and the day."""
+
+
+def remember(
+    records: Sequence[Record], told: EntityUpdate, outdated: Sequence[Record], checked: Checked
+) -> list[Change]:
+    """Return what changes when `told` is remembered: the entity, then its facts, then its events.
+
+    Args:
+        records: All that is known.
+        told: What is said.
+        outdated: The known facts that are no longer true because of it.
+        checked: Returns the content of an entity as its schema has it, or raises `Refused`.
+    """
+    known = {record.id: record for record in records}
+    old = told.named.record
+    key = old.id if old else new_id(known, told.named.name, told.named.type)
+    content = _merge_content(old.content if old else entity_content(told.named.name, told.named.type), told)
+    content = {**content, **checked(content)}
+    changes = put(known, key, content, entity_text(content))
+    name = str(content["name"])
+    changes += _facts(known, key, name, told.facts, about(records, key, "fact"), outdated)
+    return changes + _events(known, key, name, told.events, about(records, key, "event"))
+
+
+def _merge_content(content: Content, told: EntityUpdate) -> Content:
+    """What is given replaces, lists are added to, and only an unknown type becomes another."""
+    merged = dict(content)
+    for field, value in told.fields.items():
+        old = merged.get(field)
+        merged[field] = union(old, value) if isinstance(value, list) and isinstance(old, list) else value
+    merged["type"] = told.named.type if content["type"] == UNKNOWN else content["type"]
+    merged["aliases"] = _aliases(content, (told.named.name, *told.aliases))
+    merged["properties"] = _properties(properties_of(content), told.properties or {})
+    return merged
+
+
+def _aliases(content: Content, given: Sequence[str]) -> list[JsonValue]:
+    """Other spellings that are more than a matter of case are other names, too."""
+    found = as_list(content.get("aliases"))
+    seen = {fold(str(each)) for each in (content["name"], *found)}
+    for alias in map(one_line, given):
+        if slug(alias) and fold(alias) not in seen and len(found) < MOST_ALIASES:
+            found = [*found, alias]
+            seen.add(fold(alias))
+    return found
+
+
+def _properties(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """A new value replaces the old one, whatever the case of its key."""
+    merged = dict(old)
+    keys = {fold(key): key for key in old}
+    for key, value in given.items():
+        kept = one_line(value) if isinstance(value, str) else value
+        if (name := one_line(key)) and kept not in (None, ""):
+            merged[keys.setdefault(fold(name), name)] = kept
+    return merged
+
+
+def _facts(
+    known: Mapping[str, Record],
+    entity: str,
+    name: str,
+    facts: Sequence[str],
+    live: Sequence[Record],
+    outdated: Sequence[Record],
+) -> list[Change]:
+    """Each new fact, and right behind it what it makes outdated."""
+    repeated = {record.id for record in outdated if any(_same(fact, record) for fact in facts)}
+    retired = [record for record in outdated if record.id not in repeated]
+    successors: dict[str, str] = {}
+    new: dict[str, list[Change]] = {}
+    for fact in facts:
+        same = next((record for record in live if record not in retired and _same(fact, record)), None)
+        if same is None and not any(same_statement(fact, each) for each in successors.values()):
+            key = own_id("fact", entity, statement(fact))
+            content: Content = {"kind": "fact", "entity": entity, "content": fact}
+            successors[key], new[key] = fact, say(known, key, content, f"{name}: {fact}")
+        elif same is not None:
+            successors[same.id], new[same.id] = fact, []
+    for record in retired:
+        heir = max(successors, key=lambda key: _likeness(successors[key], record), default=None)
+        gone: Content = {**record.content, **({"superseded_by": heir} if heir else {})}
+        retirement = Update(store=record.store, id=record.id, content=gone, text=record.text, status=SUPERSEDED)
+        new.setdefault(heir or record.id, []).append(retirement)
+    return [change for changes in new.values() for change in changes]
+
+
+def _same(fact: str, record: Record) -> bool:
+    return same_statement(fact, str(record.content["content"]))
+
+
+def _likeness(fact: str, record: Record) -> int:
+    return len(set(terms(fact)) & set(terms(str(record.content["content"]))))
+
+
+def _events(
+    known: Mapping[str, Record], entity: str, name: str, events: Sequence[tuple[str, str]], live: Sequence[Record]
+) -> list[Change]:
+    changes: list[Change] = []
+    seen = [(str(record.content["content"]), str(record.content["date"])) for record in live]
+    for what, day in events:
+        if any(day == date and same_statement(what, content) for content, date in seen):
+            continue
+        seen.append((what, day))
+        content: Content = {"kind": "event", "entity": entity, "content": what, "date": day}
+        changes += say(known, own_id("event", entity, statement(what), day), content, f"{name}: {what} ({day})")
+    return changes
+
+
+def outdated_facts(live: Sequence[Record], named: Sequence[str]) -> tuple[list[Record], list[str]]:
+    """Return the known facts that a model names, and what names none or several of them."""
+    found: list[Record] = []
+    lost: list[str] = []
+    for given in named:
+        matches = matching(live, given)
+        exact = [record for record in matches if same_statement(strip_rendering(given, record), _content(record))]
+        if len(matches) == 1 or exact:
+            found += [record for record in exact or matches if record not in found]
+        else:
+            lost.append(given)
+    return found, lost
+
+
+def matching(live: Sequence[Record], given: str) -> list[Record]:
+    """Return the records that say exactly this, or else those whose statement contains it."""
+    exact = [record for record in live if same_statement(strip_rendering(given, record), _content(record))]
+    return exact or [record for record in live if spelled(strip_rendering(given, record)) in spelled(_content(record))]
+
+
+def _content(record: Record) -> str:
+    return str(record.content["content"])
+
+
+def strip_rendering(given: str, record: Record) -> str:
+    """Return the statement that a model copied, without what recall or a report puts around it."""
+    text = re.sub(r"( \((as of|inferred|no longer)[^()]*\))+$", "", one_line(html.unescape(given)))
+    name, _, _ = record.text.partition(f": {_content(record)}")
+    return text.removeprefix(f"{name}: ") or text
+
+
+def link(records: Sequence[Record], one: str, relation: str, other: str) -> list[Change]:
+    """Return what changes when an entity is related to another one; missing ends are made first.
+
+    Raises:
+        Refused: It is the same entity, or a name may be any of several.
+    """
+    known = {record.id: record for record in records}
+    source, target = resolve(records, one), resolve(records, other)
+    if _is_same(source, target):
+        raise Refused(f"{one!r} and {other!r} are the same entity: nothing is related to itself")
+    start, start_name, changes = ensure(known, source)
+    end, end_name, made = ensure(known, target, start)
+    words = one_line(relation.replace("_", " "))
+    content: Content = {"kind": "relationship", "source": start, "relation": words, "target": end}
+    key = own_id("relationship", start, statement(words), end)
+    return [*changes, *made, *say(known, key, content, f"{start_name}: {words} {end_name}")]
+
+
+def _is_same(source: Named, target: Named) -> bool:
+    if source.record is not None and target.record is not None:
+        return source.record.id == target.record.id
+    if source.record is None and target.record is None:
+        return same_name(source.name, target.name) and mergeable(source.type, target.type)
+    return False

@@ -1,0 +1,92 @@
+"""From what a developer gives a machine to its learning stores: True, a configuration, or a store."""
+
+import copy
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TypeAlias
+
+from langgraph_learning.config import LearningMode, StoreConfig
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.stores import (
+    DecisionLogStore,
+    EntityMemoryStore,
+    LearnedKnowledgeStore,
+    LearningStore,
+    SessionContextStore,
+    UserMemoryStore,
+    UserProfileStore,
+)
+from langgraph_learning.stores.base import check_complete
+
+Choice: TypeAlias = bool | StoreConfig | LearningStore
+SLOTS: Mapping[str, type[LearningStore]] = {
+    "user_profile": UserProfileStore,
+    "user_memory": UserMemoryStore,
+    "session_context": SessionContextStore,
+    "entity_memory": EntityMemoryStore,
+    "learned_knowledge": LearnedKnowledgeStore,
+    "decision_log": DecisionLogStore,
+}
+
+
+def resolve_stores(
+    choices: Mapping[str, Choice], custom: Iterable[LearningStore], namespace: str
+) -> tuple[LearningStore, ...]:
+    """Return the learning stores of a machine, in the order in which they are recalled.
+
+    Args:
+        choices: What was given for each of `SLOTS`.
+        custom: Learning stores of the developer's own.
+        namespace: The machine's, for those that name none.
+
+    Raises:
+        ConfigurationError: Something is no learning store, lacks what it takes, or is there twice.
+    """
+    if not isinstance(custom, Iterable):
+        raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
+    found = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
+    stores = tuple(_in_namespace(each, namespace) for each in found if each is not None)
+    _check_distinct(stores)
+    return stores
+
+
+def _learning_store(option: str, choice: Choice) -> LearningStore | None:
+    """Return the learning store for True, a configuration, or the store itself; None for False."""
+    kind = SLOTS[option]
+    if isinstance(choice, LearningStore):
+        if (named := getattr(choice, "name", None)) != option:
+            raise ConfigurationError(
+                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {named!r}:"
+                f" give it as {f'{named}=...' if named in SLOTS else 'custom_stores=[...]'}"
+            )
+        return choice
+    if isinstance(choice, bool):
+        return kind() if choice else None
+    name = kind.config_class.__name__
+    if isinstance(choice, LearningMode):
+        fix = f"{name}(mode=LearningMode.{choice.name})"
+        raise ConfigurationError(f"{option}={choice!r}: a mode goes into a configuration, {fix}")
+    if not isinstance(choice, StoreConfig):
+        raise ConfigurationError(f"{option}={choice!r}: give True, False, a {name} or a learning store")
+    return kind(choice)
+
+
+def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
+    """Return the learning store in the machine's namespace, if it has one and its configuration names no other."""
+    if getattr(getattr(store, "config", None), "namespace", "") is not None:
+        return store
+    bound = copy.copy(store)  # what the caller holds stays as it is
+    bound.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
+    return bound
+
+
+def _check_distinct(stores: Sequence[LearningStore]) -> None:
+    for each in stores:
+        if not isinstance(each, LearningStore):
+            raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
+        check_complete(each)
+    names = [each.name for each in stores]
+    operations = [operation.__name__ for each in stores for operation in (*each.operations, *each.searches)]
+    for what, found in (("learning store", names), ("operation", operations)):
+        if twice := sorted({name for name in found if found.count(name) > 1}):
+            raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")
