@@ -211,7 +211,8 @@ class Norm(NamedTuple):
         """Return the rows brought to the learned spread and mean."""
         rows = rows - rows.mean(axis=1, keepdims=True)
         deviation = np.sqrt(np.square(rows).mean(axis=1, keepdims=True) + np.float32(self.epsilon))
-        return rows / deviation * self.spread + self.mean
+        scaled: Floats = rows / deviation * self.spread + self.mean
+        return scaled
 
 
 class Layer(NamedTuple):
@@ -242,7 +243,7 @@ class Encoder:
         biases = [_floats(self._tensors[f"{name}.b"]) for name in names]
         weights = [_unpack(self._tensors[f"{name}.w"]) for name in names]
         rows = [matrix.reshape(len(bias), -1) for matrix, bias in zip(weights, biases, strict=True)]
-        return Linear(np.concatenate(rows).T, np.concatenate(biases))
+        return Linear(np.ascontiguousarray(np.concatenate(rows).T), np.concatenate(biases))
 
     def _read_layer(self, layer: str) -> Layer:
         return Layer(
@@ -281,4 +282,5 @@ class Encoder:
 
 def _gelu(rows: Floats) -> Floats:
     inside = np.float32(math.sqrt(2 / math.pi)) * (rows + np.float32(0.044715) * rows * rows * rows)
-    return np.float32(0.5) * rows * (1 + np.tanh(inside))
+    curved: Floats = np.float32(0.5) * rows * (1 + np.tanh(inside))
+    return curved
