@@ -64,7 +64,7 @@ def test_a_text_has_the_same_vector_alone_and_among_others() -> None:
 
 @installed
 @pytest.mark.parametrize(
-    "text", ["", " \n\t", "\0tea\0", "ﷺ" * 3_000, "\ud800", "x" * 30_000, "☃" * 9, "\u202e\u200b\ufeff"]
+    "text", ["", " \n\t", "\0tea\0", "ﷺ" * 300, "\ud800", "x" * 30_000, "☃" * 9, "\u202e\u200b\ufeff"]
 )
 def test_no_text_is_too_odd_to_be_embedded(text: str) -> None:
     vector = np.array(LocalEmbeddings().embed_query(text))

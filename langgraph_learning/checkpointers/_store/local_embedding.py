@@ -24,7 +24,7 @@ from langgraph_learning.errors import ConfigurationError
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
-LONGEST = 4_000  # characters that are looked at; the 512 tokens the model takes are fewer in most languages
+LONGEST = 3_000  # characters that are looked at; the 512 tokens the model takes are fewer in most languages
 TOGETHER = 512  # tokens that go through the model in one step
 SPACE = "\u2581"  # how the vocabulary writes it
 
@@ -211,8 +211,7 @@ class Norm(NamedTuple):
         """Return the rows brought to the learned spread and mean."""
         rows = rows - rows.mean(axis=1, keepdims=True)
         deviation = np.sqrt(np.square(rows).mean(axis=1, keepdims=True) + np.float32(self.epsilon))
-        scaled: Floats = rows / deviation * self.spread + self.mean
-        return scaled
+        return np.asarray(rows / deviation * self.spread + self.mean)
 
 
 class Layer(NamedTuple):
@@ -233,6 +232,7 @@ class Encoder:
         self._tensors, self._width, self._heads, self._epsilon = tensors, width, heads, epsilon
         self._words = tensors["emb.word"].reshape(-1, width // 32 * 18)
         self._places = _floats(tensors["emb.pos"]).reshape(-1, width) + _floats(tensors["emb.type"])[:width]
+        self._scale = np.float32((width // heads) ** -0.5)
         self._norm = self._read_norm("emb.ln")
         self._layers = [self._read_layer(f"l{number}") for number in range(layers)]
 
@@ -273,14 +273,22 @@ class Encoder:
         for span in spans:
             parts = rows[span].reshape(-1, 3, self._heads, self._width // self._heads)
             asking, asked, values = parts.transpose(1, 2, 0, 3)
-            scores = asking @ asked.transpose(0, 2, 1) * np.float32((self._width // self._heads) ** -0.5)
-            shares = np.exp(scores - scores.max(axis=2, keepdims=True))
+            shares = (asking * self._scale) @ asked.transpose(0, 2, 1)
+            shares -= shares.max(axis=2, keepdims=True)
+            np.exp(shares, out=shares)
             mixed = shares @ values / shares.sum(axis=2, keepdims=True)
             found[span] = mixed.transpose(1, 0, 2).reshape(-1, self._width)
         return found
 
 
 def _gelu(rows: Floats) -> Floats:
-    inside = np.float32(math.sqrt(2 / math.pi)) * (rows + np.float32(0.044715) * rows * rows * rows)
-    curved: Floats = np.float32(0.5) * rows * (1 + np.tanh(inside))
-    return curved
+    found = rows * rows  # in place from here on: these are the largest arrays of all
+    found *= np.float32(0.044715)
+    found += 1
+    found *= rows
+    found *= np.float32(math.sqrt(2 / math.pi))
+    np.tanh(found, out=found)
+    found += 1
+    found *= rows
+    found *= np.float32(0.5)
+    return np.asarray(found)
