@@ -1,4 +1,4 @@
-"""Secrets are mask_values before anything is stored: keys, tokens, passwords, numbers of cards and accounts.
+"""Secrets are masked before anything is stored: keys, tokens, passwords, numbers of cards and accounts.
 
 A text goes through a few passes, from what cannot be anything else to what only its name gives away: blocks of private
 keys, passwords in URLs, headers and commands, the known forms of keys, values behind their names, numbers with a check
@@ -124,7 +124,7 @@ def mask_secrets(text: str) -> str:
 
     It errs on the side of what has a known form: a password that reads like any other word is only recognised behind
     its name (`password: ...`). Give `LearningMachine(mask=...)` a function of your own to take out more, or less.
-    Masking what is mask_values changes nothing.
+    Masking what is masked changes nothing.
     """
     # A mark is shorter than what it stands for, so it may bring a name and its value together: look again.
     for _ in range(_ROUNDS):
@@ -144,7 +144,7 @@ def mask_url(url: str) -> str:
 
 
 def mask_values(value: JsonValue, mask: Mask) -> JsonValue:
-    """Return a JSON value with every text in it mask_values."""
+    """Return a JSON value with every secret in its texts masked."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, list):
