@@ -14,8 +14,8 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Driver, Flow, batch
-from langgraph_learning._engine.learning.extract import TurnInput, extract
-from langgraph_learning._engine.learning.turn import turn_of
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.turn import TurnInput, turn_of
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo

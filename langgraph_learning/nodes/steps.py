@@ -8,8 +8,8 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.extract import TurnInput, extract
-from langgraph_learning._engine.learning.turn import Watermark, mark_before, question, turn_since, watermark
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.turn import TurnInput, Watermark, mark_before, question, turn_since, watermark
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
@@ -18,7 +18,7 @@ from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records, turn_id
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.waiting import list_proposals
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Identity, Provenance
 
 T = TypeVar("T")
 Update = dict[str, Any]
@@ -113,9 +113,7 @@ def _learn(
             at=datetime.now(UTC),
             checkpoint_id=run.checkpoint_id,
             run=run.task_id,
-            turn_id=turn_id(list(messages)),
-            graph_ns=run.graph,
-            recalled=shown,
+            provenance=Provenance(turn_id=turn_id(list(messages)), graph_ns=run.graph, recalled=shown),
         )
         if not (yield from run_guarded(run, "extract", _extract(run, heard), otherwise=False)):
             return mark_before(messages, seen, identity.user_id)

@@ -3,7 +3,6 @@
 import html
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from langchain_core.language_models import BaseChatModel
@@ -17,11 +16,11 @@ from langgraph_learning._engine.learning.commit import Draft, OperationRequest, 
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage, commit_id
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage, commit_id
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Scope, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Record, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
@@ -42,24 +41,6 @@ class Extraction:
     methods: OutputMethods
     tools: bool = False
     """Whether it is shown what tools returned, because its learning stores are configured to take it."""
-
-
-@dataclass(frozen=True)
-class TurnInput:
-    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
-
-    `tag` is the turn's name, and `origin` the graph it is learned in: review finds the turn's proposals by them.
-    `recalled` is what the turn was shown, as learning store and id: what feedback on it is about.
-    """
-
-    turn: Turn
-    identity: Identity
-    at: datetime
-    checkpoint_id: str | None = None
-    run: str | None = None
-    turn_id: str = ""
-    graph_ns: str = ""
-    recalled: tuple[tuple[str, str], ...] = ()
 
 
 def extract(
@@ -107,9 +88,9 @@ def extract(
         shown_ids={each.store.name: each.short_ids for each in known},
         usage=usage,
         mask=mask,
-        turn_id=heard.turn_id,
-        graph_ns=heard.graph_ns,
-        recalled=heard.recalled,
+        turn_id=heard.provenance.turn_id,
+        graph_ns=heard.provenance.graph_ns,
+        recalled=heard.provenance.recalled,
     )
     return (yield from commit(draft, known, earlier))
 

@@ -4,12 +4,13 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypedDict
 from uuid import UUID, uuid5
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Identity, Provenance
 
 BEGINNING = ""
 """The message id of a watermark before the first message."""
@@ -55,6 +56,18 @@ class Turn:
     def with_tools(self) -> tuple[TurnMessage, ...]:
         """What was said and what tools returned, in order."""
         return tuple(sorted((*self.messages, *self.tools), key=lambda said: said.position))
+
+
+@dataclass(frozen=True)
+class TurnInput:
+    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run."""
+
+    turn: Turn
+    identity: Identity
+    at: datetime
+    checkpoint_id: str | None = None
+    run: str | None = None
+    provenance: Provenance = field(default_factory=Provenance)
 
 
 def turn_since(
