@@ -310,6 +310,8 @@ class Proposal(Frozen):
     message: str | None = None
     """What the person said."""
     at: datetime
+    said_at: datetime | None = None
+    """When that was said which it rests on: relative dates in an edit count from there."""
     place: int = 0
     """Its place among what was proposed at once."""
     decided_at: datetime | None = None
