@@ -76,7 +76,7 @@ def extract(
             answer = yield from ask_for_operations(
                 work.model, schema, build_prompt(mine, heard, work.tools, work.trajectory), work.methods
             )
-            requests += [read_request(item, heard, source, work.tools, work.trajectory) for item in answer.operations]
+            requests += [read_request(item, turn, source, work.tools, work.trajectory) for item in answer.operations]
             usage += answer.usage
     draft = Draft(
         id=key,
@@ -201,12 +201,11 @@ def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Ent
 
 
 def read_request(
-    item: JsonValue, heard: TurnInput, source: Source, tools: bool = False, trajectory: bool = False
+    item: JsonValue, turn: Turn, source: Source, tools: bool = False, trajectory: bool = False
 ) -> OperationRequest:
     """Read one item of the answer; its quote is believed only if it stands in the turn."""
     if not isinstance(item, dict):
         return OperationRequest(operation=f"{item!r:.40}", arguments={})
-    turn = heard.turn
     arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
     calls = _as_messages(turn.trajectory) if trajectory else ()
     spoken = (*(turn.with_tools if tools else turn.messages), *calls)
@@ -216,7 +215,7 @@ def read_request(
     agents = [message.text for message in calls if message.role == "agent"]
     words = () if tools else tool_only_terms(arguments, turn, vouched=by_user, agents=agents)
     said = [message.said_at for message in turn.messages if message.id in sure.message_ids and message.said_at]
-    return OperationRequest(item.get("operation"), arguments, sure, words, said_at=max(said, default=heard.said_at))
+    return OperationRequest(item.get("operation"), arguments, sure, words, said_at=max(said, default=None))
 
 
 def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:
