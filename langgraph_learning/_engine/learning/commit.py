@@ -236,8 +236,19 @@ def expected_versions(changes: Sequence[Change], records: Sequence[Record]) -> d
     return {change.id: versions.get(change.id, 0) for change in changes if change.id}
 
 
-def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Proposal] = ()) -> Flow[Commit]:
+def commit(
+    draft: Draft,
+    known: Sequence[ScopeSnapshot],
+    earlier: Sequence[Proposal] = (),
+    withdrawn: Sequence[Change] = (),
+) -> Flow[Commit]:
     """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
+
+    Args:
+        draft: What to commit.
+        known: What is stored.
+        earlier: What was proposed before.
+        withdrawn: Changes that come first and ask nobody: they take back what an edited message had taught.
 
     Raises:
         ConflictError: Others were first every time.
@@ -250,6 +261,9 @@ def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Propo
         if found is not None:
             return found
         plan = CommitPlan(draft, {each.store.name: each for each in there}, before)
+        for each in there:
+            mine = [change for change in withdrawn if change.store == each.store.name and change.id in each.ages]
+            plan.add_changes(each, mine, Source())
         for request in draft.requests:
             plan.add(request)
         made = to_commit(plan)
