@@ -1,5 +1,6 @@
 """The only place with private LangGraph names, each with a fallback; a test notices when one ends."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -14,22 +15,32 @@ CHECKPOINTER = "__pregel_checkpointer"
 CHECKPOINT_MAP = "checkpoint_map"
 DURABILITY = "__pregel_durability"
 STEP_DUE = "branch:to:"
+CALL = "__pregel_call"
 
 
 def read_channel(config: RunnableConfig | None, key: str) -> Any:
     """Return the value of a state key of the running graph, also of one the node does not declare; else None."""
-    read = ((config or {}).get("configurable") or {}).get(READ)
+    read = configurable(config).get(READ)
     if read is None:
         return None
     try:
-        return read(key, False)
+        value = read(key, False)
+        # A `PrivateValue` shows itself in copies alone, and a fresh read is of copies.
+        return value if value is not None else read(key, True)
     except KeyError:
         return None
 
 
+def is_cached(config: RunnableConfig | None) -> bool:
+    """Return whether LangGraph keeps the answer of the running node for others with the same input (`CachePolicy`)."""
+    reference = (getattr(configurable(config).get(CALL), "args", None) or (None,))[0]
+    task = reference() if callable(reference) else None
+    return getattr(task, "cache_key", None) is not None
+
+
 def checkpointer(config: RunnableConfig | None) -> object:
     """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
-    return ((config or {}).get("configurable") or {}).get(CHECKPOINTER)
+    return configurable(config).get(CHECKPOINTER)
 
 
 def checkpoint_of(config: RunnableConfig) -> str | None:
@@ -75,3 +86,16 @@ def as_runnable(node: object) -> Runnable[Any, Any]:
 def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
     """Return the caller's part of a run's configuration."""
     return (config or {}).get("configurable") or {}
+
+
+def take_cache_default(builder: Any) -> None:
+    """Give the default `CachePolicy` of a graph to the nodes that it has so far, and to none that follow."""
+    defaults = copy.copy(getattr(builder, "_node_defaults", None))
+    policy = getattr(defaults, "cache_policy", None)
+    if policy is None:
+        return
+    for spec in builder.nodes.values():
+        if spec.cache_policy is None and not spec.is_error_handler:
+            spec.cache_policy = policy
+    builder._node_defaults = defaults
+    defaults.cache_policy = None

@@ -1,13 +1,16 @@
-"""A flow as a LangGraph node: one `Runnable` in both colours, which declares our private state as its input."""
+"""A flow as a LangGraph node: one `Runnable`, sync and async, which declares our private state as its input."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import MethodType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.langgraph_private import is_cached, read_channel
+from langgraph_learning.nodes.placement import read_messages
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 
@@ -23,7 +26,7 @@ class FlowNode(Node):
     def __init__(self, name: str, settings: MachineSettings, step: Step) -> None:
         self.name = name
         self._settings, self._step = settings, step
-        annotate(self, Keys(settings.name).schema(settings.messages_key), None)
+        annotate(self, Keys(settings.name).schema(), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
@@ -31,13 +34,45 @@ class FlowNode(Node):
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step."""
-        run = Run.current(self._settings, config)
-        return run.driver.run(self._step(run, cast("State", input)))
+        run = self._run(config)
+        return run.driver.run(self._step(run, read_state(run, input)))
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step without blocking the event loop."""
+        run = self._run(config)
+        return await run.driver.arun(self._step(run, read_state(run, input)))
+
+    def _run(self, config: RunnableConfig | None) -> Run:
         run = Run.current(self._settings, config)
-        return await run.driver.arun(self._step(run, cast("State", input)))
+        refuse_cache(run, self.name)
+        return run
+
+
+def read_state(run: Run, given: object) -> State:
+    """Return the part of the state that a step works on: the messages, and what is private.
+
+    It is read and not declared: a node that declares `messages` would give that key to a graph that has none.
+    """
+    state: State = dict(given) if isinstance(given, Mapping) else {}
+    for key in (run.settings.messages_key, *Keys(run.settings.name).all):
+        if key not in state and (value := read_channel(run.config, key)) is not None:
+            state[key] = value
+    if run.settings.messages_key in state:
+        state[run.settings.messages_key] = read_messages(state[run.settings.messages_key])
+    return state
+
+
+def refuse_cache(run: Run, name: str) -> None:
+    """Refuse a `CachePolicy` on a node that reads what a user has taught.
+
+    Raises:
+        ConfigurationError: The node has one.
+    """
+    if is_cached(run.config):
+        raise ConfigurationError(
+            f"the node {name!r} has a CachePolicy, and LangGraph takes its key from the node's input alone: one user"
+            " would get the answer that was made for another. Take the policy away from this node"
+        )
 
 
 def annotate(node: Node, state: object, result: object) -> None:

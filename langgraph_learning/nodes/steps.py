@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_learning._engine.flow import Flow
@@ -12,9 +12,10 @@ from langgraph_learning._engine.learning.extract import TurnInput, extract
 from langgraph_learning._engine.learning.turn import Watermark, mark_before, question, turn_since, watermark
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
-from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
+from langgraph_learning.nodes.placement import read_messages
+from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records, turn_id
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.waiting import list_proposals
@@ -52,6 +53,9 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
     identity = run.identity()
     made = yield from run_guarded(run, "recall", _recall(run, identity, messages), Recall())
     run.warn_double_wiring(wanted := turn_id(list(messages)))
+    memory = recalled_in(run)
+    memory.current = _key(run, identity, messages)
+    memory.texts[memory.current] = made.text
     turn: TurnState = {
         "tag": wanted,
         "graph": run.graph,
@@ -59,21 +63,37 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
         "receipt": made.receipt.model_dump(mode="json"),
     }
     run.remember_turn(turn)
-    return {keys.turn: turn, keys.text: made.text}
+    return {keys.turn: turn}
 
 
 def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
-    """Return the recalled text of this run; recall now where no step did, or where a resume has lost it."""
+    """Return the recalled text of this turn; recall now where no step of the run did."""
     keys = Keys(run.settings.name)
-    text = state.get(keys.text) if isinstance(state, dict) else None
-    text = text if text is not None else read_channel(run.config, keys.text)
-    if isinstance(text, str):
-        return text
     found = (state.get(keys.turn) if isinstance(state, dict) else None) or read_channel(run.config, keys.turn)
     if (turn := run.frozen_turn(found, list(messages))) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
     identity = run.identity(found, list(messages))
-    return (yield from run_guarded(run, "recall", _recall(run, identity, messages), Recall())).text
+    memory, key = recalled_in(run), _key(run, identity, messages)
+    memory.asked = True
+    if key not in memory.texts:
+        recalled = yield from run_guarded(run, "recall", _recall(run, identity, messages), Recall())
+        memory.texts[key] = recalled.text
+    return memory.texts[key]
+
+
+def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
+    """Return the recalled text of the run that calls a model, which may be asked about something else entirely."""
+    memory = recalled_in(run)
+    if memory.current is not None:
+        memory.asked = True
+        return memory.texts[memory.current]
+    heard = read_messages(read_channel(run.config, run.settings.messages_key))
+    return (yield from text_step(run, {}, heard or messages))
+
+
+def _key(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> tuple[object, ...]:
+    """Return what one recall is kept under: the turn, and whose records are read."""
+    return turn_id(list(messages)), *(store.scope(identity) for store in run.settings.stores)
 
 
 def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
@@ -127,9 +147,3 @@ def _extract(run: Run, heard: TurnInput) -> Flow[bool]:
     if commit is not None and commit.at == heard.at:  # the one a turn already has is older
         run.emit_commit(commit)
     return True
-
-
-def with_context(messages: Sequence[BaseMessage], text: str, settings: MachineSettings) -> list[BaseMessage]:
-    """Return `messages` with the recalled text first, and without an older one."""
-    others = [message for message in messages if message.id != settings.context_id]
-    return [SystemMessage(text, id=settings.context_id), *others] if text else others
