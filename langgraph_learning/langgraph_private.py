@@ -16,6 +16,7 @@ CHECKPOINT_MAP = "checkpoint_map"
 DURABILITY = "__pregel_durability"
 STEP_DUE = "branch:to:"
 CALL = "__pregel_call"
+RUNTIME = "__pregel_runtime"
 
 
 def read_channel(config: RunnableConfig | None, key: str) -> Any:
@@ -29,6 +30,11 @@ def read_channel(config: RunnableConfig | None, key: str) -> Any:
         return value if value is not None else read(key, True)
     except KeyError:
         return None
+
+
+def runtime_of(config: RunnableConfig | None) -> object:
+    """Return the runtime that a node's configuration holds, where it is handed on by hand; else None."""
+    return configurable(config).get(RUNTIME)
 
 
 def is_cached(config: RunnableConfig | None) -> bool:

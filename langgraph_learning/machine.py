@@ -29,6 +29,7 @@ from langgraph_learning.nodes.placement import show_first
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import agent_name
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
+from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Feedback
 from langgraph_learning.scoped import Scoped
@@ -289,6 +290,7 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: Two learning stores offer a tool of the same name.
         """
+        self._settings.steps.add(TOOLS)
         return tools(self._settings)
 
     def context(self, state: object = None) -> str:

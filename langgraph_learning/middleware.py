@@ -62,7 +62,7 @@ class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
         super().__init__()
         # `create_agent` keeps its messages under this key, whatever other graphs of the machine do.
         self._settings, self._model = replace(settings, messages_key="messages"), model
-        self.state_schema = Keys(settings.name).schema(PrivateStateAttr)
+        self.state_schema = Keys(settings.name).schema(None, PrivateStateAttr)
         self.tools = []
 
     def _run(self, runtime: AgentRuntime) -> Run:

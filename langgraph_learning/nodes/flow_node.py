@@ -26,7 +26,7 @@ class FlowNode(Node):
     def __init__(self, name: str, settings: MachineSettings, step: Step) -> None:
         self.name = name
         self._settings, self._step = settings, step
-        annotate(self, Keys(settings.name).schema(), None)
+        annotate(self, Keys(settings.name).schema(settings.messages_key), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
@@ -49,10 +49,7 @@ class FlowNode(Node):
 
 
 def read_state(run: Run, given: object) -> State:
-    """Return the part of the state that a step works on: the messages, and what is private.
-
-    It is read and not declared: a node that declares `messages` would give that key to a graph that has none.
-    """
+    """Return the part of the state that a step works on: the messages, and what is private."""
     state: State = dict(given) if isinstance(given, Mapping) else {}
     for key in (run.settings.messages_key, *Keys(run.settings.name).all):
         if key not in state and (value := read_channel(run.config, key)) is not None:

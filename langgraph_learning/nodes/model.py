@@ -18,10 +18,10 @@ from langgraph.runtime import get_runtime
 
 from langgraph_learning._engine.settings import A_MODEL, MachineSettings, resolve_model
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import configurable
+from langgraph_learning.langgraph_private import runtime_of
 from langgraph_learning.nodes.flow_node import refuse_cache
 from langgraph_learning.nodes.placement import place_in_system, place_in_turn, read_messages
-from langgraph_learning.nodes.run_context import Run
+from langgraph_learning.nodes.run_context import AnyRuntime, Run
 from langgraph_learning.nodes.steps import model_text_step
 
 T = TypeVar("T")
@@ -114,10 +114,11 @@ def _begin(
     settings: MachineSettings, given: Any, config: RunnableConfig | None
 ) -> tuple[Run | None, list[BaseMessage]]:
     """Return the run and the messages of a call; no run where the model is called outside of a graph."""
-    running = config if "__pregel_runtime" in configurable(config) else None
-    run = Run.current(settings, running)
-    if running is None and not _in_graph():
+    handed = runtime_of(config)
+    if handed is None and not _in_graph():
         return None, []
+    # What follows a step of a sequence that LangGraph has taken apart knows its run by the configuration alone.
+    run = Run.current(settings) if handed is None else Run(settings, cast("AnyRuntime", handed), config or {})
     refuse_cache(run, "that calls learning.model(...)")
     if isinstance(given, PromptValue):
         return run, given.to_messages()

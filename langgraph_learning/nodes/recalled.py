@@ -4,10 +4,9 @@ A run has one `RunControl`, which its subgraphs, tasks and tools share; so they 
 turn is recalled once wherever it is asked for. After an interrupt, in another process, it is recalled again.
 """
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.run_context import Run
 
 RUNS = 1_024
@@ -27,16 +26,12 @@ class RunRecall:
     """Whether a model call, a node or its author asked for the text."""
 
 
-# Machines that serve a run, by its control: two of one name would overwrite each other's private state.
-_serving: dict[int, tuple[object, dict[str, object]]] = {}
+# Machines that serve a run, by its control, and which graph in it: two of one name share the keys of private state.
+_serving: dict[int, tuple[object, dict[tuple[str, str], object]]] = {}
 
 
 def recalled_in(run: Run) -> RunRecall:
-    """Return what was recalled in this run; outside of a graph nothing is kept.
-
-    Raises:
-        ConfigurationError: Another machine of the same name serves this run.
-    """
+    """Return what was recalled in this run; outside of a graph nothing is kept."""
     control = getattr(run.runtime, "control", None)
     if control is None:
         return RunRecall(control)
@@ -55,12 +50,13 @@ def _check_name(run: Run, control: object) -> None:
     for oldest in _surplus(_serving):
         _serving.pop(oldest, None)
     # Copies that serve single agents share what was warned of, so that tells a machine from another.
-    if machines.setdefault(run.settings.name, run.settings.warned) is not run.settings.warned:
-        raise ConfigurationError(
-            f"two learning machines in this run are called {run.settings.name!r}, so each would lose what the other"
-            " keeps: give one of them another name, LearningMachine(name=...)"
+    if machines.setdefault((run.graph, run.settings.name), run.settings.warned) is not run.settings.warned:
+        run.settings.warn_once(
+            "name",
+            f"two learning machines in this graph are called {run.settings.name!r}, so each loses what the other keeps:"
+            " give one of them another name, LearningMachine(name=...)",
         )
 
 
-def _surplus(kept: dict[int, object] | dict[int, tuple[object, dict[str, object]]]) -> Iterator[int]:
-    return iter(list(kept)[: max(0, len(kept) - RUNS)])
+def _surplus(kept: Mapping[int, object]) -> list[int]:
+    return list(kept)[: max(0, len(kept) - RUNS)]

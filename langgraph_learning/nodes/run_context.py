@@ -160,12 +160,12 @@ class Run:
             messages: The messages, of which the last human one tells the turn.
         """
         wanted = turn_id(messages)
-        turn = parse_turn(found or self.settings.turns.get((self._thread, wanted)))
+        turn = parse_turn(found or self.settings.turns.get((self.thread, wanted)))
         return turn if turn and turn.get("tag") == wanted else None
 
     def warn_double_wiring(self, wanted: str) -> None:
         """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
-        outer = (parse_turn(self.settings.turns.get((self._thread, wanted))) or {}).get("graph")
+        outer = (parse_turn(self.settings.turns.get((self.thread, wanted))) or {}).get("graph")
         if outer is not None and self.graph != outer and self.graph.startswith(f"{outer}|" if outer else ""):
             self.settings.warn_once(
                 "doubled",
@@ -176,14 +176,15 @@ class Run:
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn; the oldest are dropped."""
         turns = self.settings.turns
-        if self._thread:
-            turns.pop((self._thread, turn["tag"]), None)
-            turns[self._thread, turn["tag"]] = turn
+        if self.thread:
+            turns.pop((self.thread, turn["tag"]), None)
+            turns[self.thread, turn["tag"]] = turn
         while len(turns) > TURNS:
             turns.pop(next(iter(turns)), None)
 
     @property
-    def _thread(self) -> str:
+    def thread(self) -> str:
+        """The thread of the run; empty where there is none."""
         return str(configurable(self.config).get("thread_id") or "")
 
     def _warn_threadless(self, identity: Identity, nobodys: list[str]) -> None:

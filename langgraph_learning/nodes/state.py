@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Self, TypedDict, cast
 
-from langgraph.channels import BaseChannel
+from langgraph.channels import BaseChannel, LastValue
 from langgraph.errors import EmptyChannelError
 
 MACHINE = "learning_machine"
@@ -48,8 +48,8 @@ class PrivateValue(BaseChannel[Any, Any, Any]):
         return self.value
 
     def from_checkpoint(self, checkpoint: Any) -> Self:
-        """Return the channel as the checkpoint has it."""
-        return type(self)(self.typ, self.key, checkpoint if isinstance(checkpoint, dict | list) else None)
+        """Return the channel as the checkpoint has it; what is missing there is a bare object, LangGraph's own mark."""
+        return type(self)(self.typ, self.key, None if type(checkpoint) is object else checkpoint)
 
     def update(self, values: Sequence[Any]) -> bool:
         """Let the last writer win: parallel branches may each recall."""
@@ -66,6 +66,18 @@ class PrivateValue(BaseChannel[Any, Any, Any]):
     def is_available(self) -> bool:
         """Return whether there is something to read here."""
         return self.readable and self.value is not None
+
+
+class Borrowed(LastValue[Any]):
+    """Stands for a key that is the graph's own: where the graph has it, that is read; where not, this holds nothing.
+
+    A node that declared `messages` outright would give that key to a graph that has none, with a channel that takes
+    one value a step: two workers that return messages for nobody would then fail.
+    """
+
+    def update(self, values: Sequence[Any]) -> bool:
+        """Take nothing in."""
+        return False
 
 
 @dataclass(frozen=True)
@@ -99,8 +111,9 @@ class Keys:
         """All of them."""
         return self.turn, self.mark, self.proposals, self.settled
 
-    def schema(self, *extra: object) -> type[Any]:
+    def schema(self, messages_key: str | None = None, *extra: object) -> type[Any]:
         """Return the private state schema; `extra` annotations mark each of our keys."""
         fields: Mapping[str, object] = {key: Annotated[(dict, *extra, PrivateValue(dict))] for key in self.all}
-        made = TypedDict(f"{self.name.title()}State", fields, total=False)  # type: ignore[misc]
+        read: Mapping[str, object] = {messages_key: Annotated[list, Borrowed(list)]} if messages_key else {}
+        made = TypedDict(f"{self.name.title()}State", {**read, **fields}, total=False)  # type: ignore[misc]
         return cast("type[Any]", made)

@@ -19,6 +19,7 @@ from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records, turn_id
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.waiting import list_proposals
+from langgraph_learning.nodes.wiring import check_extraction, check_recall
 from langgraph_learning.records import Identity
 
 T = TypeVar("T")
@@ -53,6 +54,7 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
     identity = run.identity()
     made = yield from run_guarded(run, "recall", _recall(run, identity, messages), Recall())
     run.warn_double_wiring(wanted := turn_id(list(messages)))
+    check_recall(run, wanted)
     memory = recalled_in(run)
     memory.current = _key(run, identity, messages)
     memory.texts[memory.current] = made.text
@@ -110,6 +112,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
         run.settings.warn_once(
             "messages", f"the state has no {key!r}: nothing is learned; give LearningMachine(messages_key=...)"
         )
+    check_extraction(run, recalled_in(run))
     messages = list(state.get(key) or ())
     identity = run.identity(state.get(keys.turn), messages)
     shown = recalled_records(run.frozen_turn(state.get(keys.turn), messages))

@@ -228,10 +228,17 @@ async def test_an_authenticated_run_that_names_another_user_is_refused(
     assert extractor.calls["extraction"] == 0
 
 
+def private(graph: Any, config: RunnableConfig) -> dict[str, Any]:
+    """Return the turn as the checkpoint has it: no snapshot of the state shows it."""
+    assert "learning_turn" not in graph.get_state(config).values
+    found: dict[str, Any] = graph.checkpointer.get_tuple(config).checkpoint["channel_values"]["learning_turn"]
+    return found
+
+
 async def forged(graph: Any, colour: Colour, config: RunnableConfig, victim: str) -> None:
     """Stop a turn of mallory's in its middle, and write another identity into its private state."""
     await invoked(graph, colour, said("I drink tea", id="h1"), config)
-    turn = graph.get_state(config).values["learning_turn"]
+    turn = private(graph, config)
     assert turn["identity"]["user_id"] in ("mallory", "tenant-mallory")
     identity = {**turn["identity"], "user_id": victim}
     graph.update_state(config, {"learning_turn": {**turn, "identity": identity}}, as_node="recall")
@@ -500,4 +507,4 @@ async def test_the_receipt_of_one_user_is_not_told_to_the_next_in_the_same_threa
 
     assert len(first[0]["receipt"]["shown"]) == 1
     assert second[0]["receipt"]["shown"] == []
-    assert graph.get_state(thread()).values["learning_turn"]["identity"]["user_id"] == "bob"
+    assert private(graph, thread())["identity"]["user_id"] == "bob"
