@@ -17,12 +17,12 @@ from langgraph_learning.config import LearningContext
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel, take_cache_default
 from langgraph_learning.nodes.around import AnyGraph
-from langgraph_learning.nodes.flow_node import FlowNode, Node, State
+from langgraph_learning.nodes.flow_node import FlowNode, State
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import extract_step, recall_step
-from langgraph_learning.nodes.wrap import Wrapped, show_to_graph
+from langgraph_learning.nodes.wrap import Wrapped
 
 STEPS = ("recall", "extract", "review")
 
@@ -102,10 +102,11 @@ def _show(made: AnyGraph, name: str, settings: MachineSettings) -> None:
             " would get the answer that was made for another. Take the policy away from this node"
         )
     if isinstance(spec.runnable, Pregel):
-        shown: Node = show_to_graph(spec.runnable, settings, name)
-    else:
-        shown = Wrapped(spec.runnable, settings, settings.placement)
-    spec.runnable = cast("Any", shown)
+        raise ConfigurationError(
+            f"the node {name!r} is a graph itself, which would keep in its own state what it is shown: give the chat"
+            " model in it to learning.model(...), and leave the node out of models=[...]"
+        )
+    spec.runnable = cast("Any", Wrapped(spec.runnable, settings, settings.placement, name=name))
 
 
 def _lead_through(made: AnyGraph, names: dict[str, str]) -> None:

@@ -85,9 +85,11 @@ class Shower:
 class Wrapped(Node):
     """Shows the recalled text to `node` and takes it out of what the node returns."""
 
-    def __init__(self, node: object, settings: MachineSettings, placement: Placement = "system") -> None:
+    def __init__(
+        self, node: object, settings: MachineSettings, placement: Placement = "system", name: str | None = None
+    ) -> None:
         self._node = as_runnable(node)
-        self.name = getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
+        self.name = name or getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
         if self.name == "<lambda>":
             self.name = "agent"
         self._shower = Shower(self.name, settings, placement)

@@ -224,5 +224,5 @@ SHAPES = [
     Shape("summariser", summariser, ["Well."], ("chat",)),
     Shape("trimmer", trimmer, ["Well."], ("chat",)),
     Shape("map-reduce", map_reduce, ["a"]),
-    Shape("nested", nested, ["Deep."], ("middle",)),
+    Shape("nested", nested, ["Deep."]),
 ]
