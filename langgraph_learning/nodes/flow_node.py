@@ -1,6 +1,6 @@
 """A flow as a LangGraph node: one `Runnable`, sync and async, which declares our private state as its input."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from types import MethodType
 from typing import Any, TypeAlias
 
@@ -9,8 +9,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import is_cached, read_channel
-from langgraph_learning.nodes.placement import read_messages
+from langgraph_learning.langgraph_private import is_cached
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 
@@ -26,7 +25,8 @@ class FlowNode(Node):
     def __init__(self, name: str, settings: MachineSettings, step: Step) -> None:
         self.name = name
         self._settings, self._step = settings, step
-        annotate(self, Keys(settings.name).schema(settings.messages_key), None)
+        # The messages are read from the run: declared here, a graph without them would get a channel of that name.
+        annotate(self, Keys(settings.name).schema(), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
@@ -35,28 +35,17 @@ class FlowNode(Node):
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step."""
         run = self._run(config)
-        return run.driver.run(self._step(run, read_state(run, input)))
+        return run.driver.run(self._step(run, run.full_state(input)))
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step without blocking the event loop."""
         run = self._run(config)
-        return await run.driver.arun(self._step(run, read_state(run, input)))
+        return await run.driver.arun(self._step(run, run.full_state(input)))
 
     def _run(self, config: RunnableConfig | None) -> Run:
         run = Run.current(self._settings, config)
         refuse_cache(run, self.name)
         return run
-
-
-def read_state(run: Run, given: object) -> State:
-    """Return the part of the state that a step works on: the messages, and what is private."""
-    state: State = dict(given) if isinstance(given, Mapping) else {}
-    for key in (run.settings.messages_key, *Keys(run.settings.name).all):
-        if key not in state and (value := read_channel(run.config, key)) is not None:
-            state[key] = value
-    if run.settings.messages_key in state:
-        state[run.settings.messages_key] = read_messages(state[run.settings.messages_key])
-    return state
 
 
 def refuse_cache(run: Run, name: str) -> None:

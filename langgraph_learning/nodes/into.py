@@ -148,7 +148,7 @@ def _entry_schema(made: AnyGraph) -> type[Any]:
 
 def _recall(run: Run, state: State, made: AnyGraph, extract: str) -> Flow[Any]:
     """Recall, set extraction off, and pass on what lives for one step, which is ours now."""
-    update = yield from recall_step(run, state.get(run.settings.messages_key) or [])
+    update = yield from recall_step(run, state)
     passing = [key for key, channel in made.channels.items() if isinstance(channel, EphemeralValue)]
     kept = {key: value for key in passing if (value := read_channel(run.config, key)) is not None}
     return Command(update={**kept, **update}, goto=extract)

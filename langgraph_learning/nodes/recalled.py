@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from langgraph_learning.nodes.run_context import Run
+from langgraph_learning.records import Identity
 
 RUNS = 1_024
 """How many runs are remembered; the oldest are dropped."""
@@ -24,6 +25,10 @@ class RunRecall:
     """Which of the texts the recall step of this run has recalled."""
     asked: bool = False
     """Whether a model call, a node or its author asked for the text."""
+
+    def key(self, run: Run, identity: Identity, turn: str) -> tuple[object, ...]:
+        """Return what one recall is kept under: the turn, and whose records are read."""
+        return turn, *(store.scope(identity) for store in run.settings.stores)
 
 
 # Machines that serve a run, by its control, and which graph in it: two of one name share the keys of private state.

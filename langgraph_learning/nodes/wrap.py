@@ -16,9 +16,10 @@ from pydantic import BaseModel
 from langgraph_learning._engine.settings import MachineSettings, Placement
 from langgraph_learning.langgraph_private import as_runnable
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
+from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.nodes.placement import View, read_messages, show_first, show_in_turn
 from langgraph_learning.nodes.reached import ModelCalls
-from langgraph_learning.nodes.run_context import Run, get_field
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import text_step
 
 NOTHING_KNOWN = "Nothing is known from earlier conversations."
@@ -33,7 +34,7 @@ class Shower:
     def run(self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]) -> Any:
         """Call a node with a state that shows the text."""
         run, messages = self._begin(state, config)
-        text = run.driver.run(text_step(run, state, read_messages(messages))) if messages is not None else ""
+        text = run.driver.run(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
             answer = call(self._with_text(state, messages, view), calls.watch(config or {}))
@@ -47,7 +48,7 @@ class Shower:
     ) -> Any:
         """Do what `run` does."""
         run, messages = self._begin(state, config)
-        text = await run.driver.arun(text_step(run, state, read_messages(messages))) if messages is not None else ""
+        text = await run.driver.arun(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
             answer = await call(self._with_text(state, messages, view), calls.watch(config or {}))
