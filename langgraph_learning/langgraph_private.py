@@ -37,6 +37,15 @@ def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False
         return None
 
 
+def reads_channels() -> bool:
+    """Return whether a node can read what it does not declare: LangGraph still has the name that this goes by."""
+    try:
+        from langgraph._internal._constants import CONFIG_KEY_READ
+    except ImportError:
+        return False
+    return CONFIG_KEY_READ == READ
+
+
 def read_state(config: RunnableConfig | None) -> dict[str, Any]:
     """Return the state of the running graph, also the keys that the node does not declare; empty outside of one."""
     read = configurable(config).get(READ)

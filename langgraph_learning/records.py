@@ -86,6 +86,8 @@ class Source(Frozen):
     thread_id: str | None = None
     checkpoint_id: str | None = None
     message_ids: tuple[str, ...] = ()
+    digest: str | None = None
+    """A short digest of what these messages said: when one is edited and sent again, the record is taken back."""
     quote: str | None = None
     actor: Actor = "user"
     user_id: str | None = None

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
@@ -85,6 +85,11 @@ class ScopeSnapshot:
     def short_ids(self) -> dict[str, str]:
         """The ids of the records by short id."""
         return {label: record.id for label, record in self.labels.items()}
+
+    def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
+        """Return what is known but for some records."""
+        gone = set(ids)
+        return replace(self, records=tuple(record for record in self.records if record.id not in gone))
 
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
         """Return what is known when `changes` are made."""

@@ -9,7 +9,7 @@ from langchain_core.runnables import Runnable, RunnableConfig
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import is_cached
+from langgraph_learning.langgraph_private import is_cached, reads_channels
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 
@@ -26,7 +26,8 @@ class FlowNode(Node):
         self.name = name
         self._settings, self._step = settings, step
         # The messages are read from the run: declared here, a graph without them would get a channel of that name.
-        annotate(self, Keys(settings.name).schema(), None)
+        messages_key = None if reads_channels() else settings.messages_key
+        annotate(self, Keys(settings.name).schema(messages_key=messages_key), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""

@@ -46,8 +46,13 @@ class Keys:
         """All of them."""
         return (self.turn, self.kept, self.mark, self.proposals, self.settled)
 
-    def schema(self, *extra: object) -> type[Any]:
-        """Return the private state schema; `extra` annotations mark each of our keys."""
+    def schema(self, *extra: object, messages_key: str | None = None) -> type[Any]:
+        """Return the private state schema.
+
+        Args:
+            extra: Annotations that mark each of our keys.
+            messages_key: The key of the messages, where they have to be declared to be read.
+        """
 
         def private(kind: type) -> object:
             return Annotated[(kind, *extra, PrivateValue(kind))]
@@ -59,5 +64,6 @@ class Keys:
             self.proposals: private(dict),
             self.settled: private(dict),
         }
-        made = TypedDict(f"{self.name.title()}State", fields, total=False)  # type: ignore[misc]
+        messages: Mapping[str, object] = {messages_key: list} if messages_key else {}
+        made = TypedDict(f"{self.name.title()}State", {**messages, **fields}, total=False)  # type: ignore[misc]
         return cast("type[Any]", made)

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
-from langgraph_learning._engine.learning.messages import Speakers, is_human, last_turn_start
+from langgraph_learning._engine.learning.messages import Speakers, count_user_messages, is_human, last_turn_start
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -22,10 +22,10 @@ from langgraph_learning._engine.learning.turn import (
     keep_newest,
     last_human,
     question,
+    turn_beginning,
     turn_id,
-    turn_since,
+    turn_of,
     watermark,
-    window_start,
 )
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
@@ -220,13 +220,15 @@ def _kept_with_new(
     if kept:
         last = kept[-1]
         kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
-        turn = turn_since(messages[begin:], None, identity.user_id, speakers, now)
+        turn = turn_of(messages[begin:], speakers, now)
         known = {message.id for message in kept[-1].turn.messages if message.id}
         turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
     else:
         mark: Watermark | None = state.get(Keys(run.settings.name).mark)
-        begin = window_start(messages, mark, identity.user_id)
-        turn = turn_since(messages, mark, identity.user_id, speakers, now)
+        begin = turn_beginning(messages, mark, identity.user_id)
+        turn = replace(
+            turn_of(messages[begin:], speakers, now), human_offset=count_user_messages(messages[:begin], speakers)
+        )
     anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
     return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
 

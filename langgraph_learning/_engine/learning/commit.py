@@ -17,7 +17,7 @@ from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 from langgraph_learning.stores.base import FAULTS
@@ -98,7 +98,7 @@ class CommitPlan:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
         stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
-        arguments = {key: masked(value, self.draft.mask) for key, value in request.arguments.items()}
+        arguments = {key: mask_values(value, self.draft.mask) for key, value in request.arguments.items()}
         upkeep = self._by_own_ids and request.store is not None
         try:
             store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)
@@ -236,8 +236,19 @@ def expected_versions(changes: Sequence[Change], records: Sequence[Record]) -> d
     return {change.id: versions.get(change.id, 0) for change in changes if change.id}
 
 
-def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Proposal] = ()) -> Flow[Commit]:
+def commit(
+    draft: Draft,
+    known: Sequence[ScopeSnapshot],
+    earlier: Sequence[Proposal] = (),
+    withdrawn: Sequence[Change] = (),
+) -> Flow[Commit]:
     """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
+
+    Args:
+        draft: What to commit.
+        known: What is stored.
+        earlier: What was proposed before.
+        withdrawn: Changes that come first and ask nobody: they take back what an edited message had taught.
 
     Raises:
         ConflictError: Others were first every time.
@@ -250,6 +261,9 @@ def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Propo
         if found is not None:
             return found
         plan = CommitPlan(draft, {each.store.name: each for each in there}, before)
+        for each in there:
+            mine = [change for change in withdrawn if change.store == each.store.name and change.id in each.ages]
+            plan.add_changes(each, mine, Source())
         for request in draft.requests:
             plan.add(request)
         made = to_commit(plan)

@@ -19,6 +19,7 @@ from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, join_turns
+from langgraph_learning._engine.learning.withdraw import digest_messages, withdraw_edited
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
@@ -69,6 +70,8 @@ def extract(
     if made is not None:
         return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
+    withdrawn = yield from withdraw_edited(known, turn, identity)
+    read, known = known, [each.without(change.id for change in withdrawn) for each in known]
     requests, usage = [], Usage()
     for work in works:
         if mine := [each for each in known if each.store in work.stores]:
@@ -91,7 +94,7 @@ def extract(
         graph_ns=heard.provenance.graph_ns,
         recalled=heard.provenance.recalled,
     )
-    return (yield from commit(draft, known, earlier))
+    return (yield from commit(draft, read, earlier, withdrawn))
 
 
 def drop_learned(works: Sequence[Extraction], turns: Sequence[TurnInput]) -> Flow[list[TurnInput]]:
@@ -230,10 +233,13 @@ def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, so
     by_user_first = sorted(spoken, key=lambda said: said.role != "user")
     said = next((said for said in by_user_first if wanted and wanted in _normalize_quote(said.text)), None)
     if said is None:
-        ids = tuple(each.id for each in turn.human if each.id)
-        return source.model_copy(update={"actor": "assistant", "message_ids": ids})
-    heard = (said.id,) if said.id else ()
-    return source.model_copy(update={"actor": said.role, "message_ids": heard, "quote": str(quote).strip()})
+        human = [message for message in turn.human if message.id]
+        ids = tuple(message.id for message in human if message.id)
+        return source.model_copy(
+            update={"actor": "assistant", "message_ids": ids, "digest": digest_messages(human) if ids else None}
+        )
+    heard = {"message_ids": (said.id,), "digest": digest_messages([said])} if said.id else {}
+    return source.model_copy(update={"actor": said.role, "quote": str(quote).strip(), **heard})
 
 
 def _normalize_quote(text: str) -> str:

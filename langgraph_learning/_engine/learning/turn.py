@@ -281,6 +281,16 @@ def window_start(messages: Sequence[BaseMessage], mark: Watermark | None, user_i
     return last_turn_start(messages)
 
 
+def turn_beginning(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
+    """Return the index of the first message of a turn that begins now.
+
+    A run that brings no new human message goes over the last one again: it may have been edited under its id. If it
+    was not, its commit is there already.
+    """
+    start = window_start(messages, mark, user_id)
+    return start if any(map(is_human, messages[start:])) else min(start, last_turn_start(messages))
+
+
 def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:
     """Return the id under which a turn is learned, once: a retry, a resume and a replay come to the same.
 
