@@ -23,7 +23,9 @@ ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
 """Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
-NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
+PENDING = "pending"
+"""Where the turns of a scope lie that wait to be learned from."""
+NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed", PENDING})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 

@@ -13,6 +13,12 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 
 from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
 from langgraph_learning._engine.approval.proposals import fetch_proposals
+from langgraph_learning._engine.background.pending import (
+    PendingTurn,
+    load_pending,
+    pending_namespace,
+    retry_failed,
+)
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.extract import extract
 from langgraph_learning._engine.learning.messages import Speakers
@@ -204,6 +210,22 @@ class Scoped:
         """Do what `decide` does."""
         return await self.driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
+    def pending(self) -> list[PendingTurn]:
+        """Return the turns of this user that wait to be learned from, and those that failed, oldest first."""
+        return self.driver.run(load_pending(pending_namespace(self.identity)))
+
+    async def apending(self) -> list[PendingTurn]:
+        """Return what `pending` does."""
+        return await self.driver.arun(load_pending(pending_namespace(self.identity)))
+
+    def retry_pending(self) -> int:
+        """Let the turns that failed wait again, due at once, and return how many these are."""
+        return self.driver.run(self._retry_pending())
+
+    async def aretry_pending(self) -> int:
+        """Do what `retry_pending` does."""
+        return await self.driver.arun(self._retry_pending())
+
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
@@ -317,6 +339,10 @@ class Scoped:
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
+
+    def _retry_pending(self) -> Flow[int]:
+        turns = yield from load_pending(pending_namespace(self.identity))
+        return (yield from retry_failed(turns, datetime.now(UTC)))
 
     def _curate(self, dry_run: bool, model: Model | None, days: float | None) -> Flow[CurationReport]:
         if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days > 0):

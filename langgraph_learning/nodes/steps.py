@@ -30,6 +30,7 @@ from langgraph_learning._engine.learning.turn import (
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
+from langgraph_learning.nodes.behind import schedule_step, wake_learner
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
@@ -78,6 +79,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     """
     if run.settings.stores:
         run.driver.require_store()
+    wake_learner(run)
     keys = Keys(run.settings.name)
     conversation = yield from read_conversation(run, "recall", state)
     messages = conversation.messages
@@ -283,7 +285,8 @@ def _learn_each(run: Run, waiting: Sequence[TurnInput]) -> Flow[list[TurnInput]]
         if not scoped_to(run.settings.extracting, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        if not allowed or not (yield from run_guarded(run, "extract", _extract(run, mine), otherwise=False)):
+        learn = _extract if run.settings.background is None else schedule_step
+        if not allowed or not (yield from run_guarded(run, "extract", learn(run, mine), otherwise=False)):
             left += mine
     return left
 
@@ -315,13 +318,16 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
     """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
     within = f"{run.graph}|" if run.graph else ""
+    # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
+    earlier = run.settings.background is not None
     mine = [
         proposal
         for proposal in (yield from pending_proposals(identity))
-        if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
+        if proposal.identity.thread_id == identity.thread_id
+        and (earlier or proposal.turn == turn)
         and f"{proposal.origin}|".startswith(within)
     ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.place)]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: (proposal.at, proposal.place))]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:

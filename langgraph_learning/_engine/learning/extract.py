@@ -23,7 +23,7 @@ from langgraph_learning._engine.learning.withdraw import digest_messages, withdr
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Record, Scope, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Namespace, Record, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
@@ -47,7 +47,11 @@ class Extraction:
 
 
 def extract(
-    works: Sequence[Extraction], heard: TurnInput, limits: Mapping[str, int], mask: Mask = mask_secrets
+    works: Sequence[Extraction],
+    heard: TurnInput,
+    limits: Mapping[str, int],
+    mask: Mask = mask_secrets,
+    pending: Sequence[tuple[Namespace, str]] = (),
 ) -> Flow[Commit | None]:
     """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
@@ -56,6 +60,7 @@ def extract(
         heard: The turn.
         limits: How many changes each learning store may make.
         mask: Takes secrets out of what is stored.
+        pending: Where in the store the turn waits; it goes with the commit.
 
     Raises:
         ExtractionError: A model's answer cannot be used; nothing is written.
@@ -93,6 +98,7 @@ def extract(
         turn_id=heard.provenance.turn_id,
         graph_ns=heard.provenance.graph_ns,
         recalled=heard.provenance.recalled,
+        pending=tuple(pending),
     )
     return (yield from commit(draft, read, earlier, withdrawn))
 
@@ -108,6 +114,11 @@ def drop_learned(works: Sequence[Extraction], turns: Sequence[TurnInput]) -> Flo
     found = (yield from batch(*reads)) if reads else []
     learned = max((count for count, item in enumerate(found, 1) if item is not None), default=0)
     return list(turns[learned:])
+
+
+def turn_commit_id(works: Sequence[Extraction], heard: TurnInput) -> str:
+    """Return the id under which a turn is learned by itself."""
+    return _commit_id(scoped_to([store for work in works for store in work.stores], heard.identity), heard)
 
 
 def _commit_id(stores: Sequence[tuple[LearningStore, Scope]], heard: TurnInput) -> str:

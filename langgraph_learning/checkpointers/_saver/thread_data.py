@@ -37,7 +37,19 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
             purge(namespace)
         else:
             _delete(store, namespace)
+    _erase_pending(store, thread_id)
     _strip_commits(store, thread_id)
+
+
+def _erase_pending(store: BaseStore, thread_id: str) -> None:
+    """Erase the turns of the thread that wait to be learned from: who deletes it does not want them learned."""
+    filter_ = _in_thread(thread_id)
+    if _has_history(store):
+        store.erase([address for address in store.all_addresses(ROOT, filter_) if address[0][-1] == "pending"])
+        return
+    for item in list(_find_items(store, filter_)):
+        if item.namespace[-1] == "pending":
+            store.delete(item.namespace, item.key)
 
 
 class Thread(NamedTuple):

@@ -46,6 +46,11 @@ class PostgresSession:
     def __init__(self, connection: Connection, sql: Statements) -> None:
         self._connection, self._sql = connection, sql
 
+    @property
+    def connection(self) -> object:
+        """The driver's connection."""
+        return self._connection
+
     def with_sql(self, sql: Statements) -> "PostgresSession":
         """Return this session with other statements."""
         return PostgresSession(self._connection, sql)

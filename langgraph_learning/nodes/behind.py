@@ -1,0 +1,57 @@
+"""Learning behind the reply, as a graph sees it: the turn is written into the store, and nobody waits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+from langgraph.store.base import BaseStore
+
+from langgraph_learning._engine.background.learner import learner_for
+from langgraph_learning._engine.background.pending import schedule_turns
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.extract import turn_commit_id
+from langgraph_learning._engine.learning.turn import TurnInput
+from langgraph_learning.config import Background
+from langgraph_learning.nodes.run_context import Run
+from langgraph_learning.records import Namespace
+
+
+class JobQueue(Protocol):
+    """Wakes workers in other processes."""
+
+    def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
+        """Enter a job on a connection, in its transaction."""
+
+
+def wake_learner(run: Run) -> None:
+    """Start learning from what an earlier process has left."""
+    if run.settings.background is not None and (store := run.driver.store) is not None:
+        learner_for(run.settings, store).start()
+
+
+def schedule_step(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
+    """Write down turns of one user, to be learned from behind the reply."""
+    background, store = run.settings.background, run.driver.require_store()
+    assert background is not None
+    learner = learner_for(run.settings, store)
+    learner.remember_model(run.model)
+    works = run.settings.extractions(run.model)
+    now = datetime.now(UTC)
+    # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
+    heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
+    keyed = [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
+    made = yield from schedule_turns(
+        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, _queue(store, background)
+    )
+    if made:
+        learner.schedule(made[0].namespace, made[-1].due_at)
+        run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
+    run.forget_words(turn.provenance.turn_id for turn in turns)
+    return True
+
+
+def _queue(store: BaseStore, background: Background) -> Callable[[object, Namespace, datetime], None] | None:
+    """Return what enters a job for workers elsewhere, where the database has a queue and nobody here learns."""
+    queue: JobQueue | None = None if background.in_process else getattr(store, "jobs", None)
+    return queue.defer if queue is not None else None
