@@ -2,7 +2,7 @@
 
 import typer
 
-from langgraph_learning.cli import database, doctor, importing, mutations, queries
+from langgraph_learning.cli import database, doctor, importing, mutations, queries, worker
 
 app = typer.Typer(
     name="langgraph-learning",
@@ -14,5 +14,5 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, mutations, importing, database, doctor):
+for part in (queries, mutations, importing, database, doctor, worker):
     part.register(app)

@@ -3,18 +3,21 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
 from typing import Protocol
 
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.background.learner import learner_for
 from langgraph_learning._engine.background.pending import schedule_turns
-from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.flow import Flow, call_store
 from langgraph_learning._engine.learning.extract import turn_commit_id
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Namespace
+
+Defer = Callable[[object, Namespace, datetime], None]
 
 
 class JobQueue(Protocol):
@@ -41,8 +44,9 @@ def schedule_step(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
     # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
     heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
     keyed = [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
+    defer = yield from _find_queue(store, background, run.settings.name)
     made = yield from schedule_turns(
-        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, _queue(store, background)
+        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, defer
     )
     if made:
         learner.schedule(made[0].namespace, made[-1].due_at)
@@ -51,7 +55,12 @@ def schedule_step(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
     return True
 
 
-def _queue(store: BaseStore, background: Background) -> Callable[[object, Namespace, datetime], None] | None:
-    """Return what enters a job for workers elsewhere, where the database has a queue and nobody here learns."""
-    queue: JobQueue | None = None if background.in_process else getattr(store, "jobs", None)
-    return queue.defer if queue is not None else None
+def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:
+    """Return what enters a job for workers elsewhere, where the database has a queue and nobody here learns.
+
+    Without procrastinate such workers look into the store for themselves.
+    """
+    if background.in_process or not hasattr(store, "jobs") or find_spec("procrastinate") is None:
+        return None
+    queue: JobQueue = yield from call_store("jobs", machine)
+    return queue.defer

@@ -79,7 +79,6 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     """
     if run.settings.stores:
         run.driver.require_store()
-    wake_learner(run)
     keys = Keys(run.settings.name)
     conversation = yield from read_conversation(run, "recall", state)
     messages = conversation.messages
@@ -90,6 +89,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
+    wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
     memory = recalled_in(run)

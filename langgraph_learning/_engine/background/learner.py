@@ -169,11 +169,13 @@ class BackgroundLearner:
             self._closed = True
             self._changed.notify_all()
 
-    @property
-    def idle(self) -> bool:
-        """Whether no thread is at work."""
+    def stop(self) -> None:
+        """End after what is under way; the rest waits in the store."""
         with self._changed:
-            return not self._queue.busy
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
 
     def _loop(self) -> None:
         while (namespace := self._next()) is not None:

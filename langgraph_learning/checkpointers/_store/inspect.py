@@ -1,7 +1,8 @@
 """What a database holds, found out without changing it: opening one makes tables and migrates."""
 
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,8 @@ class DatabaseState:
     """In bytes."""
     counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """How many items each namespace holds, where they were counted; what has expired counts until it is swept."""
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """How many turns are `waiting` to be learned from, and how many `failed`."""
 
 
 def inspect(url: str, schema: str | None = None, *, counting: bool = False) -> DatabaseState | None:
@@ -111,5 +114,14 @@ def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseStat
         extension=installed,
         available=available,
         size=int(ask("size")[0][0]),
+        turns=_count_turns(ask("turns") if 1 in there else ()),
         counts={read_path(path): int(items) for path, items in (ask("kept") if counting else ())},
     )
+
+
+def _count_turns(rows: Iterable[Row]) -> dict[str, int]:
+    counted = Counter[str]()
+    for path, status, count in rows:
+        if status is not None and read_path(path)[-1] == "pending":
+            counted[str(status)] += int(count)
+    return dict(counted)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from zlib import crc32
 
 import numpy as np
@@ -13,6 +13,9 @@ from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Para
 from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import ConfigurationError, StoreError
+
+if TYPE_CHECKING:
+    from langgraph_learning.checkpointers._store.jobs import JobQueue
 
 try:
     import psycopg
@@ -118,6 +121,8 @@ class PostgresDialect:
         self._sql = Statements("postgres", schema="", vector="public")
         self.threads = max(2, min(self._pool.max_size, 16))
         self.has_vectors = self._set_up = False
+        self.schema_name = ""
+        """The schema of the tables, quoted; known after set-up."""
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:
@@ -163,6 +168,12 @@ class PostgresDialect:
             applied = _migrate(session.with_sql(self._sql), self._sql, dims)
         self.has_vectors = VECTORS in applied
         self._lock, self._set_up = crc32(name.encode(), _ANY_SCHEMA), True
+        self.schema_name = name
+
+    @property
+    def conninfo(self) -> str:
+        """How the pool connects."""
+        return str(self._pool.conninfo)
 
     def _ensure_schema(self, session: PostgresSession) -> str:
         [(name, missing)] = session.rows("here", {"schema": self._schema})
@@ -228,4 +239,26 @@ class PostgresHybridStore(HybridStore):
         fields: Sequence[str] = ("$",),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        super().__init__(PostgresDialect(pool, schema), embed=embed, dims=dims, fields=fields, clock=clock)
+        dialect = PostgresDialect(pool, schema)
+        super().__init__(dialect, embed=embed, dims=dims, fields=fields, clock=clock)
+        self._postgres = dialect
+        self._queues: dict[str, JobQueue] = {}
+
+    def jobs(self, machine: str) -> "JobQueue":
+        """Return the queue of jobs in this database for a machine, its tables made.
+
+        Raises:
+            ConfigurationError: procrastinate is not installed.
+        """
+        try:
+            from langgraph_learning.checkpointers._store.jobs import JobQueue
+        except ImportError as error:
+            raise ConfigurationError(
+                f"jobs on Postgres need: pip install 'langgraph-learning[worker]' ({error})"
+            ) from error
+        self.setup()
+        if machine not in self._queues:
+            queue = JobQueue(self._postgres, machine)
+            queue.setup()
+            self._queues[machine] = queue
+        return self._queues[machine]

@@ -9,6 +9,10 @@ select number from hybrid_migrations
 -- kept --
 select n.path, count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns group by n.path
 
+-- turns --
+select n.path, json_extract(i.value, '$.status'), count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns
+where n.path like '%pending%' group by 1, 2
+
 -- dims --
 select value from hybrid_marks where name = 'dims'
 
