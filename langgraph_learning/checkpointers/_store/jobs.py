@@ -3,9 +3,9 @@
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -97,20 +97,34 @@ class JobQueue:
         asyncio.run(self._work(step, find, concurrency))
 
     async def _work(self, step: Step, find: Find, concurrency: int) -> None:
+        with ThreadPoolExecutor(concurrency + 1, thread_name_prefix="learning") as threads:
+            async with self._open(concurrency) as app:
+                self._add_task(app, step, threads)
+                await self._run(app, find, concurrency, threads)
+
+    async def look_once(self, find: Find) -> None:
+        """Give back the jobs of workers that died, and enter jobs for turns that have none."""
+        with ThreadPoolExecutor(1) as threads:
+            async with self._open(1) as app:
+                await self._look_once(app, find, threads)
+
+    @asynccontextmanager
+    async def _open(self, concurrency: int) -> AsyncIterator[procrastinate.App]:
         async def configure(connection: AsyncConnection[Any]) -> None:
             await connection.execute("select set_config('search_path', %s, false)", (self._search_path,))
             await connection.commit()
 
-        size = min(concurrency, 8) + 3  # one listens, one beats, and jobs ask for more only between calls
-        async with AsyncConnectionPool(
-            self._dialect.conninfo, min_size=1, max_size=size, configure=configure, open=False,
+        app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        pool = AsyncConnectionPool(
+            self._dialect.conninfo,
+            min_size=1,
+            max_size=min(concurrency, 8) + 3,  # one listens, one beats, and jobs ask for more only between calls
+            configure=configure,
+            open=False,
             check=AsyncConnectionPool.check_connection,
-        ) as pool:  # fmt: skip
-            app = procrastinate.App(connector=procrastinate.PsycopgConnector())
-            with ThreadPoolExecutor(concurrency + 1, thread_name_prefix="learning") as threads:
-                self._add_task(app, step, threads)
-                async with app.open_async(pool):
-                    await self._run(app, find, concurrency, threads)
+        )
+        async with pool, app.open_async(pool):
+            yield app
 
     def _add_task(self, app: procrastinate.App, step: Step, threads: ThreadPoolExecutor) -> None:
         @app.task(name=TASK, queue=self._queue, retry=procrastinate.RetryStrategy(wait=10))
@@ -146,13 +160,16 @@ class JobQueue:
     async def _look(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
         while True:
             try:
-                for job in await app.job_manager.get_stalled_jobs(task_name=TASK):
-                    await self._give_back(app, job)
-                for namespace in await asyncio.get_running_loop().run_in_executor(threads, find):
-                    await self._defer(app, namespace, datetime.now(UTC))
+                await self._look_once(app, find, threads)
             except (ConnectorException, StoreError):
                 log.warning("could not look for turns that wait; trying again", exc_info=True)
             await asyncio.sleep(LOOK)
+
+    async def _look_once(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
+        for job in await app.job_manager.get_stalled_jobs(task_name=TASK):
+            await self._give_back(app, job)
+        for namespace in await asyncio.get_running_loop().run_in_executor(threads, find):
+            await self._defer(app, namespace, datetime.now(UTC))
 
     async def _give_back(self, app: procrastinate.App, job: Job) -> None:
         """Let another worker have the job of one that died, unless another job for the user waits already."""
