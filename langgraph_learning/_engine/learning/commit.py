@@ -302,6 +302,8 @@ def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
     Raises:
         TurnGone: One does not wait any more: its user was forgotten, its thread deleted, or it is learned.
     """
+    if not draft.pending:
+        return [], {}
     there = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
     if any(item is None for item in there):
         raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
