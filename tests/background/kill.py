@@ -1,7 +1,7 @@
 """Kill a process that answers and learns, again and again at random points, and see what was learned.
 
-`python -m background.kill URL ROUNDS SECONDS` (in `tests/`) ends after so many rounds or seconds. Each round is a forked
-process that is killed by SIGKILL. It writes down which replies have ended; at the end a process that nobody kills learns
+`python -m background.kill URL ROUNDS SECONDS` (in `tests/`) ends after so many rounds or seconds. Each round is a
+forked process that is killed by SIGKILL. It writes down which replies have ended; at last one that nobody kills learns
 from what is left, and what is known is compared with what was said.
 """
 
