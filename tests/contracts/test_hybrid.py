@@ -348,7 +348,7 @@ def test_a_crowd_of_readers_leaves_no_crowd_of_connections(make: Make) -> None:
     def read(_: int) -> None:
         with store._dialect.reading() as session:
             inside.wait(10)
-            session.rows("revision", {})
+            session.rows("last_revision", {})
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(read, range(12)))

@@ -73,7 +73,7 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete what the runs saved, in every thread and namespace; later checkpoints of other runs stay."""
-        steps = (*self._block("doom"), *self._block("doom_runs"), *self._block("delete_doomed"))
+        steps = (*self._block("create_selection"), *self._block("select_runs"), *self._block("delete_selection"))
         self._transact(steps, {"runs": json.dumps([str(run) for run in run_ids])})
 
     def list(

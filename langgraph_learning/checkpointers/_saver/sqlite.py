@@ -38,8 +38,8 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
         if strategy == "delete":
             return self._transact(self._block("delete_threads", "prune"), parameters)
         self._refuse_deltas(parameters)
-        doomed = (*self._block("doom"), *self._block("doom_superseded", "prune"))
-        self._transact((*doomed, *self._block("delete_doomed")), parameters)
+        doomed = (*self._block("create_selection"), *self._block("select_superseded", "prune"))
+        self._transact((*doomed, *self._block("delete_selection")), parameters)
 
     def _refuse_deltas(self, parameters: Parameters) -> None:
         [query] = self._block("threads_with_deltas", "prune")

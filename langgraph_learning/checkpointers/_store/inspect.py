@@ -91,14 +91,14 @@ def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
 
 
 def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseState:
-    [(server,)] = ask("server")
-    installed, available = next(iter(ask("extension")), (None, None))
+    [(server,)] = ask("server_version")
+    installed, available = next(iter(ask("vector_version")), (None, None))
     known = migrations(dialect)
-    if not ask("made"):
+    if not ask("has_tables"):
         names = tuple(name for number, (name, _) in known.items() if number not in pending_migrations(dialect, None))
         return DatabaseState(server, pending=names, extension=installed, available=available)
-    there = {int(row[0]) for row in ask("migrated")}
-    dims = next((int(row[0]) for row in ask("dims")), None) if 1 in there else None
+    there = {int(row[0]) for row in ask("applied_migrations")}
+    dims = next((int(row[0]) for row in ask("get_dims")), None) if 1 in there else None
     return DatabaseState(
         server,
         made=True,
@@ -110,6 +110,6 @@ def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseStat
         dims=dims,
         extension=installed,
         available=available,
-        size=int(ask("size")[0][0]),
-        counts={read_path(path): int(items) for path, items in (ask("kept") if counting else ())},
+        size=int(ask("size_in_bytes")[0][0]),
+        counts={read_path(path): int(items) for path, items in (ask("count_by_path") if counting else ())},
     )

@@ -39,8 +39,8 @@ _LOCK = Lock()
 def tracker_for(dialect: Dialect) -> RevisionTracker:
     """Return what is shared by all stores on this very database; a copy of it is another one."""
     with dialect.reading() as session:
-        [(database,)] = session.rows("database", {})
-        [(revision,)] = session.rows("revision", {})
+        [(database,)] = session.rows("database_id", {})
+        [(revision,)] = session.rows("last_revision", {})
     with _LOCK:
         seen = _TRACKERS.setdefault(str(database), RevisionTracker(str(database)))
     seen(int(revision))
@@ -50,7 +50,7 @@ def tracker_for(dialect: Dialect) -> RevisionTracker:
 def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
     """Find out how long the vectors are, before the tables for them are made."""
     with dialect.reading() as session:
-        kept = next((int(row[0]) for row in session.rows("marked", {"name": "dims"})), None)
+        kept = next((int(row[0]) for row in session.rows("get_mark", {"name": "dims"})), None)
     dims = embedder.dims or embedder.probe() or kept or 0
     if not dims:
         raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
@@ -65,11 +65,11 @@ def settle_embedder(dialect: Dialect, name: str | None) -> None:
     if name is None:
         return
     with dialect.reading() as session:
-        kept = session.rows("fact", {"name": "embedder"})
+        kept = session.rows("get_fact", {"name": "embedder"})
     if not kept:
         with dialect.writing() as session:
-            session.run("keep_fact", {"name": "embedder", "value": name})
-            kept = session.rows("fact", {"name": "embedder"})  # of two that open it at once the first one counts
+            session.run("add_fact", {"name": "embedder", "value": name})
+            kept = session.rows("get_fact", {"name": "embedder"})  # of two that open it at once the first one counts
     if kept[0][0] != name:
         raise ConfigurationError(
             f"the vectors in this database were made by {kept[0][0]}, and cannot be compared with those of {name}:"

@@ -77,7 +77,7 @@ class PostgresSession:
     def scores(self, name: str, params: Params, **parts: str) -> Scores:
         """Return items and scores, which come as one string of bytes."""
         if name == "score_nearest":
-            self.rows("tune", {})
+            self.rows("tune_vector_index", {})
         [(sent,)] = self._execute(self._sql(name, parts), params, plan_anew=True).fetchall()
         return np.frombuffer(sent, dtype=_SENT).astype(SCORES)
 
@@ -129,7 +129,7 @@ class PostgresDialect:
             session = PostgresSession(connection, self._sql)
             if snapshot:
                 with connection.transaction():
-                    session.run("snapshot", {})
+                    session.run("begin_snapshot", {})
                     yield session
             else:
                 yield session
@@ -145,7 +145,7 @@ class PostgresDialect:
             session = PostgresSession(connection, self._sql)
             session.run("lock", {"lock": self._lock})
             if self._set_up and not self.has_vectors:
-                self.has_vectors = bool(session.rows("vectors", {})[0][0])
+                self.has_vectors = bool(session.rows("has_vectors", {})[0][0])
             yield session
 
     def setup(self, dims: int | None) -> None:
@@ -160,20 +160,20 @@ class PostgresDialect:
         self._lock, self._set_up = crc32(name.encode(), _ANY_SCHEMA), True
 
     def _ensure_schema(self, session: PostgresSession) -> str:
-        [(name, missing)] = session.rows("here", {"schema": self._schema})
+        [(name, missing)] = session.rows("resolve_schema", {"schema": self._schema})
         if name is None:
             raise ConfigurationError("this connection has no current schema; give schema=")
         quoted = Identifier(name).as_string(None)
         if self._schema is not None and missing:
-            session.script([Statements("postgres", schema=quoted)("add_schema")])
+            session.script([Statements("postgres", schema=quoted)("create_schema")])
         return quoted
 
     def _extension(self, session: PostgresSession, dims: int | None) -> str:
         """The schema the vector type lives in; it is installed where all can see it when it is needed."""
-        found = session.rows("extension", {})
+        found = session.rows("vector_schema", {})
         if not found and dims is not None:
             try:
-                session.script([self._sql("add_extension")])
+                session.script([self._sql("create_extension")])
             except psycopg.Error as error:
                 raise ConfigurationError(
                     f"embed= needs the extension pgvector in this database ({error}); without embed= search is lexical"
@@ -191,15 +191,15 @@ class PostgresDialect:
 
 
 def _migrate(session: PostgresSession, sql: Statements, dims: int | None) -> set[int]:
-    session.run("setup", {})
-    applied = {int(row[0]) for row in session.rows("applied", {})}
+    session.run("create_migrations", {})
+    applied = {int(row[0]) for row in session.rows("applied_migrations", {})}
     for number, (name, steps) in migrations("postgres").items():
         if number not in applied | pending_migrations("postgres", dims):
             session.script([sql.fill(step) for step in steps])
             session.run("add_migration", {"number": number, "name": name})
             applied.add(number)
     if dims is not None:
-        session.run("mark", {"name": "dims", "value": dims})
+        session.run("set_mark", {"name": "dims", "value": dims})
     return applied
 
 

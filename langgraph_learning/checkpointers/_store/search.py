@@ -51,7 +51,7 @@ def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int
 def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: int, offset: int) -> Page:
     ids, fused = _fuse(*_find_candidates(scope, words, vector))
     page = ids[offset : offset + limit].tolist()
-    rows = scope.session.rows("by_id", {"ids": page})
+    rows = scope.session.rows("get_by_id", {"ids": page})
     found: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
     if len(found) < limit:
         rest = {"limit": limit - len(found), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
@@ -61,7 +61,7 @@ def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: i
 
 def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:
     """The scores of words and of vectors; of a small scope all, of a large one the best of each and their other."""
-    [(size,)] = scope.rows("size")
+    [(size,)] = scope.rows("count_items")
     asked, query = _word_params(words), {"query": scope.session.vector(vector), "candidates": CANDIDATES}
     if size <= EXACT_UP_TO:
         lexical = _scores(scope, "score_words", ids=[], candidates=EVERYTHING, **asked)
@@ -81,7 +81,7 @@ def _find_nearest(scope: SearchScope, query: dict[str, object]) -> Scores:
 
 
 def _scores(scope: SearchScope, name: str, **params: object) -> Scores:
-    return scope.session.scores(name, {**scope.params, **params}, where=scope.where, chosen=scope.chosen)
+    return scope.session.scores(name, {**scope.params, **params}, where=scope.where, visible=scope.visible)
 
 
 def best_of_each(scores: Scores) -> Scores:
@@ -125,14 +125,14 @@ def _is_best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _rank_as_of(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
     """Rank what stood at a revision: old versions have no index, their stored words are read."""
-    rows = scope.rows("scan")
+    rows = scope.rows("scan_as_of")
     documents = [row[-3].split() for row in rows if row[-3] is not None]
     weights = _weights(words, documents)
     mean = max(sum(map(len, documents)) / max(len(documents), 1), 1.0)
     ranked = []
     for row in rows:
-        *columns, stored, recorded_from, chosen = row
-        if chosen:
+        *columns, stored, recorded_from, matches = row
+        if matches:
             item = columns[-1]
             score = _bm25(Counter((stored or "").split()), weights, mean)
             order = (-score, item, 0) if score else (0.0, -recorded_from, -item)

@@ -195,14 +195,14 @@ class SqliteDialect:
         """Bring the tables up to date."""
         self._turn_on_wal()
         with self.writing() as session:
-            session.run("setup", {})
-            applied = {row[0] for row in session.rows("applied", {})}
+            session.run("create_migrations", {})
+            applied = {row[0] for row in session.rows("applied_migrations", {})}
             for number, (name, steps) in migrations("sqlite").items():
                 if number not in applied:
                     session.script(steps)
                     session.run("add_migration", {"number": number, "name": name})
             if dims is not None:
-                session.run("mark", {"name": "dims", "value": dims})
+                session.run("set_mark", {"name": "dims", "value": dims})
 
     def _turn_on_wal(self) -> None:
         """Change the journal; SQLite does not wait here for other processes that do the same, so this does."""
@@ -210,7 +210,7 @@ class SqliteDialect:
         with self._connection() as connection:
             while True:
                 try:
-                    connection.execute(_SQL("journal"))
+                    connection.execute(_SQL("enable_wal"))
                     return
                 except sqlite3.OperationalError:
                     if time.monotonic() > deadline:
@@ -220,9 +220,9 @@ class SqliteDialect:
     def scrub(self) -> None:
         """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
         with self._writer, self._connection() as connection:
-            connection.execute(_SQL("hurry"))  # writers wait for this
-            busy, *_ = connection.execute(_SQL("scrub")).fetchone()
-            connection.execute(_SQL("take_time"))
+            connection.execute(_SQL("shorten_busy_timeout"))  # writers wait for this
+            busy, *_ = connection.execute(_SQL("empty_wal")).fetchone()
+            connection.execute(_SQL("restore_busy_timeout"))
         if busy:  # never claim that it is gone while it can be read in the file beside
             raise StoreError(
                 "erased, but another connection is reading, and the write-ahead log still holds the text:"

@@ -190,7 +190,7 @@ class HybridStore(BaseStore):
                 results[position] = list_namespaces(session, listing, moment)
         if fresh and moment.revision is None:
             with self._dialect.writing() as session:
-                session.run("refresh", {"ids": fresh, "now": moment.now})
+                session.run("refresh_ttl", {"ids": fresh, "now": moment.now})
 
     def _execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
         self.setup()
@@ -260,14 +260,14 @@ class HybridStore(BaseStore):
         """Return the number of the last commit; commits are numbered in the order they become visible."""
         self.setup()
         with self._dialect.reading() as session:
-            return self._seen(int(session.rows("revision", {})[0][0]))
+            return self._seen(int(session.rows("last_revision", {})[0][0]))
 
     def count(self, prefix: tuple[str, ...]) -> int:
         """Return how many items lie under `prefix`; those that have expired count until they are swept."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
-            return int(session.rows("size", {"low": low, "high": high})[0][0])
+            return int(session.rows("count_items", {"low": low, "high": high})[0][0])
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
         """Return all states of an item, the oldest first; a deletion is a state without a value."""
@@ -301,7 +301,7 @@ class HybridStore(BaseStore):
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
-            rows = session.rows("paths_ever", {"low": low, "high": high, "suffix": write_path(suffix)})
+            rows = session.rows("all_paths", {"low": low, "high": high, "suffix": write_path(suffix)})
         return [read_path(row[0]) for row in rows]
 
     def all_addresses(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
@@ -310,7 +310,7 @@ class HybridStore(BaseStore):
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
             condition = Condition(session, dict(filter))
-            rows = session.rows("ever", {**condition.params, "low": low, "high": high}, where=condition.text)
+            rows = session.rows("all_places", {**condition.params, "low": low, "high": high}, where=condition.text)
         return [(read_path(path), read_key(key)) for path, key in rows]
 
     def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:

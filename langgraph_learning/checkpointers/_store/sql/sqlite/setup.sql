@@ -1,39 +1,52 @@
 -- What only this database needs, and what begins its transactions.
 
 -- connect --
+-- Prepare a new connection: wait for other writers, overwrite what is deleted.
 pragma busy_timeout = 30000;
 pragma secure_delete = on;
 pragma foreign_keys = off
 
--- journal --
+-- enable_wal --
+-- Switch the file to write-ahead logging, so that readers and one writer do not wait for each other.
 pragma journal_mode = wal
 
 -- begin --
+-- Begin a transaction that reads.
 begin
 
 -- lock --
+-- Become the only writer, as the first statement of a transaction.
 begin immediate
 
 -- commit --
+-- Commit the transaction.
 commit
 
 -- rollback --
+-- Roll the transaction back.
 rollback
 
--- hurry --
+-- shorten_busy_timeout --
+-- Wait only briefly, because writers wait meanwhile.
 pragma busy_timeout = 2000
 
--- take_time --
+-- restore_busy_timeout --
+-- Wait for other writers as long as usual.
 pragma busy_timeout = 30000
 
--- scrub --
+-- empty_wal --
+-- Copy the write-ahead log into the file and cut it to nothing: deleted text is overwritten in the file, but not in
+-- the log.
 pragma wal_checkpoint(truncate)
 
--- setup --
+-- create_migrations --
+-- Create the table that records which migrations were applied.
 create table if not exists hybrid_migrations (number integer primary key, name text not null)
 
--- applied --
+-- applied_migrations --
+-- List the migrations that were applied.
 select number from hybrid_migrations
 
 -- add_migration --
+-- Record that a migration was applied.
 insert into hybrid_migrations (number, name) values (:number, :name)
