@@ -1,6 +1,20 @@
-"""Any text as a label of a store namespace."""
+"""The labels of store namespaces that learning uses, and any text as one of them.
+
+The learning layer writes under these; the checkpointers copy and erase a thread's share of it. Both take the words from
+here: `("learning", "user", <user>, "thread", <thread>, "session_context")` holds what a thread is about, and
+`("learning", "user", <user>, "commits")` what each turn of a user changed. An id stands there as `label` writes it.
+"""
 
 import re
+
+ROOT = "learning"
+"""The first label of every namespace that learning writes."""
+THREAD = "thread"
+"""The label before that of a thread id."""
+SESSION_CONTEXT = "session_context"
+"""The learning store whose records belong to one thread."""
+COMMITS = "commits"
+"""What the turns of a user changed."""
 
 
 def label(text: str) -> str:

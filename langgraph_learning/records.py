@@ -12,10 +12,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 
 from langgraph_learning.display import Displayed
 from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import label
+from langgraph_learning.labels import COMMITS, THREAD, label
+from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.text import same_statement
 
-ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
 ACTIVE = "active"
 """The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
@@ -23,7 +23,7 @@ ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
 """Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
-NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -64,7 +64,7 @@ class Scope(Frozen):
         """The store namespace of this scope; two scopes never share one."""
         if self.namespace is not None:
             return (ROOT, "namespace", label(self.namespace))
-        parts = [("user", self.user_id), ("thread", self.thread_id), ("agent", self.agent)]
+        parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
     @property

@@ -1,9 +1,8 @@
-"""One URL, one database: a store and a checkpointer that any colour of code can use."""
+"""One URL, one database: a store and a checkpointer for sync and async code alike."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from importlib import import_module
 from threading import Lock
@@ -13,8 +12,9 @@ from urllib.parse import unquote
 
 from langgraph.store.base import BaseStore
 
-from langgraph_learning.checkpointers._saver.async_saver import Saver, WorkerThreads
+from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.saver import LearningSaver
+from langgraph_learning.checkpointers._threads import WorkerThreads
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 FORMS = "use sqlite:///file.db, sqlite:////absolute/file.db, sqlite:///:memory: or postgresql://user@host:5432/database"
 EXTRA = "Postgres needs its driver: pip install 'langgraph-learning[postgres]'"
 SAVER_THREADS = 1  # the checkpointer has one connection on SQLite
-POOL = 10  # connections and threads
 
 
 class OpenDatabase(NamedTuple):
@@ -104,6 +103,13 @@ def connect(
 ) -> LearningDB:
     """Return the database of `url`, to be opened by `with` or `async with`, which also creates its tables.
 
+    Example:
+        ```python
+        with connect("sqlite:///learning.db") as db:
+            agent = create_learning_agent("openai:gpt-5.2", db=db)
+            graph = builder.compile(store=db.store, checkpointer=db.checkpointer)  # or any graph of yours
+        ```
+
     Args:
         url: `sqlite:///file.db` (relative), `sqlite:////absolute/file.db`, `sqlite:///:memory:` or `postgresql://...`.
         embed: What turns texts into vectors; without it, search is lexical.
@@ -153,38 +159,40 @@ def _check_postgres(url: str, schema: str | None) -> None:
         raise ConfigurationError("schema= is empty: name a schema, or leave it out")
 
 
-def _open_sqlite(path: str, embed: "Embeddings | str | None", dims: int | None, closing: ExitStack) -> OpenDatabase:
+def _open_sqlite(path: str, embed: "Embeddings | str | None", dims: int | None, stack: ExitStack) -> OpenDatabase:
     import sqlite3
 
-    from langgraph_learning.checkpointers._saver.sqlite import SqliteCheckpointSaver, open_connection
+    from langgraph_learning.checkpointers._saver.sqlite import SqliteCheckpointSaver
+    from langgraph_learning.checkpointers._sqlite import open_saver_connection
     from langgraph_learning.checkpointers._store.sqlite import SqliteHybridStore
 
     try:
-        for_saver = closing.enter_context(open_connection(path))
-        threads = WorkerThreads(closing.enter_context(_executor(SAVER_THREADS)))
+        for_saver = stack.enter_context(open_saver_connection(path))
+        threads = stack.enter_context(_threads(SAVER_THREADS))
         saver = SqliteCheckpointSaver(for_saver, threads=threads)
         saver.setup()
     except sqlite3.Error as error:
         raise StoreError(f"cannot open the SQLite database {path!r}: {error}") from error
-    return _make_database(closing.enter_context(SqliteHybridStore(path, embed=embed, dims=dims)), saver)
+    return _make_database(stack.enter_context(SqliteHybridStore(path, embed=embed, dims=dims)), saver)
 
 
 def _open_postgres(
-    url: str, embed: "Embeddings | str | None", dims: int | None, schema: str | None, closing: ExitStack
+    url: str, embed: "Embeddings | str | None", dims: int | None, schema: str | None, stack: ExitStack
 ) -> OpenDatabase:
     import psycopg
 
-    from langgraph_learning.checkpointers._saver.postgres import PostgresCheckpointSaver, advisory_lock, open_pool
+    from langgraph_learning.checkpointers._postgres import POOL_SIZE, advisory_lock, open_pool
+    from langgraph_learning.checkpointers._saver.postgres import PostgresCheckpointSaver
     from langgraph_learning.checkpointers._store.postgres import PostgresHybridStore
 
     try:
         with advisory_lock(url, schema):
-            connections = closing.enter_context(open_pool(url, schema, size=POOL))
-            threads = WorkerThreads(closing.enter_context(_executor(POOL)))
+            connections = stack.enter_context(open_pool(url, schema, size=POOL_SIZE))
+            threads = stack.enter_context(_threads(POOL_SIZE))
             saver = PostgresCheckpointSaver(connections, threads=threads)
             saver.setup()
             store = PostgresHybridStore(connections, embed=embed, dims=dims, schema=schema)
-            return _make_database(closing.enter_context(store), saver)
+            return _make_database(stack.enter_context(store), saver)
     except psycopg.Error as error:
         raise StoreError(f"cannot open the Postgres database: {error}") from error
 
@@ -193,5 +201,7 @@ def _make_database(store: BaseStore, saver: Saver) -> OpenDatabase:
     return OpenDatabase(store, LearningSaver(saver, store))
 
 
-def _executor(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="langgraph-learning")
+@contextmanager
+def _threads(count: int) -> Iterator[WorkerThreads]:
+    with closing(WorkerThreads(count)) as threads:
+        yield threads

@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
-from langgraph_learning.checkpointers._saver.sqlite import enable_wal
+from langgraph_learning.checkpointers._sqlite import enable_wal
 from langgraph_learning.checkpointers.database import OpenDatabase
 from langgraph_learning.errors import ConfigurationError, StoreError
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from threading import Event, Lock
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -42,6 +42,7 @@ from langgraph_learning.checkpointers._saver.thread_data import (
 )
 from langgraph_learning.labels import label
 from langgraph_learning.langgraph_private import checkpoint_of, is_unfinished, saves_at_exit
+from langgraph_learning.versioned_store import VersionedStore, supports
 
 REVISION = "learning_revision"
 PAST = "learning_past"
@@ -54,28 +55,6 @@ V = TypeVar("V")
 Found: TypeAlias = CheckpointTuple | None
 Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
 Stamp: TypeAlias = dict[str, int]
-
-
-@runtime_checkable
-class HasRevision(Protocol):
-    """A store that counts its commits."""
-
-    def revision(self) -> int:
-        """Return the number of the newest commit."""
-
-
-class HasLastRevision(HasRevision, Protocol):
-    """A store that also knows, without asking the database, the newest commit it has seen or made."""
-
-    last_revision: int
-
-
-@runtime_checkable
-class HasSeenRevision(Protocol):
-    """A store that knows when it saw which of its commits."""
-
-    def revision_seen_at(self, at: datetime) -> int | None:
-        """Return the newest revision it had seen by then, if it still knows."""
 
 
 # the newest channel version that this context was given, and the revision known at that moment: a checkpoint that has
@@ -115,7 +94,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         self._forget_thread = forget_thread or partial(erase_thread_records, store)
         self._starts: _RecentValues[tuple[str, str], int | None] = _RecentValues()
         self._left: _RecentValues[str, _UnfinishedReplay] = _RecentValues()
-        self._counts = isinstance(store, HasRevision)
+        self._counts = supports(store, VersionedStore.revision)
         self._counts_here = self._counts and hasattr(store, "last_revision")
 
     def revision_of(self, config: RunnableConfig) -> int | None:
@@ -196,7 +175,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return the inner checkpointer's next version of a channel."""
         version = self.saver.get_next_version(current, channel)
         if self._counts_here:
-            _MADE.set((version, cast("HasLastRevision", self.store).last_revision))
+            _MADE.set((version, cast("VersionedStore", self.store).last_revision))
         return version
 
     def put(
@@ -235,11 +214,9 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         if self._counts_here and made_of in new.values():
             return {REVISION: known}
         # A wrapper that counts versions itself, as LangGraph's server does: go by the time.
-        seen = (
-            self.store.revision_seen_at(datetime.fromisoformat(checkpoint["ts"]))
-            if isinstance(self.store, HasSeenRevision)
-            else None
-        )
+        if not supports(store := self.store, VersionedStore.revision_seen_at):
+            return None
+        seen = cast("VersionedStore", store).revision_seen_at(datetime.fromisoformat(checkpoint["ts"]))
         return {REVISION: seen} if seen is not None else None
 
     def _replayed_revision(self, config: RunnableConfig, metadata: CheckpointMetadata) -> int | None:
@@ -257,7 +234,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return left.revision
 
     def _current_stamp(self) -> Stamp:
-        return {REVISION: cast("HasRevision", self.store).revision()}
+        return {REVISION: cast("VersionedStore", self.store).revision()}
 
     def delete_thread(self, thread_id: str, *, learned: bool = False) -> None:
         """Delete a thread with its session context; with `learned`, also what users taught in it."""

@@ -1,16 +1,13 @@
-"""LangGraph's SqliteSaver for both colours, with copies, rollbacks and pruning, on one connection."""
+"""LangGraph's SqliteSaver for sync and async code, with copies, rollbacks and pruning, on one connection."""
 
 import json
 import sqlite3
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterable, Sequence
 
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters, WorkerThreads
-
-PATIENCE = 30.0  # seconds that a connection waits for another one to finish writing
+from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters
+from langgraph_learning.checkpointers._threads import WorkerThreads
 
 
 class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
@@ -38,8 +35,8 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
         if strategy == "delete":
             return self._transact(self._block("delete_threads", "prune"), parameters)
         self._refuse_deltas(parameters)
-        doomed = (*self._block("create_selection"), *self._block("select_superseded", "prune"))
-        self._transact((*doomed, *self._block("delete_selection")), parameters)
+        selection = (*self._block("create_selection"), *self._block("select_superseded", "prune"))
+        self._transact((*selection, *self._block("delete_selection")), parameters)
 
     def _refuse_deltas(self, parameters: Parameters) -> None:
         [query] = self._block("threads_with_deltas", "prune")
@@ -55,27 +52,3 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
             with self.conn:  # commits, or rolls back when a statement fails
                 for statement in statements:
                     self.conn.execute(statement, parameters)
-
-
-@contextmanager
-def open_connection(path: str, *, autocommit: bool = False) -> Iterator[sqlite3.Connection]:
-    """Open a connection that any thread may use, in WAL mode where there is a file, and close it."""
-    opened = sqlite3.connect(
-        path, timeout=PATIENCE, check_same_thread=False, isolation_level=None if autocommit else "IMMEDIATE"
-    )
-    with closing(opened):
-        enable_wal(opened)
-        yield opened
-
-
-def enable_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL mode; SQLite does not wait its timeout for this switch, so we do."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)

@@ -19,9 +19,11 @@ try:
     from psycopg.abc import Buffer
     from psycopg.adapt import Loader
     from psycopg.pq import Format
-    from psycopg.rows import dict_row, tuple_row
+    from psycopg.rows import tuple_row
     from psycopg.sql import Identifier
     from psycopg_pool import ConnectionPool
+
+    from langgraph_learning.checkpointers._postgres import make_pool
 except ImportError as missing:
     raise ConfigurationError("Postgres needs: pip install 'langgraph-learning[postgres]'") from missing
 
@@ -108,7 +110,7 @@ class PostgresDialect:
 
     def __init__(self, pool: "Pool | str", schema: str | None) -> None:
         self._owned = isinstance(pool, str)
-        self._pool: Pool = _open(pool) if isinstance(pool, str) else pool
+        self._pool: Pool = make_pool(pool) if isinstance(pool, str) else pool
         self._schema, self._lock = schema, _ANY_SCHEMA
         self._sql = Statements("postgres", schema="", vector="public")
         self.threads = max(2, min(self._pool.max_size, 16))
@@ -201,13 +203,6 @@ def _migrate(session: PostgresSession, sql: Statements, dims: int | None) -> set
     if dims is not None:
         session.run("set_mark", {"name": "dims", "value": dims})
     return applied
-
-
-def _open(dsn: str) -> "Pool":
-    kwargs = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    return ConnectionPool(
-        dsn, min_size=1, max_size=10, kwargs=kwargs, open=False, check=ConnectionPool.check_connection
-    )
 
 
 class PostgresHybridStore(HybridStore):

@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from langgraph_learning.checkpointers._store.dialect import EVERYTHING, SCORES, Floats, Row, Scores
 from langgraph_learning.checkpointers._store.reading import Page, SearchScope
 from langgraph_learning.checkpointers._store.writing import index_terms
+from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 
-K1, B = 0.9, 0.4
-LEXICAL, DENSE = 0.7, 0.3
 EXACT_UP_TO = 50_000  # items in scope whose vectors are all compared
 CANDIDATES = 200  # the best of each kind; fixed, or pages would not fit together
 
@@ -109,7 +108,7 @@ def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np
         column = np.full(len(ids), lowest)
         column[place] = scores["score"]
         spread = column[best].std() if len(scores) else 0.0
-        total += weight * (column - lowest) / (spread if spread > 1e-9 else 1.0)
+        total += weight * (column - lowest) / scale(spread)
     total = np.round(total, 9)
     order = np.argsort(-total, kind="stable")
     return ids[order], total[order]
@@ -127,30 +126,23 @@ def _rank_as_of(scope: SearchScope, words: Counter[str], limit: int, offset: int
     """Rank what stood at a revision: old versions have no index, their stored words are read."""
     rows = scope.rows("scan_as_of")
     documents = [row[-3].split() for row in rows if row[-3] is not None]
-    weights = _weights(words, documents)
+    weights = term_weights(words, documents)
     mean = max(sum(map(len, documents)) / max(len(documents), 1), 1.0)
     ranked = []
     for row in rows:
         *columns, stored, recorded_from, matches = row
         if matches:
             item = columns[-1]
-            score = _bm25(Counter((stored or "").split()), weights, mean)
+            score = _round(bm25(Counter((stored or "").split()), weights, mean))
             order = (-score, item, 0) if score else (0.0, -recorded_from, -item)
             ranked.append((order, tuple(columns), score))
     ranked.sort(key=lambda one: one[0])
     return Page([(columns, score) for _, columns, score in ranked[offset : offset + limit]])
 
 
-def _weights(words: Counter[str], documents: Sequence[list[str]]) -> dict[str, float]:
-    having = Counter(term for document in documents for term in set(document) if term in words)
-    n = len(documents)
-    return {term: words[term] * math.log(1 + (n - df + 0.5) / (df + 0.5)) for term, df in having.items()}
-
-
-def _bm25(document: Counter[str], weights: dict[str, float], mean: float) -> float:
-    norm = K1 * (1 - B + B * document.total() / mean)
-    parts = (weight * document[term] / (document[term] + norm) for term, weight in weights.items() if term in document)
-    return math.floor(sum(parts) * 1e9 + 0.5) / 1e9
+def _round(score: float) -> float:
+    """Round as the statements do, so that the past ranks as the present did."""
+    return math.floor(score * 1e9 + 0.5) / 1e9
 
 
 def as_scores(rows: Sequence[Row]) -> Scores:

@@ -4,7 +4,6 @@ import json
 import math
 import sqlite3
 import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
+from langgraph_learning.checkpointers._sqlite import connect, enable_wal
 from langgraph_learning.checkpointers._store.codec import Json, write_time
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, Row, Scores
 from langgraph_learning.checkpointers._store.search import as_scores
@@ -22,7 +22,6 @@ from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import StoreError
 
 _SQL = Statements("sqlite")
-_PATIENCE = 30.0  # seconds another process may keep the file busy
 
 
 class SqliteSession:
@@ -110,9 +109,9 @@ def _json_holds(several: str, one: str) -> bool:
     return isinstance(held, list) and _json_among(one, several)
 
 
-def connect(path: str) -> sqlite3.Connection:
+def open_connection(path: str) -> sqlite3.Connection:
     """Open the database with what the statements need."""
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    connection = connect(path)
     for pragma in _SQL("connect").split(";"):
         connection.execute(pragma)
     connection.create_function("ln", 1, math.log, deterministic=True)  # not every SQLite has mathematics
@@ -156,7 +155,7 @@ class SqliteDialect:
         try:
             return self._idle.pop()
         except IndexError:
-            return connect(self._path)
+            return open_connection(self._path)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed or len(self._idle) >= self.threads:  # a burst of threads leaves no crowd of open files
@@ -193,7 +192,8 @@ class SqliteDialect:
 
     def setup(self, dims: int | None) -> None:
         """Bring the tables up to date."""
-        self._turn_on_wal()
+        with self._connection() as connection:
+            enable_wal(connection)
         with self.writing() as session:
             session.run("create_migrations", {})
             applied = {row[0] for row in session.rows("applied_migrations", {})}
@@ -203,19 +203,6 @@ class SqliteDialect:
                     session.run("add_migration", {"number": number, "name": name})
             if dims is not None:
                 session.run("set_mark", {"name": "dims", "value": dims})
-
-    def _turn_on_wal(self) -> None:
-        """Change the journal; SQLite does not wait here for other processes that do the same, so this does."""
-        deadline = time.monotonic() + _PATIENCE
-        with self._connection() as connection:
-            while True:
-                try:
-                    connection.execute(_SQL("enable_wal"))
-                    return
-                except sqlite3.OperationalError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.02)
 
     def scrub(self) -> None:
         """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""

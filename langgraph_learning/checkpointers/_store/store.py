@@ -2,11 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import wraps
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
@@ -22,9 +22,10 @@ from langgraph_learning.checkpointers._store.codec import (
 )
 from langgraph_learning.checkpointers._store.dialect import Dialect, Row
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
+from langgraph_learning.checkpointers._store.erasure import plan_erasure
 from langgraph_learning.checkpointers._store.filters import Condition
 from langgraph_learning.checkpointers._store.get_batching import GetBatcher
-from langgraph_learning.checkpointers._store.items import Address, StoredRevision
+from langgraph_learning.checkpointers._store.items import StoredRevision
 from langgraph_learning.checkpointers._store.metadata import RevisionTracker, settle_dims, settle_embedder, tracker_for
 from langgraph_learning.checkpointers._store.reading import (
     AsOf,
@@ -38,10 +39,25 @@ from langgraph_learning.checkpointers._store.reading import (
 )
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.errors import StoreError, UnsupportedByStore
+from langgraph_learning.checkpointers._threads import WorkerThreads
+from langgraph_learning.errors import UnsupportedByStore
+from langgraph_learning.versioned_store import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def in_thread(
+    method: "Callable[Concatenate[HybridStore, P], T]",
+) -> "Callable[Concatenate[HybridStore, P], Coroutine[Any, Any, T]]":
+    """Return the async twin of a method: it does the same in a thread of the store."""
+
+    @wraps(method)
+    async def run(self: "HybridStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        bound: Callable[P, T] = getattr(self, method.__name__)
+        return await self._threads(bound, *args, **kwargs)
+
+    return run
 
 
 def utc_now() -> datetime:
@@ -73,8 +89,8 @@ class HybridStore(BaseStore):
         self.ttl_config = _PLAIN_READS
         self._dialect, self._fields, self._clock = dialect, tuple(fields), clock
         self._embedder = Embedder(embed, dims)
-        self._executor = ThreadPoolExecutor(dialect.threads, thread_name_prefix="hybrid-store")
-        self._ticks = GetBatcher(self._get_many, self._executor)
+        self._threads = WorkerThreads(dialect.threads, name="hybrid-store")
+        self._gets = GetBatcher(self._get_many, self._threads)
         self._setting_up, self._ready = threading.Lock(), threading.Event()
         self._seen = RevisionTracker()
 
@@ -105,12 +121,12 @@ class HybridStore(BaseStore):
 
     def close(self) -> None:
         """Give back threads and connections; a pool that was handed in stays open."""
-        self._executor.shutdown()
+        self._threads.close()
         self._dialect.close()
 
     async def asetup(self) -> None:
         """`setup()` without blocking the loop."""
-        await self._aside(self.setup)
+        await self._threads(self.setup)
 
     async def aclose(self) -> None:
         """`close()` without blocking the loop."""
@@ -132,14 +148,6 @@ class HybridStore(BaseStore):
     ) -> None:
         await self.aclose()
 
-    async def _aside(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            job = loop.run_in_executor(self._executor, lambda: step(*args, **kwargs))
-        except RuntimeError as closed:  # the executor takes no more work
-            raise StoreError(f"this store is closed ({closed})") from closed
-        return await job
-
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out `ops`: reads see the state before the writes, the writes are one commit."""
         plan = BatchPlan.of(ops, self._fields)
@@ -150,11 +158,11 @@ class HybridStore(BaseStore):
         """Like `batch`; gets of one tick of the loop are asked for together."""
         every = list(ops)
         if every and all(isinstance(op, GetOp) for op in every):
-            return await self._ticks.get(list(BatchPlan.of(every, self._fields).gets.values()))
+            return await self._gets.get(list(BatchPlan.of(every, self._fields).gets.values()))
         if not self._embedder.active:
-            return await self._aside(self.batch, every)
-        plan = await self._aside(BatchPlan.of, every, self._fields)  # long texts take their time
-        return await self._aside(self._execute, plan, await self._aembed(plan))
+            return await self._threads(self.batch, every)
+        plan = await self._threads(BatchPlan.of, every, self._fields)  # long texts take their time
+        return await self._threads(self._execute, plan, await self._aembed(plan))
 
     async def _aembed(self, plan: BatchPlan) -> Vectors:
         if not (plan.documents or plan.queries):
@@ -240,9 +248,9 @@ class HybridStore(BaseStore):
     ) -> int:
         """`transact()` without blocking the loop."""
         if not self._embedder.active:
-            return await self._aside(self.transact, puts, expect=expect, source=source)
-        plan = await self._aside(self._plan_writes, puts)
-        return await self._aside(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
+            return await self._threads(self.transact, puts, expect=expect, source=source)
+        plan = await self._threads(self._plan_writes, puts)
+        return await self._threads(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
 
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
@@ -323,33 +331,22 @@ class HybridStore(BaseStore):
         self._dialect.scrub()
         return erased
 
-    def erase_history(self, addresses: Iterable[Address]) -> int:
-        """Erase the past of items, whose present stays, and return how many there were."""
-        return self.erase(addresses, history_only=True)
+    def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
+        """Erase what one author wrote at `addresses`, and return how many items there were.
 
-    async def aget_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
-        """`get_versions()` without blocking the loop."""
-        return await self._aside(self.get_versions, addresses)
+        `by` is what the author's states hold, such as `{"source": {"user_id": "ada"}}`. Where another author wrote
+        last, that state stays, without its past; where one wrote before, that state is put back, indexed by `index`.
+        """
+        plan = plan_erasure(self, addresses, by)
+        self.erase(plan.keep_present, history_only=True)
+        erased = self.erase(plan.erase)
+        self.transact([PutOp(namespace, key, value, index) for (namespace, key), value in plan.restore.items()])
+        return erased + len(plan.keep_present)
 
-    async def arevision(self) -> int:
-        """`revision()` without blocking the loop."""
-        return await self._aside(self.revision)
-
-    async def acount(self, prefix: tuple[str, ...]) -> int:
-        """`count()` without blocking the loop."""
-        return await self._aside(self.count, prefix)
-
-    async def ahistory(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
-        """`history()` without blocking the loop."""
-        return await self._aside(self.history, namespace, key)
-
-    async def apurge(self, prefix: tuple[str, ...]) -> dict[str, int]:
-        """`purge()` without blocking the loop."""
-        return await self._aside(self.purge, prefix)
-
-    async def asweep(self) -> int:
-        """`sweep()` without blocking the loop."""
-        return await self._aside(self.sweep)
+    arevision, acount, ahistory = in_thread(revision), in_thread(count), in_thread(history)
+    apurge, aerase, aerase_written = in_thread(purge), in_thread(erase), in_thread(erase_written)
+    aall_namespaces, aall_addresses = in_thread(all_namespaces), in_thread(all_addresses)
+    aget_versions, asweep = in_thread(get_versions), in_thread(sweep)
 
 
 class StoreAsOf(BaseStore):
@@ -368,7 +365,7 @@ class StoreAsOf(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """`batch()` without blocking the loop."""
         plan = BatchPlan.of(_check_reads(ops), ())
-        return await self._store._aside(self._store._execute_as_of, plan, self.revision)
+        return await self._store._threads(self._store._execute_as_of, plan, self.revision)
 
 
 def _check_reads(ops: Iterable[Op]) -> list[Op]:

@@ -13,7 +13,7 @@ select coalesce(sum(items), 0)::bigint from $schema.hybrid_namespaces where path
 
 -- score_terms --
 -- Score the items of a range by BM25 over the terms of a query, counted over the range. Scores are rounded, so that
--- sums taken in another order tie alike.
+-- sums taken in another order tie alike. The offset keeps the lateral join a lookup in the index for each term.
 with scope as materialized (
   select id, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
 size as materialized (
@@ -21,7 +21,7 @@ size as materialized (
 found as materialized (
   select p.term, p.item, p.tf, p.length
   from scope s cross join unnest(%(terms)s::text[]) w(term)
-  cross join lateral (  -- the offset keeps it a lookup in the index for each term
+  cross join lateral (
     select * from $schema.hybrid_postings where ns = s.id and term = w.term collate "C" offset 0) p),
 weights as materialized (
   select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
@@ -29,7 +29,7 @@ weights as materialized (
   from found f cross join size z group by f.term, z.n),
 scored as materialized (
   select f.item,
-    floor(sum(w.weight * f.tf / (f.tf + .9::float8 * (.6::float8 + .4::float8 * f.length / z.mean))) * 1e9 + .5) / 1e9
+    floor(sum(w.weight * f.tf / (f.tf + $k1::float8 * (1 - $b::float8 + $b::float8 * f.length / z.mean))) * 1e9 + .5) / 1e9
     as score
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 

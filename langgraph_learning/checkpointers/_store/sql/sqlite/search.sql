@@ -27,7 +27,7 @@ weights as materialized (
     * json_extract(:times, '$$[' || (select key from json_each(:terms) where value = f.term) || ']') as weight
   from found f cross join size z group by f.term),
 scored as materialized (
-  select f.item, cast(sum(w.weight * f.tf / (f.tf + .9 * (.6 + .4 * f.length / z.mean))) * 1e9 + .5 as integer) / 1e9
+  select f.item, cast(sum(w.weight * f.tf / (f.tf + $k1 * (1 - $b + $b * f.length / z.mean))) * 1e9 + .5 as integer) / 1e9
     as score
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 

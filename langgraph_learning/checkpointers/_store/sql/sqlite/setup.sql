@@ -6,10 +6,6 @@ pragma busy_timeout = 30000;
 pragma secure_delete = on;
 pragma foreign_keys = off
 
--- enable_wal --
--- Switch the file to write-ahead logging, so that readers and one writer do not wait for each other.
-pragma journal_mode = wal
-
 -- begin --
 -- Begin a transaction that reads.
 begin
