@@ -304,8 +304,9 @@ async def test_a_closed_store_says_so(make: Make) -> None:
 
 
 def test_both_dialects_name_the_same_statements() -> None:
-    own = {"connect", "journal", "begin", "commit", "rollback", "scrub", "hurry", "take_time"}
-    other = {"snapshot", "tune", "here", "add_schema", "extension", "add_extension", "vectors"}
+    own = {"connect", "begin", "commit", "rollback", "empty_wal", "shorten_busy_timeout", "restore_busy_timeout"}
+    vectors = {"has_vectors", "tune_vector_index", "vector_schema", "create_extension"}
+    other = {"begin_snapshot", "resolve_schema", "create_schema", *vectors}
     assert set(store_blocks("sqlite")) - own == set(store_blocks("postgres")) - other
     assert set(migrations("sqlite")) <= set(migrations("postgres"))
 
