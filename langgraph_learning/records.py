@@ -11,8 +11,8 @@ from langgraph.store.base import Item
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from langgraph_learning.display import Displayed
-from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import COMMITS, THREAD, label
+from langgraph_learning.errors import RecordError, ScopeError
+from langgraph_learning.labels import COMMITS, THREAD, fault_of_id, label
 from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.text import same_statement
 
@@ -49,6 +49,18 @@ class Identity(Frozen):
     thread_id: str | None = None
     agent: str | None = None
     timezone: str = "UTC"
+
+
+def check_ids(identity: Identity) -> Identity:
+    """Return `identity`.
+
+    Raises:
+        ScopeError: An id is longer than the stores can keep.
+    """
+    for kind, given in (("user id", identity.user_id), ("thread id", identity.thread_id)):
+        if given is not None and (fault := fault_of_id(kind, given)):
+            raise ScopeError(fault)
+    return identity
 
 
 class Scope(Frozen):

@@ -57,6 +57,9 @@ class VersionedStore(Protocol):
     def revision(self) -> int:
         """Return the revision of the newest commit."""
 
+    async def arevision(self) -> int:
+        """`revision()` without blocking the loop."""
+
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision that this process had seen by then; None if it does not remember."""
 

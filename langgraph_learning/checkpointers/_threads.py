@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
+from langgraph_learning.checkpointers._fork import abandon, renew_in_child
 from langgraph_learning.errors import StoreError
 
 P = ParamSpec("P")
@@ -20,6 +21,12 @@ class WorkerThreads:
 
     def __init__(self, count: int, *, name: str = "langgraph-learning") -> None:
         self._count, self._name = count, name
+        self._executor = self._start()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Start threads anew in a forked process, which has none of its parent's."""
+        abandon(self._executor)
         self._executor = self._start()
 
     def _start(self) -> ThreadPoolExecutor:

@@ -21,7 +21,7 @@ from langgraph_learning._engine.learning.turn import derived_id, last_human
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import configurable
-from langgraph_learning.records import Commit, Identity
+from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
 
@@ -207,11 +207,11 @@ class Run:
             timezone=_read_timezone(get_field(context, "timezone") or given.get("timezone")),
         )
         if self.settings.scope is not None:
-            return _read_resolver_answer(base, self._call_resolver(self.settings.scope))
+            return check_ids(_read_resolver_answer(base, self._call_resolver(self.settings.scope)))
         named = [user_label(get_field(context, "user_id")), user_label(given.get("user_id"))]
         for user in named:
             self._check_user(user, self._authenticated)
-        return base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]})
+        return check_ids(base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]}))
 
     def _call_resolver(self, resolver: Callable[..., object]) -> object:
         """Call the developer's resolver with what its parameters ask for by name."""

@@ -14,6 +14,8 @@ known then (`revision_of`). Two things make that harder than it sounds:
 
 import asyncio
 import copy
+import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -32,6 +34,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.capabilities import delegate, with_capabilities
 from langgraph_learning.checkpointers._saver.thread_data import (
@@ -40,10 +43,14 @@ from langgraph_learning.checkpointers._saver.thread_data import (
     erase_sessions,
     erase_thread_records,
 )
-from langgraph_learning.labels import label
+from langgraph_learning.errors import ScopeError
+from langgraph_learning.labels import fault_of_id, label
 from langgraph_learning.langgraph_private import checkpoint_of, is_unfinished, saves_at_exit
 from langgraph_learning.versioned_store import VersionedStore, supports
 
+log = logging.getLogger("langgraph_learning")
+
+_NO_STAMP = "the store does not say its revision: a run from this checkpoint will recall what is known by then"
 REVISION = "learning_revision"
 PAST = "learning_past"
 PATIENCE = 10.0  # seconds to wait for a checkpoint that is being saved in the background
@@ -113,7 +120,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now."""
         if (start := _start_of(config)) is None:
             began = self._await_beginning(config)
-            return self._continued_replay(config, began.is_set() or await asyncio.to_thread(began.wait, PATIENCE))
+            return self._continued_replay(config, await _await_event(began, PATIENCE))
         if start not in self._starts:
             await self.aget_tuple(_checkpoint_config(*start))
         return self._starts.get(start)
@@ -139,19 +146,17 @@ class LearningSaver(BaseCheckpointSaver[Any]):
 
     def get_tuple(self, config: RunnableConfig) -> Found:
         """Return the checkpoint of `config`, the latest one of its thread when it names none."""
-        self._refresh_revision()
+        _check_thread(config)
+        if self._counts_here:  # every run begins by reading a checkpoint: see what other processes have committed
+            self._current_stamp()
         return _run(self._read_flow(config), self.saver.get_tuple)
 
     async def aget_tuple(self, config: RunnableConfig) -> Found:
         """Return the checkpoint of `config`, the latest one of its thread when it names none."""
+        _check_thread(config)
         if self._counts_here:
-            await asyncio.to_thread(self._refresh_revision)
+            await self._acurrent_stamp()
         return await _arun(self._read_flow(config), self.saver.aget_tuple)
-
-    def _refresh_revision(self) -> None:
-        """Let the store see what other processes have committed: every run begins by reading a checkpoint."""
-        if self._counts_here:
-            self._current_stamp()
 
     def _read_flow(self, config: RunnableConfig) -> Reading:
         """Read a checkpoint, and note what a run that starts there has to recall."""
@@ -199,7 +204,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     ) -> RunnableConfig:
         """Save a checkpoint with the revision that was current when it was made."""
         stamp = self._stamp(config, checkpoint, metadata, new_versions)
-        stamp = await asyncio.to_thread(self._current_stamp) if stamp is None else stamp
+        stamp = await self._acurrent_stamp() if stamp is None else stamp
         return await self.saver.aput(config, checkpoint, _with_stamp(metadata, stamp), new_versions)
 
     def _stamp(
@@ -234,7 +239,20 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return left.revision
 
     def _current_stamp(self) -> Stamp:
-        return {REVISION: cast("VersionedStore", self.store).revision()}
+        try:
+            return {REVISION: cast("VersionedStore", self.store).revision()}
+        except Exception:
+            log.warning(_NO_STAMP, exc_info=True)
+            return {}
+
+    async def _acurrent_stamp(self) -> Stamp:
+        if not supports(self.store, VersionedStore.arevision):
+            return self._current_stamp()
+        try:
+            return {REVISION: await cast("VersionedStore", self.store).arevision()}
+        except Exception:
+            log.warning(_NO_STAMP, exc_info=True)
+            return {}
 
     def delete_thread(self, thread_id: str, *, learned: bool = False) -> None:
         """Delete a thread with its session context; with `learned`, also what users taught in it."""
@@ -299,6 +317,11 @@ class _RecentValues(Generic[K, V]):
         self._limit = limit
         self._lock = Lock()
         self._values: dict[K, V] = {}
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Take a new lock in a forked process: a thread of the parent may hold this one."""
+        self._lock = Lock()
 
     def __contains__(self, key: K) -> bool:
         return key in self._values
@@ -316,6 +339,19 @@ class _RecentValues(Generic[K, V]):
     def drop(self, key: K) -> None:
         with self._lock:
             self._values.pop(key, None)
+
+
+async def _await_event(event: Event, seconds: float) -> bool:
+    """Wait for an event of another thread without taking one of the loop's own threads for it."""
+    deadline = time.monotonic() + seconds
+    while not event.is_set() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
+    return event.is_set()
+
+
+def _check_thread(config: RunnableConfig) -> None:
+    if fault := fault_of_id("thread id", _thread(config)):
+        raise ScopeError(fault)
 
 
 def _start_of(config: RunnableConfig) -> tuple[str, str] | None:

@@ -2,11 +2,18 @@
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import cast
 
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from langgraph_learning.checkpointers._fork import abandon, renew_in_child
+from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, PatientLock
 from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters
+from langgraph_learning.checkpointers._sqlite import connect, enable_wal
 from langgraph_learning.checkpointers._threads import WorkerThreads
 
 
@@ -15,9 +22,37 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
 
     SQL = "sqlite"
 
-    def __init__(self, conn: sqlite3.Connection, *, threads: WorkerThreads) -> None:
-        super().__init__(conn)
-        self._threads = threads
+    def __init__(
+        self, path: str, *, threads: WorkerThreads, timeout: float = TIMEOUT, serde: SerializerProtocol | None = None
+    ) -> None:
+        super().__init__(_open(path, timeout), serde=serde)
+        self._path, self._threads, self._patience = path, threads, Patience(timeout)
+        self._make_lock()
+        renew_in_child(self)
+
+    def _make_lock(self) -> None:
+        self.lock = cast("threading.Lock", PatientLock(self._patience))
+
+    def renew(self) -> None:
+        """Open the file anew in a forked process; what is in memory was copied with it, and stays its own."""
+        self._make_lock()
+        if self._path != ":memory:":
+            abandon(self.conn)
+            self.conn = _open(self._path, self._patience.timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.conn.close()
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Lend a cursor; while another process holds the file for ever, only the first one waits for it long."""
+        try:
+            with super().cursor(transaction) as cursor:
+                yield cursor
+        except sqlite3.OperationalError:
+            self._patience.note_failure()
+            raise
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Delete all but each namespace's latest checkpoint of the threads, or everything of them.
@@ -52,3 +87,13 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
             with self.conn:  # commits, or rolls back when a statement fails
                 for statement in statements:
                     self.conn.execute(statement, parameters)
+
+
+def _open(path: str, timeout: float) -> sqlite3.Connection:
+    connection = connect(path, timeout=timeout, isolation_level="IMMEDIATE")
+    try:
+        enable_wal(connection, timeout)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

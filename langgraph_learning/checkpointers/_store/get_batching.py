@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 
 from langgraph.store.base import GetOp, Result
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._threads import WorkerThreads
 from langgraph_learning.errors import StoreError
 
@@ -26,6 +27,11 @@ class GetBatcher:
         self._read, self._threads = read, threads
         self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting] = WeakKeyDictionary()
         self._lock = threading.Lock()  # loops live in different threads
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Forget what the loops of the parent of a forked process were asking for."""
+        self._lock, self._waiting = threading.Lock(), WeakKeyDictionary()
 
     async def get(self, ops: Gets) -> list[Result]:
         """Return the answers to `ops`, asked together with what other tasks ask for now."""

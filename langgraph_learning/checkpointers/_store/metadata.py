@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from weakref import WeakValueDictionary
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.dialect import Dialect
 from langgraph_learning.checkpointers._store.embedding import Embedder
 from langgraph_learning.errors import ConfigurationError, StoreError
@@ -16,6 +17,11 @@ class RevisionTracker:
     def __init__(self, database: str | None = None) -> None:
         self.database, self.revision = database, 0
         self._moments: deque[tuple[datetime, int]] = deque(maxlen=1_024)
+        self._lock = Lock()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Take a new lock in a forked process: a thread of the parent may hold this one."""
         self._lock = Lock()
 
     def __call__(self, revision: int) -> int:

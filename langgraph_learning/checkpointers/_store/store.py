@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from functools import wraps
 from types import TracebackType
@@ -11,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.batch import BatchPlan
 from langgraph_learning.checkpointers._store.codec import (
     path_range,
@@ -20,7 +22,7 @@ from langgraph_learning.checkpointers._store.codec import (
     write_key,
     write_path,
 )
-from langgraph_learning.checkpointers._store.dialect import Dialect, Row
+from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Row
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
 from langgraph_learning.checkpointers._store.erasure import plan_erasure
 from langgraph_learning.checkpointers._store.filters import Condition
@@ -38,7 +40,7 @@ from langgraph_learning.checkpointers._store.reading import (
     stored_item,
 )
 from langgraph_learning.checkpointers._store.search import rank
-from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
+from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
 from langgraph_learning.checkpointers._threads import WorkerThreads
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.versioned_store import Address
@@ -65,6 +67,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+WRITERS = 4
+"""The threads of writes: they wait for one another, and reads must not wait behind them."""
+RETRIES = 2
+"""How often a commit is tried again that the database has undone for the sake of another one."""
 _PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
 
 
@@ -90,9 +96,15 @@ class HybridStore(BaseStore):
         self._dialect, self._fields, self._clock = dialect, tuple(fields), clock
         self._embedder = Embedder(embed, dims)
         self._threads = WorkerThreads(dialect.threads, name="hybrid-store")
+        self._writing_threads = WorkerThreads(WRITERS, name="hybrid-store-writer")
         self._gets = GetBatcher(self._get_many, self._threads)
         self._setting_up, self._ready = threading.Lock(), threading.Event()
         self._seen = RevisionTracker()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Let a forked process set up with a lock of its own."""
+        self._setting_up = threading.Lock()
 
     def setup(self) -> None:
         """Make or migrate the tables; safe to call from many processes at once."""
@@ -122,6 +134,7 @@ class HybridStore(BaseStore):
     def close(self) -> None:
         """Give back threads and connections; a pool that was handed in stays open."""
         self._threads.close()
+        self._writing_threads.close()
         self._dialect.close()
 
     async def asetup(self) -> None:
@@ -159,10 +172,11 @@ class HybridStore(BaseStore):
         every = list(ops)
         if every and all(isinstance(op, GetOp) for op in every):
             return await self._gets.get(list(BatchPlan.of(every, self._fields).gets.values()))
+        threads = self._writing_threads if any(isinstance(op, PutOp) for op in every) else self._threads
         if not self._embedder.active:
-            return await self._threads(self.batch, every)
+            return await threads(self.batch, every)
         plan = await self._threads(BatchPlan.of, every, self._fields)  # long texts take their time
-        return await self._threads(self._execute, plan, await self._aembed(plan))
+        return await threads(self._execute, plan, await self._aembed(plan))
 
     async def _aembed(self, plan: BatchPlan) -> Vectors:
         if not (plan.documents or plan.queries):
@@ -214,10 +228,18 @@ class HybridStore(BaseStore):
     ) -> int:
         self.setup()
         expected = {(write_path(namespace), write_key(key)): version for (namespace, key), version in expect.items()}
+        for _ in range(RETRIES):
+            with suppress(RetryableError):
+                return self._seen(self._write(writes, vectors, expected, source))
+        return self._seen(self._write(writes, vectors, expected, source))
+
+    def _write(
+        self, writes: Sequence[ItemWrite], vectors: Vectors, expected: Mapping[ItemPlace, int], source: object
+    ) -> int:
         with self._dialect.writing() as session:
-            commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=self._dialect.has_vectors)
-            revision = commit.run(writes, expected, source)
-        return self._seen(revision)
+            has_vectors = self._dialect.has_vectors
+            commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=has_vectors)
+            return commit.run(writes, expected, source)
 
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision this store had seen by then; None when that is too long ago to know."""
@@ -248,9 +270,9 @@ class HybridStore(BaseStore):
     ) -> int:
         """`transact()` without blocking the loop."""
         if not self._embedder.active:
-            return await self._threads(self.transact, puts, expect=expect, source=source)
+            return await self._writing_threads(self.transact, puts, expect=expect, source=source)
         plan = await self._threads(self._plan_writes, puts)
-        return await self._threads(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
+        return await self._writing_threads(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
 
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
@@ -291,7 +313,7 @@ class HybridStore(BaseStore):
         """Erase everything under `prefix`, history and sources included, and return how many rows that were."""
         self.setup()
         low, high = path_range(prefix)
-        with self._dialect.writing() as session:
+        with self._dialect.writing(unhurried=True) as session:
             counts = purge(session, {"low": low, "high": high}, has_vectors=self._dialect.has_vectors)
         self._dialect.scrub()
         return counts
@@ -299,7 +321,7 @@ class HybridStore(BaseStore):
     def sweep(self) -> int:
         """Erase expired items with their history, and return how many that were."""
         self.setup()
-        with self._dialect.writing() as session:
+        with self._dialect.writing(unhurried=True) as session:
             swept = sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
         self._dialect.scrub()
         return swept
@@ -325,7 +347,7 @@ class HybridStore(BaseStore):
         """Erase items with their history, or their history alone, and return how many there were."""
         self.setup()
         places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
-        with self._dialect.writing() as session:
+        with self._dialect.writing(unhurried=True) as session:
             has_vectors = self._dialect.has_vectors
             erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
         self._dialect.scrub()

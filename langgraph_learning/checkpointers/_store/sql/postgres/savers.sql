@@ -55,3 +55,13 @@ where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
 update checkpoints set parent_checkpoint_id = null
 where (thread_id, checkpoint_ns, parent_checkpoint_id) in (select * from to_delete);
 drop table to_delete;
+
+-- begin_setup --
+-- Let one process at a time make the tables; the others wait, and give up after a while.
+select set_config('lock_timeout', %(wait)s, true);
+select pg_advisory_xact_lock(%(lock)s);
+
+-- applied_checkpoint_migrations --
+-- Tell whether the table of LangGraph's migrations exists, and count what was applied.
+select to_regclass(%(table)s) is not null as present;
+select coalesce(max(v) + 1, 0) as number from checkpoint_migrations;

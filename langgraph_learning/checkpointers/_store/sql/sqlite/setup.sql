@@ -1,8 +1,7 @@
 -- What only this database needs, and what begins its transactions.
 
 -- connect --
--- Prepare a new connection: wait for other writers, overwrite what is deleted.
-pragma busy_timeout = 30000;
+-- Prepare a new connection: overwrite what is deleted.
 pragma secure_delete = on;
 pragma foreign_keys = off
 
@@ -10,7 +9,7 @@ pragma foreign_keys = off
 -- Begin a transaction that reads.
 begin
 
--- lock --
+-- begin_write --
 -- Become the only writer, as the first statement of a transaction.
 begin immediate
 
@@ -22,13 +21,9 @@ commit
 -- Roll the transaction back.
 rollback
 
--- shorten_busy_timeout --
--- Wait only briefly, because writers wait meanwhile.
-pragma busy_timeout = 2000
-
--- restore_busy_timeout --
--- Wait for other writers as long as usual.
-pragma busy_timeout = 30000
+-- set_busy_timeout --
+-- Set how long to wait for other writers.
+pragma busy_timeout = $milliseconds
 
 -- empty_wal --
 -- Copy the write-ahead log into the file and cut it to nothing: deleted text is overwritten in the file, but not in
