@@ -223,9 +223,11 @@ class SqliteDialect:
             yield session
 
     def setup(self, dims: int | None) -> None:
-        """Bring the tables up to date."""
+        """Bring the tables up to date; nothing is written where they are already."""
         with self._connection() as connection:
             enable_wal(connection, self._patience.timeout)
+            if _is_complete(SqliteSession(connection), dims):
+                return
         with self.writing() as session:
             session.run("create_migrations", {})
             applied = {row[0] for row in session.rows("applied_migrations", {})}
@@ -254,6 +256,15 @@ class SqliteDialect:
         self._closed = True
         while self._idle:
             self._idle.pop().close()
+
+
+def _is_complete(session: SqliteSession, dims: int | None) -> bool:
+    """Whether a database has all migrations, so that opening it need not wait for whoever writes."""
+    if not session.rows("has_table", {"table": "hybrid_migrations"})[0][0]:
+        return False
+    applied = {row[0] for row in session.rows("applied_migrations", {})}
+    complete = applied >= migrations("sqlite").keys()
+    return complete and (dims is None or session.rows("get_mark", {"name": "dims"}) == [(dims,)])
 
 
 class SqliteHybridStore(HybridStore):

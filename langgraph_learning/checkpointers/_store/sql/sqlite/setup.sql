@@ -30,6 +30,10 @@ pragma busy_timeout = $milliseconds
 -- the log.
 pragma wal_checkpoint(truncate)
 
+-- has_table --
+-- Tell whether a table exists.
+select exists (select 1 from sqlite_master where type = 'table' and name = :table)
+
 -- create_migrations --
 -- Create the table that records which migrations were applied.
 create table if not exists hybrid_migrations (number integer primary key, name text not null)
