@@ -69,7 +69,7 @@ def test_the_longest_ids_are_kept_on_every_store(opened: tuple[Any, Any], letter
     said = agent.invoke(given, thread(longest), context={"user_id": longest})  # type: ignore[arg-type]
     assert said["messages"][-1].text == "Hello"
     known = learning.scoped(user_id=longest, thread_id=longest, store=store).records("session_context")
-    assert [record.text for record in known] == ["summary: Likes tea"]
+    assert [record.text for record in known] == ["Likes tea"]
 
 
 @dataclass
