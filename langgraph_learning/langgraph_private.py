@@ -1,5 +1,6 @@
 """The only place with private LangGraph names, each with a fallback; a test notices when one ends."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -15,6 +16,8 @@ CHECKPOINTER = "__pregel_checkpointer"
 CHECKPOINT_MAP = "checkpoint_map"
 DURABILITY = "__pregel_durability"
 STEP_DUE = "branch:to:"
+CALL = "__pregel_call"
+RUNTIME = "__pregel_runtime"
 
 
 def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False) -> Any:
@@ -53,9 +56,21 @@ def read_state(config: RunnableConfig | None) -> dict[str, Any]:
     return {key: value for key in keys if (value := read_channel(config, key)) is not None}
 
 
+def runtime_of(config: RunnableConfig | None) -> object:
+    """Return the runtime that a node's configuration holds, where it is handed on by hand; else None."""
+    return configurable(config).get(RUNTIME)
+
+
+def is_cached(config: RunnableConfig | None) -> bool:
+    """Return whether LangGraph keeps the answer of the running node for others with the same input (`CachePolicy`)."""
+    reference = (getattr(configurable(config).get(CALL), "args", None) or (None,))[0]
+    task = reference() if callable(reference) else None
+    return getattr(task, "cache_key", None) is not None
+
+
 def checkpointer(config: RunnableConfig | None) -> object:
     """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
-    return ((config or {}).get("configurable") or {}).get(CHECKPOINTER)
+    return configurable(config).get(CHECKPOINTER)
 
 
 def checkpoint_of(config: RunnableConfig) -> str | None:
@@ -101,3 +116,16 @@ def as_runnable(node: object) -> Runnable[Any, Any]:
 def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
     """Return the caller's part of a run's configuration."""
     return (config or {}).get("configurable") or {}
+
+
+def take_cache_default(builder: Any) -> None:
+    """Give the default `CachePolicy` of a graph to the nodes that it has so far, and to none that follow."""
+    defaults = copy.copy(getattr(builder, "_node_defaults", None))
+    policy = getattr(defaults, "cache_policy", None)
+    if policy is None:
+        return
+    for spec in builder.nodes.values():
+        if spec.cache_policy is None and not spec.is_error_handler:
+            spec.cache_policy = policy
+    builder._node_defaults = defaults
+    defaults.cache_policy = None

@@ -16,6 +16,7 @@ from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
+Placement = Literal["turn", "system"]
 A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
 
 
@@ -82,6 +83,12 @@ class MachineSettings:
     methods: OutputMethods = field(default_factory=OutputMethods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    recalled: dict[int, object] = field(default_factory=dict)
+    """What was recalled in the runs under way, by the control of the run."""
+    placement: Placement = "turn"
+    """Where the recalled text stands when a model is called."""
+    steps: set[str] = field(default_factory=set)
+    """Which steps have run in this process, to notice one that is not wired."""
     words: dict[tuple[str, str], tuple[tuple[str, ...], object]] = field(default_factory=dict)
     """The words of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)

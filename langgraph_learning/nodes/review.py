@@ -15,6 +15,7 @@ from langgraph_learning.langgraph_private import checkpointer
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conversation, read_listed, run_guarded
+from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.maintenance import MAINTENANCE
@@ -57,6 +58,7 @@ class Answers(BaseModel):
 
 def review_step(run: Run, state: Update) -> Flow[Update]:
     """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
+    run.settings.steps.add(REVIEW)
     if not run.settings.proposes:
         return {}
     messages = (yield from read_conversation(run, "review", state)).messages
@@ -78,6 +80,11 @@ def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) ->
     if not any(proposal.status == "pending" for proposal in shown):
         return []
     if checkpointer(run.config) is None:  # it could never be resumed: the proposals wait for `decide()`
+        run.settings.warn_once(
+            "checkpointer",
+            "a person cannot be asked in a graph without a checkpointer: what was proposed waits for"
+            " scoped(...).decide(). Compile with one, builder.compile(checkpointer=...)",
+        )
         return []
     answer = interrupt(
         review_request(run.settings.stores, shown), response_schema=answers_model(run.settings.stores, shown)

@@ -173,7 +173,7 @@ class Run:
         """
         reading = self.read_private(Keys(self.settings.name).turn)
         wanted = turn_id(messages)
-        turn = parse_turn(reading.value if reading else self.settings.turns.get((self._thread, wanted)))
+        turn = parse_turn(reading.value if reading else self.settings.turns.get((self.thread, wanted)))
         if turn is None:
             return self._outer_turn() if reading is None else None
         if wanted in (turn.get("tag"), turn.get("last")) or (reading and reading.in_run):
@@ -187,9 +187,9 @@ class Run:
 
     def _outer_turn(self) -> TurnState | None:
         """Return the turn of a graph around this one in the same thread, the innermost that recalled."""
-        if not self.graph or not self._thread:
+        if not self.graph or not self.thread:
             return None
-        turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self._thread]
+        turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self.thread]
         around = [turn for turn in turns if turn and "last" not in turn and self._is_inside(str(turn.get("graph", "")))]
         return max(reversed(around), key=lambda turn: len(str(turn.get("graph", ""))), default=None)
 
@@ -216,7 +216,7 @@ class Run:
 
     def warn_double_wiring(self, wanted: str) -> None:
         """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
-        outer = (parse_turn(self.settings.turns.get((self._thread, wanted))) or {}).get("graph")
+        outer = (parse_turn(self.settings.turns.get((self.thread, wanted))) or {}).get("graph")
         if outer is not None and self._is_inside(outer):
             self.settings.warn_once(
                 "doubled",
@@ -239,19 +239,19 @@ class Run:
 
     def unlearned_words(self, but: str) -> list[object]:
         """Return the words that this subgraph kept in this process and did not learn from, but those of one turn."""
-        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self._thread and self.graph]
+        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self.thread and self.graph]
         return [row for (_, tag), (path, row) in kept if tag != but and path == self._path]
 
     def forget_words(self, tags: Iterable[str]) -> None:
         """Forget the words of turns that were learned from, here or in another graph of the thread."""
         for tag in tags:
-            self.settings.words.pop((self._thread, tag), None)
+            self.settings.words.pop((self.thread, tag), None)
 
     def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
         """Keep the newest of something per thread and turn."""
-        if self._thread:
-            kept.pop((self._thread, tag), None)
-            kept[self._thread, tag] = value
+        if self.thread:
+            kept.pop((self.thread, tag), None)
+            kept[self.thread, tag] = value
         while len(kept) > TURNS:
             kept.pop(next(iter(kept)), None)
 
@@ -261,7 +261,8 @@ class Run:
         return tuple(part.partition(":")[0] for part in self.graph.split("|"))
 
     @property
-    def _thread(self) -> str:
+    def thread(self) -> str:
+        """The thread of the run; empty where there is none."""
         return str(configurable(self.config).get("thread_id") or "")
 
     # who asks

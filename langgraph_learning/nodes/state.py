@@ -22,11 +22,6 @@ class Keys:
         return f"{self.name}_turn"
 
     @property
-    def text(self) -> str:
-        """The recalled text: untracked, in no checkpoint."""
-        return f"{self.name}_text"
-
-    @property
     def kept(self) -> str:
         """The turns that are not learned from yet, with their words: checkpointed JSON."""
         return f"{self.name}_kept"
@@ -42,9 +37,14 @@ class Keys:
         return f"{self.name}_proposals"
 
     @property
+    def settled(self) -> str:
+        """The step at which extraction last waited for the nodes of the graph: checkpointed JSON."""
+        return f"{self.name}_settled"
+
+    @property
     def all(self) -> tuple[str, ...]:
         """All of them."""
-        return (self.turn, self.text, self.kept, self.mark, self.proposals)
+        return (self.turn, self.kept, self.mark, self.proposals, self.settled)
 
     def schema(self, *extra: object, messages_key: str | None = None) -> type[Any]:
         """Return the private state schema.
@@ -54,15 +54,15 @@ class Keys:
             messages_key: The key of the messages, where they have to be declared to be read.
         """
 
-        def private(kind: type, *, tracked: bool = True) -> object:
-            return Annotated[(kind, *extra, PrivateValue(kind, tracked=tracked))]
+        def private(kind: type) -> object:
+            return Annotated[(kind, *extra, PrivateValue(kind))]
 
         fields: Mapping[str, object] = {
             self.turn: private(dict),
-            self.text: private(str, tracked=False),
             self.kept: private(list),
             self.mark: private(dict),
             self.proposals: private(dict),
+            self.settled: private(dict),
         }
         messages: Mapping[str, object] = {messages_key: list} if messages_key else {}
         made = TypedDict(f"{self.name.title()}State", {**messages, **fields}, total=False)  # type: ignore[misc]

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, convert_to_messages
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
@@ -30,11 +30,12 @@ from langgraph_learning._engine.learning.turn import (
 )
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
-from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.nodes.channel import PrivateUpdate
+from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
 from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.wiring import check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
 
 T = TypeVar("T")
@@ -89,6 +90,10 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
     run.warn_double_wiring(opened_by)
+    check_recall(run, opened_by)
+    memory = recalled_in(run)
+    memory.current = memory.key(run, identity, opened_by)
+    memory.texts[memory.current] = made.text
     turn: TurnState = {
         "tag": opened_by,
         "graph": run.graph,
@@ -98,11 +103,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     }
     run.remember_turn(turn)
     kept = _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn)) if keep else []
-    return {
-        keys.turn: turn,
-        keys.text: PrivateUpdate({"recalled": [shown.id for shown in made.receipt.shown]}, made.text),
-        **(_kept_update(run, kept) if keep else {}),
-    }
+    return {keys.turn: turn, **(_kept_update(run, kept) if keep else {})}
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
@@ -140,20 +141,29 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
         )
 
 
-def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
-    """Return the recalled text of this run; recall now where no step did, or where a resume has lost it."""
-    reading = run.read_private(Keys(run.settings.name).text)
-    if reading is not None and isinstance(reading.value, str):
-        return reading.value
+def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
+    """Return the recalled text of this turn; recall now where no step of the run did."""
     conversation = Conversation(list(messages))
-    if run.settings.turn is not None:
-        conversation = yield from read_conversation(run, "recall", state)
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
-    identity = run.identity(messages)
-    flow = _recall(run, identity, conversation, run.speakers(messages, identity), run.turn_id(messages))
-    return (yield from run_guarded(run, "recall", flow, Recall())).text
+    identity, opened_by = run.identity(messages), run.turn_id(messages)
+    memory = recalled_in(run)
+    memory.asked, key = True, memory.key(run, identity, opened_by)
+    if key not in memory.texts:
+        flow = _recall(run, identity, conversation, run.speakers(messages, identity), opened_by)
+        memory.texts[key] = (yield from run_guarded(run, "recall", flow, Recall())).text
+    return memory.texts[key]
+
+
+def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
+    """Return the recalled text of the run that calls a model, which may be asked about something else entirely."""
+    memory = recalled_in(run)
+    if memory.current is not None:
+        memory.asked = True
+        return memory.texts[memory.current]
+    conversation = yield from read_conversation(run, "recall", run.full_state({}))
+    return (yield from text_step(run, conversation.messages or messages))
 
 
 def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
@@ -242,6 +252,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
         run.settings.warn_once(
             "messages", f"the state has no {key!r}: nothing is learned; give LearningMachine(messages_key=...)"
         )
+    check_extraction(run, recalled_in(run))
     conversation = yield from read_conversation(run, "extract", state)
     messages = conversation.messages
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
@@ -287,12 +298,6 @@ def _extract(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
             run.emit_commit(commit)
     run.forget_words(turn.provenance.turn_id for turn in turns)
     return True
-
-
-def with_context(messages: Sequence[BaseMessage], text: str, settings: MachineSettings) -> list[BaseMessage]:
-    """Return `messages` with the recalled text first, and without an older one."""
-    others = [message for message in messages if message.id != settings.context_id]
-    return [SystemMessage(text, id=settings.context_id), *others] if text else others
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
