@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
@@ -126,8 +127,8 @@ def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
 def _messages(value: object) -> list[BaseMessage]:
     if value is None:
         return []
-    one = isinstance(value, str | BaseMessage | Mapping) or not isinstance(value, Iterable)
-    return convert_to_messages([value] if one else list(value))
+    several = value if isinstance(value, Iterable) and not isinstance(value, str | BaseMessage | Mapping) else [value]
+    return convert_to_messages([cast("MessageLikeRepresentation", message) for message in several])
 
 
 def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
