@@ -215,6 +215,8 @@ def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
     """Return the index in `messages` from which on everything belongs to the turn."""
     ids = [message.id for message in messages]
     own = {message.id for message in (*kept.turn.messages, *kept.turn.tools) if message.id}
+    if not (kept.turn.messages or kept.turn.tools or kept.anchors):  # it began in an empty thread: all of it is here
+        return 0
     if present := [index for index, id in enumerate(ids) if id in own]:
         return present[0]
     if not own and kept.turn.messages:  # messages without ids: the last that says what the turn began with
