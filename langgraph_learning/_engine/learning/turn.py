@@ -224,8 +224,8 @@ def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
         return max((index for index, message in enumerate(messages) if str(message.text).strip() == first), default=0)
     if present := [index for index, id in enumerate(ids) if id in kept.anchors]:
         return present[-1] + 1
-    # Everything from before is gone, so what is left came after. Where the user's first words were kept, a human message
-    # that leads it is none of theirs: summaries and rewritten questions stand there.
+    # Everything from before is gone, so what is left came after. Where the user's first words were kept, a human
+    # message that leads it is none of theirs: summaries and rewritten questions stand there.
     if not kept.turn.human:
         return 0
     return next((index for index, message in enumerate(messages) if not is_human(message)), len(messages))
