@@ -145,6 +145,8 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
 def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of this turn; recall now where no step of the run did."""
     conversation = Conversation(list(messages))
+    if run.settings.turn is not None:
+        conversation = yield from read_conversation(run, "recall", run.full_state({}))
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask

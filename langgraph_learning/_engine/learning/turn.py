@@ -74,7 +74,7 @@ class Turn:
         positions = [part.position for part in (*earlier.messages, *earlier.tools)]
         positions += [step.position for step in earlier.trajectory]
         shift = 1 + max(positions, default=-1)
-        moved = self._shifted(shift) if shift else self
+        moved = self._shift_positions(shift) if shift else self
         return Turn(
             (*earlier.messages, *moved.messages),
             earlier.human_offset,
@@ -82,7 +82,7 @@ class Turn:
             (*earlier.trajectory, *moved.trajectory),
         )
 
-    def _shifted(self, shift: int) -> "Turn":
+    def _shift_positions(self, shift: int) -> "Turn":
         return Turn(
             tuple(replace(each, position=each.position + shift) for each in self.messages),
             self.human_offset,
