@@ -23,7 +23,7 @@ def settle_analysis(dialect: Dialect, fields: Sequence[str]) -> None:
     """Bring the index up to date with `text.terms`; `fields` are what this store indexes unless a put names others."""
     current = analysis_version()
     with dialect.reading() as session:
-        kept = session.rows("get_fact", {"name": "analysis"})
+        kept = session.rows("fact", {"name": "analysis"})
         if kept and kept[0][0] == current:
             return
     _reindex(dialect, fields)
