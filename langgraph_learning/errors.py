@@ -48,3 +48,21 @@ class UnsupportedByStore(StoreError):
 
 class RecordError(StoreError):
     """A stored value no longer fits its schema."""
+
+
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (ConflictError, "somebody else changed it first"),
+    (ExtractionError, "the model's answer cannot be used"),
+    (StoreError, "the store failed"),
+    (ScopeError, "this may not be touched"),
+)
+
+
+def describe_failure(error: Exception) -> str:
+    """Return what anybody may be told of a failure: its type, and a sentence of ours.
+
+    The message of an exception may hold a key, a URL with a password, or a stored text, and events go to browsers; the
+    log has it.
+    """
+    reason = next((reason for kind, reason in _FAILURES if isinstance(error, kind)), "the step failed")
+    return f"{type(error).__name__}: {reason}; the log has the details"

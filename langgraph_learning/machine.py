@@ -25,7 +25,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import agent_name
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Feedback
+from langgraph_learning.records import Commit, Feedback, Proposal
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
@@ -55,6 +55,15 @@ class LearningMachine(Keywords):
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
+            it would change or remove of others waits for a person; without a user it teaches nothing there.
+            `"write"`: it may change everything.
+        reviewers: Says who may decide about which proposal: a function of `reviewer`, a user id or the name that
+            `decide(by=...)` gives, and `proposal`, which returns True or False. It is asked wherever somebody decides;
+            whoever proposed something for a shared namespace does not approve it. Without it users decide about what
+            was proposed to them.
+        author_name: Returns how a user id is called where another user reads what they taught; by default, and where
+            it returns None, "another user".
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -80,6 +89,9 @@ class LearningMachine(Keywords):
         name: str = "learning",
         messages_key: str = "messages",
         mask: Callable[[str], str] | None = mask_secrets,
+        shared: Literal["propose", "write"] = "propose",
+        reviewers: Callable[..., object] | None = None,
+        author_name: Callable[[str], str | None] | None = None,
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
@@ -90,6 +102,11 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        if shared not in ("propose", "write"):
+            raise ConfigurationError(f"LearningMachine(shared={shared!r}): give 'propose' or 'write'")
+        for option, given in (("reviewers", reviewers), ("author_name", author_name)):
+            if given is not None and not callable(given):
+                raise ConfigurationError(f"LearningMachine({option}={given!r}): give a function, or None")
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -116,6 +133,9 @@ class LearningMachine(Keywords):
             name=name,
             messages_key=messages_key,
             mask=mask or str,
+            shared=shared,
+            reviewers=reviewers,
+            author_name=author_name,
         )
 
     def __repr__(self) -> str:
@@ -269,6 +289,22 @@ class LearningMachine(Keywords):
         return Scoped.of(
             self._settings, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent
         )
+
+    def review_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
+        """Return the proposals that wait, to all users and to none, the oldest first.
+
+        It tells everything: check who asks before you show it, or take `scoped(user_id=...).review_queue()`, which
+        returns what that person may decide about.
+
+        Args:
+            namespace: What is proposed for this shared namespace; by default everything.
+            store: Where the proposals are; by default the machine's own store.
+        """
+        return self.scoped(store=store).review_queue(namespace)
+
+    async def areview_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
+        """Return what `review_queue` does."""
+        return await self.scoped(store=store).areview_queue(namespace)
 
     def feedback(
         self,

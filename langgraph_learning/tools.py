@@ -12,19 +12,19 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.turn import derived_id, last_turn
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
+from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError, describe_failure
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, get_field, recalled_records, turn_id
 from langgraph_learning.nodes.state import MACHINE, Keys
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Identity, Remove, Source
+from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
@@ -88,7 +88,8 @@ def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
         if run.settings.on_error == "raise":
             raise
         run.report(name, error)
-        raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
+        reason = describe_failure(error)
+        raise ToolException(f"Nothing was stored: {reason}. Do not say that you will remember.") from error
 
 
 def _change(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
@@ -109,7 +110,9 @@ def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, Json
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException("Nothing was searched: it is not known who the user is.")
-    found = yield from lookup(*mine[0], search, datetime.now(UTC), run.settings.context_tokens)
+    found = yield from lookup(
+        *mine[0], search, datetime.now(UTC), run.settings.context_tokens, identity, run.settings.author_name
+    )
     return found or "Nothing was found."
 
 
@@ -130,7 +133,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     messages = _messages(run)
     identity, turn = _who_asks(run)
     mine = scoped_to([store], identity)
-    if not mine:
+    if not mine or not may_teach(mine[0][1], identity, run.settings.shared):
         raise ToolException(NOBODY)
     place = _calls_before(messages, run.settings.tool_names, runtime.tool_call_id)
     names = frozenset(operation.__name__ for operation in store.operations)
@@ -145,18 +148,19 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     words = tool_only_terms(arguments, last_turn(messages, run.settings.tool_names), vouched=False)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
     draft = Draft(
-        id=key,
-        identity=identity,
-        at=at,
+        CommitKind.TOOL_CALL,
+        key,
+        identity,
+        at,
+        run.settings.rules,
         requests=(OperationRequest(name, arguments, source, words),),
-        limits=run.settings.limits,
+        provenance=Provenance(
+            turn_id=turn_id(messages),
+            graph_ns=run.graph,
+            position=place - BEFORE_EXTRACTION,
+            recalled=recalled_records(turn),
+        ),
         shown_ids={store.name: _shown_ids(turn, store)},
-        keep_empty=False,
-        mask=run.settings.mask,
-        turn_id=turn_id(messages),
-        graph_ns=run.graph,
-        position=place - BEFORE_EXTRACTION,
-        recalled=recalled_records(turn),
     )
     return (yield from commit(draft, known, earlier))
 

@@ -77,6 +77,11 @@ class ScopeSnapshot:
             return []
 
     @cached_property
+    def by_id(self) -> dict[str, Record]:
+        """The records by id."""
+        return {record.id: record for record in self.records}
+
+    @cached_property
     def ages(self) -> dict[str, int]:
         """The places of the records by id: 0 is the oldest."""
         return {record.id: place for place, record in enumerate(self.records)}

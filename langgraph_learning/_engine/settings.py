@@ -8,6 +8,7 @@ from typing import Literal
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.learning.commit import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Model
@@ -73,6 +74,10 @@ class MachineSettings:
     name: str = "learning"
     messages_key: str = "messages"
     mask: Mask = mask_secrets
+    shared: Shared = "propose"
+    reviewers: Reviewers | None = None
+    author_name: Callable[[str], str | None] | None = None
+    """Returns how a user is called where others read what they taught."""
     agent: str | None = None
     """The name of the agent it serves; empty for one without a name, None where the run tells."""
     methods: OutputMethods = field(default_factory=OutputMethods)
@@ -80,6 +85,11 @@ class MachineSettings:
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
     warned: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
+
+    @property
+    def rules(self) -> CommitRules:
+        """What every commit keeps to."""
+        return CommitRules(self.limits, self.mask, self.shared, self.reviewers)
 
     def warn_once(self, what: str, message: str) -> None:
         """Log a warning the first time it is due."""

@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypedDict, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -16,11 +17,14 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 from pydantic import ValidationError
 
+from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.learning.commit import may_teach
 from langgraph_learning._engine.learning.turn import derived_id, last_human
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ScopeError
-from langgraph_learning.langgraph_private import configurable
+from langgraph_learning.errors import ScopeError, describe_failure
+from langgraph_learning.langgraph_private import READ, configurable, read_channel
+from langgraph_learning.nodes.state import FORGED, Keys
 from langgraph_learning.records import Commit, Identity
 
 log = logging.getLogger("langgraph_learning")
@@ -38,6 +42,7 @@ class TurnState(TypedDict, total=False):
     graph: str
     identity: dict[str, str | None]
     receipt: dict[str, Any]
+    forged: bool
 
 
 class AnyRuntime(Protocol):
@@ -117,10 +122,10 @@ class Run:
         if made.proposed:
             self.emit("proposed", proposals=list(made.proposed))
 
-    @property
-    def person(self) -> str | None:
-        """Who runs this step: on a resume maybe another than the turn's user."""
-        return self._resolve_identity().user_id
+    def approver(self, identity: Identity) -> Approver:
+        """Return who decides in this run: the person it names, else the user of the turn."""
+        person = self._named_user() or identity.user_id
+        return Approver(person, datetime.now(UTC), acts_for=person, reviewers=self.settings.reviewers)
 
     def emit(self, kind: str, **facts: object) -> None:
         """Tell the custom stream; nobody may be listening."""
@@ -129,26 +134,34 @@ class Run:
     def report(self, step: str, error: Exception) -> None:
         """Log a failure with its traceback and tell the custom stream; called while it is handled."""
         log.exception("%s failed; the turn goes on without it", step)
-        self.emit("failed", step=step, error=f"{type(error).__name__}: {error}")
+        self.emit("failed", step=step, error=describe_failure(error))
 
-    def identity(self, found: object = None, messages: list[BaseMessage] | None = None) -> Identity:
+    def identity(
+        self, found: object = None, messages: list[BaseMessage] | None = None, *, reviewing: bool = False
+    ) -> Identity:
         """Return who asks: as `frozen` for this turn, else as the run says.
 
+        Args:
+            found: The frozen turn, if this graph's private state holds one.
+            messages: The messages, of which the last human one tells the turn.
+            reviewing: Whether this is the step where reviewers decide, who may be others than the turn's user.
+
         Raises:
-            ScopeError: An authenticated run names somebody else.
+            ScopeError: The run names somebody else than the turn's user, or the frozen turn is a forgery.
         """
         fresh = self.frozen_turn(found, messages) if messages is not None else None
         identity = Identity.model_validate(fresh["identity"]) if fresh else self._resolve_identity()
         if fresh and self.settings.scope is None:  # recall may have run in a graph around this agent
             identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
-        if fresh and self._authenticated is not None:  # private state can be forged
-            self._check_user(identity.user_id, self._resolve_identity().user_id)
+        if fresh and not (reviewing and self.settings.reviewers is not None):
+            self._check_turn(identity.user_id, fresh)
         nobodys = [store.name for store in self.settings.stores if store.scope(identity) is None]
         if identity.user_id is None and nobodys:
             who = ", ".join(nobodys)
             fix = "give context={'user_id': ...} to invoke"
             self.settings.warn_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
-        elif identity.thread_id is None and nobodys:
+        self._warn_of_sharing(identity)
+        if identity.user_id is not None and identity.thread_id is None and nobodys:
             self._warn_threadless(identity, nobodys)
         return identity
 
@@ -160,6 +173,9 @@ class Run:
             messages: The messages, of which the last human one tells the turn.
         """
         wanted = turn_id(messages)
+        # What a node is handed may be a forgery, too: `Command(goto=Send(...))` carries any state. The channel tells.
+        held = read_channel(self.config, Keys(self.settings.name).turn)
+        found = held or (None if READ in configurable(self.config) else found)
         turn = parse_turn(found or self.settings.turns.get((self._thread, wanted)))
         return turn if turn and turn.get("tag") == wanted else None
 
@@ -185,6 +201,14 @@ class Run:
     @property
     def _thread(self) -> str:
         return str(configurable(self.config).get("thread_id") or "")
+
+    def _warn_of_sharing(self, identity: Identity) -> None:
+        """Say once that an unknown user teaches nothing that others share."""
+        scopes = ((store.name, store.scope(identity)) for store in self.settings.stores)
+        closed = [name for name, scope in scopes if scope and not may_teach(scope, identity, self.settings.shared)]
+        if closed:
+            fix = "give context={'user_id': ...} to invoke"
+            self.settings.warn_once("shared", f"no user_id in this run: {', '.join(closed)} learn nothing; {fix}")
 
     def _warn_threadless(self, identity: Identity, nobodys: list[str]) -> None:
         """Say once which of the learning stores without a scope would have one in a thread."""
@@ -224,6 +248,30 @@ class Run:
     def _authenticated(self) -> str | None:
         user = getattr(self.runtime.server_info, "user", None)
         return user_label(get_field(user, "identity"))
+
+    def _named_user(self) -> str | None:
+        """Return whom this run names; None if it names nobody, as a resume without context does."""
+        try:
+            return self._resolve_identity().user_id
+        except (AttributeError, LookupError, TypeError):
+            # A resolver of the developer's own may count on a context that a resume does not bring.
+            if self.settings.scope is None or self._authenticated is not None:
+                raise
+            return None
+
+    def _check_turn(self, user: str | None, turn: TurnState) -> None:
+        """Refuse a run that names somebody else than the user of the turn.
+
+        Raises:
+            ScopeError: It does, or it names nobody and only a forged state says whose turn it is.
+        """
+        named = self._named_user()
+        if self._authenticated is not None:
+            self._check_user(user, named)
+        if named is not None and user is not None and named != user:
+            raise ScopeError(f"this run names {named!r} and may not act for {user!r}, whose turn it is")
+        if named is None and turn.get(FORGED):
+            raise ScopeError("who the user is was written into this graph's private state from outside: name the user")
 
     def _check_user(self, user: str | None, allowed: str | None) -> None:
         if user is not None and allowed not in (None, user):

@@ -16,7 +16,7 @@ from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records, turn_id
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.state import Keys, OwnTurn
 from langgraph_learning.nodes.waiting import list_proposals
 from langgraph_learning.records import Identity
 
@@ -59,7 +59,7 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
         "receipt": made.receipt.model_dump(mode="json"),
     }
     run.remember_turn(turn)
-    return {keys.turn: turn, keys.text: made.text}
+    return {keys.turn: OwnTurn(turn), keys.text: made.text}
 
 
 def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
@@ -77,7 +77,9 @@ def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[
 
 
 def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
-    made = yield from recall(run.settings.stores, identity, question(messages), run.settings.context_tokens)
+    made = yield from recall(
+        run.settings.stores, identity, question(messages), run.settings.context_tokens, run.settings.author_name
+    )
     made = made.of_turn(turn_id(list(messages)), identity, datetime.now(UTC))
     run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
     return made
@@ -123,7 +125,13 @@ def _learn(
 
 
 def _extract(run: Run, heard: TurnInput) -> Flow[bool]:
-    commit = yield from extract(run.settings.extractions(run.model), heard, run.settings.limits, run.settings.mask)
+    commit = yield from extract(
+        run.settings.extractions(run.model),
+        heard,
+        run.settings.limits,
+        run.settings.mask,
+        shared=run.settings.shared,
+    )
     if commit is not None and commit.at == heard.at:  # the one a turn already has is older
         run.emit_commit(commit)
     return True

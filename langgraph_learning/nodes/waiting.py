@@ -18,15 +18,21 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
 
 
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
-    """Return what this graph, or a graph within it, proposed in this turn and waits."""
+    """Return what this graph, or a graph within it, proposed in this turn and waits.
+
+    Not what would change the words of others: nobody is asked in the middle of a conversation whose learning stores
+    do not propose.
+    """
+    proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
     mine = [
         proposal
         for proposal in (yield from pending_proposals(identity))
         if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
-        and f"{proposal.origin}|".startswith(within)
+        and f"{proposal.provenance.graph_ns}|".startswith(within)
+        and proposal.store in proposing
     ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.place)]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.provenance.position)]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:

@@ -13,7 +13,16 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import (
+    CommitKind,
+    CommitRules,
+    Draft,
+    OperationRequest,
+    Shared,
+    commit,
+    cut_operations,
+    may_teach,
+)
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
@@ -21,7 +30,7 @@ from langgraph_learning._engine.learning.turn import Turn, TurnMessage, commit_i
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Scope, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Identity, Provenance, Record, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
@@ -63,7 +72,12 @@ class TurnInput:
 
 
 def extract(
-    works: Sequence[Extraction], heard: TurnInput, limits: Mapping[str, int], mask: Mask = mask_secrets
+    works: Sequence[Extraction],
+    heard: TurnInput,
+    limits: Mapping[str, int],
+    mask: Mask = mask_secrets,
+    *,
+    shared: Shared = "propose",
 ) -> Flow[Commit | None]:
     """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
@@ -72,13 +86,15 @@ def extract(
         heard: The turn.
         limits: How many changes each learning store may make.
         mask: Takes secrets out of what is stored.
+        shared: What becomes of a change to what others taught in a shared namespace.
 
     Raises:
         ExtractionError: A model's answer cannot be used; nothing is written.
         StoreError: The store failed; an unread store is not an empty one, so nothing is written.
     """
     turn, identity = heard.turn, heard.identity
-    stores = scoped_to([store for work in works for store in work.stores], identity)
+    reached = scoped_to([store for work in works for store in work.stores], identity)
+    stores = [(store, scope) for store, scope in reached if may_teach(scope, identity, shared)]
     if not turn.human or not stores:
         return None
     # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
@@ -89,27 +105,28 @@ def extract(
     if made is not None:
         return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
-    requests, usage = [], Usage()
+    requests, refused, usage = [], [], Usage()
     for work in works:
         if mine := [each for each in known if each.store in work.stores]:
             schema = answer_schema(kind for each in mine for kind in each.store.operations)
             answer = yield from ask_for_operations(
                 work.model, schema, build_prompt(mine, heard, work.tools), work.methods
             )
-            requests += [read_request(item, turn, source, work.tools) for item in answer.operations]
+            asked, cut = cut_operations(answer.operations, [each.store for each in mine], limits)
+            requests += [read_request(item, turn, source, work.tools) for item in asked]
+            refused += cut
             usage += answer.usage
     draft = Draft(
+        kind=CommitKind.TURN,
         id=key,
         identity=identity,
         at=heard.at,
+        rules=CommitRules(limits, mask, shared),
         requests=tuple(requests),
-        limits=limits,
+        refused=tuple(refused),
+        provenance=Provenance(turn_id=heard.turn_id, graph_ns=heard.graph_ns, recalled=heard.recalled),
         shown_ids={each.store.name: each.short_ids for each in known},
         usage=usage,
-        mask=mask,
-        turn_id=heard.turn_id,
-        graph_ns=heard.graph_ns,
-        recalled=heard.recalled,
     )
     return (yield from commit(draft, known, earlier))
 

@@ -14,7 +14,9 @@ from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import (
+    CommitKind,
     CommitPlan,
+    CommitRules,
     Draft,
     OperationRequest,
     retry_on_conflict,
@@ -172,9 +174,8 @@ def curate(
     def attempt() -> Flow[CurationReport]:
         nonlocal judged
         known, earlier = yield from _load_scopes(mine, identity)
-        limits = {each.store.name: EVERYTHING for each in known}
         key = derived_id("curation", identity.user_id, identity.thread_id, at.isoformat())
-        draft = Draft(id=key, identity=identity, at=at, requests=(), limits=limits, upkeep=True, mask=mask)
+        draft = Draft(CommitKind.UPKEEP, key, identity, at, CommitRules(mask=mask))
         made = CurationRound(
             CommitPlan(draft, {each.store.name: each for each in known}, earlier), judged or JudgeResult()
         )
