@@ -42,7 +42,7 @@ def test_a_turn_is_looked_up_read_asked_about_once_and_written_once() -> None:
     assert [put.value["text"] for put in written.puts if put.value and "text" in put.value] == ["Likes tea"]
     assert set(written.expect.values()) == {0}
     hand.gets(Write, None)
-    assert hand.kinds == ["Batch", "Ask", "Write"]
+    assert hand.kinds == ["Batch", "ModelCall", "Write"]
     assert hand.result is not None
     assert [change.kind for change in hand.result.changes] == ["add"]
     assert hand.result.usage.calls == 1
@@ -68,7 +68,7 @@ def test_a_lost_race_is_read_again_and_planned_anew_without_a_second_model_call(
     again = hand.expects(Write)
     assert [put.value["text"] for put in again.puts if put.value and "text" in put.value] == ["Likes cake"]
     hand.gets(Write, None)
-    assert hand.kinds == ["Batch", "Ask", "Write", "Batch", "Write"]
+    assert hand.kinds == ["Batch", "ModelCall", "Write", "Batch", "Write"]
     assert hand.result is not None
     assert [change.text for change in hand.result.changes] == ["Likes cake"]
 
@@ -93,7 +93,7 @@ def test_a_race_that_is_always_lost_ends_in_a_conflict_error_after_few_tries() -
         hand.gets(Batch, [None, []])
     with pytest.raises(ConflictError):
         hand.gets(Write, ConflictError("somebody was first"))
-    assert hand.kinds.count("Ask") == 1
+    assert hand.kinds.count("ModelCall") == 1
 
 
 def test_a_failed_read_asks_no_model_and_writes_nothing() -> None:
@@ -109,7 +109,7 @@ def test_a_failed_read_after_a_lost_race_writes_nothing() -> None:
     hand.gets(Write, ConflictError("somebody was first"))
     with pytest.raises(StoreError):
         hand.gets(Batch, StoreError("the disk is gone"))
-    assert hand.kinds == ["Batch", "Ask", "Write", "Batch"]
+    assert hand.kinds == ["Batch", "ModelCall", "Write", "Batch"]
 
 
 def test_a_failed_write_is_raised_and_not_tried_again() -> None:
@@ -117,7 +117,7 @@ def test_a_failed_write_is_raised_and_not_tried_again() -> None:
     hand.gets(ModelCall, answer(TEA))
     with pytest.raises(StoreError):
         hand.gets(Write, StoreError("the disk is full"))
-    assert hand.kinds == ["Batch", "Ask", "Write"]
+    assert hand.kinds == ["Batch", "ModelCall", "Write"]
 
 
 SPOILT: dict[str, Any] = {
@@ -143,7 +143,7 @@ def test_a_spoilt_answer_gets_one_repair_and_then_an_extraction_error(spoilt: di
     assert "That answer cannot be used" in repair[-1].text
     with pytest.raises(ExtractionError):
         hand.gets(ModelCall, spoilt)
-    assert hand.kinds == ["Batch", "Ask", "Ask"]
+    assert hand.kinds == ["Batch", "ModelCall", "ModelCall"]
 
 
 def test_a_repaired_answer_is_used_and_both_calls_are_counted() -> None:
@@ -164,7 +164,7 @@ def test_a_client_that_raises_for_an_answer_cut_off_at_its_limit_gets_a_repair_t
     hand.gets(ModelCall, LengthFinishReasonError())
     assert "cut off" in hand.expects(ModelCall).messages[-1].text
     hand.gets(ModelCall, answer([]))
-    assert hand.kinds == ["Batch", "Ask", "Ask", "Write"]
+    assert hand.kinds == ["Batch", "ModelCall", "ModelCall", "Write"]
 
 
 class Refused(Exception):
@@ -215,7 +215,7 @@ def test_a_failure_that_another_method_cannot_mend_is_raised_at_once(status: int
     hand = asked()
     with pytest.raises(Refused):
         hand.gets(ModelCall, Refused(status))
-    assert hand.kinds == ["Batch", "Ask"]
+    assert hand.kinds == ["Batch", "ModelCall"]
 
 
 def test_a_tool_call_that_is_half_an_answer_is_no_answer() -> None:
@@ -244,7 +244,7 @@ def test_three_learning_stores_share_one_call_and_one_write() -> None:
     hand.gets(ModelCall, answer(told))
     assert len(hand.expects(Write).puts) == 4
     hand.gets(Write, None)
-    assert hand.kinds == ["Batch", "Ask", "Write"]
+    assert hand.kinds == ["Batch", "ModelCall", "Write"]
 
 
 def test_two_models_are_two_calls_and_one_commit() -> None:
@@ -255,7 +255,7 @@ def test_two_models_are_two_calls_and_one_commit() -> None:
     hand.gets(ModelCall, answer([op("update_user_profile", name="Alice")]))
     hand.gets(ModelCall, answer(TEA))
     hand.gets(Write, None)
-    assert hand.kinds == ["Batch", "Ask", "Ask", "Write"]
+    assert hand.kinds == ["Batch", "ModelCall", "ModelCall", "Write"]
     assert hand.result is not None
     assert [change.text for change in hand.result.changes] == ["name: Alice", "Likes tea"]
     assert hand.result.usage.calls == 2

@@ -133,7 +133,7 @@ def extract(
 
 def _store_key(store: LearningStore, scope: Scope) -> str:
     """What tells a learning store from one of another machine that is called the same and lies elsewhere."""
-    return store.name if scope.namespace is None else f"{scope.key}/{store.name}"
+    return store.name if scope.namespace is None else f"{scope.tag}/{store.name}"
 
 
 def build_prompt(known: Sequence[ScopeSnapshot], heard: TurnInput, tools: bool = False) -> list[BaseMessage]:
