@@ -58,11 +58,15 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-def describe_failure(error: Exception) -> str:
-    """Return what anybody may be told of a failure: its type, and a sentence of ours.
+def failure_reason(error: Exception) -> str:
+    """Return what anybody may be told of a failure, in a sentence of ours.
 
-    The message of an exception may hold a key, a URL with a password, or a stored text, and events go to browsers; the
-    log has it.
+    The message of an exception may hold a key, a URL with a password, or a stored text, and what is told goes to models
+    and browsers; the log has it.
     """
-    reason = next((reason for kind, reason in _FAILURES if isinstance(error, kind)), "the step failed")
-    return f"{type(error).__name__}: {reason}; the log has the details"
+    return next((reason for kind, reason in _FAILURES if isinstance(error, kind)), "the step failed")
+
+
+def describe_failure(error: Exception) -> str:
+    """Return the type of a failure, and what anybody may be told of it."""
+    return f"{type(error).__name__}: {failure_reason(error)}; the log has the details"

@@ -23,6 +23,7 @@ from langgraph_learning._engine.approval.proposals import fetch_proposals, find_
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
 from langgraph_learning._engine.learning.extract import TurnInput, extract
+from langgraph_learning._engine.learning.provenance import read_thread
 from langgraph_learning._engine.learning.turn import derived_id, turn_of
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
@@ -349,8 +350,9 @@ class Scoped:
         )
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        turn = turn_of(convert_to_messages(messages), self.settings.tool_names)
-        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
+        spoken = convert_to_messages(messages)
+        turn, thread = turn_of(spoken, self.settings.tool_names), read_thread(spoken, self.settings.name)
+        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC), thread=thread)
         made = yield from extract(
             self.settings.extractions(), heard, self.settings.limits, self.settings.mask, shared=self.settings.shared
         )

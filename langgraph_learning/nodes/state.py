@@ -41,7 +41,7 @@ def _mark_forged(value: object) -> object:
     value = getattr(value, "value", value)  # an `Overwrite`
     if isinstance(value, dict):
         value = value.get("__overwrite__", value)
-    return {**value, FORGED: True} if isinstance(value, dict) else None
+    return {**(value if isinstance(value, dict) else {}), FORGED: True}
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from langgraph.errors import GraphBubbleUp
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import TurnInput, extract
+from langgraph_learning._engine.learning.provenance import read_thread
 from langgraph_learning._engine.learning.turn import Watermark, mark_before, question, turn_since, watermark
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
@@ -118,6 +119,7 @@ def _learn(
             turn_id=turn_id(list(messages)),
             graph_ns=run.graph,
             recalled=shown,
+            thread=read_thread(messages, run.settings.name),
         )
         if not (yield from run_guarded(run, "extract", _extract(run, heard), otherwise=False)):
             return mark_before(messages, seen, identity.user_id)

@@ -168,6 +168,8 @@ class LearningStore(ABC):
     """Whether recall shows every record, or ranks them by the turn."""
     validate_fields_separately: ClassVar[bool] = False
     """Whether a wrong field is refused alone, and the others of its operation stand."""
+    about_user: ClassVar[bool] = True
+    """Whether it holds statements about the user, which rest on the user's own words; else on the conversation."""
     rejects_tool_claims: ClassVar[bool] = True
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     reads_archived: ClassVar[bool] = False

@@ -50,6 +50,7 @@ class EntityMemoryStore(LearningStore):
     """The entity memory: one record per entity, fact, event and relationship."""
 
     name: ClassVar[str] = "entity_memory"
+    about_user: ClassVar[bool] = False
     config_class = EntityMemoryConfig
     config: EntityMemoryConfig
     label: ClassVar[str] = "e"

@@ -23,6 +23,7 @@ class SessionContextStore(LearningStore):
     """The session context: one record per user and thread."""
 
     name: ClassVar[str] = "session_context"
+    about_user: ClassVar[bool] = False
     config_class = SessionContextConfig
     config: SessionContextConfig
     label: ClassVar[str] = "s"

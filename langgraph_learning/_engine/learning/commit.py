@@ -7,6 +7,7 @@ from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from enum import Enum
+from itertools import groupby
 from typing import Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,14 @@ from pydantic import JsonValue
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
 from langgraph_learning._engine.flow import Expected, Flow, write
 from langgraph_learning._engine.learning.operation_schema import read_operation
+from langgraph_learning._engine.learning.provenance import (
+    ThreadWords,
+    Verdict,
+    is_supported,
+    judge_removal,
+    judge_statement,
+    tool_only_terms,
+)
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
@@ -59,8 +68,6 @@ class OperationRequest:
     operation: object
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
-    tool_only_terms: tuple[str, ...] = ()
-    """Words of it that only a tool has used."""
     store: str | None = None
     """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
 
@@ -117,6 +124,8 @@ class Draft:
     shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The record ids by the short ids that a model was shown, per learning store: a race may change the order."""
     usage: Usage = field(default_factory=Usage)
+    thread: ThreadWords | None = None
+    """Who has said what in the conversation that asks for it; None where a person asks."""
 
     @property
     def today(self) -> date:
@@ -167,34 +176,39 @@ class CommitPlan:
         if operation is None:
             return
         known = self.known[store.name]
-        if reason := self._forbidden(request, known):
+        if reason := self._forbidden(known, arguments):
             self._refuse(name, reason)
         elif (planned := self._plan_operation(known, name, operation)) is not None:
             operation, changes = planned
-            self._accept(known, operation, self._apply_limit(known, name, changes), self._clean_source(request))
+            self._accept(known, operation, changes, self._mark_source(known, arguments, request.source))
 
     def _refuse(self, operation: str, reason: str) -> None:
         self.refused.append(Refusal(operation=operation, reason=reason))
 
-    def _forbidden(self, request: OperationRequest, known: ScopeSnapshot) -> str | None:
+    def _forbidden(self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue]) -> str | None:
         """Return why a request is not even planned; None if it may be."""
         draft, store = self.draft, known.store
-        if request.tool_only_terms and not store.accepts_tool_claims:
-            words = ", ".join(map(repr, request.tool_only_terms[:5]))
-            return f"only a tool has said {words}: not learned"
         asked_by_run = draft.kind.is_conversation or draft.kind is CommitKind.PERSON
         if asked_by_run and not may_teach(known.scope, draft.identity, draft.rules.shared):
             return NOBODY
         if (limit := draft.limit(store)) is not None and self.used[store.name] >= limit:
             return self._over_limit(store, limit)
-        return None
+        if draft.thread is None or store.about_user or store.accepts_tool_claims:
+            return None
+        foreign = tool_only_terms(arguments, draft.thread)
+        return f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned" if foreign else None
 
     def _over_limit(self, store: LearningStore, limit: int) -> str:
         log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)
         return f"over the limit of {limit} changes a turn"
 
-    def _clean_source(self, request: OperationRequest) -> Source:
-        source = request.source.model_copy(update={"actor": "tool"} if request.tool_only_terms else {})
+    def _mark_source(self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue], source: Source) -> Source:
+        """Return the source with its quote masked, and marked as a tool's where it may rest on one."""
+        store, thread = known.store, self.draft.thread
+        if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
+            by_user = source.actor == "user" and source.quote is not None
+            if not by_user and not is_supported(arguments, thread):
+                source = source.model_copy(update={"actor": "tool"})
         return source.model_copy(update={"quote": self.draft.rules.mask(source.quote)}) if source.quote else source
 
     def _plan_operation(
@@ -232,23 +246,43 @@ class CommitPlan:
             raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
         return operation.model_copy(update={"id": own})
 
-    def _apply_limit(self, known: ScopeSnapshot, name: str, changes: list[Change]) -> list[Change]:
-        """Return the changes that the limit leaves room for."""
-        store = known.store
+    def _room_for(self, store: LearningStore, name: str, wanted: int) -> int:
+        """Return how many of the changes that are wanted the limit leaves room for, and count them."""
         if (limit := self.draft.limit(store)) is None:
-            return changes
+            return wanted
         left = limit - self.used[store.name]
-        if len(changes) > left:
+        if wanted > left:
             self._refuse(name, self._over_limit(store, limit))
-        self.used[store.name] += len(changes[:left])
-        return changes[:left]
+        self.used[store.name] += min(wanted, left)
+        return left
 
     def _accept(self, known: ScopeSnapshot, operation: Operation, changes: list[Change], source: Source) -> None:
-        """Make the changes, or have a person decide about them."""
-        waits = [change for change in changes if self._needs_yes(known, change)]
-        if now := [change for change in changes if change not in waits]:
-            self.add_changes(known, now, source)
-        self.propose(known, operation, waits, source)
+        """Make the changes, have a person decide about them, or refuse what nobody vouches for."""
+        name = type(operation).__name__
+        judged = [(change, self._judge(known, change, source)) for change in changes]
+        for reason in dict.fromkeys(verdict.reason for _, verdict in judged if verdict.result == "refuse"):
+            self._refuse(name, reason)
+        allowed = [(change, verdict) for change, verdict in judged if verdict.result != "refuse"]
+        allowed = allowed[: self._room_for(known.store, name, len(allowed))]
+        waits = [
+            (change, verdict)
+            for change, verdict in allowed
+            if verdict.result == "propose" or self._needs_yes(known, change)
+        ]
+        for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
+            self.add_changes(self.known[known.store.name], [change for change, _ in group], sure)
+        if waits:
+            self.propose(known, operation, [change for change, _ in waits], waits[0][1].source)
+
+    def _judge(self, known: ScopeSnapshot, change: Change, source: Source) -> Verdict:
+        """Return what becomes of a change that a conversation asks for, by whose words it rests on."""
+        store, thread = known.store, self.draft.thread
+        if thread is None or not store.about_user or not store.rejects_tool_claims:
+            return Verdict("keep", source)
+        old, takes_tools = known.by_id.get(change.id), store.accepts_tool_claims
+        if isinstance(change, Remove):
+            return judge_removal(old.text if old else change.text, source, thread, takes_tools=takes_tools)
+        return judge_statement(change.content, old.text if old else "", source, thread, takes_tools=takes_tools)
 
     def _needs_yes(self, known: ScopeSnapshot, change: Change) -> bool:
         """Whether a person has to say yes to a change before it is made."""

@@ -24,7 +24,7 @@ from langgraph_learning._engine.learning.commit import (
     may_teach,
 )
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.provenance import tool_only_terms
+from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage, commit_id
 from langgraph_learning._engine.recall.ranking import rank_records
@@ -69,6 +69,8 @@ class TurnInput:
     turn_id: str = ""
     graph_ns: str = ""
     recalled: tuple[tuple[str, str], ...] = ()
+    thread: ThreadWords | None = None
+    """Who has said what in the thread so far; by default only this turn is known."""
 
 
 def extract(
@@ -127,6 +129,7 @@ def extract(
         provenance=Provenance(turn_id=heard.turn_id, graph_ns=heard.graph_ns, recalled=heard.recalled),
         shown_ids={each.store.name: each.short_ids for each in known},
         usage=usage,
+        thread=heard.thread or read_turn(turn),
     )
     return (yield from commit(draft, known, earlier))
 
@@ -184,8 +187,9 @@ def _section(known: ScopeSnapshot, text: str) -> str:
 
 def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
     label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
+    # On one line: a line break in a stored text could begin a line with a short id, and so forge one.
     text = prompts.escape(entry.text)
-    return f"{label}: {text}" if label else text
+    return f"{label}: {' '.join(text.split())}" if label else text.replace("\n", "\n  ")
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
@@ -208,10 +212,7 @@ def read_request(item: JsonValue, turn: Turn, source: Source, tools: bool = Fals
         return OperationRequest(operation=f"{item!r:.40}", arguments={})
     arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
     sure = verify_quote(item.get("quote"), turn.with_tools if tools else turn.messages, turn, source)
-    by_user = sure.actor == "user" and sure.quote is not None
-    return OperationRequest(
-        item.get("operation"), arguments, sure, () if tools else tool_only_terms(arguments, turn, vouched=by_user)
-    )
+    return OperationRequest(item.get("operation"), arguments, sure)
 
 
 def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:

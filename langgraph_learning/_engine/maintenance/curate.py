@@ -229,8 +229,10 @@ def _ask_judge(judge: Judge, known: ScopeSnapshot, shown: Sequence[Record], judg
 
 
 def _notes(store: LearningStore, labels: dict[str, Record]) -> list[BaseMessage]:
+    # Each on one line: a line break in a stored text could begin a line with a short id, and so forge one.
     lines = (
-        f"{label} ({record.created_at:%Y-%m-%d}, {record.updated_at:%Y-%m-%d}): {prompts.escape(record.text)}"
+        f"{label} ({record.created_at:%Y-%m-%d}, {record.updated_at:%Y-%m-%d}): "
+        + " ".join(prompts.escape(record.text).split())
         for label, record in labels.items()
     )
     return [
