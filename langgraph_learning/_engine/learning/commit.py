@@ -29,7 +29,7 @@ from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import (
     Change,
     Commit,
@@ -165,7 +165,7 @@ class CommitPlan:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name, kind, mask = str(request.operation), self.draft.kind, self.draft.rules.mask
         stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
-        arguments = {key: masked(value, mask) for key, value in request.arguments.items()}
+        arguments = {key: mask_values(value, mask) for key, value in request.arguments.items()}
         upkeep = kind in (CommitKind.APPROVAL, CommitKind.UPKEEP) and request.store is not None
         try:
             store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)

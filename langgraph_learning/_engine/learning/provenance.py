@@ -28,7 +28,7 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning.records import Source
-from langgraph_learning.text import fold, terms
+from langgraph_learning.text import fold, stem, words
 
 QUOTED = "learning"
 """The key in `additional_kwargs` by which an application marks a human message that holds somebody else's words."""
@@ -93,7 +93,7 @@ class Vocabulary:
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Vocabulary":
         """Return the vocabulary of texts."""
-        found = frozenset(term for text in texts for term in terms(fold(text)))
+        found = frozenset(term for text in texts for term in _terms(text))
         stems: dict[str, list[str]] = {}
         for term in found:
             stems.setdefault(term[:3], []).append(term)
@@ -213,8 +213,8 @@ def tool_only_terms(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> 
         return []
     texts = texts_of(arguments)
     names = [name for text in texts for name in _NAME.findall(text)]
-    theirs = [name for name in names if (parts := terms(fold(name))) and foreign_terms(parts, thread) == parts]
-    stated = [term for text in texts for term in terms(fold(text))]
+    theirs = [name for name in names if (parts := _terms(name)) and foreign_terms(parts, thread) == parts]
+    stated = [term for text in texts for term in _terms(text) if term not in _listed("generic")]
     unsaid = foreign_terms(stated, thread)
     return list(dict.fromkeys(theirs)) or (unsaid if len(unsaid) * 2 > len(set(stated)) else [])
 
@@ -248,7 +248,7 @@ def _covers(wanted: Sequence[str], claimed: str, said: Vocabulary, thread: Threa
     share = SHARE_UNSPACED if all(len(term) <= 2 for term in wanted) else SHARE
     if not wanted or len(covered) < share * len(wanted):
         return False
-    names = [part for name in _NAME.findall(claimed) for part in terms(fold(name)) if part in wanted]
+    names = [part for name in _NAME.findall(claimed) for part in _terms(name) if part in wanted]
     missing = [term for term in wanted if not said.means(term)]
     return all(said.means(name) for name in names) and not any(thread.others.holds(term) for term in missing)
 
@@ -287,8 +287,17 @@ def texts_of(value: JsonValue | Mapping[str, JsonValue]) -> list[str]:
 
 def _significant(text: str) -> list[str]:
     """Return the terms that tell one statement about a user from another."""
-    found = [term for term in dict.fromkeys(terms(fold(text))) if len(term) > 1 or not term.isascii() or term.isdigit()]
+    found = [term for term in dict.fromkeys(_terms(text)) if len(term) > 1 or not term.isascii() or term.isdigit()]
     return [term for term in found if term not in _listed("generic")] or found
+
+
+def _terms(text: str) -> list[str]:
+    """Return the words of a text in one spelling; in English without endings, in scripts without spaces as pairs.
+
+    Not as the search has them: that guesses the language of a line, and a statement and the words it rests on may be
+    in two.
+    """
+    return [stem(word) for word in words(text)]
 
 
 def _is_form(one: str, other: str) -> bool:
@@ -310,7 +319,7 @@ def _lists() -> Mapping[str, Any]:
 @cache
 def _listed(name: str) -> frozenset[str]:
     """Return the terms of a word list."""
-    return frozenset(terms(fold(_lists()[name])))
+    return frozenset(_terms(_lists()[name]))
 
 
 @cache
@@ -330,6 +339,6 @@ def _concepts() -> Mapping[str, tuple[int, ...]]:
     """Return the groups that each term is in."""
     found: dict[str, list[int]] = {}
     for number, line in enumerate(_lists()["concepts"].strip().splitlines()):
-        for term in dict.fromkeys(terms(fold(line))):
+        for term in dict.fromkeys(_terms(line)):
             found.setdefault(term, []).append(number)
     return {term: tuple(numbers) for term, numbers in found.items()}
