@@ -98,7 +98,7 @@ class Scope(Frozen):
         return cls(user_id=identity.user_id) if identity.user_id else None
 
 
-_MARKS = {"tool": "from a tool", "assistant": "said by the assistant"}
+_MARKS = {"tool": "from a tool", "assistant": "said by the assistant", "import": "imported"}
 
 
 class Source(Frozen):

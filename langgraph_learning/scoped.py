@@ -323,18 +323,26 @@ class Scoped:
         for row in await self.driver.arun(export(self.identity)):
             yield row
 
-    def load(self, rows: Iterable[Mapping[str, Any]]) -> int:
+    def load(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
         """Take in what `export` handed out, as this user's, and return how many records that were.
 
+        Args:
+            rows: The rows of an export.
+            vouched: Whether you vouch for where the rows say they come from. Otherwise the records are marked as
+                imported, and as approved by nobody.
+
         Raises:
-            RecordError: A row is no record; nothing is written.
+            RecordError: A row is no record, or does not fit its learning store; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
+        return self.driver.run(self._load(rows, vouched))
 
-    async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
+    async def aload(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
+        return await self.driver.arun(self._load(rows, vouched))
+
+    def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
+        return load_rows(self.settings.stores, self.identity, rows, self.settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
@@ -405,7 +413,7 @@ class Scoped:
             names = [kind.__name__ for store in self.settings.stores for kind in store.operations]
             raise ConfigurationError(f"this machine has no operation {name!r}; it has {', '.join(names) or 'none'}")
         mine = scoped_to(offering[:1], self.identity)
-        if not mine or not may_teach(mine[0][1], self.identity, self.settings.shared):
+        if not mine or not may_teach(*mine[0], self.identity, self.settings.shared):
             raise ScopeError(f"{name}: {NOBODY_APPLIES}")
         at, identity = datetime.now(UTC), self.identity
         key = derived_id("person", identity.user_id, identity.thread_id, name, arguments, at.isoformat())

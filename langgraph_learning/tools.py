@@ -138,7 +138,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     messages = _messages(run)
     identity, turn = _who_asks(run)
     mine = scoped_to([store], identity)
-    if not mine or not may_teach(mine[0][1], identity, run.settings.shared):
+    if not mine or not may_teach(*mine[0], identity, run.settings.shared):
         raise ToolException(NOBODY)
     place = _calls_before(messages, run.settings.tool_names, runtime.tool_call_id)
     names = frozenset(operation.__name__ for operation in store.operations)

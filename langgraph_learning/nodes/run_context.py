@@ -204,8 +204,12 @@ class Run:
 
     def _warn_of_sharing(self, identity: Identity) -> None:
         """Say once that an unknown user teaches nothing that others share."""
-        scopes = ((store.name, store.scope(identity)) for store in self.settings.stores)
-        closed = [name for name, scope in scopes if scope and not may_teach(scope, identity, self.settings.shared)]
+        scopes = ((store, store.scope(identity)) for store in self.settings.stores)
+        closed = [
+            store.name
+            for store, scope in scopes
+            if scope and not may_teach(store, scope, identity, self.settings.shared)
+        ]
         if closed:
             fix = "give context={'user_id': ...} to invoke"
             self.settings.warn_once("shared", f"no user_id in this run: {', '.join(closed)} learn nothing; {fix}")

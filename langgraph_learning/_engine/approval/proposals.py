@@ -6,7 +6,14 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchOp
 
 from langgraph_learning._engine.flow import Flow, batch
-from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, find_commit, load_snapshots, read_commit
+from langgraph_learning._engine.repository import (
+    EVERYTHING,
+    PLAN_LIMIT,
+    ScopeSnapshot,
+    find_commit,
+    load_snapshots,
+    read_commit,
+)
 from langgraph_learning.records import ROOT, Commit, Identity, Namespace, Proposal, Scope
 from langgraph_learning.stores import LearningStore
 
@@ -45,13 +52,13 @@ def read_proposals(identity: Identity, result: Result) -> list[Proposal]:
 
 
 def load_turn(
-    stores: Sequence[tuple[LearningStore, Scope]], identity: Identity, commit: str
+    stores: Sequence[tuple[LearningStore, Scope]], identity: Identity, commit: str, query: str = ""
 ) -> Flow[tuple[Commit | None, list[ScopeSnapshot], list[Proposal]]]:
     """Return the commit that a turn has already, what is known, and what was proposed before, in one round trip."""
     proposing = any(store.proposes or scope.namespace is not None for store, scope in stores)
     first: list[Op] = [find_commit(identity, commit)]
     first += [find_proposals(identity, decided=True)] if proposing else []
-    found, known = yield from load_snapshots(stores, *first)
+    found, known = yield from load_snapshots(stores, *first, limit=PLAN_LIMIT, query=query)
     earlier = read_proposals(identity, found[1]) if proposing else []
     return read_commit(found[0]), known, earlier
 

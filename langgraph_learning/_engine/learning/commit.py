@@ -54,6 +54,10 @@ TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
 TRIED = 10
 """How many operations are looked at for each change that the limit allows: some change nothing, or are refused."""
+LONGEST_STATEMENT = 10_000
+"""How long one statement may be, in characters: every later turn reads and ranks it."""
+LONGEST_QUOTE = 1_000
+"""How much of a quote is kept, in characters."""
 NOBODY = "without a user nothing shared is taught: give context={'user_id': ...} to invoke"
 Shared: TypeAlias = Literal["propose", "write"]
 """What becomes of a change to what others taught in a shared namespace."""
@@ -124,6 +128,8 @@ class Draft:
     shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The record ids by the short ids that a model was shown, per learning store: a race may change the order."""
     usage: Usage = field(default_factory=Usage)
+    query: str = ""
+    """What the records were looked up by, besides the newest."""
     thread: ThreadWords | None = None
     """Who has said what in the conversation that asks for it; None where a person asks."""
 
@@ -189,7 +195,7 @@ class CommitPlan:
         """Return why a request is not even planned; None if it may be."""
         draft, store = self.draft, known.store
         asked_by_run = draft.kind.is_conversation or draft.kind is CommitKind.PERSON
-        if asked_by_run and not may_teach(known.scope, draft.identity, draft.rules.shared):
+        if asked_by_run and not may_teach(store, known.scope, draft.identity, draft.rules.shared):
             return NOBODY
         if (limit := draft.limit(store)) is not None and self.used[store.name] >= limit:
             return self._over_limit(store, limit)
@@ -209,7 +215,8 @@ class CommitPlan:
             by_user = source.actor == "user" and source.quote is not None
             if not by_user and not is_supported(arguments, thread):
                 source = source.model_copy(update={"actor": "tool"})
-        return source.model_copy(update={"quote": self.draft.rules.mask(source.quote)}) if source.quote else source
+        masked = self.draft.rules.mask(source.quote)[:LONGEST_QUOTE] if source.quote else None
+        return source.model_copy(update={"quote": masked})
 
     def _plan_operation(
         self, known: ScopeSnapshot, name: str, operation: Operation
@@ -259,7 +266,10 @@ class CommitPlan:
     def _accept(self, known: ScopeSnapshot, operation: Operation, changes: list[Change], source: Source) -> None:
         """Make the changes, have a person decide about them, or refuse what nobody vouches for."""
         name = type(operation).__name__
-        judged = [(change, self._judge(known, change, source)) for change in changes]
+        fitting = [change for change in changes if len(change.text) <= LONGEST_STATEMENT]
+        if len(fitting) < len(changes):
+            self._refuse(name, f"a statement has at most {LONGEST_STATEMENT:,} characters: say it in fewer")
+        judged = [(change, self._judge(known, change, source)) for change in fitting]
         for reason in dict.fromkeys(verdict.reason for _, verdict in judged if verdict.result == "refuse"):
             self._refuse(name, reason)
         allowed = [(change, verdict) for change, verdict in judged if verdict.result != "refuse"]
@@ -342,9 +352,9 @@ class CommitPlan:
             self._refuse(name, f"the same {reason}")
 
 
-def may_teach(scope: Scope, identity: Identity, shared: Shared) -> bool:
-    """Return whether `identity` may teach in `scope`: nobody knows whose words an unknown user's are."""
-    return scope.namespace is None or identity.user_id is not None or shared == "write"
+def may_teach(store: LearningStore, scope: Scope, identity: Identity, shared: Shared) -> bool:
+    """Return whether `identity` may teach in `scope`: an unknown user may at most propose something to others."""
+    return scope.namespace is None or identity.user_id is not None or store.proposes or shared == "write"
 
 
 def cut_operations(
@@ -391,7 +401,9 @@ def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Propo
     first_try = iter([(None, known, earlier)])
 
     def attempt() -> Flow[Commit]:
-        existing, snapshots, before = next(first_try, None) or (yield from load_turn(scopes, draft.identity, draft.id))
+        existing, snapshots, before = next(first_try, None) or (
+            yield from load_turn(scopes, draft.identity, draft.id, draft.query)
+        )
         if existing is not None:
             return existing
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)

@@ -36,6 +36,8 @@ from langgraph_learning.text import fold, tokens
 
 SHOWN_TOKENS = 4_000
 """How much of what is known already an extraction is shown, in tokens."""
+LONGEST_QUERY = 4_000
+"""How much of what the user said is looked for among the older records, in characters."""
 LONGEST_MESSAGE = 16_000
 """How much of one message an extraction is shown, in characters."""
 LONGEST_TURN = 64_000
@@ -96,14 +98,15 @@ def extract(
     """
     turn, identity = heard.turn, heard.identity
     reached = scoped_to([store for work in works for store in work.stores], identity)
-    stores = [(store, scope) for store, scope in reached if may_teach(scope, identity, shared)]
+    stores = [(store, scope) for store, scope in reached if may_teach(store, scope, identity, shared)]
     if not turn.human or not stores:
         return None
     # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
     owned = any(scope.agent for _, scope in stores)
     whose = identity if owned else identity.model_copy(update={"agent": None})
     key = commit_id(turn, whose, (_store_key(store, scope) for store, scope in stores), heard.run)
-    made, known, earlier = yield from load_turn(stores, identity, key)
+    query = "\n".join(said.text for said in turn.human)[:LONGEST_QUERY]
+    made, known, earlier = yield from load_turn(stores, identity, key, query)
     if made is not None:
         return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
@@ -129,6 +132,7 @@ def extract(
         provenance=Provenance(turn_id=heard.turn_id, graph_ns=heard.graph_ns, recalled=heard.recalled),
         shown_ids={each.store.name: each.short_ids for each in known},
         usage=usage,
+        query=query,
         thread=heard.thread or read_turn(turn),
     )
     return (yield from commit(draft, known, earlier))

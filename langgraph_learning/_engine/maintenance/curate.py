@@ -97,9 +97,12 @@ class CurationRound:
         """Do what the learning stores themselves say."""
         at = self.plan.draft.at.astimezone(ZoneInfo(self.plan.draft.identity.timezone))
         for known in list(self.plan.known.values()):
-            for each in known.store.curate(known.records, at, max_age):
-                self.plan.add_changes(self.plan.known[each.store], each.changes, Source())
-                (self.merged if each.kind == "merged" else self.retired).append(each)
+            curated = known.store.curate(known.records, at, max_age)
+            # At once: to apply each by itself would copy all records as often as something is merged.
+            changes = [change for one in curated for change in one.changes]
+            self.plan.add_changes(self.plan.known[known.store.name], changes, Source())
+            self.merged += [one for one in curated if one.kind == "merged"]
+            self.retired += [one for one in curated if one.kind != "merged"]
 
     def judge(self) -> None:
         """Do what the model asked for, where the records are still what it was shown."""
