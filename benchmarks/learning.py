@@ -1,6 +1,6 @@
 """What learning costs beside the model call: by operations in one answer, and by records that are known already.
 
-Run it with `python benchmarks/learning.py`; the times are of the process, so that a busy machine changes little.
+Run it with `python -m benchmarks.learning`; the times are of the process, so that a busy machine changes little.
 """
 
 import tempfile
