@@ -22,9 +22,10 @@ from langgraph_learning._engine.approval.approval import (
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
-from langgraph_learning._engine.learning.extract import TurnInput, extract
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.messages import Speakers
 from langgraph_learning._engine.learning.provenance import read_thread
-from langgraph_learning._engine.learning.turn import derived_id, turn_of
+from langgraph_learning._engine.learning.turn import TurnInput, derived_id, turn_of
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -35,8 +36,8 @@ from langgraph_learning._engine.repository import EVERYTHING, commits_namespace,
 from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
+from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.nodes.run_context import user_label
 from langgraph_learning.records import (
     Commit,
     CurationReport,
@@ -46,6 +47,7 @@ from langgraph_learning.records import (
     Record,
     Revision,
     Source,
+    check_ids,
 )
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
@@ -85,7 +87,7 @@ class Scoped:
         thread = user_label(thread_id, "thread_id")
         named = user_label(agent, "agent")
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
-        return cls(settings, identity, Driver(opened))
+        return cls(settings, check_ids(identity), Driver(opened))
 
     def records(self, learning_store: str | None = None) -> list[Record]:
         """Return the records, oldest first; of one learning store, or of all.
@@ -358,11 +360,13 @@ class Scoped:
         )
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
+        speakers = Speakers(learning_tools=self.settings.tool_names, user_tools=self.settings.user_tools)
         spoken = convert_to_messages(messages)
-        turn, thread = turn_of(spoken, self.settings.tool_names), read_thread(spoken, self.settings.name)
-        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC), thread=thread)
+        turn, thread = turn_of(spoken, speakers), read_thread(spoken, self.settings.name, speakers)
+        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
+        settings = self.settings
         made = yield from extract(
-            self.settings.extractions(), heard, self.settings.limits, self.settings.mask, shared=self.settings.shared
+            settings.extractions(), heard, settings.limits, settings.mask, shared=settings.shared, thread=thread
         )
         return made if made is not None and (made.changes or made.proposed) else None
 

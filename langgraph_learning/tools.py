@@ -20,9 +20,9 @@ from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError, failure_reason
-from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, get_field, recalled_records, turn_id
-from langgraph_learning.nodes.state import MACHINE, Keys
+from langgraph_learning.nodes.identity import get_field
+from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, recalled_records
+from langgraph_learning.nodes.state import MACHINE
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
@@ -124,8 +124,7 @@ def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, Json
 def _who_asks(run: Run) -> tuple[Identity, TurnState | None]:
     """Return who asks, and what recall froze for the turn."""
     messages = _messages(run)
-    found = _private(run, Keys(run.settings.name).turn)
-    return run.identity(found, messages), run.frozen_turn(found, messages)
+    return run.identity(messages), run.frozen_turn(messages)
 
 
 def _messages(run: Run) -> list[BaseMessage]:
@@ -159,13 +158,13 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         run.settings.rules,
         requests=(OperationRequest(name, arguments, source),),
         provenance=Provenance(
-            turn_id=turn_id(messages),
+            turn_id=run.turn_id(messages),
             graph_ns=run.graph,
             position=place - BEFORE_EXTRACTION,
             recalled=recalled_records(turn),
         ),
         shown_ids={store.name: _shown_ids(turn, store)},
-        thread=read_thread(messages, run.settings.name),
+        thread=read_thread(messages, run.settings.name, run.speakers(messages, identity)),
     )
     return (yield from commit(draft, known, earlier))
 
@@ -182,12 +181,6 @@ def _shown_ids(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
     """The ids of the records by the short ids that recall showed in this turn."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
     return {each["label"]: each["id"] for each in shown if each["store"] == store.name and each["label"]}
-
-
-def _private(run: Run, key: str) -> object:
-    """Read a private key: from the tool's state where it is ours to see, else from the run."""
-    value = get_field(getattr(run.runtime, "state", None), key)
-    return value if value is not None else read_channel(run.config, key)
 
 
 def _turn_messages(turn: object) -> tuple[str, ...]:

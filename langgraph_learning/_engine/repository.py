@@ -12,6 +12,7 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch
+from langgraph_learning.labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
@@ -93,6 +94,11 @@ class ScopeSnapshot:
         """The ids of the records by short id."""
         return {label: record.id for label, record in self.labels.items()}
 
+    def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
+        """Return what is known but for some records."""
+        gone = set(ids)
+        return replace(self, records=tuple(record for record in self.records if record.id not in gone))
+
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
         """Return what is known when `changes` are made."""
         found = {record.id: record for record in self.records}
@@ -127,7 +133,7 @@ def _code(record_id: str) -> str:
 
 def commits_namespace(identity: Identity) -> Namespace:
     """Where the commits of a user lie."""
-    return (*Scope(user_id=identity.user_id).path, "commits")
+    return (*Scope(user_id=identity.user_id).path, COMMITS)
 
 
 def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:

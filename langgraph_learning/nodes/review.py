@@ -19,10 +19,10 @@ from langgraph_learning._engine.flow import Flow, call_saver
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
-from langgraph_learning.nodes.run_context import Run, turn_id
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import Update, run_guarded
-from langgraph_learning.nodes.waiting import proposals_of_turn, read_listed
+from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conversation, read_listed, run_guarded
+from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.maintenance import MAINTENANCE
@@ -65,25 +65,24 @@ class Answers(BaseModel):
 
 def review_step(run: Run, state: Update) -> Flow[Update]:
     """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
+    run.settings.steps.add(REVIEW)
     if not run.settings.proposes:
         return {}
-    messages = list(state.get(run.settings.messages_key) or ())
-    identity = yield from identify_reviewed(run, state, messages)
-    shown = yield from run_guarded(run, "review", _proposals_to_show(run, identity, state, turn_id(messages)), [])
+    messages = (yield from read_conversation(run, "review", state)).messages
+    identity = yield from identify_reviewed(run, messages)
+    shown = yield from run_guarded(run, "review", _proposals_to_show(run, identity, state, run.turn_id(messages)), [])
     yield from review_proposals(run, identity, shown)
     return {}
 
 
-def identify_reviewed(
-    run: Run, state: Update, messages: list[BaseMessage], *, reviewing: bool = True
-) -> Flow[Identity]:
+def identify_reviewed(run: Run, messages: list[BaseMessage], *, reviewing: bool = True) -> Flow[Identity]:
     """Return whose turn is reviewed; where the run may not act for them, take back the answer it was resumed with.
 
     Raises:
         ScopeError: It may not.
     """
     try:
-        return run.identity(state.get(Keys(run.settings.name).turn), messages, reviewing=reviewing)
+        return run.identity(messages, reviewing=reviewing)
     except ScopeError:
         yield from _withdraw_answer(run)
         raise
@@ -107,6 +106,11 @@ def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) ->
     if not any(proposal.status == "pending" for proposal in shown):
         return []
     if checkpointer(run.config) is None:  # it could never be resumed: the proposals wait for `decide()`
+        run.settings.warn_once(
+            "checkpointer",
+            "a person cannot be asked in a graph without a checkpointer: what was proposed waits for"
+            " scoped(...).decide(). Compile with one, builder.compile(checkpointer=...)",
+        )
         return []
     stores, approver = run.settings.stores, run.approver(identity)
     try:

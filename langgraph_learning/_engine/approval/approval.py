@@ -166,7 +166,8 @@ class ApprovalRound:
         name = self._keep_or_remove(proposal) if rejected else proposal.name
         args = proposal.args if decision.args is None else decision.args
         trial = self.plan.fork()
-        trial.add(OperationRequest(name, args, source, store=proposal.store))
+        said_at = proposal.said_at or proposal.at
+        trial.add(OperationRequest(name, args, source, store=proposal.store, said_at=said_at))
         if trial.refused:
             self._add_outcome(decision, "refused", "; ".join(refusal.reason for refusal in trial.refused))
             return

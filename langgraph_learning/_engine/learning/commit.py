@@ -74,6 +74,8 @@ class OperationRequest:
     source: Source = field(default_factory=Source)
     store: str | None = None
     """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
+    said_at: datetime | None = None
+    """When that was said which it rests on: relative dates count from there; by default when it is committed."""
 
 
 class CommitKind(Enum):
@@ -133,10 +135,9 @@ class Draft:
     thread: ThreadWords | None = None
     """Who has said what in the conversation that asks for it; None where a person asks."""
 
-    @property
-    def today(self) -> date:
-        """The day of the turn, where the user is."""
-        return self.at.astimezone(ZoneInfo(self.identity.timezone)).date()
+    def day_of(self, said_at: datetime | None) -> date:
+        """Return the day on which something was said, where the user is."""
+        return (said_at or self.at).astimezone(ZoneInfo(self.identity.timezone)).date()
 
     def limit(self, store: LearningStore) -> int | None:
         """Return how many changes a learning store may make; None without a limit."""
@@ -184,9 +185,10 @@ class CommitPlan:
         known = self.known[store.name]
         if reason := self._forbidden(known, arguments):
             self._refuse(name, reason)
-        elif (planned := self._plan_operation(known, name, operation)) is not None:
+        elif (planned := self._plan_operation(known, name, operation, request.said_at)) is not None:
             operation, changes = planned
-            self._accept(known, operation, changes, self._mark_source(known, arguments, request.source))
+            source = self._mark_source(known, arguments, request.source)
+            self._accept(known, operation, changes, source, request.said_at)
 
     def _refuse(self, operation: str, reason: str) -> None:
         self.refused.append(Refusal(operation=operation, reason=reason))
@@ -219,13 +221,13 @@ class CommitPlan:
         return source.model_copy(update={"quote": masked})
 
     def _plan_operation(
-        self, known: ScopeSnapshot, name: str, operation: Operation
+        self, known: ScopeSnapshot, name: str, operation: Operation, said_at: datetime | None
     ) -> tuple[Operation, list[Change]] | None:
         try:
             operation = self._resolve_short_id(operation, known)
             if isinstance(operation, MAINTENANCE):
                 return operation, plan_maintenance(known.store.name, operation, known.records)
-            operation = known.store.resolve_dates(operation, self.draft.today)
+            operation = known.store.resolve_dates(operation, self.draft.day_of(said_at))
             try:
                 return operation, known.store.plan(operation, known.records)
             except Refused as error:
@@ -263,7 +265,14 @@ class CommitPlan:
         self.used[store.name] += min(wanted, left)
         return left
 
-    def _accept(self, known: ScopeSnapshot, operation: Operation, changes: list[Change], source: Source) -> None:
+    def _accept(
+        self,
+        known: ScopeSnapshot,
+        operation: Operation,
+        changes: list[Change],
+        source: Source,
+        said_at: datetime | None,
+    ) -> None:
         """Make the changes, have a person decide about them, or refuse what nobody vouches for."""
         name = type(operation).__name__
         fitting = [change for change in changes if len(change.text) <= LONGEST_STATEMENT]
@@ -282,7 +291,7 @@ class CommitPlan:
         for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
             self.add_changes(self.known[known.store.name], [change for change, _ in group], sure)
         if waits:
-            self.propose(known, operation, [change for change, _ in waits], waits[0][1].source)
+            self.propose(known, operation, [change for change, _ in waits], waits[0][1].source, said_at)
 
     def _judge(self, known: ScopeSnapshot, change: Change, source: Source) -> Verdict:
         """Return what becomes of a change that a conversation asks for, by whose words it rests on."""
@@ -326,7 +335,14 @@ class CommitPlan:
         words = {"text": ""} if isinstance(change, Remove) else {}
         return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
 
-    def propose(self, known: ScopeSnapshot, operation: Operation, changes: Sequence[Change], source: Source) -> None:
+    def propose(
+        self,
+        known: ScopeSnapshot,
+        operation: Operation,
+        changes: Sequence[Change],
+        source: Source,
+        said_at: datetime | None = None,
+    ) -> None:
         """Have a person decide about changes, unless they were proposed before."""
         if not changes:
             return
@@ -343,6 +359,7 @@ class CommitPlan:
             source=source,
             provenance=draft.provenance.at(draft.provenance.position + len(self.proposed)),
             at=draft.at,
+            said_at=said_at,
         )
         again = next((proposal for proposal in (*self.earlier, *self.proposed) if made.same_as(proposal)), None)
         if again is None:
@@ -391,8 +408,19 @@ def expected_versions(changes: Sequence[Change], records: Sequence[Record]) -> d
     return {change.id: versions.get(change.id, 0) for change in changes if change.id}
 
 
-def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Proposal] = ()) -> Flow[Commit]:
+def commit(
+    draft: Draft,
+    known: Sequence[ScopeSnapshot],
+    earlier: Sequence[Proposal] = (),
+    withdrawn: Sequence[Change] = (),
+) -> Flow[Commit]:
     """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
+
+    Args:
+        draft: What to commit.
+        known: What is stored.
+        earlier: What was proposed before.
+        withdrawn: Changes that come first and ask nobody: they take back what an edited message had taught.
 
     Raises:
         ConflictError: Others were first every time.
@@ -407,6 +435,9 @@ def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Propo
         if existing is not None:
             return existing
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
+        for snapshot in snapshots:
+            gone = [one for one in withdrawn if one.store == snapshot.store.name and one.id in snapshot.by_id]
+            plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
         made = to_commit(plan)

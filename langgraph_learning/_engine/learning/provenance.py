@@ -23,15 +23,14 @@ from importlib import resources
 from itertools import pairwise
 from typing import Any, Literal, TypeAlias
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 from pydantic import JsonValue
 
+from langgraph_learning._engine.learning.messages import EVERYBODY, Speakers, message_text
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning.records import Source
 from langgraph_learning.text import fold, stem, words
 
-QUOTED = "learning"
-"""The key in `additional_kwargs` by which an application marks a human message that holds somebody else's words."""
 CHANGED_BY = "changed_by"
 """The key in the artifact of a tool message by which our own tools mark what tells only of a change."""
 SHARE = 0.5
@@ -42,12 +41,15 @@ SHARE_UNSPACED = 0.3
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
-Spoken: TypeAlias = Literal["user", "assistant", "other"]
+Spoken: TypeAlias = Literal["user", "assistant", "agent", "other"]
 
 
 @dataclass(frozen=True)
 class ThreadWords:
-    """Who has said what in a thread, in order: the user, the assistant, and others (tools, documents, summaries)."""
+    """Who has said what in a thread, in order: the user, the assistant, others (tools, documents, summaries).
+
+    What the agent wrote into its tool calls is its own, and no statement of anybody.
+    """
 
     spoken: tuple[tuple[Spoken, str], ...] = ()
 
@@ -65,6 +67,11 @@ class ThreadWords:
         """The words of those who are neither the user nor the assistant."""
         return Vocabulary.of(self.of("other"))
 
+    @cached_property
+    def calls(self) -> "Vocabulary":
+        """The words of the agent's own tool calls."""
+        return Vocabulary.of(self.of("agent"))
+
     @property
     def is_mixed(self) -> bool:
         """Whether somebody else than the user and the assistant has spoken."""
@@ -73,7 +80,7 @@ class ThreadWords:
     @cached_property
     def confirmed(self) -> list[str]:
         """What the assistant said and the user said yes to."""
-        dialogue = [(speaker, text) for speaker, text in self.spoken if speaker != "other"]
+        dialogue = [(speaker, text) for speaker, text in self.spoken if speaker in ("user", "assistant")]
         pairs = pairwise(dialogue)
         return [
             _asked(claim)
@@ -118,36 +125,40 @@ class Verdict:
     reason: str = ""
 
 
-def read_thread(messages: Sequence[BaseMessage], machine: str = "") -> ThreadWords:
+def read_thread(messages: Sequence[BaseMessage], machine: str = "", speakers: Speakers = EVERYBODY) -> ThreadWords:
     """Return who has said what in `messages`.
 
     Args:
         messages: The conversation, from as far back as it is known.
         machine: The name of the machine: what its own tools tell of a change is nobody's words.
+        speakers: Tells the user's words from those of others.
     """
     spoken: list[tuple[Spoken, str]] = []
     for message in messages:
-        text = str(message.text).strip()
-        if not text or isinstance(message, SystemMessage) or _tells_of_change(message, machine):
-            continue
-        if isinstance(message, AIMessage):
-            spoken.append(("assistant", text))
-        elif isinstance(message, HumanMessage) and not is_quoted(message):
-            spoken.append(("user", text))
-        else:
-            spoken.append(("other", text))
+        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        text = message_text(message)
+        if text and not isinstance(message, SystemMessage) and not _tells_of_change(message, machine):
+            spoken.append((_speaker(message, speakers), text))
+        asked = [texts_of(call["args"]) for call in calls if call["name"] in speakers.user_tools]
+        spoken += [("assistant", question) for questions in asked for question in questions]
+        own = [call for call in calls if call["name"] not in speakers.learning_tools]
+        spoken += [("agent", " ".join([call["name"], *texts_of(call["args"])])) for call in own]
     return ThreadWords(tuple(spoken))
+
+
+def _speaker(message: BaseMessage, speakers: Speakers) -> Spoken:
+    if isinstance(message, ToolMessage):  # also one of our searches: what it finds is others' words
+        return "user" if message.name in speakers.user_tools else "other"
+    role = speakers.role(message)
+    return "user" if role == "user" else "assistant" if role == "assistant" else "other"
 
 
 def read_turn(turn: Turn) -> ThreadWords:
     """Return who has said what in a turn, where the thread is not known."""
     speakers: Mapping[str, Spoken] = {"user": "user", "assistant": "assistant"}
-    return ThreadWords(tuple((speakers.get(said.role, "other"), said.text) for said in turn.with_tools))
-
-
-def is_quoted(message: BaseMessage) -> bool:
-    """Return whether a human message holds somebody else's words: a summary, or what the application marked so."""
-    return bool(message.additional_kwargs.get("lc_source")) or message.additional_kwargs.get(QUOTED) == "quoted"
+    spoken: list[tuple[Spoken, str]] = [(speakers.get(part.role, "other"), part.text) for part in turn.with_tools]
+    calls: list[tuple[Spoken, str]] = [("agent", f"{step.name} {step.arguments}") for step in turn.trajectory]
+    return ThreadWords((*spoken, *calls))
 
 
 def _tells_of_change(message: BaseMessage, machine: str) -> bool:
@@ -213,10 +224,14 @@ def tool_only_terms(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> 
         return []
     texts = texts_of(arguments)
     names = [name for text in texts for name in _NAME.findall(text)]
-    theirs = [name for name in names if (parts := _terms(name)) and foreign_terms(parts, thread) == parts]
+    theirs = [name for name in names if (parts := _terms(name)) and _all_foreign(parts, thread)]
     stated = [term for text in texts for term in _terms(text) if term not in _listed("generic")]
-    unsaid = foreign_terms(stated, thread)
+    unsaid = [term for term in foreign_terms(stated, thread) if not thread.calls.holds(term)]
     return list(dict.fromkeys(theirs)) or (unsaid if len(unsaid) * 2 > len(set(stated)) else [])
+
+
+def _all_foreign(parts: Sequence[str], thread: ThreadWords) -> bool:
+    return foreign_terms(parts, thread) == list(dict.fromkeys(parts)) and not any(map(thread.calls.holds, parts))
 
 
 def is_supported(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> bool:
