@@ -143,14 +143,14 @@ def mask_url(url: str) -> str:
     return _URL_PARAMETER.sub(r"\1[password]", _URL_PASSWORD.sub(r"\1:[password]@", url, count=1))
 
 
-def masked(value: JsonValue, mask: Mask) -> JsonValue:
-    """Return a JSON value with every text in it masked."""
+def mask_values(value: JsonValue, mask: Mask) -> JsonValue:
+    """Return a JSON value with every secret in its texts masked."""
     if isinstance(value, str):
         return mask(value)
     if isinstance(value, list):
-        return [masked(item, mask) for item in value]
+        return [mask_values(item, mask) for item in value]
     if isinstance(value, Mapping):
-        return {key: masked(item, mask) for key, item in value.items()}
+        return {key: mask_values(item, mask) for key, item in value.items()}
     return value
 
 

@@ -1,7 +1,7 @@
 """What is known about things, people, organisations and projects, and how they stand to each other."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -23,7 +23,7 @@ from langgraph_learning.stores.base import (
     schema_fields,
 )
 from langgraph_learning.stores.entities import render
-from langgraph_learning.stores.entities.dates import read_day
+from langgraph_learning.stores.entities.dates import mark_as_said, read_day
 from langgraph_learning.stores.entities.forget import forget
 from langgraph_learning.stores.entities.names import normal_type, one_line
 from langgraph_learning.stores.entities.remember import EntityUpdate, link, outdated_facts, remember
@@ -40,16 +40,26 @@ SEARCH = "Look up entities, by name or by what is known about them; without a qu
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
-MOST_READ = 5_000
+MOST_READ = 2_000
 """How much of a learning store is read at once where the store does not rank."""
 TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
 """Names that a field of a schema cannot have, because an argument or the record has them."""
+
+
+WORDS = {
+    "entity": ("name", "type"),
+    "fact": ("entity", "content"),
+    "event": ("entity", "content", "date"),
+    "relationship": ("source", "relation", "target"),
+}
+"""The texts that each kind of record has."""
 
 
 class EntityMemoryStore(LearningStore):
     """The entity memory: one record per entity, fact, event and relationship."""
 
     name: ClassVar[str] = "entity_memory"
+    about_user: ClassVar[bool] = False
     config_class = EntityMemoryConfig
     config: EntityMemoryConfig
     label: ClassVar[str] = "e"
@@ -101,7 +111,7 @@ class EntityMemoryStore(LearningStore):
         return Scope.in_namespace(self.config.namespace or "global", identity)
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
-        """Put days in the place of how they were said; what cannot be read is kept in the text, under today."""
+        """Put days in the place of how they were said; what cannot be read stays as it was said, and says so."""
         if not isinstance(operation, self._remember):
             return operation
         events = [
@@ -167,6 +177,15 @@ class EntityMemoryStore(LearningStore):
         found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
         return found
 
+    def check_content(self, content: Mapping[str, JsonValue]) -> None:
+        """Refuse what is no entity, fact, event or relationship; its words are texts."""
+        super().check_content(content)
+        if content.get("kind") not in WORDS:
+            raise Refused(f"kind: {content.get('kind')!r} is none of {', '.join(WORDS)}")
+        for name in WORDS[str(content["kind"])]:
+            if not isinstance(content.get(name), str):
+                raise Refused(f"{name}: Input should be a valid string")
+
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """What is said of an archived entity is set aside with it."""
         gone = {record.id for record in entities(archived)}
@@ -230,10 +249,8 @@ def _optional(kind: Any, description: str) -> tuple[object, FieldInfo]:
 def _resolve_event_date(event: Event, today: date) -> Event:
     said = one_line(event.date or "")
     day = read_day(said, today) if said else today
-    content = one_line(event.content)
-    if day is None and said.casefold() not in content.casefold():
-        content = f"{content} ({said})"
-    return Event.model_construct(content=content, date=(day or today).isoformat())
+    written = mark_as_said(said, today) if day is None else day.isoformat()
+    return Event.model_construct(content=one_line(event.content), date=written)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

@@ -12,7 +12,7 @@ from security import secrets_held_out, secrets_tuned
 from security.measuring import measure, plain
 
 from langgraph_learning import masking, masking_patterns
-from langgraph_learning.masking import mask_secrets, mask_url, masked
+from langgraph_learning.masking import mask_secrets, mask_url, mask_values
 
 SECRETS = {
     "sk-proj-abcdefghijklmnop1234567890": "[key]",
@@ -74,7 +74,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 
 def test_texts_are_masked_wherever_they_lie() -> None:
-    value = masked({"a": ["4111 1111 1111 1111", 7], "b": {"c": "password: hunter22"}}, mask_secrets)
+    value = mask_values({"a": ["4111 1111 1111 1111", 7], "b": {"c": "password: hunter22"}}, mask_secrets)
     assert value == {"a": ["[card number]", 7], "b": {"c": "password: [secret]"}}
 
 
@@ -170,7 +170,7 @@ def all_patterns() -> Iterator[str]:
     for module in (masking, masking_patterns):
         for name, value in vars(module).items():
             for item in value if isinstance(value, tuple) else (value,):
-                if isinstance(item, masking_patterns.Form) or isinstance(item, re.Pattern):
+                if isinstance(item, (masking_patterns.Form, re.Pattern)):
                     yield item.pattern
                 elif isinstance(item, str) and not name.startswith("_"):  # with one, it is a part of others
                     yield item
