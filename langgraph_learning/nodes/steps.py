@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
@@ -127,8 +128,8 @@ def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
 def _messages(value: object) -> list[BaseMessage]:
     if value is None:
         return []
-    one = isinstance(value, str | BaseMessage | Mapping) or not isinstance(value, Iterable)
-    return convert_to_messages([value] if one else list(value))
+    several = value if isinstance(value, Iterable) and not isinstance(value, str | BaseMessage | Mapping) else [value]
+    return convert_to_messages([cast("MessageLikeRepresentation", message) for message in several])
 
 
 def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
@@ -145,6 +146,8 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
 def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of this turn; recall now where no step of the run did."""
     conversation = Conversation(list(messages))
+    if run.settings.turn is not None:
+        conversation = yield from read_conversation(run, "recall", run.full_state({}))
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
