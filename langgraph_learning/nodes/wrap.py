@@ -37,10 +37,10 @@ class Shower:
         text = run.driver.run(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
-            answer = call(self._with_text(state, messages, view), calls.watch(config or {}))
+            with calls.watch(config or {}) as watched:
+                answer = call(self._with_text(state, messages, view), watched)
         except ParentCommand as handoff:  # a graph inside hands over to one around us, with its messages
             raise ParentCommand(restore(handoff.args[0], view, self._settings.messages_key)) from None
-        calls.report()
         return restore(answer, view, self._settings.messages_key)
 
     async def arun(
@@ -51,10 +51,10 @@ class Shower:
         text = await run.driver.arun(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
-            answer = await call(self._with_text(state, messages, view), calls.watch(config or {}))
+            with calls.watch(config or {}) as watched:
+                answer = await call(self._with_text(state, messages, view), watched)
         except ParentCommand as handoff:
             raise ParentCommand(restore(handoff.args[0], view, self._settings.messages_key)) from None
-        calls.report()
         return restore(answer, view, self._settings.messages_key)
 
     def _begin(self, state: object, config: RunnableConfig | None) -> tuple[Run, list[Any] | None]:
