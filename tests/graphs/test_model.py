@@ -1,9 +1,11 @@
 """`learning.model`: the same chat model, shown what was recalled in the run that it is called in."""
 
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
 from graphs.world import ADA, BOB, COLOURS, FACT, Colour, invoked, known, machine, said, streamed, thread
+from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
@@ -303,3 +305,24 @@ def test_a_config_that_is_handed_on_by_hand_is_enough() -> None:
     builder.add_node("node", node).add_edge(START, "node").compile(store=known()).invoke(said("Hi"), context=ADA)
 
     assert shown(model) == [("human", True)]
+
+
+@pytest.mark.parametrize("way", ["model", "middleware"])
+def test_what_stands_before_the_turn_stays_one_unchanged_prefix(way: str) -> None:
+    model = ScriptedChatModel(replies=["Well."] * 4)
+    learning, _ = machine([op("add_memory", content="Drinks tea")], [op("add_memory", content="Sails")], [], [])
+    options: dict[str, Any] = {"store": known(), "checkpointer": InMemorySaver()}
+    graph: Any = (
+        learning.into(calling(learning.model(model))).compile(**options)
+        if way == "model"
+        else create_agent(model, system_prompt="Be kind.", middleware=[*learning.middleware()], **options)
+    )
+
+    for text in ("Bees?", "Tea?", "Boats?", "Jazz?"):
+        graph.invoke(said(text), thread(), context=ADA)
+
+    prompts = model.prompts["reply"]
+    assert [sum("learning_context" in message.text for message in prompt) for prompt in prompts] == [1] * 4
+    for before, after in pairwise(prompts):
+        assert [message.text for message in after[: len(before) - 1]] == [message.text for message in before[:-1]]
+        assert after[len(before) - 1].text == before[-1].text.rpartition("\n\n")[2], "an old question stands as it was"
