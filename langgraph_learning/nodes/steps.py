@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
-from langgraph_learning._engine.learning.messages import Speakers, count_user_messages, is_human, last_turn_start
+from langgraph_learning._engine.learning.messages import Speakers, is_human, last_turn_start
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -25,6 +26,7 @@ from langgraph_learning._engine.learning.turn import (
     turn_beginning,
     turn_id,
     turn_of,
+    turn_since,
     watermark,
 )
 from langgraph_learning._engine.recall.recall import Recall, recall
@@ -125,8 +127,8 @@ def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
 def _messages(value: object) -> list[BaseMessage]:
     if value is None:
         return []
-    one = isinstance(value, str | BaseMessage | Mapping) or not isinstance(value, Iterable)
-    return convert_to_messages([value] if one else list(value))
+    several = value if isinstance(value, Iterable) and not isinstance(value, str | BaseMessage | Mapping) else [value]
+    return convert_to_messages([cast("MessageLikeRepresentation", message) for message in several])
 
 
 def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
@@ -143,6 +145,8 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
 def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of this turn; recall now where no step of the run did."""
     conversation = Conversation(list(messages))
+    if run.settings.turn is not None:
+        conversation = yield from read_conversation(run, "recall", run.full_state({}))
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
@@ -226,9 +230,7 @@ def _kept_with_new(
     else:
         mark: Watermark | None = state.get(Keys(run.settings.name).mark)
         begin = turn_beginning(messages, mark, identity.user_id)
-        turn = replace(
-            turn_of(messages[begin:], speakers, now), human_offset=count_user_messages(messages[:begin], speakers)
-        )
+        turn = turn_since(messages, mark, identity.user_id, speakers, now)
     anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
     return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
 
