@@ -266,7 +266,7 @@ async def test_in_the_functional_api_tasks_are_shown_the_text_and_the_turn_is_le
         @entrypoint(checkpointer=InMemorySaver(), store=store, context_schema=LearningContext)
         def chat(given: list[Any], *, previous: Any = None) -> Any:
             messages = add_messages(previous or [], given)
-            messages = add_messages(messages, [reply(cast("list[Any]", messages)).result()])
+            messages = add_messages(messages, reply(cast("list[Any]", messages)).result())
             learn.invoke({"messages": messages})
             return entrypoint.final(value=messages[-1], save=messages)  # type: ignore[index]
 
@@ -279,7 +279,7 @@ async def test_in_the_functional_api_tasks_are_shown_the_text_and_the_turn_is_le
         @entrypoint(checkpointer=InMemorySaver(), store=store, context_schema=LearningContext)
         async def chat(given: list[Any], *, previous: Any = None) -> Any:
             messages = add_messages(previous or [], given)
-            messages = add_messages(messages, [await areply(cast("list[Any]", messages))])
+            messages = add_messages(messages, await areply(cast("list[Any]", messages)))
             await learn.ainvoke({"messages": messages})
             return entrypoint.final(value=messages[-1], save=messages)  # type: ignore[index]
 
