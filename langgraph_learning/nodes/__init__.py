@@ -1,7 +1,7 @@
 """Learning as LangGraph nodes: recall before the model, extract after it, review where a person decides.
 
-A machine makes them: `learning.recall_node()`, `learning.wrap(node)`, `learning.into(builder)`. What is named here are the
-types of what it hands out.
+A machine makes them: `learning.recall_node()`, `learning.wrap(node)`, `learning.into(builder)`. This package names
+the types of what it hands out.
 """
 
 from langgraph_learning.nodes.around import AnyGraph
