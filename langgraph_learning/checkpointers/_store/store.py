@@ -246,6 +246,20 @@ class HybridStore(BaseStore):
         plan = await self._aside(self._plan_writes, puts)
         return await self._aside(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
 
+    def replay(self, states: Sequence[tuple[PutOp, datetime, Mapping[str, object] | None]]) -> int:
+        """Write states of items as they were written before, each a commit of its own time and source, all or none.
+
+        This is how a backup brings its history along. It returns the revision.
+        """
+        plan = self._plan_writes([put for put, _, _ in states])
+        self.setup()
+        vectors, revision = self._embedder.vectors(plan.documents, ()), 0
+        with self._dialect.writing() as session:
+            for write, (_, at, source) in zip(plan.writes, states, strict=True):
+                commit = WriteTransaction(session, at, vectors=vectors, has_vectors=self._dialect.has_vectors)
+                revision = commit.run([write], {}, source)
+        return self._seen(revision)
+
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
         if plan.reads:
