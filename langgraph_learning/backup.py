@@ -29,7 +29,7 @@ from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import ROOT, Scope
 from langgraph_learning.stores import LearningStore
 
-__all__ = ["Restored", "aexport", "aload", "export", "load"]
+__all__ = ["Restored", "aexport", "aload", "export", "load", "pages"]
 
 T = TypeVar("T")
 
@@ -48,7 +48,7 @@ def export(store: BaseStore, *, user_id: str | None = None, history: bool = Fals
     driver = Driver(store)
     snapshot = driver.run(find_snapshot(_prefix(user_id)))
     for namespace in snapshot.namespaces:
-        for keys in _pages(driver.run(find_keys(snapshot, namespace))):
+        for keys in pages(driver.run(find_keys(snapshot, namespace))):
             yield from driver.run(read_rows(snapshot, namespace, keys, history=history))
 
 
@@ -57,7 +57,7 @@ async def aexport(store: BaseStore, *, user_id: str | None = None, history: bool
     driver = Driver(store)
     snapshot = await driver.arun(find_snapshot(_prefix(user_id)))
     for namespace in snapshot.namespaces:
-        for keys in _pages(await driver.arun(find_keys(snapshot, namespace))):
+        for keys in pages(await driver.arun(find_keys(snapshot, namespace))):
             for row in await driver.arun(read_rows(snapshot, namespace, keys, history=history)):
                 yield row
 
@@ -71,8 +71,8 @@ def load(
 ) -> Restored:
     """Write what `export` handed out, a page at a time, and return how much was new.
 
-    What is there already is left alone, so a load that was interrupted goes on when it is run again. A row that is there
-    and says something else is written over; its earlier states stay in the history.
+    What is there already is left alone, so a load that was interrupted goes on when it is run again. What is there and
+    says something else is written over; its earlier states stay in the history.
 
     Args:
         store: Where to.
@@ -84,7 +84,7 @@ def load(
         RecordError: A row is none of a backup; the pages before it are written.
     """
     driver, total = Driver(store), Restored()
-    for page in _pages(rows):
+    for page in pages(rows):
         total += driver.run(restore_rows(page, stores, mask))
     return total
 
@@ -98,7 +98,7 @@ async def aload(
 ) -> Restored:
     """Do what `load` does."""
     driver, total = Driver(store), Restored()
-    for page in _pages(rows):
+    for page in pages(rows):
         total += await driver.arun(restore_rows(page, stores, mask))
     return total
 
@@ -107,7 +107,8 @@ def _prefix(user_id: str | None) -> tuple[str, ...]:
     return (ROOT,) if user_id is None else Scope(user_id=user_id).path
 
 
-def _pages(things: Iterable[T]) -> Iterator[list[T]]:
+def pages(things: Iterable[T]) -> Iterator[list[T]]:
+    """Yield `things` by the page, as they are read and written."""
     left = iter(things)
     while page := list(islice(left, PAGE)):
         yield page

@@ -27,6 +27,7 @@ from langgraph_learning._engine.repository import EVERYTHING, commits_namespace,
 from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError
+from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision
@@ -40,9 +41,9 @@ P = TypeVar("P", bound=UserProfile, default=UserProfile)
 class Scoped:
     """What one user (in one thread) has taught: every method has an `a...` twin."""
 
-    settings: MachineSettings
+    _settings: MachineSettings
     identity: Identity
-    driver: Driver
+    _driver: Driver
 
     @classmethod
     def of(
@@ -69,33 +70,43 @@ class Scoped:
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
         return cls(settings, identity, Driver(opened))
 
+    @property
+    def stores(self) -> tuple[LearningStore, ...]:
+        """The learning stores of the machine."""
+        return self._settings.stores
+
+    @property
+    def mask(self) -> Mask:
+        """What takes secrets out of a text before it is stored."""
+        return self._settings.mask
+
     def records(self, learning_store: str | None = None) -> list[Record]:
         """Return the records, oldest first; of one learning store, or of all.
 
         Raises:
             ConfigurationError: The machine has no such learning store.
         """
-        return self.driver.run(self._records(learning_store))
+        return self._driver.run(self._records(learning_store))
 
     async def arecords(self, learning_store: str | None = None) -> list[Record]:
         """Return what `records` does."""
-        return await self.driver.arun(self._records(learning_store))
+        return await self._driver.arun(self._records(learning_store))
 
     def search(self, query: str, *, limit: int = 5) -> list[Record]:
         """Return the records that fit `query` best, over all learning stores."""
-        return self.driver.run(search(self.settings.stores, self.identity, query, limit))
+        return self._driver.run(search(self._settings.stores, self.identity, query, limit))
 
     async def asearch(self, query: str, *, limit: int = 5) -> list[Record]:
         """Return what `search` does."""
-        return await self.driver.arun(search(self.settings.stores, self.identity, query, limit))
+        return await self._driver.arun(search(self._settings.stores, self.identity, query, limit))
 
     def recall(self, query: str) -> Recall:
         """Return what a model would be shown if the user said `query`, and why."""
-        return self.driver.run(self._recall(query))
+        return self._driver.run(self._recall(query))
 
     async def arecall(self, query: str) -> Recall:
         """Return what `recall` does."""
-        return await self.driver.arun(self._recall(query))
+        return await self._driver.arun(self._recall(query))
 
     def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
         """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
@@ -105,11 +116,11 @@ class Scoped:
             ExtractionError: The model's answer cannot be used; nothing is written.
             StoreError: The store failed; nothing is written.
         """
-        return self.driver.run(self._learn(messages))
+        return self._driver.run(self._learn(messages))
 
     async def alearn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
         """Return what `learn` does."""
-        return await self.driver.arun(self._learn(messages))
+        return await self._driver.arun(self._learn(messages))
 
     def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return the user profile as an object of its schema; fields that are not known are None.
@@ -120,19 +131,19 @@ class Scoped:
         Raises:
             ConfigurationError: Another schema is configured, or no user profile.
         """
-        return self.driver.run(self._profile(schema))
+        return self._driver.run(self._profile(schema))
 
     async def aprofile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return what `profile` does."""
-        return await self.driver.arun(self._profile(schema))
+        return await self._driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
         """Return what changed something, oldest first."""
-        return self.driver.run(self._commits())
+        return self._driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
         """Return what `commits` does."""
-        return await self.driver.arun(self._commits())
+        return await self._driver.arun(self._commits())
 
     def history(self, record_id: str) -> list[Revision]:
         """Return all states of a record, the oldest first; a removal is a state without a record.
@@ -140,11 +151,11 @@ class Scoped:
         Raises:
             UnsupportedByStore: The store keeps no history.
         """
-        return self.driver.run(history(self.settings.stores, self.identity, record_id))
+        return self._driver.run(history(self._settings.stores, self.identity, record_id))
 
     async def ahistory(self, record_id: str) -> list[Revision]:
         """Return what `history` does."""
-        return await self.driver.arun(history(self.settings.stores, self.identity, record_id))
+        return await self._driver.arun(history(self._settings.stores, self.identity, record_id))
 
     def undo(self, commit_id: str) -> Commit:
         """Put every record that a commit changed back to what it was, as a commit that can be undone in turn.
@@ -154,19 +165,19 @@ class Scoped:
             ConflictError: A record was changed since; nothing is undone.
             UnsupportedByStore: The store keeps no history.
         """
-        return self.driver.run(undo(self.settings.stores, self.identity, commit_id, datetime.now(UTC)))
+        return self._driver.run(undo(self._settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     async def aundo(self, commit_id: str) -> Commit:
         """Do what `undo` does."""
-        return await self.driver.arun(undo(self.settings.stores, self.identity, commit_id, datetime.now(UTC)))
+        return await self._driver.arun(undo(self._settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     def proposals(self) -> list[Proposal]:
         """Return what waits for a person, in the order it was proposed, marked where it has become stale."""
-        return self.driver.run(proposals(self.settings.stores, self.identity))
+        return self._driver.run(proposals(self._settings.stores, self.identity))
 
     async def aproposals(self) -> list[Proposal]:
         """Return what `proposals` does."""
-        return await self.driver.arun(proposals(self.settings.stores, self.identity))
+        return await self._driver.arun(proposals(self._settings.stores, self.identity))
 
     def decide(
         self,
@@ -190,7 +201,7 @@ class Scoped:
             ProposalError: It is gone, was decided already, the edit is not valid, or what it would change has changed
                 meanwhile: it then says how it stands now, and waits for another look.
         """
-        return self.driver.run(self._decide(proposal_id, decision, edit, by, message))
+        return self._driver.run(self._decide(proposal_id, decision, edit, by, message))
 
     async def adecide(
         self,
@@ -202,7 +213,7 @@ class Scoped:
         message: str | None = None,
     ) -> Outcome:
         """Do what `decide` does."""
-        return await self.driver.arun(self._decide(proposal_id, decision, edit, by, message))
+        return await self._driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
@@ -226,13 +237,13 @@ class Scoped:
             ExtractionError: The model's answer cannot be used; nothing is changed.
             ConflictError: Others were first every time; nothing is changed.
         """
-        return self.driver.run(self._curate(dry_run, model, max_age_days))
+        return self._driver.run(self._curate(dry_run, model, max_age_days))
 
     async def acurate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
         """Do what `curate` does."""
-        return await self.driver.arun(self._curate(dry_run, model, max_age_days))
+        return await self._driver.arun(self._curate(dry_run, model, max_age_days))
 
     def feedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
         """Count what was recalled in a turn of this user as helpful or harmful, as `LearningMachine.feedback` does.
@@ -240,30 +251,30 @@ class Scoped:
         Raises:
             ScopeError: It is no turn of this user; nothing is counted.
         """
-        return self.driver.run(self._feedback(commit_or_receipt, helpful))
+        return self._driver.run(self._feedback(commit_or_receipt, helpful))
 
     async def afeedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
         """Do what `feedback` does."""
-        return await self.driver.arun(self._feedback(commit_or_receipt, helpful))
+        return await self._driver.arun(self._feedback(commit_or_receipt, helpful))
 
     def forget(self) -> dict[str, int]:
         """Erase everything of this user in the store, history and commits included; return how many rows that were.
 
         What was said stays in the checkpoints of the threads: `checkpointer.delete_thread` erases those.
         """
-        return self.driver.run(forget(self.settings.stores, self.identity))
+        return self._driver.run(forget(self._settings.stores, self.identity))
 
     async def aforget(self) -> dict[str, int]:
         """Do what `forget` does."""
-        return await self.driver.arun(forget(self.settings.stores, self.identity))
+        return await self._driver.arun(forget(self._settings.stores, self.identity))
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Return the records of this user in all threads, one JSON row each."""
-        return iter(self.driver.run(export(self.identity)))
+        return iter(self._driver.run(export(self.identity)))
 
     async def aexport(self) -> AsyncIterator[dict[str, Any]]:
         """Return what `export` does."""
-        for row in await self.driver.arun(export(self.identity)):
+        for row in await self._driver.arun(export(self.identity)):
             yield row
 
     def load(self, rows: Iterable[Mapping[str, Any]]) -> int:
@@ -273,24 +284,24 @@ class Scoped:
             RecordError: A row is no record; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
+        return self._driver.run(load_rows(self._settings.stores, self.identity, rows, self._settings.mask))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
+        return await self._driver.arun(load_rows(self._settings.stores, self.identity, rows, self._settings.mask))
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
         return [record for each in found for record in each.records]
 
     def _recall(self, query: str) -> Flow[Recall]:
-        return recall(self.settings.stores, self.identity, query, self.settings.context_tokens)
+        return recall(self._settings.stores, self.identity, query, self._settings.context_tokens)
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        speakers = Speakers(learning_tools=self.settings.tool_names, user_tools=self.settings.user_tools)
+        speakers = Speakers(learning_tools=self._settings.tool_names, user_tools=self._settings.user_tools)
         turn = turn_of(convert_to_messages(messages), speakers)
         heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        made = yield from extract(self.settings.extractions(), heard, self.settings.limits, self.settings.mask)
+        made = yield from extract(self._settings.extractions(), heard, self._settings.limits, self._settings.mask)
         return made if made is not None and (made.changes or made.proposed) else None
 
     def _decide(
@@ -307,13 +318,13 @@ class Scoped:
             for found in (yield from fetch_proposals(self.identity, [key])):
                 args = {**found.args, **edit}
                 try:
-                    check_edit(self.settings.stores, found.store, found.name, args)
+                    check_edit(self._settings.stores, found.store, found.name, args)
                 except ValueError as error:
                     raise ProposalError(f"the edit is not valid: {error}") from error
         kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
         decision = ReviewDecision(key, kind, args=args, message=message)
         approver = Approver(by or self.identity.user_id, datetime.now(UTC))
-        [outcome] = yield from decide(self.settings.stores, self.identity, [decision], approver, self.settings.mask)
+        [outcome] = yield from decide(self._settings.stores, self.identity, [decision], approver, self._settings.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
@@ -324,16 +335,16 @@ class Scoped:
         if not isinstance(dry_run, bool):
             raise ConfigurationError(f"curate(dry_run={dry_run!r}): give True or False")
         chat = resolve_model(model)
-        judge = Judge(chat, self.settings.methods) if chat is not None else None
+        judge = Judge(chat, self._settings.methods) if chat is not None else None
         age = timedelta(days=days) if days is not None else None
         now = datetime.now(UTC)
-        options = self.settings
+        options = self._settings
         return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
             raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
-        return feedback(self.settings.stores, self.identity, about, helpful, datetime.now(UTC))
+        return feedback(self._settings.stores, self.identity, about, helpful, datetime.now(UTC))
 
     def _profile(self, schema: type[P]) -> Flow[P]:
         [store] = self._resolve_stores("user_profile")
@@ -360,9 +371,9 @@ class Scoped:
 
     def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:
         if name is None:
-            return self.settings.stores
-        chosen = tuple(store for store in self.settings.stores if store.name == name)
+            return self._settings.stores
+        chosen = tuple(store for store in self._settings.stores if store.name == name)
         if not chosen:
-            there = ", ".join(store.name for store in self.settings.stores) or "none"
+            there = ", ".join(store.name for store in self._settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
         return chosen

@@ -1,14 +1,16 @@
 """The commands about the database itself."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import typer
 
-from langgraph_learning.checkpointers._store.inspect import DatabaseState
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
 from langgraph_learning.cli.target import Target, check_exists
-from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
+
+if TYPE_CHECKING:
+    from langgraph_learning.checkpointers._store.inspect import DatabaseState
 
 
 def register(app: typer.Typer) -> None:
@@ -22,6 +24,8 @@ def stats(at: Target) -> None:
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
+    from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
+
     state = check_exists(at.state(counting=True))
     prefix = (ROOT,) if at.user is None else Scope(user_id=at.user).path
     mine = {namespace: count for namespace, count in state.counts.items() if namespace[: len(prefix)] == prefix}
@@ -57,7 +61,7 @@ def migrate(at: Target) -> None:
     say(_migration_summary(before, after, done))
 
 
-def _migration_summary(before: DatabaseState | None, after: DatabaseState, done: list[str]) -> str:
+def _migration_summary(before: "DatabaseState | None", after: "DatabaseState", done: list[str]) -> str:
     made = before is None or not before.made
     return f"{'made' if made else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
 

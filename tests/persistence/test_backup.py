@@ -1,4 +1,4 @@
-"""A whole backup: everything that lies there, to another database and back, with its history where that is asked for."""
+"""A whole backup: everything that lies there, to another database and back, on request with its history."""
 
 import asyncio
 import hashlib
@@ -32,11 +32,15 @@ ALEX = "Alex@example.com"
 
 def taught(db: LearningDB) -> LearningMachine:
     """Let two users teach what is their own, what is shared, and what waits for a person."""
+    acme = {"entity": "Acme", "entity_type": "company"}
     extractions = [
-        [op("update_user_profile", name="Alex", quote="I am Alex"), op("remember_about", entity="Acme", entity_type="company", facts=["Builds rockets"])],
+        [
+            op("update_user_profile", name="Alex", quote="I am Alex"),
+            op("remember_about", **acme, facts=["Builds rockets"]),
+        ],
         [op("update_user_profile", name="Alexandra"), op("add_memory", content="Keeps bees")],
-        [op("remember_about", entity="Acme", entity_type="company", facts=["Moved to Berlin"])],
-    ]  # fmt: skip
+        [op("remember_about", **acme, facts=["Moved to Berlin"])],
+    ]
     learning = LearningMachine(
         model=ScriptedChatModel(extractions=extractions),
         user_profile=True,
@@ -97,7 +101,11 @@ def test_a_proposal_stays_fresh_or_stale_though_versions_are_counted_anew(tmp_pa
         model=ScriptedChatModel(extractions=[[op("update_user_profile", name="Ali")]]),
         user_profile=UserProfileConfig(mode=LearningMode.PROPOSE),
     )
-    with connect("sqlite:///:memory:") as one, connect("sqlite:///:memory:") as two, connect("sqlite:///:memory:") as three:
+    with (
+        connect("sqlite:///:memory:") as one,
+        connect("sqlite:///:memory:") as two,
+        connect("sqlite:///:memory:") as three,
+    ):
         for name in ("Al", "Alec"):
             writing.scoped(user_id=ALEX, store=one.store).learn([("user", f"I am {name}")])
         proposing.scoped(user_id=ALEX, store=one.store).learn([("user", "I am Ali")])
@@ -139,9 +147,9 @@ def test_what_was_removed_comes_along_with_the_history_alone() -> None:
 def test_one_user_s_backup_holds_nothing_of_a_neighbour() -> None:
     with connect("sqlite:///:memory:") as db:
         for user in ("al", "alex"):
-            LearningMachine(user_profile=True, model=ScriptedChatModel(extractions=[[op("update_user_profile", name=user)]])).scoped(
-                user_id=user, store=db.store
-            ).learn([("user", f"I am {user}")])
+            LearningMachine(
+                user_profile=True, model=ScriptedChatModel(extractions=[[op("update_user_profile", name=user)]])
+            ).scoped(user_id=user, store=db.store).learn([("user", f"I am {user}")])
         rows = list(backup.export(db.store, user_id="al", history=True))
         assert len(rows) == 2
         assert "alex" not in json.dumps(rows)
