@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from langgraph_learning import __version__
+import langgraph_learning
 from langgraph_learning.cli import backup, database, doctor, importing, learning, mutations, queries
 
 app = typer.Typer(
@@ -20,7 +20,7 @@ for part in (queries, mutations, learning, backup, importing, database, doctor):
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"langgraph-learning {__version__}")
+        typer.echo(f"langgraph-learning {langgraph_learning.__version__}")
         raise typer.Exit
 
 

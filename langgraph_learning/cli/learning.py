@@ -29,8 +29,8 @@ def learn(
 ) -> None:
     """Learn from old conversations, turn by turn; a turn that was learned from before teaches nothing twice.
 
-    FILE holds one thread as a list of messages ({"role": "user", "content": "..."}), or each thread as a line or entry of
-    its own: {"thread_id": "t1", "messages": [...]}.
+    FILE holds one thread as a list of messages ({"role": "user", "content": "..."}), or each thread as a line or entry
+    of its own: {"thread_id": "t1", "messages": [...]}.
 
     Example: langgraph-learning learn threads.jsonl -d sqlite:///learning.db -u alex@example.com --model openai:gpt-5.2
     """

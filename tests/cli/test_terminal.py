@@ -1,4 +1,4 @@
-"""What a terminal, a pipe and a shell get: text first, ids whole enough to copy, colour where it is wanted, and at once."""
+"""What a terminal, a pipe and a shell get: text first, ids that can be copied, colour where it is wanted, at once."""
 
 import io
 import re
@@ -158,8 +158,9 @@ def main(arguments, complete=None):
         pass
 
 {asked}
-heavy = ("langchain", "langchain_core", "langgraph", "pydantic", "numpy", "sqlite3", "psycopg", "asyncio")
-print([name for name in heavy if name in sys.modules], len([name for name in sys.modules if "langgraph_learning" in name]))
+heavy = ("langchain", "langchain_core", "langgraph", "numpy", "sqlite3", "psycopg", "asyncio")
+ours = [name for name in sys.modules if name.startswith("langgraph_learning")]
+print([name for name in heavy if name in sys.modules], len(ours))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=True)
     heavy, ours = done.stdout.splitlines()[-1].rsplit(maxsplit=1)

@@ -1,7 +1,7 @@
 """Everything that was learned, by everybody: handed out page by page, and taken in again.
 
 A backup is JSON rows. A record is the row that `export` makes of it; what lies beside the records (commits, proposals,
-votes) names its namespace and key. Each namespace is read in the order of its keys and as of one revision: two databases
+votes) names its namespace and key. Each namespace is read in the order of its keys, as of one revision: two databases
 that hold the same give the same rows, whatever is written meanwhile, and one page of values is in memory.
 """
 
