@@ -11,11 +11,11 @@ from langgraph.store.base import Item
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from langgraph_learning.display import Displayed
-from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import label
+from langgraph_learning.errors import RecordError, ScopeError
+from langgraph_learning.labels import COMMITS, THREAD, fault_of_id, label
+from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.text import same_statement
 
-ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
 ACTIVE = "active"
 """The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
@@ -23,7 +23,7 @@ ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
 """Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
-NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -51,6 +51,18 @@ class Identity(Frozen):
     timezone: str = "UTC"
 
 
+def check_ids(identity: Identity) -> Identity:
+    """Return `identity`.
+
+    Raises:
+        ScopeError: An id is longer than the stores can keep.
+    """
+    for kind, given in (("user id", identity.user_id), ("thread id", identity.thread_id)):
+        if given is not None and (fault := fault_of_id(kind, given)):
+            raise ScopeError(fault)
+    return identity
+
+
 class Scope(Frozen):
     """Who a record belongs to: a user, a user in a thread, a user's agent, or a namespace."""
 
@@ -64,7 +76,7 @@ class Scope(Frozen):
         """The store namespace of this scope; two scopes never share one."""
         if self.namespace is not None:
             return (ROOT, "namespace", label(self.namespace))
-        parts = [("user", self.user_id), ("thread", self.thread_id), ("agent", self.agent)]
+        parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
     @property

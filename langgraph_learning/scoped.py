@@ -30,7 +30,7 @@ from langgraph_learning.errors import ConfigurationError, ProposalError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision
+from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision, check_ids
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
@@ -68,7 +68,7 @@ class Scoped:
         thread = user_label(thread_id, "thread_id")
         named = user_label(agent, "agent")
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
-        return cls(settings, identity, Driver(opened))
+        return cls(settings, check_ids(identity), Driver(opened))
 
     @property
     def stores(self) -> tuple[LearningStore, ...]:

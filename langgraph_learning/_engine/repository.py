@@ -12,6 +12,7 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch
+from langgraph_learning.labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
@@ -125,7 +126,7 @@ def _code(record_id: str) -> str:
 
 def commits_namespace(identity: Identity) -> Namespace:
     """Where the commits of a user lie."""
-    return (*Scope(user_id=identity.user_id).path, "commits")
+    return (*Scope(user_id=identity.user_id).path, COMMITS)
 
 
 def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:

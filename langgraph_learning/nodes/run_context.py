@@ -30,7 +30,7 @@ from langgraph_learning.nodes.identity import (
     user_label,
 )
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.records import Commit, Identity
+from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
@@ -332,11 +332,11 @@ class Run:
             offered = {"runtime": self.runtime, "config": self.config, "context": self.runtime.context}
             if "state" in inspect.signature(resolver).parameters:
                 offered["state"] = self.graph_state()
-            return read_resolver_answer(base, call_resolver(resolver, offered, self.runtime))
+            return check_ids(read_resolver_answer(base, call_resolver(resolver, offered, self.runtime)))
         named = self._named_users
         for user in named:
             self._check_user(user, self._authenticated)
-        return base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]})
+        return check_ids(base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]}))
 
     @property
     def _named_users(self) -> tuple[str | None, str | None]:

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
-from langgraph_learning._engine.learning.messages import Speakers, count_user_messages, is_human, last_turn_start
+from langgraph_learning._engine.learning.messages import Speakers, is_human, last_turn_start
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -25,6 +25,7 @@ from langgraph_learning._engine.learning.turn import (
     turn_beginning,
     turn_id,
     turn_of,
+    turn_since,
     watermark,
 )
 from langgraph_learning._engine.recall.recall import Recall, recall
@@ -226,9 +227,7 @@ def _kept_with_new(
     else:
         mark: Watermark | None = state.get(Keys(run.settings.name).mark)
         begin = turn_beginning(messages, mark, identity.user_id)
-        turn = replace(
-            turn_of(messages[begin:], speakers, now), human_offset=count_user_messages(messages[:begin], speakers)
-        )
+        turn = turn_since(messages, mark, identity.user_id, speakers, now)
     anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
     return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
 

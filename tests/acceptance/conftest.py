@@ -4,7 +4,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from acceptance.driver import Colour, Home
-from postgres import a_database
+from postgres_server import a_database
 from psycopg.sql import SQL, Identifier
 
 

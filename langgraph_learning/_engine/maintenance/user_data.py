@@ -16,6 +16,7 @@ from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
@@ -42,7 +43,7 @@ def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str
     for store in indexed:  # what somebody else wrote stays, or is put back
         yield from _update_vector_index(store, taught)
     try:
-        counts = cast("dict[str, int]", (yield from call_store("purge", prefix)))
+        counts = yield from call_store(VersionedStore.purge, prefix)
     except UnsupportedByStore:  # a store without history: what it shows is all there is
         items = 0
         while found := _under(prefix, (yield from _read(prefix, PAGE))):
@@ -55,7 +56,7 @@ def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str
 def _find_taught(user_id: str) -> Flow[list[Address]]:
     """Return where in shared namespaces the user has written."""
     try:
-        return cast("list[Address]", (yield from call_store("all_addresses", SHARED, {"source": {"user_id": user_id}})))
+        return (yield from call_store(VersionedStore.all_addresses, SHARED, _written_by(user_id)))
     except UnsupportedByStore:
         items = _under(SHARED, (yield from _read(SHARED, EVERYTHING)))
         return [(tuple(item.namespace), item.key) for item in items if _author_of(item.value) == user_id]
@@ -66,7 +67,7 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     found: list[Address] = []
     try:
         for namespace in dict.fromkeys(unlabel(path[-2]) for path, _ in taught):
-            found += yield from call_store("all_addresses", (ROOT,), {"namespace": namespace})
+            found += yield from call_store(VersionedStore.all_addresses, (ROOT,), {"namespace": namespace})
     except UnsupportedByStore:
         items = _under((ROOT,), (yield from _read((ROOT,), EVERYTHING)))
         found = [(tuple(item.namespace), item.key) for item in items]
@@ -83,34 +84,20 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     return [*repeat, *sorted(votes)]
 
 
+def _written_by(user_id: str) -> dict[str, Any]:
+    return {"source": {"user_id": user_id}}
+
+
 def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
     repeated = yield from _find_derived(taught)
-    found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
-    others = [isinstance(item, Item) and _author_of(item.value) != user_id for item in found]
-    stays = [address for address, other in zip(taught, others, strict=True) if other]
-    goes = [address for address, other in zip(taught, others, strict=True) if not other]
     try:
-        before = yield from _restore_previous(goes, user_id)
-    except UnsupportedByStore:  # all of it is the user's
-        yield from batch(*(PutOp(namespace, key, None) for namespace, key in (*goes, *repeated)))
+        yield from call_store(VersionedStore.erase_written, taught, _written_by(user_id), index=["text"])
+    except UnsupportedByStore:  # without history there is one state of each, and all that were found are the user's
+        yield from batch(*(PutOp(namespace, key, None) for namespace, key in (*taught, *repeated)))
         return len(taught)
-    if stays:
-        yield from call_store("erase_history", stays)
-    if goes or repeated:
-        yield from call_store("erase", [*goes, *repeated])
-    yield from write(before, {})
+    if repeated:
+        yield from call_store(VersionedStore.erase, repeated)
     return len(taught)
-
-
-def _restore_previous(addresses: Iterable[Address], user_id: str) -> Flow[list[PutOp]]:
-    """Return what puts the records back that others had written before the user first touched them."""
-    puts = []
-    for namespace, key in addresses:
-        states = yield from call_store("history", namespace, key)
-        mine = next((place for place, kept in enumerate(states) if _author_of(kept.value or {}) == user_id), 0)
-        if mine and (value := states[mine - 1].value) is not None:
-            puts.append(PutOp(namespace, key, value, index=["text"]))
-    return puts
 
 
 def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flow[None]:

@@ -18,6 +18,7 @@ from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Ident
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
+from langgraph_learning.versioned_store import VersionedStore
 
 MIN_TOKENS = 20
 """How many tokens must be left for the beginning of a record that is too long."""
@@ -252,8 +253,8 @@ def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[i
     """How many records there are that were not read; of the past nobody has counted them."""
     if len(each.records) < op.limit or stand.revision is not None:
         return 0
-    total = yield from call_store("count", op.namespace_prefix)
-    return max(0, int(total) - len(each.records))
+    total = yield from call_store(VersionedStore.count, op.namespace_prefix)
+    return max(0, total - len(each.records))
 
 
 def _candidates(each: ScopeSnapshot, query: str) -> list[Candidate]:
