@@ -21,6 +21,7 @@ from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values
 from langgraph_learning.records import NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
 """How many items are read, and written, at once."""
@@ -56,8 +57,8 @@ class Restored:
 def find_snapshot(prefix: Namespace = (ROOT,)) -> Flow[Snapshot]:
     """Return what there is to back up under `prefix`, proposals last: they rest on the records."""
     try:
-        revision = yield from call_store("revision")
-        found = cast("list[Namespace]", (yield from call_store("all_namespaces", prefix, ())))
+        revision = yield from call_store(VersionedStore.revision)
+        found = cast("list[Namespace]", (yield from call_store(VersionedStore.all_namespaces, prefix, ())))
         return Snapshot(tuple(_in_order(found)), revision)
     except UnsupportedByStore:  # one page with everything: several of a store without revisions would miss some
         [items] = yield from batch(SearchOp(prefix, limit=EVERYTHING, refresh_ttl=False))
@@ -77,7 +78,7 @@ def find_keys(snapshot: Snapshot, namespace: Namespace) -> Flow[list[str]]:
     """Return the keys of all items that lie, or lay, in `namespace`, in their order."""
     if snapshot.revision is None:
         return [item.key for item in snapshot.items[namespace]]
-    found = cast("list[Address]", (yield from call_store("all_addresses", namespace, {})))
+    found = cast("list[Address]", (yield from call_store(VersionedStore.all_addresses, namespace, {})))
     return sorted(key for path, key in found if tuple(path) == namespace)
 
 
@@ -124,7 +125,7 @@ def _row(snapshot: Snapshot, item: Item) -> Flow[Row]:
 
 
 def _with_history(namespace: Namespace, key: str, item: Item | None, row: Row | None) -> Flow[Row | None]:
-    states = yield from call_store("history", namespace, key)
+    states = yield from call_store(VersionedStore.history, namespace, key)
     if item is None:
         if not states or states[-1].value is not None:  # written after the snapshot
             return None
@@ -237,13 +238,13 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     states, puts = [], []
     for item in missing:
         fresh = item.history and (item.namespace, item.key) in absent
-        if fresh and not (yield from call_store("history", item.namespace, item.key)):
+        if fresh and not (yield from call_store(VersionedStore.history, item.namespace, item.key)):
             states += _replayed(item)
         elif item.value is not None:
             puts.append(item.put(item.value))
         # What was removed stays as it is where it was written again since, or is removed already.
     if states:
-        yield from call_store("replay", states)
+        yield from call_store(VersionedStore.replay, states)
     yield from _write(puts, missing, stores)
     written = len({(put.namespace, put.key) for put in [*puts, *(state[0] for state in states)]})
     return Restored(written, len(items) - written)
