@@ -34,6 +34,8 @@ def learn(
 
     Example: langgraph-learning learn threads.jsonl -d sqlite:///learning.db -u alex@example.com --model openai:gpt-5.2
     """
+    if model is None and at.machine is None:
+        raise ConfigurationError("there is no model to learn with: give --model provider:name, or your own --machine")
     user = at.whose
     threads = [(thread or at.thread, turn) for thread, messages in _threads(source) for turn in _turns(messages)]
     learned = changes = 0
