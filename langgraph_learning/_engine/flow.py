@@ -70,6 +70,14 @@ class StoreCall:
 
 
 @dataclass(frozen=True, slots=True)
+class SaverCall:
+    """Call a method of the run's checkpointer, which has it under `a...`, too."""
+
+    method: str
+    arguments: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VectorStoreCall:
     """Call a method of the vector store that a learning store is searched by; answered with what it returns."""
 
@@ -91,7 +99,7 @@ class StoreInfo:
     revision: int | None = None
 
 
-Effect: TypeAlias = Batch | Write | ModelCall | StoreCall | VectorStoreCall | DescribeStore
+Effect: TypeAlias = Batch | Write | ModelCall | StoreCall | SaverCall | VectorStoreCall | DescribeStore
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -111,6 +119,11 @@ def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: 
     Example: `states = yield from call_store(VersionedStore.history, namespace, key)`
     """
     return cast("T", (yield StoreCall(method.__name__, arguments, options)))
+
+
+def call_saver(method: str, *arguments: object) -> Flow[Any]:
+    """Return what the checkpointer's method returns."""
+    return (yield SaverCall(method, arguments))
 
 
 def describe_store() -> Flow[StoreInfo]:
@@ -217,6 +230,8 @@ class Driver:
             return self._store_at(effect.as_of).batch(effect.ops)
         if isinstance(effect, StoreCall):
             return self._store_method(effect.method)(*effect.arguments, **effect.options)
+        if isinstance(effect, SaverCall):
+            return getattr(checkpointer(self.config), effect.method)(*effect.arguments)
         if isinstance(effect, VectorStoreCall):
             return getattr(effect.vectors, effect.method)(**effect.arguments)
         store = self.require_store()
@@ -236,6 +251,8 @@ class Driver:
             return await _abatch(self._store_at(effect.as_of), effect.ops)
         if isinstance(effect, StoreCall):
             return await self._acall_store(effect)
+        if isinstance(effect, SaverCall):
+            return await getattr(checkpointer(self.config), f"a{effect.method}")(*effect.arguments)
         if isinstance(effect, VectorStoreCall):
             return await _acall_vector_store(effect)
         store = self.require_store()

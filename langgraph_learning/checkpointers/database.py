@@ -207,7 +207,7 @@ def _name_typo(url: str, known: Sequence[str]) -> str:
     if wrong is None or "@" in query or not re.fullmatch(r"\w+", wrong):  # the rest of a password, maybe
         return ""
     meant = get_close_matches(wrong, known, n=1)
-    return f": it has no parameter {wrong!r}" + (f", did you mean {meant[0]!r}?" if meant else "")
+    return f": it has no parameter {wrong!r}" + (f" (did you mean {meant[0]!r}?)" if meant else "")
 
 
 def _open_sqlite(path: str, options: _Options, stack: ExitStack) -> OpenDatabase:

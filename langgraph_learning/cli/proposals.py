@@ -12,20 +12,44 @@ from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from langgraph_learning.cli.open_target import OpenTarget
     from langgraph_learning.records import Proposal
     from langgraph_learning.scoped import Scoped
 
 
-def proposals(at: Target) -> None:
-    """List the changes of a user that wait for a decision.
+def proposals(
+    at: Target,
+    everybody: Annotated[
+        bool, typer.Option("--all", help="Of all users, and of unknown ones: the reviewers' queue.")
+    ] = False,
+) -> None:
+    """List the changes that wait for a decision, the oldest first: of a user, or of all.
 
-    Example: langgraph-learning proposals -d sqlite:///learning.db -u alex@example.com
+    Example: langgraph-learning proposals -d sqlite:///learning.db --all
     """
     with at.open() as opened:
-        whose = at.whose
-        opened.check_user()
-        waiting = opened.scoped_for(whose).proposals()
-    show(waiting, PROPOSALS, as_json=at.as_json, none="nothing waits")
+        if everybody:
+            waiting = queue_of_all(opened)
+        else:
+            whose = at.whose
+            opened.check_user()
+            waiting = opened.scoped_for(whose).proposals()
+    columns = (*PROPOSALS[:1], Column("of", _owner_of, "name"), *PROPOSALS[1:]) if everybody else PROPOSALS
+    show(waiting, columns, as_json=at.as_json, none="nothing waits")
+
+
+def queue_of_all(opened: "OpenTarget") -> "list[Proposal]":
+    """Return what waits of all, each looked at by a machine that has its user's learning stores."""
+    queue = opened.scoped_for().review_queue()
+    owners = dict.fromkeys((proposal.identity.user_id, proposal.identity.thread_id) for proposal in queue)
+    looked_at = (opened.scoped_for(user, thread).proposals() for user, thread in owners)
+    each_once = {proposal.id: proposal for proposals in looked_at for proposal in proposals}
+    return sorted(each_once.values(), key=lambda proposal: proposal.age)
+
+
+def _owner_of(proposal: "Proposal") -> str:
+    where = f" in {proposal.namespace}" if proposal.namespace else ""
+    return f"{proposal.identity.user_id or 'an unknown user'}{where}"
 
 
 PROPOSALS = (
@@ -47,13 +71,15 @@ def decide(
 ) -> None:
     """Approve a proposal, as it is or edited, or reject it.
 
-    Example: langgraph-learning decide -d sqlite:///learning.db -u alex@example.com 7f3c... approve --by bo
+    Without --user it may be anybody's, as `proposals --all` lists them.
+
+    Example: langgraph-learning decide -d sqlite:///learning.db 7f3c... approve --by bo
     """
     changed = _object(edit)
     if changed is not None and answer == "reject":
         raise typer.BadParameter("--edit goes with approve")
     with at.open() as opened:
-        scoped = opened.scoped_for(at.whose)
+        scoped = opened.scoped_for(at.user) if at.user is not None else _scoped_for_owner(opened, proposal)
         waiting = scoped.proposals()
         key = _full_id(proposal, waiting)
         if answer == "approve":
@@ -70,6 +96,14 @@ def _full_id(wanted: str, waiting: "Sequence[Proposal]") -> str:
     known = [proposal.id for proposal in waiting]
     waits = any(key.startswith(wanted) for key in known)
     return find_by_prefix(wanted, known, "proposal", "proposals") if waits else wanted
+
+
+def _scoped_for_owner(opened: "OpenTarget", wanted: str) -> "Scoped":
+    queue = {proposal.id: proposal.identity for proposal in opened.scoped_for().review_queue()}
+    if not any(key.startswith(wanted) for key in queue):
+        raise ConfigurationError(f"no proposal {wanted!r} waits; `proposals --all` lists them")
+    owner = queue[find_by_prefix(wanted, queue, "proposal", "proposals --all")]
+    return opened.scoped_for(owner.user_id, owner.thread_id)
 
 
 def _check_known(scoped: "Scoped", waiting: "Sequence[Proposal]") -> None:

@@ -24,6 +24,7 @@ class SessionContextStore(LearningStore):
     """The session context: one record per user and thread."""
 
     name: ClassVar[str] = SESSION_CONTEXT
+    about_user: ClassVar[bool] = False
     config_class = SessionContextConfig
     config: SessionContextConfig
     label: ClassVar[str] = "s"

@@ -166,7 +166,7 @@ def test_a_source_of_one_user_or_of_none_goes_to_the_one_given(run: Run, empty: 
 def test_an_export_comes_back_as_it_was_for_all_users(run: Run, url: str, tmp_path: Path) -> None:
     out, other = tmp_path / "all.jsonl", f"sqlite:///{tmp_path / 'other.db'}"
     assert run("export", "-d", url, "-o", str(out)).err == "2 commits, 7 records\n"
-    brought = run("import", str(out), "-d", other, "--json")
+    brought = run("import", str(out), "-d", other, "--vouch", "--json")
     assert brought.json["new"] == 7
     assert set(reasons(brought).values()) == {"it is no record; `langgraph-learning load` takes in a whole backup"}
     lines = out.read_text("utf-8").splitlines()

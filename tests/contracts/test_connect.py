@@ -170,9 +170,9 @@ async def test_an_entry_that_is_cancelled_leaves_nothing_open() -> None:
         ("postgresql+asyncpg://me:secret@host/db", "postgresql[+]asyncpg://"),
         (
             "postgresql://me:secret@host/db?conect_timeout=3",
-            "no parameter 'conect_timeout', did you mean 'connect_timeout'",
+            "no parameter 'conect_timeout' [(]did you mean 'connect_timeout'[?][)]: use",
         ),
-        ("postgresql://me:pa?secret=x@host/db", "cannot read this URL: use"),
+        ("postgresql://me:secret@host/db?secret@x=1", "cannot read this URL: use"),
         ("postgresql+psycopg://me:secret@host/db?xyzzy=1", "no parameter 'xyzzy': use"),
         ("postgresql://me:secret@host:port:port/db?nonsense=secret", "cannot read this URL"),
         (Path("file.db"), "a [A-Za-z]*Path: use"),

@@ -125,6 +125,11 @@ def test_a_kept_turn_is_completed_from_whatever_is_left(left: list[BaseMessage],
     assert texts(turn) == complete
 
 
+def test_a_turn_that_began_with_no_word_is_completed_with_the_first_ones() -> None:
+    assert texts(complete_turn(kept(), THREAD[4:], Speakers()).turn) == ["three", "third"]
+    assert texts(complete_turn(kept(anchors=("a2",)), THREAD, Speakers()).turn) == ["three", "third"]
+
+
 def test_a_kept_turn_without_ids_begins_at_the_last_message_that_says_so() -> None:
     messages: list[BaseMessage] = [HumanMessage("yes"), AIMessage("one"), HumanMessage("yes"), AIMessage("two")]
     assert texts(complete_turn(kept(messages[2]), messages, Speakers()).turn) == ["yes", "two"]

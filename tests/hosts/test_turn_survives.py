@@ -27,6 +27,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command, StreamMode, interrupt
+from pydantic import JsonValue
 
 from langgraph_learning import EntityMemoryConfig, LearningContext, LearningMachine, LearningMode
 from langgraph_learning._engine.learning.turn import TurnInput
@@ -333,17 +334,17 @@ def test_a_day_later_a_turn_still_says_when_it_was_said(monkeypatch: pytest.Monk
     from langgraph_learning.nodes import steps
 
     class Clock(datetime):
-        today = datetime(2026, 3, 10, 12, tzinfo=UTC)
+        moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
         @classmethod
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return cls.today
+            return cls.moment
 
     monkeypatch.setattr(steps, "datetime", Clock)
     learning, model = machine(RuntimeError("down"), [])
     graph = by_hand(learning, reply).compile(store=InMemoryStore(), checkpointer=InMemorySaver())
     graph.invoke(said("I met Ben yesterday", "h1"), thread(), context=ADA)
-    Clock.today += timedelta(days=10)
+    Clock.moment += timedelta(days=10)
 
     graph.invoke(said("Hello", "h2"), thread(), context=ADA)
 
@@ -360,15 +361,15 @@ def test_a_date_that_a_person_approves_later_counts_from_when_it_was_said(
     from langgraph_learning.nodes import steps
 
     class Clock(datetime):
-        today = datetime(2026, 3, 10, 12, tzinfo=UTC)
+        moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
         @classmethod
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return cls.today
+            return cls.moment
 
     for module in (steps, scoped):
         monkeypatch.setattr(module, "datetime", Clock)
-    met = [{"content": "Met Ben", "date": "yesterday"}]
+    met: list[JsonValue] = [{"content": "Met Ben", "date": "yesterday"}]
     asked = op("remember_about", entity="Ada", entity_type="person", events=met, quote="I met Ben yesterday")
     config = EntityMemoryConfig(mode=LearningMode.PROPOSE, namespace="user")
     model = ScriptedChatModel(extractions=[[asked]])
@@ -376,7 +377,7 @@ def test_a_date_that_a_person_approves_later_counts_from_when_it_was_said(
     store = InMemoryStore()
     graph = by_hand(learning, reply).compile(store=store)
     graph.invoke(said("I met Ben yesterday", "h1"), thread(), context=ADA)
-    Clock.today += timedelta(days=10)
+    Clock.moment += timedelta(days=10)
 
     ada = learning.scoped(user_id="ada", thread_id="t1", store=store)
     [proposal] = ada.proposals()

@@ -289,6 +289,7 @@ async def test_an_email_assistant_learns_from_its_user_and_not_from_the_sender(c
     result = await invoked(graph, colour, Command(resume="Be more formal"), thread())
 
     assert FACT in seen[0], "recalled by the e-mail"
+    assert FACT in seen[1], "and again by it in the run that resumes"
     assert memories(store) == [FACT, "Wants formal answers"]
     assert "Evil Corp" not in model.prompt("extraction")
     assert set(result) == {"email", "feedback", "answer"}, "the host's state is its own"

@@ -23,7 +23,7 @@ class Tips(UserMemoryStore):
 
 def of(db: LearningDB, user: str, *extractions: Any) -> Scoped:
     model = ScriptedChatModel(extractions=extractions)
-    return LearningMachine(custom_stores=[Tips()], model=model, store=db.store).scoped(user_id=user)
+    return LearningMachine(custom_stores=[Tips()], model=model, store=db.store, shared="write").scoped(user_id=user)
 
 
 def everything(db: LearningDB) -> str:

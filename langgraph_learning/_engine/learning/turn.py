@@ -71,9 +71,10 @@ class Turn:
 
     def after(self, earlier: "Turn") -> "Turn":
         """Return `earlier` and then this one, as one turn."""
-        parts = (*earlier.messages, *earlier.tools, *earlier.trajectory)
-        shift = 1 + max((part.position for part in parts), default=-1)
-        moved = self._shifted(shift) if shift else self
+        positions = [part.position for part in (*earlier.messages, *earlier.tools)]
+        positions += [step.position for step in earlier.trajectory]
+        shift = 1 + max(positions, default=-1)
+        moved = self._shift_positions(shift) if shift else self
         return Turn(
             (*earlier.messages, *moved.messages),
             earlier.human_offset,
@@ -81,7 +82,7 @@ class Turn:
             (*earlier.trajectory, *moved.trajectory),
         )
 
-    def _shifted(self, shift: int) -> "Turn":
+    def _shift_positions(self, shift: int) -> "Turn":
         return Turn(
             tuple(replace(each, position=each.position + shift) for each in self.messages),
             self.human_offset,
@@ -223,8 +224,10 @@ def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
         return max((index for index, message in enumerate(messages) if str(message.text).strip() == first), default=0)
     if present := [index for index, id in enumerate(ids) if id in kept.anchors]:
         return present[-1] + 1
-    # Everything from before is gone, so what is left came after. A human message that leads it is no word of the
-    # user's: summaries and rewritten questions stand there.
+    # Everything from before is gone, so what is left came after. Where the user's first words were kept, a human
+    # message that leads it is none of theirs: summaries and rewritten questions stand there.
+    if not kept.turn.human:
+        return 0
     return next((index for index, message in enumerate(messages) if not is_human(message)), len(messages))
 
 

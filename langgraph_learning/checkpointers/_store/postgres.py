@@ -125,7 +125,7 @@ class PostgresDialect:
     def __init__(self, source: "Connections | Pool | str", schema: str | None, timeout: float) -> None:
         self._owned = not isinstance(source, Connections)
         self._connections = source if isinstance(source, Connections) else Connections(source, timeout=timeout)
-        self._schema, self._lock, self._table = schema, SET_UP, ""
+        self._schema, self._lock, self._name = schema, SET_UP, ""
         self._sql = Statements("postgres", schema="", vector="public")
         self.threads = max(2, min(self._connections.size, 16))
         self.has_vectors = self._set_up = False
@@ -176,7 +176,9 @@ class PostgresDialect:
         ):
             self._begin_write(session, patience)
             if self._set_up and not self.has_vectors:
-                self.has_vectors = bool(session.rows("has_table", {"table": f"{self._table}hybrid_vectors"})[0][0])
+                self.has_vectors = bool(
+                    session.rows("has_table", {"schema": self._name, "table": "hybrid_vectors"})[0][0]
+                )
             yield connection, session
 
     def _begin_write(self, session: PostgresSession, patience: Patience) -> None:
@@ -204,11 +206,11 @@ class PostgresDialect:
 
     def _use(self, installation: Installation, session: PostgresSession, dims: int | None) -> bool:
         """Take over what is there, and return whether nothing is missing."""
-        self._table = f"{installation.schema}."
+        self._name = installation.name
         schema, vector = installation.schema.replace("%", "%%"), installation.vector or "public"
         self._sql = Statements("postgres", schema=schema, vector=vector, dims=str(dims))
         session = session.with_sql(self._sql)
-        if installation.missing or not session.rows("has_table", {"table": f"{self._table}hybrid_migrations"})[0][0]:
+        if installation.missing or not _has_table(session, self._name, "hybrid_migrations"):
             return False
         applied = {int(row[0]) for row in session.rows("applied_migrations", {})}
         self.has_vectors = VECTORS in applied
@@ -225,7 +227,7 @@ class PostgresDialect:
                     f"embed= needs the extension pgvector in this database ({error}); without embed= search is lexical"
                 ) from error
         session = session.with_sql(self._sql)
-        self.has_vectors = VECTORS in _migrate(session, self._sql, self._table, dims)
+        self.has_vectors = VECTORS in _migrate(session, self._sql, installation.name, dims)
 
     def scrub(self) -> None:
         """Leave that to autovacuum."""
@@ -236,8 +238,12 @@ class PostgresDialect:
             self._connections.close()
 
 
-def _migrate(session: PostgresSession, sql: Statements, table: str, dims: int | None) -> set[int]:
-    if not session.rows("has_table", {"table": f"{table}hybrid_migrations"})[0][0]:
+def _has_table(session: PostgresSession, schema: str, table: str) -> bool:
+    return bool(session.rows("has_table", {"schema": schema, "table": table})[0][0])
+
+
+def _migrate(session: PostgresSession, sql: Statements, name: str, dims: int | None) -> set[int]:
+    if not _has_table(session, name, "hybrid_migrations"):
         session.run("create_migrations", {})
     applied = {int(row[0]) for row in session.rows("applied_migrations", {})}
     for number, (name, steps) in migrations("postgres").items():

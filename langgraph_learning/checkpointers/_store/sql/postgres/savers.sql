@@ -62,6 +62,8 @@ select set_config('lock_timeout', %(wait)s, true);
 select pg_advisory_xact_lock(%(lock)s);
 
 -- applied_checkpoint_migrations --
--- Tell whether the table of LangGraph's migrations exists, and count what was applied.
-select to_regclass(%(table)s) is not null as present;
+-- Tell whether the table of LangGraph's migrations exists (not by to_regclass, which may answer from a cache that is
+-- older than the lock), and count what was applied.
+select exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = %(schema)s and c.relname = %(table)s) as present;
 select coalesce(max(v) + 1, 0) as number from checkpoint_migrations;

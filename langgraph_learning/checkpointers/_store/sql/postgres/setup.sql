@@ -15,8 +15,10 @@ select set_config('lock_timeout', '$wait', true), set_config('idle_in_transactio
 select pg_advisory_xact_lock($lock)
 
 -- has_table --
--- Tell whether a table exists: another process may have made it since this one looked.
-select to_regclass(%(table)s) is not null
+-- Tell whether a table exists: another process may have made it since this one looked. The catalogue is asked, and not
+-- to_regclass, which may answer from a cache that is older than the lock.
+select exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+  where n.nspname = %(schema)s and c.relname = %(table)s)
 
 -- tune_vector_index --
 -- Let a search by vector index look at enough candidates.
