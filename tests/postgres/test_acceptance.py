@@ -2,12 +2,11 @@
 
 from collections.abc import Callable, Iterator
 
-import psycopg
 import pytest
 from acceptance import test_basics, test_propose, test_session_context
 from acceptance.driver import Colour, Home
 from postgres.pooler import through
-from postgres_server import a_database
+from postgres_server import a_database, empty_database
 
 for module in (test_basics, test_propose, test_session_context):
     rows = {name: row for name, row in vars(module).items() if name.startswith("test_")}
@@ -20,9 +19,7 @@ def emptied(postgres_server: str, transaction_pooler: str) -> Iterator[Callable[
     with a_database(postgres_server) as url:
 
         def empty() -> str:
-            with psycopg.connect(url, autocommit=True) as direct:
-                direct.execute("drop schema public cascade")
-                direct.execute("create schema public")
+            empty_database(url)
             return through(transaction_pooler, url)
 
         yield empty
