@@ -9,13 +9,14 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import ensure_config
 from langgraph.channels.base import BaseChannel
 from langgraph.checkpoint.base import CheckpointTuple
-from langgraph.checkpoint.serde.types import TASKS
+from langgraph.checkpoint.serde.types import RESUME, TASKS
 
 READ = "__pregel_read"
 CHECKPOINTER = "__pregel_checkpointer"
 CHECKPOINT_MAP = "checkpoint_map"
 DURABILITY = "__pregel_durability"
 STEP_DUE = "branch:to:"
+NO_TASK = "00000000-0000-0000-0000-000000000000"
 CALL = "__pregel_call"
 RUNTIME = "__pregel_runtime"
 
@@ -78,6 +79,21 @@ def checkpoint_of(config: RunnableConfig) -> str | None:
     return (configurable(config).get(CHECKPOINT_MAP) or {}).get("")
 
 
+def resume_write(config: RunnableConfig) -> tuple[RunnableConfig, list[tuple[str, Any]], str] | None:
+    """Return the arguments of `put_writes` that take back the answer a run was resumed with; None if none was kept.
+
+    LangGraph keeps a bare `Command(resume=...)` with the outermost checkpoint before any node runs, and gives it to
+    the next run that brings none.
+    """
+    known = configurable(config)
+    if (checkpoint := checkpoint_of(config) or known.get("checkpoint_id")) is None:
+        return None
+    where: RunnableConfig = {
+        "configurable": {"thread_id": known.get("thread_id"), "checkpoint_ns": "", "checkpoint_id": checkpoint}
+    }
+    return where, [(RESUME, None)], NO_TASK
+
+
 def saves_at_exit(config: RunnableConfig) -> bool:
     """Return whether the run saves nothing before it ends."""
     return configurable(config).get(DURABILITY) == "exit"
@@ -120,7 +136,7 @@ def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
 
 def take_cache_default(builder: Any) -> None:
     """Give the default `CachePolicy` of a graph to the nodes that it has so far, and to none that follow."""
-    defaults = copy.copy(getattr(builder, "_node_defaults", None))
+    defaults: Any = copy.copy(getattr(builder, "_node_defaults", None))
     policy = getattr(defaults, "cache_policy", None)
     if policy is None:
         return

@@ -23,17 +23,19 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
 from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
-from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
+from langgraph_learning.nodes import AnyGraph, FlowNode, Wrapped
+from langgraph_learning.nodes.around import around
 from langgraph_learning.nodes.identity import agent_name
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.into import into
 from langgraph_learning.nodes.model import show_to_model, without_context
 from langgraph_learning.nodes.placement import read_messages, show_first
 from langgraph_learning.nodes.review import review_step
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Feedback
+from langgraph_learning.records import Commit, Feedback, Proposal
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
@@ -91,6 +93,15 @@ class LearningMachine(Keywords):
             holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
         user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
+            it would change or remove of others waits for a person; without a user it teaches nothing there.
+            `"write"`: it may change everything.
+        reviewers: Says who may decide about which proposal: a function of `reviewer`, a user id or the name that
+            `decide(by=...)` gives, and `proposal`, which returns True or False. It is asked wherever somebody decides;
+            whoever proposed something for a shared namespace does not approve it. Without it users decide about what
+            was proposed to them.
+        author_name: Returns how a user id is called where another user reads what they taught; by default, and where
+            it returns None, "another user".
         placement: Where a model sees the recalled text (middleware, `model`, `into`, graphs in `around`): at the start
             of the user's last message, so that the conversation before it stays as it was, for prompt caches; or with
             "system" at the end of the system message, which a `dynamic_prompt` further in may then replace.
@@ -123,6 +134,9 @@ class LearningMachine(Keywords):
         turn: Callable[[Any], object] | None = None,
         user_tools: Sequence[str] = (),
         mask: Callable[[str], str] | None = mask_secrets,
+        shared: Literal["propose", "write"] = "propose",
+        reviewers: Callable[..., object] | None = None,
+        author_name: Callable[[str], str | None] | None = None,
         placement: Placement = "turn",
         background: bool | Background = False,
     ) -> None:
@@ -143,6 +157,7 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        _check_sharing(shared, reviewers=reviewers, author_name=author_name)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -178,6 +193,9 @@ class LearningMachine(Keywords):
             turn=turn,
             user_tools=frozenset(user_tools),
             mask=mask or str,
+            shared=shared,
+            reviewers=reviewers,
+            author_name=author_name,
         )
 
     def __repr__(self) -> str:
@@ -385,6 +403,22 @@ class LearningMachine(Keywords):
             self._settings, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent
         )
 
+    def review_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
+        """Return the proposals that wait, to all users and to none, the oldest first.
+
+        It tells everything: check who asks before you show it, or take `scoped(user_id=...).review_queue()`, which
+        returns what that person may decide about.
+
+        Args:
+            namespace: What is proposed for this shared namespace; by default everything.
+            store: Where the proposals are; by default the machine's own store.
+        """
+        return self.scoped(store=store).review_queue(namespace)
+
+    async def areview_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
+        """Return what `review_queue` does."""
+        return await self.scoped(store=store).areview_queue(namespace)
+
     def feedback(
         self,
         commit_or_receipt: Commit | Receipt | str,
@@ -468,6 +502,19 @@ class LearningMachine(Keywords):
                 " have, or give the list of messages itself"
             )
         return messages
+
+
+def _check_sharing(shared: object, **functions: object) -> None:
+    """Refuse options about what is shared that cannot work.
+
+    Raises:
+        ConfigurationError: Which one, and what to give.
+    """
+    if shared not in ("propose", "write"):
+        raise ConfigurationError(f"LearningMachine(shared={shared!r}): give 'propose' or 'write'")
+    for option, given in functions.items():
+        if given is not None and not callable(given):
+            raise ConfigurationError(f"LearningMachine({option}={given!r}): give a function, or None")
 
 
 def bind_agent(machine: LearningMachine, agent: str | None) -> LearningMachine:

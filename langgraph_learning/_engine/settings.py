@@ -8,6 +8,7 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.learning.commit import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Background, Model
@@ -78,6 +79,10 @@ class MachineSettings:
     user_tools: frozenset[str] = frozenset()
     """The names of tools whose answer is the user's."""
     mask: Mask = mask_secrets
+    shared: Shared = "propose"
+    reviewers: Reviewers | None = None
+    author_name: Callable[[str], str | None] | None = None
+    """Returns how a user is called where others read what they taught."""
     agent: str | None = None
     """The name of the agent it serves; empty for one without a name, None where the run tells."""
     methods: OutputMethods = field(default_factory=OutputMethods)
@@ -87,7 +92,7 @@ class MachineSettings:
     """What was recalled in the runs under way, by the control of the run."""
     background: Background | None = None
     """How to learn behind the reply; None: the turn itself learns."""
-    learners: dict[object, object] = field(default_factory=dict)
+    learners: dict[tuple[int, object], object] = field(default_factory=dict)
     """Who learns behind the reply in this process, by store."""
     placement: Placement = "turn"
     """Where the recalled text stands when a model is called."""
@@ -97,6 +102,11 @@ class MachineSettings:
     """The words of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
+
+    @property
+    def rules(self) -> CommitRules:
+        """What every commit keeps to."""
+        return CommitRules(self.limits, self.mask, self.shared, self.reviewers)
 
     def warn_once(self, what: str, message: str) -> None:
         """Log a warning the first time it is due."""

@@ -11,21 +11,9 @@ from typing import Annotated, Any
 
 import typer
 
-from langgraph_learning._engine.background.learner import BackgroundLearner
-from langgraph_learning._engine.background.pending import (
-    find_namespaces,
-    load_all_pending,
-    load_pending,
-    pending_namespace,
-    retry_failed,
-)
-from langgraph_learning._engine.flow import Driver
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.machines import load_machine
-from langgraph_learning.cli.output import day, notice, show
+from langgraph_learning.cli.output import Column, day, notice, show
 from langgraph_learning.cli.target import Target
-from langgraph_learning.config import Background
-from langgraph_learning.records import Identity
 
 POLL = timedelta(seconds=2)
 """How often a worker looks for turns where no queue wakes it."""
@@ -48,6 +36,12 @@ def worker(
 
     Example: langgraph-learning worker -d postgresql://localhost/app app.agent:learning --concurrency 8
     """
+    from langgraph_learning._engine.background.learner import BackgroundLearner
+    from langgraph_learning._engine.background.pending import find_namespaces
+    from langgraph_learning._engine.flow import Driver
+    from langgraph_learning.cli.machines import load_machine
+    from langgraph_learning.config import Background
+
     settings = load_machine(machine)._settings
     settings.extractions()  # a worker cannot know an agent's model
     settings = replace(settings, background=settings.background or Background())
@@ -82,15 +76,15 @@ def _asked_to_end() -> Iterator[threading.Event]:
             signal.signal(number, handler)
 
 
-PENDING = {
-    "id": lambda turn: turn.id,
-    "user": lambda turn: turn.identity.user_id,
-    "thread": lambda turn: turn.identity.thread_id,
-    "status": lambda turn: f"{turn.status} ({turn.attempts} attempts)" if turn.attempts else turn.status,
-    "due": lambda turn: day(turn.due_at),
-    "said": lambda turn: turn.text[:60],
-    "error": lambda turn: turn.error,
-}
+PENDING = (
+    Column("id", lambda turn: turn.id, "id"),
+    Column("user", lambda turn: turn.identity.user_id, "name"),
+    Column("thread", lambda turn: turn.identity.thread_id, "name"),
+    Column("status", lambda turn: f"{turn.status}, {turn.attempts} attempts" if turn.attempts else turn.status, "name"),
+    Column("due", lambda turn: day(turn.due_at), "time"),
+    Column("said", lambda turn: turn.text),
+    Column("error", lambda turn: turn.error),
+)
 
 
 def pending(
@@ -101,6 +95,15 @@ def pending(
 
     Example: langgraph-learning pending -d sqlite:///learning.db --retry
     """
+    from langgraph_learning._engine.background.pending import (
+        load_all_pending,
+        load_pending,
+        pending_namespace,
+        retry_failed,
+    )
+    from langgraph_learning._engine.flow import Driver
+    from langgraph_learning.records import Identity
+
     with at.open() as opened:
         driver = Driver(opened.store)
         if at.user is None:

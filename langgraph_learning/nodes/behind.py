@@ -4,14 +4,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
-from typing import Protocol
+from typing import Protocol, cast
 
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.background.learner import learner_for
 from langgraph_learning._engine.background.pending import schedule_turns
-from langgraph_learning._engine.flow import Flow, call_store
+from langgraph_learning._engine.flow import Flow, StoreCall
 from langgraph_learning._engine.learning.extract import turn_commit_id
+from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
 from langgraph_learning.nodes.run_context import Run
@@ -33,7 +34,7 @@ def wake_learner(run: Run) -> None:
         learner_for(run.settings, store).start()
 
 
-def schedule_step(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
+def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[bool]:
     """Write down turns of one user, to be learned from behind the reply."""
     background, store = run.settings.background, run.driver.require_store()
     assert background is not None
@@ -46,7 +47,7 @@ def schedule_step(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
     keyed = [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
     defer = yield from _find_queue(store, background, run.settings.name)
     made = yield from schedule_turns(
-        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, defer
+        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, thread, defer
     )
     if made:
         learner.schedule(made[0].namespace, made[-1].due_at)
@@ -62,5 +63,5 @@ def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[
     """
     if background.in_process or not hasattr(store, "jobs") or find_spec("procrastinate") is None:
         return None
-    queue: JobQueue = yield from call_store("jobs", machine)
+    queue = cast("JobQueue", (yield StoreCall("jobs", (machine,), {})))
     return queue.defer

@@ -45,7 +45,7 @@ class FlowNode(Node):
 
     def _run(self, config: RunnableConfig | None) -> Run:
         run = Run.current(self._settings, config)
-        refuse_cache(run, self.name)
+        refuse_cache(run, str(self.name))
         return run
 
 

@@ -54,12 +54,12 @@ class Keys:
             messages_key: The key of the messages, where they have to be declared to be read.
         """
 
-        def private(kind: type) -> object:
-            return Annotated[(kind, *extra, PrivateValue(kind))]
+        def private(kind: type, *, sealed: bool = False) -> object:
+            return Annotated[(kind, *extra, PrivateValue(kind, sealed=sealed))]
 
         fields: Mapping[str, object] = {
-            self.turn: private(dict),
-            self.kept: private(list),
+            self.turn: private(dict, sealed=True),
+            self.kept: private(list, sealed=True),
             self.mark: private(dict),
             self.proposals: private(dict),
             self.settled: private(dict),

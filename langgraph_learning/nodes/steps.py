@@ -3,16 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
-from langgraph_learning._engine.learning.messages import Speakers, count_user_messages, is_human, last_turn_start
+from langgraph_learning._engine.learning.messages import Speakers, is_human, last_turn_start
+from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -25,6 +27,7 @@ from langgraph_learning._engine.learning.turn import (
     turn_beginning,
     turn_id,
     turn_of,
+    turn_since,
     watermark,
 )
 from langgraph_learning._engine.recall.recall import Recall, recall
@@ -104,7 +107,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     }
     run.remember_turn(turn)
     kept = _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn)) if keep else []
-    return {keys.turn: turn, **(_kept_update(run, kept) if keep else {})}
+    return {keys.turn: PrivateUpdate(turn, turn), **(_kept_update(run, kept) if keep else {})}
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
@@ -127,8 +130,8 @@ def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
 def _messages(value: object) -> list[BaseMessage]:
     if value is None:
         return []
-    one = isinstance(value, str | BaseMessage | Mapping) or not isinstance(value, Iterable)
-    return convert_to_messages([value] if one else list(value))
+    several = value if isinstance(value, Iterable) and not isinstance(value, str | BaseMessage | Mapping) else [value]
+    return convert_to_messages([cast("MessageLikeRepresentation", message) for message in several])
 
 
 def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
@@ -145,6 +148,8 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
 def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of this turn; recall now where no step of the run did."""
     conversation = Conversation(list(messages))
+    if run.settings.turn is not None:
+        conversation = yield from read_conversation(run, "recall", run.full_state({}))
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
@@ -170,7 +175,9 @@ def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
     messages, query = conversation.messages, conversation.query
     query = question(messages, speakers) if query is None else query
-    made = yield from recall(run.settings.stores, identity, query, run.settings.context_tokens)
+    made = yield from recall(
+        run.settings.stores, identity, query, run.settings.context_tokens, run.settings.author_name
+    )
     made = made.of_turn(turn, identity, datetime.now(UTC))
     run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
     return made
@@ -228,9 +235,7 @@ def _kept_with_new(
     else:
         mark: Watermark | None = state.get(Keys(run.settings.name).mark)
         begin = turn_beginning(messages, mark, identity.user_id)
-        turn = replace(
-            turn_of(messages[begin:], speakers, now), human_offset=count_user_messages(messages[:begin], speakers)
-        )
+        turn = turn_since(messages, mark, identity.user_id, speakers, now)
     anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
     return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
 
@@ -261,7 +266,8 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
     speakers = run.speakers(messages, identity)
     waiting = _turns_to_learn(run, state, messages, identity, speakers)
-    left = (yield from _learn_each(run, waiting)) if run.settings.extracting else []
+    thread = read_thread(messages, run.settings.name, speakers)
+    left = (yield from _learn_each(run, waiting, thread)) if run.settings.extracting else []
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
@@ -274,10 +280,10 @@ def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage])
         return {}
     ended: TurnState = {**turn, "last": turn_id(messages)}
     run.remember_turn(ended)
-    return {Keys(run.settings.name).turn: ended}
+    return {Keys(run.settings.name).turn: PrivateUpdate(ended, ended)}
 
 
-def _learn_each(run: Run, waiting: Sequence[TurnInput]) -> Flow[list[TurnInput]]:
+def _learn_each(run: Run, waiting: Sequence[TurnInput], thread: ThreadWords) -> Flow[list[TurnInput]]:
     """Learn from turns, those of one user in one call; return the ones that could not be learned from."""
     left: list[TurnInput] = []
     for user in dict.fromkeys(turn.identity.user_id for turn in waiting):
@@ -286,18 +292,19 @@ def _learn_each(run: Run, waiting: Sequence[TurnInput]) -> Flow[list[TurnInput]]
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
         learn = _extract if run.settings.background is None else schedule_step
-        if not allowed or not (yield from run_guarded(run, "extract", learn(run, mine), otherwise=False)):
+        if not allowed or not (yield from run_guarded(run, "extract", learn(run, mine, thread), otherwise=False)):
             left += mine
     return left
 
 
-def _extract(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
+def _extract(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[bool]:
     works = run.settings.extractions(run.model)
     unlearned = yield from drop_learned(works, turns)
     if unlearned:
         joined = join_turns(unlearned)
         heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-        commit = yield from extract(works, heard, run.settings.limits, run.settings.mask)
+        settings = run.settings
+        commit = yield from extract(works, heard, settings.limits, settings.mask, shared=settings.shared, thread=thread)
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     run.forget_words(turn.provenance.turn_id for turn in turns)
@@ -317,6 +324,8 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
 
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
     """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
+    # What would change the words of others is not asked about in the middle of a conversation.
+    proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
     # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
     earlier = run.settings.background is not None
@@ -325,9 +334,10 @@ def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]
         for proposal in (yield from pending_proposals(identity))
         if proposal.identity.thread_id == identity.thread_id
         and (earlier or proposal.turn == turn)
-        and f"{proposal.origin}|".startswith(within)
+        and f"{proposal.provenance.graph_ns}|".startswith(within)
+        and proposal.store in proposing
     ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: (proposal.at, proposal.place))]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: (proposal.at, proposal.provenance.position))]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:

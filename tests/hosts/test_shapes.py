@@ -121,7 +121,8 @@ async def test_no_stream_shows_what_was_recalled_and_the_hosts_own_events_are_th
         ours = set(graph.nodes) - set(alone.nodes)
         assert [event for event in _placed(events) if not event[1] or not set(event[1]) <= ours] == _placed(expected)
     if mode == "messages":
-        assert [message.text for _, (message, _) in events] == [message.text for _, (message, _) in expected]
+        said, as_expected = ([message.text for _, (message, _) in found] for found in (events, expected))
+        assert sorted(said) == sorted(as_expected), "of parallel workers in any order"
 
 
 def _placed(events: list[Any]) -> list[Any]:

@@ -22,6 +22,7 @@ from langgraph_learning._engine.background.pending import (
 from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import Extraction, extract
+from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput, join_turns
 from langgraph_learning._engine.repository import find_commit
 from langgraph_learning._engine.settings import MachineSettings
@@ -161,7 +162,13 @@ def _learn(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]
         joined = replace(join_turns(heard), at=work.clock())
         settings = work.settings
         made = yield from extract(
-            works, joined, settings.limits, settings.mask, pending=[(turn.namespace, turn.id) for turn in fresh]
+            works,
+            joined,
+            settings.limits,
+            settings.mask,
+            shared=settings.shared,
+            thread=ThreadWords(fresh[-1].thread) if fresh[-1].thread else None,
+            pending=[(turn.namespace, turn.id) for turn in fresh],
         )
         if made is not None:
             log.info("learned behind the reply: %d changes, %d proposed", len(made.changes), len(made.proposed))

@@ -1,6 +1,7 @@
 """Who learns behind the reply in this process: threads that take one user's due turns after the other."""
 
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -95,6 +96,7 @@ class BackgroundLearner:
         self._queue, self._changed = _Queue(), threading.Condition()
         self._threads: list[threading.Thread] = []
         self._closed = False
+        self._process = os.getpid()
 
     def remember_model(self, model: BaseChatModel | None) -> None:
         """Extract with the agent's own model where the machine has none."""
@@ -163,6 +165,8 @@ class BackgroundLearner:
 
     def close(self, timeout: float = CLOSING) -> None:
         """Learn from what can be learned from in time, and end; the rest waits in the store for the next start."""
+        if self._process != os.getpid():
+            return
         if self._size and not self._closed:
             self.drain(timeout)
         with self._changed:
@@ -241,7 +245,7 @@ class BackgroundLearner:
 
 def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearner:
     """Return who learns behind the reply from what waits in `store`, in this process."""
-    key = getattr(store, "database", None) or id(store)
+    key = (os.getpid(), getattr(store, "database", None) or id(store))  # a forked process has no threads of its parent
     learner = cast("BackgroundLearner | None", settings.learners.get(key))
     if learner is not None:
         return learner
@@ -261,6 +265,7 @@ def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearne
 def drain(settings: MachineSettings, timeout: float | None) -> bool:
     """Learn now from what this process has scheduled, in all stores; return whether nothing of it is left."""
     ends = None if timeout is None else time.monotonic() + timeout
-    learners = cast("list[BackgroundLearner]", list(settings.learners.values()))
+    mine = [learner for (process, _), learner in settings.learners.items() if process == os.getpid()]
+    learners = cast("list[BackgroundLearner]", mine)
     rest = [learner.drain(None if ends is None else max(0.0, ends - time.monotonic())) for learner in learners]
     return all(rest)

@@ -10,14 +10,18 @@ from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, 
 from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
+from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, find_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
 from langgraph_learning.masking import Mask
 from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
+from langgraph_learning.versioned_store import VersionedStore
 
 log = logging.getLogger(__name__)
 
+KEPT_WORDS = 100_000
+"""How much of a thread's words is kept with a turn that waits, in characters."""
 LEASE = "lease"
 """The key of the item that says who learns from a user's turns just now; turns have ids for keys."""
 
@@ -29,6 +33,8 @@ class PendingTurn(Frozen):
     machine: str
     identity: Identity
     turn: dict[str, JsonValue]
+    thread: tuple[tuple[Spoken, str], ...] = ()
+    """Who has said what in the thread so far: words of tools and documents stay theirs."""
     scheduled_at: datetime
     due_at: datetime
     status: Literal["waiting", "failed"] = "waiting"
@@ -72,6 +78,7 @@ def schedule_turns(
     now: datetime,
     delay: timedelta,
     mask: Mask,
+    thread: ThreadWords | None = None,
     defer: Callable[[object, Namespace, datetime], None] | None = None,
 ) -> Flow[list[PendingTurn]]:
     """Write the turns of one user that are not learned yet, and return them.
@@ -82,15 +89,18 @@ def schedule_turns(
         now: The present moment.
         delay: How long the thread is to be silent before.
         mask: Takes secrets out of what is stored.
+        thread: Who has said what in the thread so far.
         defer: Enters the job into a queue, on the connection of the transaction that writes the turns.
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
+    spoken = _newest(thread.spoken, mask) if thread else ()
     made = [
         PendingTurn(
             id=key,
             machine=machine,
             identity=turn.identity,
             turn=_mask_turn(turn, mask).to_json(),
+            thread=spoken,
             scheduled_at=now + timedelta(microseconds=place),
             due_at=now + delay,
         )
@@ -101,6 +111,17 @@ def schedule_turns(
         within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
         yield from write([turn.put() for turn in made], {}, within=within)
     return made
+
+
+def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spoken, str], ...]:
+    """Return the newest of what was said that fits into `KEPT_WORDS`."""
+    kept: list[tuple[Spoken, str]] = []
+    room = KEPT_WORDS
+    for speaker, text in reversed(spoken):
+        if (room := room - len(text)) < 0:
+            break
+        kept.append((speaker, mask(text)))
+    return tuple(reversed(kept))
 
 
 def _mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
@@ -158,7 +179,7 @@ def remove_pending(turns: Sequence[PendingTurn]) -> Flow[None]:
 def erase_items(places: Sequence[tuple[Namespace, str]]) -> Flow[None]:
     """Erase items with their history, or where the store keeps none delete them."""
     try:
-        yield from call_store("erase", list(places))
+        yield from call_store(VersionedStore.erase, list(places))
     except UnsupportedByStore:
         yield from write([PutOp(*place, None) for place in places], {})
     except StoreError:

@@ -13,22 +13,34 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import (
+    CommitKind,
+    CommitRules,
+    Draft,
+    OperationRequest,
+    Shared,
+    commit,
+    cut_operations,
+    may_teach,
+)
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage, clip_middle, shorten_trajectory
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.provenance import tool_only_terms
+from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, join_turns
 from langgraph_learning._engine.learning.withdraw import digest_messages, withdraw_edited
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Namespace, Record, Scope, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Record, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
+from langgraph_learning.versioned_store import Address
 
 SHOWN_TOKENS = 4_000
 """How much of what is known already an extraction is shown, in tokens."""
+LONGEST_QUERY = 4_000
+"""How much of what the user said is looked for among the older records, in characters."""
 LONGEST_TURN = 64_000
 """How much an extraction is shown in all, in characters: the newest part of a long backlog."""
 
@@ -51,7 +63,10 @@ def extract(
     heard: TurnInput,
     limits: Mapping[str, int],
     mask: Mask = mask_secrets,
-    pending: Sequence[tuple[Namespace, str]] = (),
+    *,
+    shared: Shared = "propose",
+    thread: ThreadWords | None = None,
+    pending: Sequence[Address] = (),
 ) -> Flow[Commit | None]:
     """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
@@ -60,6 +75,8 @@ def extract(
         heard: The turn.
         limits: How many changes each learning store may make.
         mask: Takes secrets out of what is stored.
+        shared: What becomes of a change to what others taught in a shared namespace.
+        thread: Who has said what in the thread so far; by default only this turn is known.
         pending: Where in the store the turn waits; it goes with the commit.
 
     Raises:
@@ -67,37 +84,43 @@ def extract(
         StoreError: The store failed; an unread store is not an empty one, so nothing is written.
     """
     turn, identity = heard.turn, heard.identity
-    stores = scoped_to([store for work in works for store in work.stores], identity)
+    reached = scoped_to([store for work in works for store in work.stores], identity)
+    stores = [(store, scope) for store, scope in reached if may_teach(store, scope, identity, shared)]
     if not turn.human or not stores:
         return None
     key = _commit_id(stores, heard)
-    made, known, earlier = yield from load_turn(stores, identity, key)
+    query = "\n".join(message.text for message in turn.human)[:LONGEST_QUERY]
+    made, known, earlier = yield from load_turn(stores, identity, key, query)
     if made is not None:
         return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
     withdrawn = yield from withdraw_edited(known, turn, identity)
     read, known = known, [each.without(change.id for change in withdrawn) for each in known]
-    requests, usage = [], Usage()
+    requests, refused, usage = [], [], Usage()
     for work in works:
         if mine := [each for each in known if each.store in work.stores]:
             schema = answer_schema(kind for each in mine for kind in each.store.operations)
             answer = yield from ask_for_operations(
                 work.model, schema, build_prompt(mine, heard, work.tools, work.trajectory), work.methods
             )
-            requests += [read_request(item, turn, source, work.tools, work.trajectory) for item in answer.operations]
+            asked, cut = cut_operations(answer.operations, [each.store for each in mine], limits)
+            requests += [read_request(item, turn, source, work.tools, work.trajectory) for item in asked]
+            refused += cut
             usage += answer.usage
+    spoken = read_turn(turn)
     draft = Draft(
-        id=key,
-        identity=identity,
-        at=heard.at,
+        CommitKind.TURN,
+        key,
+        identity,
+        heard.at,
+        CommitRules(limits, mask, shared),
         requests=tuple(requests),
-        limits=limits,
+        refused=tuple(refused),
+        provenance=heard.provenance,
         shown_ids={each.store.name: each.short_ids for each in known},
         usage=usage,
-        mask=mask,
-        turn_id=heard.provenance.turn_id,
-        graph_ns=heard.provenance.graph_ns,
-        recalled=heard.provenance.recalled,
+        query=query,
+        thread=ThreadWords((*spoken.spoken, *thread.spoken)) if thread else spoken,
         pending=tuple(pending),
     )
     return (yield from commit(draft, read, earlier, withdrawn))
@@ -196,8 +219,9 @@ def _section(known: ScopeSnapshot, text: str) -> str:
 
 def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
     label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
+    # On one line: a line break in a stored text could begin a line with a short id, and so forge one.
     text = prompts.escape(entry.text)
-    return f"{label}: {text}" if label else text
+    return f"{label}: {' '.join(text.split())}" if label else text.replace("\n", "\n  ")
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
@@ -224,12 +248,8 @@ def read_request(
     calls = _as_messages(turn.trajectory) if trajectory else ()
     spoken = (*(turn.with_tools if tools else turn.messages), *calls)
     sure = verify_quote(item.get("quote"), spoken, turn, source)
-    by_user = sure.actor == "user" and sure.quote is not None
-    # What the agent itself wrote into its calls is no tool's word, for who is shown the calls.
-    agents = [message.text for message in calls if message.role == "agent"]
-    words = () if tools else tool_only_terms(arguments, turn, vouched=by_user, agents=agents)
     said = [message.said_at for message in turn.messages if message.id in sure.message_ids and message.said_at]
-    return OperationRequest(item.get("operation"), arguments, sure, words, said_at=max(said, default=None))
+    return OperationRequest(item.get("operation"), arguments, sure, said_at=max(said, default=None))
 
 
 def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:

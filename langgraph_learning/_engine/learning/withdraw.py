@@ -14,6 +14,7 @@ from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Change, Identity, Record, Remove, Source, Update
 from langgraph_learning.text import fold
+from langgraph_learning.versioned_store import VersionedStore
 
 
 def digest_messages(messages: Iterable[TurnMessage]) -> str:
@@ -58,12 +59,14 @@ def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, Tur
     if record.version == 1:
         return removed
     try:
-        states = yield from call_store("history", (*snapshot.scope.path, record.store), record.id)
+        states = yield from call_store(VersionedStore.history, (*snapshot.scope.path, record.store), record.id)
     except UnsupportedByStore:
         return removed
     for state in reversed(states):
-        source = Source.model_validate(state.value["source"]) if state.value is not None else None
-        if source is not None and not _was_edited(source, spoken):
+        if state.value is None:
+            continue
+        source = Source.model_validate(state.value["source"])
+        if not _was_edited(source, spoken):
             return Update(
                 store=record.store,
                 id=record.id,

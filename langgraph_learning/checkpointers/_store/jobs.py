@@ -54,7 +54,8 @@ class JobQueue:
 
     @property
     def _search_path(self) -> str:
-        return f"{self._dialect.schema_name}, public"
+        quoted = self._dialect.schema_name.replace('"', '""')
+        return f'"{quoted}", public'
 
     def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
         """Enter a job on a connection of the store, in its transaction; one that waits already is enough.
