@@ -68,8 +68,6 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
         count = sum(number for _, number in steps)
         shown = [cast("Runnable[Any, Any]", step) for step, _ in steps]
         made: RunnableSequence[Any, Any] = RunnableSequence(*shown, name=model.name)
-            *(cast("Runnable[Any, Any]", step) for step, _ in steps), name=model.name
-        )
         return (made if count else model), count
     return model, 0
 
