@@ -44,6 +44,8 @@ class OpenTarget:
 
     store: HybridStore
     target: Target
+    coming: frozenset[str] = frozenset()
+    """The learning stores whose records are about to be written; one's own program may know others than this one."""
 
     def machine(self, user: str | None, model: str | None = None) -> LearningMachine:
         """Return the machine that was named, else one of every learning store that there is for `user`."""
@@ -56,6 +58,8 @@ class OpenTarget:
             scope, name = scope_of(namespace), namespace[-1]
             if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
                 scopes.setdefault(name, set()).add(scope)
+        for name in self.coming:
+            scopes.setdefault(name, set())
         return machine_for_everything(self.target.namespace, scopes, model)
 
     def scoped_for(self, user: str | None = None, thread: str | None = None, *, model: str | None = None) -> Scoped:
