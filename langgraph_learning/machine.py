@@ -12,9 +12,11 @@ from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.model_call import CallLimits
+from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
-from langgraph_learning.config import Keywords, Model, check_limit, check_text
+from langgraph_learning.config import Keywords, Model, check_limit, check_seconds, check_text
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -55,6 +57,9 @@ class LearningMachine(Keywords):
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        extraction_max_tokens: How long the answer of an extraction may be; None leaves it to the model.
+        extraction_timeout: After how many seconds an extraction fails, and its turn is heard again with the next one;
+            None waits for ever.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -80,6 +85,8 @@ class LearningMachine(Keywords):
         name: str = "learning",
         messages_key: str = "messages",
         mask: Callable[[str], str] | None = mask_secrets,
+        extraction_max_tokens: int | None = 8_000,
+        extraction_timeout: float | None = 120.0,
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
@@ -90,6 +97,8 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
+        check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -116,6 +125,7 @@ class LearningMachine(Keywords):
             name=name,
             messages_key=messages_key,
             mask=mask or str,
+            methods=OutputMethods(CallLimits(extraction_max_tokens, extraction_timeout)),
         )
 
     def __repr__(self) -> str:

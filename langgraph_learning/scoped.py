@@ -14,8 +14,8 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Driver, Flow, batch
-from langgraph_learning._engine.learning.extract import TurnInput, extract
-from langgraph_learning._engine.learning.turn import turn_of
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.turn import TurnInput, turn_of
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -99,6 +99,8 @@ class Scoped:
     def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
         """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
 
+        What was asked for and refused stands in the commit's `refused`, also where nothing was changed.
+
         Raises:
             ConfigurationError: There is no model to extract with.
             ExtractionError: The model's answer cannot be used; nothing is written.
@@ -126,7 +128,7 @@ class Scoped:
         return await self.driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
-        """Return what changed something, oldest first."""
+        """Return what changed something, or was refused all of it, oldest first."""
         return self.driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
@@ -289,7 +291,7 @@ class Scoped:
         turn = turn_of(convert_to_messages(messages), self.settings.tool_names)
         heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
         made = yield from extract(self.settings.extractions(), heard, self.settings.limits, self.settings.mask)
-        return made if made is not None and (made.changes or made.proposed) else None
+        return made if made is not None and (made.changes or made.proposed or made.refused) else None
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
@@ -353,7 +355,8 @@ class Scoped:
         namespace = commits_namespace(self.identity)
         [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
         items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
-        commits = [commit for item in items if (commit := read_commit(item)) is not None and commit.changes]
+        commits = [commit for item in items if (commit := read_commit(item)) is not None]
+        commits = [commit for commit in commits if commit.changes or commit.refused]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))
 
     def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:

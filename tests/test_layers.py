@@ -9,7 +9,7 @@ import langgraph_learning
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
-    **dict.fromkeys(("schemas", "prompts"), 1),
+    **dict.fromkeys(("schemas", "prompts", "json_schema"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "_engine": 4,

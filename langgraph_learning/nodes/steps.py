@@ -8,8 +8,8 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from langgraph.errors import GraphBubbleUp
 
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.extract import TurnInput, extract
-from langgraph_learning._engine.learning.turn import Watermark, mark_before, question, turn_since, watermark
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.turn import TurnInput, Watermark, mark_before, question, turn_since, watermark
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings

@@ -9,9 +9,10 @@ from langgraph.store.base import GetOp
 from langgraph_learning import UserMemoryConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import TRIES
-from langgraph_learning._engine.learning.extract import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS, TurnInput, extract
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.extraction_prompt import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
 from langgraph_learning.errors import ConflictError, ExtractionError, StoreError
 from langgraph_learning.records import Commit, Identity
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore, operation

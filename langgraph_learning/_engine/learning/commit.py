@@ -58,6 +58,8 @@ class Draft:
     at: datetime
     requests: tuple[OperationRequest, ...]
     limits: Mapping[str, int]
+    refused: tuple[Refusal, ...] = ()
+    """What was refused before it was planned."""
     shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     usage: Usage = field(default_factory=Usage)
     keep_empty: bool = True
@@ -273,7 +275,7 @@ def to_commit(plan: CommitPlan) -> Commit:
         identity=plan.draft.identity,
         at=plan.draft.at,
         changes=tuple(plan.changes),
-        refused=tuple(plan.refused),
+        refused=(*plan.draft.refused, *plan.refused),
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
         turn=plan.draft.turn_id,

@@ -1,36 +1,28 @@
 """The extract flow: one model call after the reply, for all learning stores that share the model."""
 
-import html
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
-from zoneinfo import ZoneInfo
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from pydantic import JsonValue
 
-from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
+from langgraph_learning._engine.learning.operation_request import read_requests
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage, commit_id
-from langgraph_learning._engine.recall.ranking import rank_records
-from langgraph_learning._engine.repository import ScopeSnapshot, scoped_to
+from langgraph_learning._engine.learning.turn import TurnInput, commit_id
+from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Scope, Source, Usage
-from langgraph_learning.stores import Entry, LearningStore
-from langgraph_learning.text import fold, tokens
+from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
+from langgraph_learning.stores import LearningStore
 
-SHOWN_TOKENS = 4_000
-"""How much of what is known already an extraction is shown, in tokens."""
-LONGEST_MESSAGE = 16_000
-"""How much of one message an extraction is shown, in characters."""
-LONGEST_TURN = 64_000
-"""How much an extraction is shown in all, in characters: the newest part of a long backlog."""
+log = logging.getLogger("langgraph_learning")
+_CUT_OFF = Refusal(
+    operation="answer", reason="the model's answer ended too early: what was complete stands, the rest is lost"
+)
 
 
 @dataclass(frozen=True)
@@ -42,24 +34,6 @@ class Extraction:
     methods: OutputMethods
     tools: bool = False
     """Whether it is shown what tools returned, because its learning stores are configured to take it."""
-
-
-@dataclass(frozen=True)
-class TurnInput:
-    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
-
-    `tag` is the turn's name, and `origin` the graph it is learned in: review finds the turn's proposals by them.
-    `recalled` is what the turn was shown, as learning store and id: what feedback on it is about.
-    """
-
-    turn: Turn
-    identity: Identity
-    at: datetime
-    checkpoint_id: str | None = None
-    run: str | None = None
-    turn_id: str = ""
-    graph_ns: str = ""
-    recalled: tuple[tuple[str, str], ...] = ()
 
 
 def extract(
@@ -89,126 +63,38 @@ def extract(
     if made is not None:
         return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
-    requests, usage = [], Usage()
+    requests: list[OperationRequest] = []
+    refused: list[Refusal] = []
+    usage = Usage()
     for work in works:
-        if mine := [each for each in known if each.store in work.stores]:
-            schema = answer_schema(kind for each in mine for kind in each.store.operations)
-            answer = yield from ask_for_operations(
-                work.model, schema, build_prompt(mine, heard, work.tools), work.methods
-            )
-            requests += [read_request(item, turn, source, work.tools) for item in answer.operations]
+        if mine := [snapshot for snapshot in known if snapshot.store in work.stores]:
+            schema = answer_schema(offered_operations(mine))
+            prompt = build_prompt(mine, heard, work.tools, work.model)
+            answer = yield from ask_for_operations(work.model, schema, prompt, work.methods)
+            asked, objections = read_requests(answer.operations, turn, source, mine, work.tools)
+            requests += asked
+            refused += [*([_CUT_OFF] if answer.cut_off else []), *objections]
             usage += answer.usage
     draft = Draft(
         id=key,
         identity=identity,
         at=heard.at,
         requests=tuple(requests),
+        refused=tuple(refused),
         limits=limits,
-        shown_ids={each.store.name: each.short_ids for each in known},
+        shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in known},
         usage=usage,
         mask=mask,
         turn_id=heard.turn_id,
         graph_ns=heard.graph_ns,
         recalled=heard.recalled,
     )
-    return (yield from commit(draft, known, earlier))
+    commit_made = yield from commit(draft, known, earlier)
+    for refusal in commit_made.refused:
+        log.info("refused %s: %s", refusal.operation, refusal.reason)
+    return commit_made
 
 
 def _store_key(store: LearningStore, scope: Scope) -> str:
-    """What tells a learning store from one of another machine that is called the same and lies elsewhere."""
+    """Return what tells a learning store from another machine's of the same name that lies elsewhere."""
     return store.name if scope.namespace is None else f"{scope.key}/{store.name}"
-
-
-def build_prompt(known: Sequence[ScopeSnapshot], heard: TurnInput, tools: bool = False) -> list[BaseMessage]:
-    """Return what the model is asked: what to look for, what is known, and the turn, all of it as data."""
-    spoken = heard.turn.with_tools if tools else heard.turn.messages
-    text, zone = "\n".join(said.text for said in spoken), heard.identity.timezone
-    system = prompts.render(
-        "extraction",
-        today=heard.at.astimezone(ZoneInfo(zone)).strftime("%A, %d %B %Y"),
-        timezone=zone,
-        stores="\n\n".join(_section(each, text) for each in known),
-    )
-    lines = (f'<message from="{said.role}">{prompts.escape(clip_middle(said.text))}</message>' for said in spoken)
-    return [SystemMessage(system), HumanMessage(prompts.render("turn", turn="\n".join(newest_lines(lines))))]
-
-
-def newest_lines(lines: Iterable[str]) -> list[str]:
-    """Return the last lines that fit into `LONGEST_TURN`; a backlog after a failure may be long."""
-    kept: list[str] = []
-    for line in reversed(list(lines)):
-        if kept and sum(map(len, kept)) + len(line) > LONGEST_TURN:
-            break
-        kept.insert(0, line)
-    return kept
-
-
-def clip_middle(text: str) -> str:
-    """Return `text`, its middle left out when it is very long."""
-    if len(text) <= LONGEST_MESSAGE:
-        return text
-    head, tail = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
-    return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"
-
-
-def _section(known: ScopeSnapshot, text: str) -> str:
-    """One learning store: what to capture, what is stored, under short ids."""
-    labels = {record.id: label for label, record in known.labels.items()} if known.store.named_by_id else {}
-    current = [record for record in known.records if record.status == ACTIVE]
-    shown = _within_budget(known.entries(rank_records(current, text), text), known.records)
-    lines = [_stored_line(entry, labels) for entry in shown]
-    seen = {each.record.id for entry in shown for each in entry.ranked}
-    if hidden := len(current) - len(seen):
-        lines.append(f"(and {hidden} more that are not shown)")
-    stored = "\n".join(lines) or "(nothing yet)"
-    names = ", ".join(kind.__name__ for kind in known.store.operations)
-    return f"## {names}\n{known.store.extraction_instructions}\n<stored>\n{stored}\n</stored>"
-
-
-def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
-    label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
-    text = prompts.escape(entry.text)
-    return f"{label}: {text}" if label else text
-
-
-def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
-    """Return the best that fit, in the order they came to be."""
-    left, kept = SHOWN_TOKENS, []
-    for entry in best:
-        if entry.brief and tokens(entry.text) > left:
-            entry = replace(entry, text=entry.brief)
-        left -= tokens(entry.text) + 4
-        if left < 0:
-            break
-        kept.append(entry)
-    age = {record.id: place for place, record in enumerate(records)}
-    return sorted(kept, key=lambda each: -1 if each.first or not each.ranked else age[each.ranked[0].record.id])
-
-
-def read_request(item: JsonValue, turn: Turn, source: Source, tools: bool = False) -> OperationRequest:
-    """Read one item of the answer; its quote is believed only if it stands in the turn."""
-    if not isinstance(item, dict):
-        return OperationRequest(operation=f"{item!r:.40}", arguments={})
-    arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
-    sure = verify_quote(item.get("quote"), turn.with_tools if tools else turn.messages, turn, source)
-    by_user = sure.actor == "user" and sure.quote is not None
-    return OperationRequest(
-        item.get("operation"), arguments, sure, () if tools else tool_only_terms(arguments, turn, vouched=by_user)
-    )
-
-
-def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:
-    """Return the source with the quote and who said it; without a true quote the statement is inferred."""
-    wanted = _normalize_quote(quote) if isinstance(quote, str) else ""
-    by_user_first = sorted(spoken, key=lambda said: said.role != "user")
-    said = next((said for said in by_user_first if wanted and wanted in _normalize_quote(said.text)), None)
-    if said is None:
-        ids = tuple(each.id for each in turn.human if each.id)
-        return source.model_copy(update={"actor": "assistant", "message_ids": ids})
-    heard = (said.id,) if said.id else ()
-    return source.model_copy(update={"actor": said.role, "message_ids": heard, "quote": str(quote).strip()})
-
-
-def _normalize_quote(text: str) -> str:
-    """Words in one spelling: models copy with other spaces, quotation marks and escapes."""
-    return " ".join(fold(html.unescape(text)).strip(" \"'“”„»«.…").split())

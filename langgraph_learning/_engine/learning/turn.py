@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import TypedDict
 from uuid import UUID, uuid5
 
@@ -55,6 +56,24 @@ class Turn:
     def with_tools(self) -> tuple[TurnMessage, ...]:
         """What was said and what tools returned, in order."""
         return tuple(sorted((*self.messages, *self.tools), key=lambda said: said.position))
+
+
+@dataclass(frozen=True)
+class TurnInput:
+    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
+
+    `turn_id` is the turn's name, and `graph_ns` the graph it is learned in: review finds the turn's proposals by them.
+    `recalled` is what the turn was shown, as learning store and id: what feedback on it is about.
+    """
+
+    turn: Turn
+    identity: Identity
+    at: datetime
+    checkpoint_id: str | None = None
+    run: str | None = None
+    turn_id: str = ""
+    graph_ns: str = ""
+    recalled: tuple[tuple[str, str], ...] = ()
 
 
 def turn_since(
