@@ -210,9 +210,9 @@ def from_wire(value: JsonValue, schema: Schema) -> JsonValue:
         return value
     arrays = [choice for choice in choices(schema) if choice.get("type") == "array"]
     free = [choice for choice in choices(schema) if _is_free_dict(choice)]
-    if free and all(isinstance(pair, dict) and {"key", "value"} >= pair.keys() >= {"key"} for pair in value):
-        if value or not arrays:
-            return _read_pairs(cast("list[dict[str, JsonValue]]", value), free[0])
+    pairs = all(isinstance(pair, dict) and {"key", "value"} >= pair.keys() >= {"key"} for pair in value)
+    if free and pairs and (value or not arrays):
+        return _read_pairs(cast("list[dict[str, JsonValue]]", value), free[0])
     if not arrays:
         return value
     places = cast("list[Schema]", arrays[0].get("prefixItems") or [])

@@ -62,7 +62,7 @@ class ModelCall:
     schema: Schema
     messages: tuple[BaseMessage, ...]
     options: Options
-    limits: CallLimits = CallLimits()
+    limits: CallLimits = field(default_factory=CallLimits)
 
 
 @dataclass(frozen=True, slots=True)

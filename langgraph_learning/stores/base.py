@@ -7,7 +7,7 @@ writes what `plan` returns; nodes, tools, recall, undo and approval then work fo
 import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass
 from datetime import date, datetime, timedelta
 from typing import ClassVar, Literal
 
@@ -100,7 +100,9 @@ class _PydanticInit(BaseModel):
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
     """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
     check_fields(name, fields)
-    bases = (_PydanticInit, schema, Operation) if schema is not None else Operation
+    bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
+    if is_dataclass(schema):
+        bases = (_PydanticInit, *bases)
     return create_model(name, __base__=bases, __doc__=doc, **fields)  # type: ignore[call-overload, no-any-return]
 
 

@@ -18,8 +18,8 @@ from langgraph_learning.text import same_statement, terms
 UPDATE = "Write down where this conversation stands now; what is left blank stays as it is."
 WITHDRAWN = "withdrawn"
 WITHDRAW = (
-    "What does not hold any more: steps that turned out not to be done, copied as they are shown; or the word goal, plan"
-    " or progress to empty that"
+    "What does not hold any more: steps that turned out not to be done, copied as they are shown; or the word goal,"
+    " plan or progress to empty that"
 )
 PLANNING = frozenset({"goal", "plan", "progress", WITHDRAWN})
 
@@ -106,7 +106,7 @@ class SessionContextStore(LearningStore):
 
 
 def _without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -> dict[str, JsonValue]:
-    """Return what is left of a session: without the fields that are named, and the steps that are not done after all."""
+    """Return what is left of a session, without the fields that are named and the steps that are not done after all."""
     fields = {item.strip().casefold() for item in withdrawn} & {"goal", "plan", "progress"}
     left = {name: value for name, value in content.items() if name not in fields}
     if isinstance(done := left.get("progress"), list):

@@ -146,7 +146,7 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
     hand.gets(DescribeStore, StoreInfo())
     assert len(hand.expects(Batch).ops) == len(answers)
     hand.gets(Batch, answers)
-    assert hand.kinds == ["Standing", "Batch"]
+    assert hand.kinds == ["DescribeStore", "Batch"]
     return hand.result
 
 
@@ -155,7 +155,7 @@ def test_recall_is_one_round_trip_for_all_learning_stores_and_no_model_call() ->
     hand.gets(DescribeStore, StoreInfo())
     assert len(hand.expects(Batch).ops) == 5  # four for the records, one for the votes on them
     hand.gets(Batch, [[], [], [], [], []])
-    assert hand.kinds == ["Standing", "Batch"]
+    assert hand.kinds == ["DescribeStore", "Batch"]
     assert hand.result == Recall()
 
 

@@ -67,7 +67,7 @@ def test_what_is_new_is_told_before_what_failed_earlier_and_does_not_wait_for_it
     flow.gets(Batch, [*read(learning("bad", "bad")), *noted("bad")])
     flow.gets(VectorStoreCall, StoreError("too long for the embedder"))
     assert flow.result is None
-    assert flow.kinds == ["Batch", "Batch", "Index", "Write", "Batch", "Index"]
+    assert flow.kinds == ["Batch", "Batch", "VectorStoreCall", "Write", "Batch", "VectorStoreCall"]
 
 
 def test_a_record_that_is_gone_is_taken_out() -> None:
@@ -98,7 +98,7 @@ def test_what_the_vector_store_alone_finds_is_read_and_what_is_gone_left_out() -
 
 
 def test_what_was_known_then_is_not_asked_of_a_vector_store_that_knows_the_present_only() -> None:
-    for revision, kinds in ((None, ["Standing", "Batch", "Index"]), (7, ["Standing", "Batch"])):
+    for revision, kinds in ((None, ["DescribeStore", "Batch", "VectorStoreCall"]), (7, ["DescribeStore", "Batch"])):
         flow = ByHand(recall([STORE], ALICE, "tea", 500))
         flow.gets(DescribeStore, StoreInfo(ranks=True, revision=revision))
         flow.gets(Batch, [items(learning("r1", "green tea")), []])  # the last: nobody has voted

@@ -54,15 +54,13 @@ def read_answer(text: str) -> OperationList:
             error = str(failure)
             continue
         if (operations := _operations_of(value, listed)) is not None:
-            return OperationList(
-                [_clean(each) for each in operations[:MOST_OPERATIONS]], len(operations) > MOST_OPERATIONS
-            )
+            read = operations[:MOST_OPERATIONS]
+            return OperationList([_clean(operation) for operation in read], cut_off=len(read) < len(operations))
         error = 'it is not an object {"operations": [...]}'
     if found := list(_complete_operations(text)):
         return OperationList(found, cut_off=True)
-    raise UnusableAnswer(
-        f"the answer is not valid JSON: {error}" if "{" in text else f"the answer cannot be read: {error}"
-    )
+    problem = "is not valid JSON" if "{" in text else "cannot be read"
+    raise UnusableAnswer(f"the answer {problem}: {error}")
 
 
 def _without_thoughts(text: str) -> str:

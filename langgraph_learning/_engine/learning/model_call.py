@@ -48,9 +48,7 @@ def structured_model(model: BaseChatModel, schema: Schema, options: Options, lim
         return cast("Structured", ask | limited | RunnableLambda(lambda raw: {"raw": raw, "parsed": None}))
     made = limited.with_structured_output(schema, include_raw=True, **options)
     if not _is_forced(made):
-        raise AnswerNotForced(
-            f"{type(model).__name__} does not hold {model.__class__.__name__} to a schema by {options}"
-        )
+        raise AnswerNotForced(f"{type(model).__name__} does not hold its model to a schema by {options['method']}")
     return cast("Structured", made)
 
 

@@ -20,7 +20,7 @@ _QUOTE: Schema = {
     "description": "The user's words that this rests on, copied exactly; blank if nobody said so",
 }
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
-_TRUTH = {"true": True, "yes": True, "false": False, "no": False}
+_TRUTH = {"true": True, "false": False}
 
 
 def answer_schema(
@@ -32,7 +32,7 @@ def answer_schema(
         "title": "learned",
         "description": f"{says}; an empty list if nothing.",
         "type": "object",
-        "properties": {"operations": {"type": "array", "items": {"anyOf": items} if len(items) > 1 else items[0]}},
+        "properties": {"operations": {"type": "array", "items": {"anyOf": items}}},
         "required": ["operations"],
         "additionalProperties": False,
     }
@@ -160,9 +160,7 @@ def _validate(
     fields = {key: value for key, value in given.items() if key not in wrong}
     operation, failed = _parse(kind, fields)
     if failed:
-        fields = {
-            key: _retype(value, declared.get(key, {})) if key in failed else value for key, value in fields.items()
-        }
+        fields |= {key: _retype(fields[key], declared.get(key, {})) for key in failed if key in fields}
         operation, failed = _parse(kind, fields)
     wrong |= failed
     right = {key: value for key, value in fields.items() if key not in wrong}

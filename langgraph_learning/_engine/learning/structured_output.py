@@ -22,13 +22,14 @@ from langgraph_learning.records import Usage
 
 log = logging.getLogger(__name__)
 
-# By JSON schema first: a forced tool is dropped silently for Claude's thinking models, and several servers read a tool's
-# schema loosely. Every integration of LangChain takes `method`; few know `strict`.
+# By JSON schema first: a forced tool is dropped silently for Claude's thinking models, and several servers read the
+# schema of a tool loosely. Every integration of LangChain takes `method`; few know `strict`.
 _STRICT: Options = {"method": "json_schema", "strict": True}
 _SCHEMA: Options = {"method": "json_schema"}
 _TOOL: Options = {"method": "function_calling"}
 _WARNS_OF_STRICT = frozenset({"amazon_bedrock_converse_chat"})
 _CUT_OFF = "the answer was cut off at its length limit, before its first operation was complete: answer again, shorter"
+_FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "prohibited_content", "guardrail_intervened"}
 _REFUSED_BY_SERVER = (400, 404, 405, 415, 422, 501)
 
 
@@ -164,7 +165,9 @@ def _operations(answer: dict[str, Any]) -> OperationList:
     try:
         read = [read_answer(text) for text in texts]
     except UnusableAnswer as error:
-        raise UnusableAnswer(_CUT_OFF) from error if cut_off else error
+        if cut_off:
+            raise UnusableAnswer(_CUT_OFF) from error
+        raise
     operations = [operation for each in read for operation in each.operations]
     if cut_off and not operations:
         raise UnusableAnswer(_CUT_OFF)
@@ -199,14 +202,7 @@ def _refusal(message: AIMessage) -> str | None:
     for block in blocks:
         if isinstance(block, dict) and block.get("type") == "refusal":
             return str(block.get("refusal") or "refusal")
-    reasons = _finish_reasons(message) & {
-        "content_filter",
-        "refusal",
-        "safety",
-        "prohibited_content",
-        "guardrail_intervened",
-    }
-    return next(iter(sorted(reasons)), None)
+    return next(iter(sorted(_finish_reasons(message) & _FILTERED)), None)
 
 
 def _cut_off_message(completion: object) -> AIMessage:
@@ -215,10 +211,9 @@ def _cut_off_message(completion: object) -> AIMessage:
     asked, said = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
     usage = UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
     choice = next(iter(getattr(completion, "choices", None) or ()), None)
-    text = getattr(getattr(choice, "message", None), "content", None)
-    return AIMessage(
-        text if isinstance(text, str) else "", usage_metadata=usage, response_metadata={"finish_reason": "length"}
-    )
+    content = getattr(getattr(choice, "message", None), "content", None)
+    text = content if isinstance(content, str) else ""
+    return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": "length"})
 
 
 def _finish_reasons(message: AIMessage) -> set[str]:
