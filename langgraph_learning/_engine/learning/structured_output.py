@@ -50,11 +50,18 @@ class OutputMethods:
             return [known] if known == PROMPT else [known, PROMPT]
         strict = "strict" in inspect.signature(model.with_structured_output).parameters
         strict = strict and model._llm_type not in _WARNS_OF_STRICT
-        return [*([_STRICT] if strict else []), _SCHEMA, _TOOL, PROMPT]
+        tool = [] if _thinks(model) else [_TOOL]
+        return [*([_STRICT] if strict else []), _SCHEMA, *tool, PROMPT]
 
     def remember(self, model: BaseChatModel, options: Options) -> None:
         """Ask `model` this way from now on."""
         self.by_model[id(model)] = (model, options)
+
+
+def _thinks(model: BaseChatModel) -> bool:
+    """Return whether Claude was told to think: it cannot be held to a tool then, and its integration warns of it."""
+    thinking = getattr(model, "thinking", None)
+    return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
 
 
 @dataclass(frozen=True)
