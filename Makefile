@@ -42,8 +42,13 @@ wheel: venv  ## Build wheel and sdist into dist, and try them in an empty enviro
 	$(BIN)/python -m hatchling build -d dist
 	$(BIN)/python -m pytest -q tests/test_wheel.py
 
-test: lint types  ## All checks: ruff, mypy --strict, pytest
+ifdef TEST
+test: venv
+	$(BIN)/python -m pytest $(TEST)
+else
+test: lint types  ## All checks: ruff, mypy --strict, pytest; TEST=tests/engine runs that alone
 	$(BIN)/python -m pytest -q -n auto --dist loadscope
+endif
 
 lint: venv  ## ruff, style and format
 	$(BIN)/ruff check .

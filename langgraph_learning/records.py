@@ -68,7 +68,7 @@ class Scope(Frozen):
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
     @property
-    def key(self) -> str:
+    def tag(self) -> str:
         """The scope as one text, `learning/namespace/global`: what documents of a vector store name as theirs."""
         return "/".join(self.path)
 

@@ -1,3 +1,4 @@
+from importlib import import_module
 from pathlib import Path
 
 import yaml
@@ -18,8 +19,10 @@ def test_the_compose_file_starts_what_the_readme_connects_to() -> None:
     assert volume.split(":")[0] in yaml.safe_load((ROOT / "docker-compose.yml").read_text())["volumes"]
 
 
-def test_the_root_links_lead_into_the_package() -> None:
+def test_the_packages_at_the_root_hold_the_very_classes_of_the_package() -> None:
     for name in ("nodes", "checkpointers"):
-        link = ROOT / name
-        assert link.is_symlink()
-        assert link.resolve() == ROOT / "langgraph_learning" / name
+        signpost, package = import_module(name), import_module(f"langgraph_learning.{name}")
+        assert not (ROOT / name).is_symlink()  # a link would make every class a second time
+        assert signpost.__all__ == package.__all__
+        for exported in package.__all__:
+            assert getattr(signpost, exported) is getattr(package, exported)

@@ -8,6 +8,7 @@ import langgraph_learning
 
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
+    **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
     **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
     **dict.fromkeys(("schemas", "prompts", "json_schema"), 1),
     **dict.fromkeys(("records", "config"), 2),

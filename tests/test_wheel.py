@@ -23,6 +23,8 @@ USE = """
 import json, sys
 import langgraph_learning
 from langgraph_learning import LearningMachine, connect, views
+import checkpointers, nodes
+assert checkpointers.__all__ and nodes.FlowNode is langgraph_learning.nodes.FlowNode
 drivers = [name for name in ("psycopg", "psycopg_pool", "sqlite3", "openai") if name in sys.modules]
 from langgraph_learning.testing import ScriptedChatModel, op
 model = ScriptedChatModel(extractions=[[op("add_memory", content="Keeps bees", quote="I keep bees")]])
@@ -89,7 +91,9 @@ def shipped(tmp_path_factory: pytest.TempPathFactory) -> Shipped:
 
 
 def test_the_wheel_holds_every_file_of_the_package_and_nothing_else(shipped: Shipped) -> None:
-    here = {str(path.relative_to(ROOT)) for path in PACKAGE.rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    packages = [PACKAGE, ROOT / "nodes", ROOT / "checkpointers"]
+    files = [path for package in packages for path in package.rglob("*") if path.is_file() and path.suffix != ".pyc"]
+    here = {str(path.relative_to(ROOT)) for path in files}
     with zipfile.ZipFile(shipped.wheel) as wheel:
         names = {name for name in wheel.namelist() if ".dist-info/" not in name}
     assert names == here
@@ -111,7 +115,9 @@ def test_a_wheel_made_of_the_sdist_is_the_same(shipped: Shipped, tmp_path: Path)
     with tarfile.open(shipped.sdist) as sdist:
         sdist.extractall(tmp_path, filter="data")
     [source] = tmp_path.iterdir()
-    assert {"tests", "docs", "examples", "Makefile", "README.md"} <= {path.name for path in source.iterdir()}
+    assert {"tests", "docs", "examples", "nodes", "checkpointers", "Makefile", "README.md"} <= {
+        path.name for path in source.iterdir()
+    }
     [again] = built(source, tmp_path / "dist", "-t", "wheel")
     assert contents(again) == contents(shipped.wheel)
 

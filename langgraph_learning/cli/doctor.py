@@ -178,7 +178,12 @@ def _embedder(embed: str, state: DatabaseState | None) -> Check:
         return Check("embedder", "error", str(error), "pip install 'langgraph-learning[local]'")
     if state is not None and state.dims not in (None, dims):
         told = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
-        return Check("embedder", "error", told, "give the embedder it was made with, or another schema or file")
+        return Check(
+            "embedder",
+            "error",
+            told,
+            "give the embedder it was made with, or export and import into another schema or file",
+        )
     return Check("embedder", "ok", f"'local', {dims} dimensions")
 
 

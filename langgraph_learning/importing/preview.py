@@ -7,7 +7,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from langgraph_learning.importing.rows import Found, Row, Skipped
-from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import Namespace, Record, Source
 
 Key = tuple[Namespace, str]
@@ -72,7 +72,7 @@ def _mask_row(each: Found, mask: Mask) -> Found:
     """Mask what is kept and shown; ids and dates stay what they are."""
     if isinstance(each, Skipped):
         return each
-    return {**each, **{name: masked(each[name], mask) for name in ("content", "text") if name in each}}
+    return {**each, **{name: mask_values(each[name], mask) for name in ("content", "text") if name in each}}
 
 
 def _check_rows(found: Iterable[Found], user: str | None, at: datetime, skipped: list[Skipped]) -> list[Record]:

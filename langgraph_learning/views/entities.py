@@ -83,7 +83,7 @@ def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
 
 def _key(record: Record, key: str) -> str:
     """An id that no entity of another scope has."""
-    return f"{record.scope.key} {key}"
+    return f"{record.scope.tag} {key}"
 
 
 def _end(record: Record, side: str) -> str:

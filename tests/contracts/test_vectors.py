@@ -7,9 +7,6 @@ import pytest
 from contracts.stores import Coloured, WordEmbeddings
 from langgraph.store.base import PutOp
 
-from langgraph_learning.checkpointers import SqliteHybridStore
-from langgraph_learning.errors import ConfigurationError
-
 fails_on = pytest.mark.fails_on
 NS = ("docs",)
 
@@ -72,9 +69,3 @@ except ConfigurationError as error:
     print(error)
 """
     assert "pip install 'langgraph-learning[postgres]'" in run(program)
-
-
-def test_without_the_static_vectors_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "wordllama", None)
-    with pytest.raises(ConfigurationError, match=r"langgraph-learning\[local\]"):
-        SqliteHybridStore(":memory:", embed="local")

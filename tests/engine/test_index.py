@@ -89,7 +89,7 @@ def test_what_the_vector_store_alone_finds_is_read_and_what_is_gone_left_out() -
     here, beyond, gone = (learning(name, f"{name} text") for name in ("here", "beyond", "gone"))
     flow = ByHand(add_nearest(ScopeSnapshot(STORE, SCOPE, (here,), unread=3), "tea", ACTIVE))
     asked = flow.expects(VectorStoreCall).arguments
-    assert (asked["query"], dict(asked["filter"])) == ("tea", {"learning_scope": SCOPE.key})
+    assert (asked["query"], dict(asked["filter"])) == ("tea", {"learning_scope": SCOPE.tag})
     flow.gets(VectorStoreCall, [as_document(beyond), as_document(gone), as_document(here)])
     flow.gets(Batch, [*items(beyond), None])
     assert {each.id for each in flow.result.records} == {"here", "beyond"}

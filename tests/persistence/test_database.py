@@ -117,6 +117,19 @@ def test_another_embedder_of_the_same_size_is_refused(url: str) -> None:
         pass
 
 
+@pytest.mark.parametrize(("kept", "told"), [("Named small-1", "Named small-1"), ("local", r"wordllama\)")])
+def test_an_embedder_of_another_size_is_refused_with_both_names_and_a_way_out(url: str, kept: str, told: str) -> None:
+    """A database whose vectors are those of `local`, without more, is one that the former local embedder made."""
+    with store_at(url, embed=DeterministicFakeEmbedding(size=4)) as store, store._dialect.writing() as session:
+        session.run("keep_fact", {"name": "embedder", "value": kept})
+    larger = Named(size=8, model="large")
+    with (
+        pytest.raises(ConfigurationError, match=rf"{told} \(4 dimensions\).*Named large \(8\).*export.*import"),
+        connect(url, embed=larger),
+    ):
+        pass
+
+
 class Old:
     """A database with the tables of an earlier version, and in them what a store of today wrote."""
 

@@ -251,10 +251,10 @@ def test_a_learning_of_20_000_characters_is_one_document(world: World) -> None:
 
 def test_documents_that_were_there_are_found_in_their_scope_and_read_only(world: World) -> None:
     ada, ben, blue = world.of("ada", "user"), world.of("ben", "user"), world.of("ada", "team:blue")
-    own = {"learning_scope": Scope(user_id="ada").key, "title": "Garage"}
+    own = {"learning_scope": Scope(user_id="ada").tag, "title": "Garage"}
     held = [
         Document("Park the car inside.", metadata=own),
-        Document("Wax the car.", metadata={"learning_scope": Scope(namespace="team:blue").key}),
+        Document("Wax the car.", metadata={"learning_scope": Scope(namespace="team:blue").tag}),
         Document("Sell the car.", metadata={}),
         Document("Crash the car.", metadata={"namespace": "user", "user_id": "ada"}),
     ]
@@ -285,7 +285,7 @@ def test_a_vector_store_that_ignores_filters_shows_nobody_what_is_not_theirs(car
         assert "car" not in other.recall("automobile").text
     assert careless.found(ada, "automobile", limit=9) == ["Cars: Wash the car in the morning."]
     scopes = [Scope(user_id="ben"), Scope(namespace="global"), Scope(user_id="ada")]
-    assert [{"learning_scope": scope.key} for scope in scopes] == list(
+    assert [{"learning_scope": scope.tag} for scope in scopes] == list(
         {str(each): each for each in vectors.asked}.values()
     )
 
@@ -294,7 +294,7 @@ def test_a_document_that_claims_to_be_a_record_of_another_scope_is_not_believed(
     ada, ben = careless.of("ada", "user"), careless.of("ben", "user")
     careless.save(ada, CARS)
     [record] = ada.records()
-    forged = {"learning_scope": Scope(user_id="ben").key, "learning_store": record.store, "learning_id": record.id}
+    forged = {"learning_scope": Scope(user_id="ben").tag, "learning_store": record.store, "learning_id": record.id}
     careless.vectors.add_documents([Document("automobile", metadata=forged)])
     assert careless.found(ben, "automobile", limit=9) == []
 

@@ -17,7 +17,7 @@ from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
 from langgraph_learning.stores import Operation, Refused
 from langgraph_learning.stores.base import FAULTS
@@ -99,7 +99,7 @@ class CommitPlan:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
         name = str(request.operation)
         stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
-        arguments = {key: masked(value, self.draft.mask) for key, value in request.arguments.items()}
+        arguments = {key: mask_values(value, self.draft.mask) for key, value in request.arguments.items()}
         upkeep = self._by_own_ids and request.store is not None
         try:
             store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)

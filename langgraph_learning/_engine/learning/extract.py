@@ -97,4 +97,4 @@ def extract(
 
 def _store_key(store: LearningStore, scope: Scope) -> str:
     """Return what tells a learning store from another machine's of the same name that lies elsewhere."""
-    return store.name if scope.namespace is None else f"{scope.key}/{store.name}"
+    return store.name if scope.namespace is None else f"{scope.tag}/{store.name}"

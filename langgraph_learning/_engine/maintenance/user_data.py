@@ -13,7 +13,7 @@ from langgraph_learning._engine.recall.vector_index import PENDING, Address, era
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.labels import unlabel
-from langgraph_learning.masking import Mask, mask_secrets, masked
+from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
 
@@ -181,7 +181,7 @@ def _as_own_record(row: Mapping[str, Any], user_id: str, mask: Mask) -> Record:
         raise RecordError(f"the row {dict(row)!r:.200} is not a record: {record.store!r} names no learning store")
     if record.scope.namespace is not None or record.scope.user_id is None:
         raise ScopeError(f"the record {record.id!r} belongs to no user")
-    content = {key: masked(value, mask) for key, value in record.content.items()}
+    content = {key: mask_values(value, mask) for key, value in record.content.items()}
     scope = record.scope.model_copy(update={"user_id": user_id})
     return record.model_copy(update={"scope": scope, "content": content, "text": mask(record.text)})
 

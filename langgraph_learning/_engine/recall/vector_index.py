@@ -126,7 +126,7 @@ def erase_documents(store: LearningStore, addresses: Iterable[Address]) -> Flow[
 
 def as_document(record: Record) -> Document:
     """Return what a vector store keeps of a record: its text, and whose it is."""
-    metadata = {SCOPE: record.scope.key, STORE: record.store, RECORD: record.id}
+    metadata = {SCOPE: record.scope.tag, STORE: record.store, RECORD: record.id}
     return Document(record.text, id=_key(record.scope, record.store, record.id), metadata=metadata)
 
 
@@ -140,7 +140,7 @@ def add_nearest(each: ScopeSnapshot, query: str, status: str | None) -> Flow[Sco
     """
     if each.store.index is None:
         return each
-    wanted = MetadataFilter({SCOPE: each.scope.key})
+    wanted = MetadataFilter({SCOPE: each.scope.tag})
     try:
         found = yield from call_vector_store(
             each.store.index, "similarity_search", query=query, k=NEAREST, filter=wanted

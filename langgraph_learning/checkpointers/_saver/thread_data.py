@@ -21,8 +21,8 @@ class HasHistory(Protocol):
     """A store that keeps history, and can erase it."""
 
     def get(self, namespace: tuple[str, ...], key: str, *, refresh_ttl: bool) -> Item | None: ...
-    def namespaces_ever(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]: ...
-    def addresses_ever(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]: ...
+    def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]: ...
+    def all_addresses(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]: ...
     def erase(self, addresses: list[Address], *, history_only: bool = False) -> int: ...
 
 
@@ -67,7 +67,7 @@ def _for_thread(value: Mapping[str, Any], thread_id: str) -> dict[str, Any]:
 def _sessions(store: BaseStore, thread_label: str) -> Iterator[tuple[str, ...]]:
     suffix = ("thread", thread_label, SESSION)
     if _has_history(store):
-        yield from store.namespaces_ever(ROOT, suffix)
+        yield from store.all_namespaces(ROOT, suffix)
         return
     offset = 0
     while found := store.list_namespaces(prefix=ROOT, suffix=suffix, limit=PAGE, offset=offset):
@@ -85,7 +85,7 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
     """Take the words of the session out of the thread's commits; that and when something changed stays."""
     filter_ = _in_thread(thread_id)
     if _has_history(store):
-        addresses = [each for each in store.addresses_ever(ROOT, filter_) if _is_commits(each[0])]
+        addresses = [each for each in store.all_addresses(ROOT, filter_) if _is_commits(each[0])]
     else:
         found = list(_find_items(store, filter_))
         addresses = [(item.namespace, item.key) for item in found if _is_commits(item.namespace)]
@@ -143,9 +143,9 @@ def erase_thread_records(store: BaseStore, thread_id: str) -> None:
                 for item in found:
                     store.delete(item.namespace, item.key)
         return
-    gone = store.addresses_ever(ROOT, _in_thread(thread_id))
+    gone = store.all_addresses(ROOT, _in_thread(thread_id))
     changed_since: list[Address] = []
-    for namespace, key in store.addresses_ever(ROOT, taught):
+    for namespace, key in store.all_addresses(ROOT, taught):
         present = store.get(namespace, key, refresh_ttl=False)
         stays = present is not None and (present.value.get("source") or {}).get("thread_id") != thread_id
         (changed_since if stays else gone).append((namespace, key))

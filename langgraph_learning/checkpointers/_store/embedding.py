@@ -6,46 +6,23 @@ without its vector would not be found by meaning, and nobody would know.
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from importlib import import_module
-from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import ensure_embeddings
 
 from langgraph_learning.checkpointers._store.dialect import Floats
+from langgraph_learning.checkpointers._store.local_embedding import LocalEmbeddings
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 log = logging.getLogger("langgraph_learning")
 
 
-class StaticEmbeddings(Embeddings):
-    """Vectors of words that are looked up, not computed: no network, no model server, 16 MB."""
-
-    def __init__(self) -> None:
-        try:
-            wordllama = import_module("wordllama")
-        except ImportError as missing:
-            raise ConfigurationError('embed="local" needs: pip install "langgraph-learning[local]"') from missing
-        # Without the folder it would look for its weights on the network; they are in the package.
-        home = Path(str(wordllama.__file__)).parent
-        self._model: Any = wordllama.WordLlama.load(cache_dir=home, disable_download=True)
-
-    def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embed all `texts`."""
-        vectors: list[list[float]] = self._model.embed(texts, norm=True).tolist()
-        return vectors
-
-    def embed_query(self, text: str) -> list[float]:
-        """Embed one query."""
-        return self.embed_documents([text])[0]
-
-
 def as_embeddings(embed: Embeddings | str) -> Embeddings:
     """Return what `embed` names: embeddings, `"provider:model"` or `"local"`."""
     if embed == "local":
-        return StaticEmbeddings()
+        return LocalEmbeddings()
     try:
         return ensure_embeddings(embed)
     except (ValueError, ImportError) as wrong:
@@ -94,8 +71,6 @@ class Embedder:
     @property
     def name(self) -> str | None:
         """What kind of vectors these are, as far as the embedder tells."""
-        if isinstance(self._embeddings, StaticEmbeddings):
-            return "local"
         said = (getattr(self._embeddings, name, None) for name in ("model", "model_name", "model_id"))
         model = next((name for name in said if isinstance(name, str) and name), None)
         return f"{type(self._embeddings).__name__} {model}" if model else None

@@ -55,7 +55,10 @@ def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
     if not dims:
         raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
     if kept not in (None, dims):
-        raise ConfigurationError(f"this database keeps vectors of {kept} dimensions, the embedder gives {dims}")
+        with dialect.reading() as session:
+            names = [str(row[0]) for row in session.rows("fact", {"name": "embedder"})]
+        made_by = f"{_describe(*names) if names else 'another embedder'} ({kept} dimensions)"
+        raise _other_vectors(made_by, f"{embedder.name or 'this one'} ({dims})")
     embedder.dims = dims
     return dims
 
@@ -71,7 +74,16 @@ def settle_embedder(dialect: Dialect, name: str | None) -> None:
             session.run("keep_fact", {"name": "embedder", "value": name})
             kept = session.rows("fact", {"name": "embedder"})  # of two that open it at once the first one counts
     if kept[0][0] != name:
-        raise ConfigurationError(
-            f"the vectors in this database were made by {kept[0][0]}, and cannot be compared with those of {name}:"
-            " give embed= that embedder, or learn into another file or schema="
-        )
+        raise _other_vectors(_describe(kept[0][0]), name)
+
+
+def _describe(name: str) -> str:
+    return "the embed='local' of an earlier version (wordllama)" if name == "local" else name
+
+
+def _other_vectors(made_by: str, name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"the vectors in this database were made by {made_by}, and cannot be compared with those of {name}: give embed="
+        " that embedder, or learn into another file or schema= (`langgraph-learning export` and `import` take along"
+        " what was learned)"
+    )

@@ -288,12 +288,12 @@ EVERY = [
 
 
 @pytest.mark.parametrize(("kind", "field"), EVERY)
-def test_w16_every_field_of_every_configuration_has_an_effect(kind: Kind, field: str) -> None:
+def test_every_field_of_every_configuration_has_an_effect(kind: Kind, field: str) -> None:
     assert unshown(kind) == [], f"say in EFFECTS what this field of {kind.__name__} does"
     effects(kind)[field](kind)
 
 
-def test_w16_a_field_that_nothing_is_shown_of_is_found() -> None:
+def test_a_field_that_nothing_is_shown_of_is_found() -> None:
     @dataclass(frozen=True, kw_only=True)
     class LaterConfig(StoreConfig):
         dead: bool = False
@@ -301,5 +301,5 @@ def test_w16_a_field_that_nothing_is_shown_of_is_found() -> None:
     assert unshown(LaterConfig) == ["dead"]
 
 
-def test_w16_the_configurations_that_are_known_today_are_all_looked_at() -> None:
+def test_the_configurations_that_are_known_today_are_all_looked_at() -> None:
     assert {"user_profile", "user_memory", "session_context"} <= {slot(kind) for kind in kinds()} <= set(TWO)

@@ -63,7 +63,7 @@ def said(number: int) -> dict[str, Any]:
     return {"messages": [("user", f"turn {number}")]}
 
 
-def test_w04_eight_threads_with_an_agent_each_add_to_one_and_nine_are_kept(url: str) -> None:
+def test_eight_threads_with_an_agent_each_add_to_one_and_nine_are_kept(url: str) -> None:
     barrier = Barrier(8)
     with connect(url) as db:
         agent(db.store, ScriptedChatModel(replies=["Ok."], extractions=[told(0)])).invoke(said(0), context=ALICE)
@@ -96,7 +96,7 @@ class Meeting(ScriptedChatModel):
         return self._generate(messages, stop, **kwargs)
 
 
-def test_w04_sixteen_tasks_of_one_loop_add_to_one_and_seventeen_are_kept(url: str) -> None:
+def test_sixteen_tasks_of_one_loop_add_to_one_and_seventeen_are_kept(url: str) -> None:
     async def live() -> tuple[list[str], list[str]]:
         barrier = asyncio.Barrier(16)
         async with connect(url) as db:
@@ -114,7 +114,7 @@ def test_w04_sixteen_tasks_of_one_loop_add_to_one_and_seventeen_are_kept(url: st
     assert sorted(languages) == sorted(f"l{number}" for number in range(17))
 
 
-def test_w04_also_a_store_without_compare_and_set_keeps_every_memory(home: Home) -> None:
+def test_also_a_store_without_compare_and_set_keeps_every_memory(home: Home) -> None:
     barrier = Barrier(8)
 
     def turn(number: int) -> None:
@@ -131,7 +131,7 @@ def test_w04_also_a_store_without_compare_and_set_keeps_every_memory(home: Home)
 
 PROCESS = """
 import sys
-from regressions.test_weaknesses_concurrency import ALICE, agent, said, told
+from behaviour.test_concurrency import ALICE, agent, said, told
 from langgraph_learning import connect
 from langgraph_learning.testing import ScriptedChatModel
 
@@ -147,7 +147,7 @@ with connect(url) as db:
 """
 
 
-def test_w04_two_processes_that_have_both_read_lose_nothing_when_they_write(url: str) -> None:
+def test_two_processes_that_have_both_read_lose_nothing_when_they_write(url: str) -> None:
     with connect(url) as db:
         agent(db.store, ScriptedChatModel(replies=["Ok."], extractions=[told(0)])).invoke(said(0), context=ALICE)
     tests = str(Path(__file__).parents[1])
@@ -170,7 +170,7 @@ def test_w04_two_processes_that_have_both_read_lose_nothing_when_they_write(url:
     assert sorted(languages) == ["l0", "l1", "l2"]
 
 
-def test_w21_every_run_is_told_of_its_own_commit_and_of_no_other(home: Home) -> None:
+def test_every_run_is_told_of_its_own_commit_and_of_no_other(home: Home) -> None:
     barrier = Barrier(2)
     scripts: dict[str, Sequence[Any]] = {"teaches": [op("add_memory", content="Likes tea")], "asks": []}
 
@@ -188,7 +188,7 @@ def test_w21_every_run_is_told_of_its_own_commit_and_of_no_other(home: Home) -> 
     assert commit["id"] != other["id"]
 
 
-def test_w22_a_machine_is_whole_from_the_start_for_all_who_use_it_first(home: Home) -> None:
+def test_a_machine_is_whole_from_the_start_for_all_who_use_it_first(home: Home) -> None:
     barrier = Barrier(8)
     learning = LearningMachine(**BOTH, session_context=True, store=home.store)
 
@@ -204,7 +204,7 @@ def test_w22_a_machine_is_whole_from_the_start_for_all_who_use_it_first(home: Ho
     assert len({id(stores) for stores, _, _ in found}) == 1
 
 
-def test_w25_the_first_use_of_an_empty_database_by_many_at_once_makes_its_tables_once(
+def test_the_first_use_of_an_empty_database_by_many_at_once_makes_its_tables_once(
     url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     barrier = Barrier(6)

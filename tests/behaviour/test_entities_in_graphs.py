@@ -1,4 +1,4 @@
-"""Weaknesses of other entity memories that this one does not have."""
+"""Entities in graphs: names, links, scopes and search, where other entity memories lose or mix up."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -50,7 +50,7 @@ def recalled(agent: Agent, query: str, user: str = "alice") -> str:
     return agent.either(lambda: scoped.recall(query), lambda: scoped.arecall(query)).text
 
 
-def test_w13_joined_keys_of_namespaces_types_and_names_never_collide(home: Home) -> None:
+def test_joined_keys_of_namespaces_types_and_names_never_collide(home: Home) -> None:
     spaces = {
         "a": [entity("x", "b_c", facts=["first"]), entity("c_x", "b", facts=["second"])],
         "a_b": [entity("x", "c", facts=["third"])],
@@ -78,7 +78,7 @@ class Torn(InMemoryStore):
         return super().batch(ops)
 
 
-def test_w14_a_link_is_all_there_or_not_at_all(home: Home) -> None:
+def test_a_link_is_all_there_or_not_at_all(home: Home) -> None:
     agent = taught(home, "global", link("Jane", "CTO of", "Acme"))
     edges = [each for each in agent.records() if each.content["kind"] == "relationship"]
     assert len(edges) == 1
@@ -94,14 +94,14 @@ def test_w14_a_link_is_all_there_or_not_at_all(home: Home) -> None:
     assert alice.records() == []
 
 
-def test_w14_a_type_that_becomes_known_breaks_no_edge_however_many_there_are(home: Home) -> None:
+def test_a_type_that_becomes_known_breaks_no_edge_however_many_there_are(home: Home) -> None:
     links = [link(f"Person {number}", "works at", "Acme") for number in range(3)]
     agent = taught(home, "global", *links, entity("Acme", "company"))
     assert ("company", "Acme") in named(agent)
     assert recalled(agent, "Acme").count("→ works at → Acme") == 3
 
 
-def test_w26_two_users_of_the_namespace_user_never_meet(home: Home) -> None:
+def test_two_users_of_the_namespace_user_never_meet(home: Home) -> None:
     alice = taught(home, "user", entity("Acme", facts=["Is Alice's client"]), user="alice")
     ben = taught(home, "user", entity("Acme", facts=["Is Ben's rival"]), user="ben")
     assert "Ben" not in recalled(alice, "Acme", "alice")
@@ -118,7 +118,7 @@ def test_w26_two_users_of_the_namespace_user_never_meet(home: Home) -> None:
     assert len(ben.records(user="ben")) == 2
 
 
-def test_w26_the_namespace_global_is_shared(home: Home) -> None:
+def test_the_namespace_global_is_shared(home: Home) -> None:
     taught(home, "global", entity("Acme", facts=["Uses Go"]), user="alice")
     ben = taught(home, "global", entity("ACME", facts=["Is in Rome"]), user="ben")
     assert named(ben, "ben") == [("company", "Acme")]
@@ -142,7 +142,7 @@ class Concepts(Embeddings):
         return self._vector(text)
 
 
-def test_w38_a_paraphrase_is_found_by_its_meaning() -> None:
+def test_a_paraphrase_is_found_by_its_meaning() -> None:
     model = ScriptedChatModel(extractions=[[entity(f"Company {n}", facts=["Sells shoes in Rome"]) for n in range(6)],
                                            [entity("Acme", facts=["Runs on Postgres"])]])  # fmt: skip
     with connect("sqlite:///:memory:", embed=Concepts(), dims=4) as db:
@@ -161,7 +161,7 @@ def test_w38_a_paraphrase_is_found_by_its_meaning() -> None:
 @pytest.mark.parametrize(
     "query", ["昨天张伟说了什么", "张伟", "我和张伟一起去了北京", "Was macht 张伟 heute?", "その張偉ではなく张伟です"]
 )
-def test_w38_a_chinese_name_is_found_in_a_sentence(home: Home, query: str) -> None:
+def test_a_chinese_name_is_found_in_a_sentence(home: Home, query: str) -> None:
     agent = taught(
         home, "global", entity("张伟", "person", facts=["喜欢喝茶"]), entity("李娜", "person", facts=["住在上海"])
     )
@@ -170,7 +170,7 @@ def test_w38_a_chinese_name_is_found_in_a_sentence(home: Home, query: str) -> No
     assert "住在上海" not in text
 
 
-def test_w44_properties_and_aliases_are_arguments_and_can_be_taken_back(home: Home) -> None:
+def test_properties_and_aliases_are_arguments_and_can_be_taken_back(home: Home) -> None:
     def content(agent: Agent) -> dict[str, Any]:
         [record] = agent.records("entity_memory")
         return record.content
@@ -235,7 +235,7 @@ def test_a_person_decides_about_entities_too(home: Home) -> None:
     assert texts(agent.records()) == ["Acme (company)", "Acme: Uses Go", "Acme: Moved (2026-01-05)"]
 
 
-def test_w04_eight_at_once_add_facts_to_one_new_entity_and_all_are_kept(tmp_path: Path) -> None:
+def test_eight_at_once_add_facts_to_one_new_entity_and_all_are_kept(tmp_path: Path) -> None:
     with connect(f"sqlite:///{tmp_path / 'learning.db'}") as db:
 
         def learn(number: int) -> None:

@@ -34,7 +34,7 @@ def everything(db: LearningDB) -> str:
 
 
 @pytest.mark.parametrize("colour", ["sync", "async"])
-def test_w35_forget_takes_what_a_user_taught_in_a_shared_namespace_and_leaves_what_others_did(
+def test_forget_takes_what_a_user_taught_in_a_shared_namespace_and_leaves_what_others_did(
     db: LearningDB, colour: str
 ) -> None:
     of(db, "bob", [op("add_memory", content="Bob knows ports"), op("add_memory", content="Bob knows disks")]).learn(

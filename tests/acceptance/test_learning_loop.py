@@ -1,4 +1,4 @@
-"""What the issue says to show of the loop as a whole: cost, echoes, budget, exactly once, escape."""
+"""The learning loop as a whole: cost, echoes, budget, exactly once, escape."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -33,7 +33,7 @@ def noting(order: list[str], purpose: str, answer: object) -> Callable[[list[Bas
     return script
 
 
-def test_w01_extraction_sees_the_question_and_the_answer_of_the_very_turn(home: Home) -> None:
+def test_extraction_sees_the_question_and_the_answer_of_the_very_turn(home: Home) -> None:
     agent = home.agent(LearningMachine(**MEMORY), replies=["Then green tea it is."], extractions=[[]])
     agent.say("Which tea fits cake?")
     heard = agent.model.prompts["extraction"][0][-1].text
@@ -41,7 +41,7 @@ def test_w01_extraction_sees_the_question_and_the_answer_of_the_very_turn(home: 
     assert '<message from="assistant">Then green tea it is.</message>' in heard
 
 
-def test_w02_three_learning_stores_cost_no_call_before_the_reply_and_one_after_it(home: Home) -> None:
+def test_three_learning_stores_cost_no_call_before_the_reply_and_one_after_it(home: Home) -> None:
     order: list[str] = []
     learned = [op("update_user_profile", name="Alice"), TEA, op("update_session_context", summary="Tea.")]
     agent = home.agent(
@@ -56,7 +56,7 @@ def test_w02_three_learning_stores_cost_no_call_before_the_reply_and_one_after_i
     assert {record.store for record in agent.records(thread="c1")} == {"user_profile", "user_memory", "session_context"}
 
 
-def test_w02_whoever_streams_has_the_reply_before_extraction_begins(home: Home) -> None:
+def test_whoever_streams_has_the_reply_before_extraction_begins(home: Home) -> None:
     agent = home.agent(LearningMachine(**MEMORY), replies=["Yes."], extractions=[[TEA]])
     asked = []
     given: Any = {"messages": [("user", "I like tea.")]}
@@ -70,7 +70,7 @@ def test_w02_whoever_streams_has_the_reply_before_extraction_begins(home: Home) 
     assert agent.texts() == ["Likes tea"]
 
 
-def test_w03_three_additions_of_one_extraction_are_all_kept_beside_what_was_there(home: Home) -> None:
+def test_three_additions_of_one_extraction_are_all_kept_beside_what_was_there(home: Home) -> None:
     three = [op("add_memory", content=f"Likes {what}") for what in ("cake", "bees", "chess")]
     agent = home.agent(LearningMachine(**MEMORY), replies=["Ok."] * 2, extractions=[[TEA], three])
     agent.say("I like tea.")
@@ -78,7 +78,7 @@ def test_w03_three_additions_of_one_extraction_are_all_kept_beside_what_was_ther
     assert sorted(agent.texts()) == ["Likes bees", "Likes cake", "Likes chess", "Likes tea"]
 
 
-def test_w09_the_cap_holds_for_the_changes_and_asks_no_model_again(home: Home) -> None:
+def test_the_cap_holds_for_the_changes_and_asks_no_model_again(home: Home) -> None:
     many = [op("add_memory", content=f"Owns item {number}") for number in range(41)]
     learning = LearningMachine(**MEMORY, max_updates_per_run=2)
     agent = home.agent(learning, replies=["Ok."], extractions=[many])
@@ -89,7 +89,7 @@ def test_w09_the_cap_holds_for_the_changes_and_asks_no_model_again(home: Home) -
     assert len(commit.refused) == 39
 
 
-def test_w10_a_run_that_failed_teaches_nothing_and_its_retry_teaches_once(home: Home) -> None:
+def test_a_run_that_failed_teaches_nothing_and_its_retry_teaches_once(home: Home) -> None:
     agent = home.agent(
         LearningMachine(**MEMORY), replies=[RuntimeError("overloaded"), "Yes.", "Yes."], extractions=[[TEA], [TEA]]
     )
@@ -105,7 +105,7 @@ def test_w10_a_run_that_failed_teaches_nothing_and_its_retry_teaches_once(home: 
     assert agent.model.calls["extraction"] == 1
 
 
-def test_w10_a_graph_that_fails_after_it_has_learned_learns_nothing_twice_when_it_goes_on(home: Home) -> None:
+def test_a_graph_that_fails_after_it_has_learned_learns_nothing_twice_when_it_goes_on(home: Home) -> None:
     model = ScriptedChatModel(extractions=[[TEA]])
     learning = LearningMachine(**MEMORY, model=model)
     broken = [True]
@@ -140,7 +140,7 @@ class Ticket(SessionContext):
     ticket: str | None = Field(default=None, description="The number of the ticket")
 
 
-def test_w11_a_switch_from_planning_to_summary_keeps_the_plan_and_fields_of_ones_own(home: Home) -> None:
+def test_a_switch_from_planning_to_summary_keeps_the_plan_and_fields_of_ones_own(home: Home) -> None:
     told = op("update_session_context", summary="Begun.", goal="Ship", plan=["Build", "Push"], ticket="T-7")
     planning = SessionContextConfig(enable_planning=True, schema=Ticket)
     agent = home.agent(LearningMachine(session_context=planning), replies=["Ok."], extractions=[[told]])
@@ -163,7 +163,7 @@ class Developer(UserProfile):
     languages: list[str] = []  # noqa: RUF012 - pydantic copies it
 
 
-def test_w12_typed_fields_keep_their_types_or_are_refused_and_can_be_cleared(home: Home) -> None:
+def test_typed_fields_keep_their_types_or_are_refused_and_can_be_cleared(home: Home) -> None:
     agent = home.agent(
         LearningMachine(user_profile=UserProfileConfig(schema=Developer)),
         replies=["Ok."] * 3,
@@ -183,7 +183,7 @@ def test_w12_typed_fields_keep_their_types_or_are_refused_and_can_be_cleared(hom
     assert agent.of().profile(Developer).years is None
 
 
-def test_w15_instructions_of_ones_own_take_neither_the_turn_nor_what_is_stored_out_of_the_prompt(home: Home) -> None:
+def test_instructions_of_ones_own_take_neither_the_turn_nor_what_is_stored_out_of_the_prompt(home: Home) -> None:
     learning = LearningMachine(
         user_memory=UserMemoryConfig(instructions="ONLY-DRINKS"),
         session_context=SessionContextConfig(instructions="ONLY-DECISIONS"),
@@ -200,7 +200,7 @@ def test_w15_instructions_of_ones_own_take_neither_the_turn_nor_what_is_stored_o
         assert there in prompt
 
 
-def test_w39_extraction_is_sent_each_turn_once_and_a_fact_of_an_old_turn_is_not_learned_again(home: Home) -> None:
+def test_extraction_is_sent_each_turn_once_and_a_fact_of_an_old_turn_is_not_learned_again(home: Home) -> None:
     agent = home.agent(LearningMachine(**MEMORY), replies=["Noted.", "Sure.", "Bye."], extractions=[[TEA], [], []])
     for said in ("I like tea.", "Which tea?", "Thanks."):
         agent.say(said)
@@ -212,7 +212,7 @@ def test_w39_extraction_is_sent_each_turn_once_and_a_fact_of_an_old_turn_is_not_
     assert "I like tea." in agent.model.prompt("reply")
 
 
-def test_w41_a_memory_tool_writes_by_itself_without_a_model_of_its_own(home: Home) -> None:
+def test_a_memory_tool_writes_by_itself_without_a_model_of_its_own(home: Home) -> None:
     idle = ScriptedChatModel()
     learning = LearningMachine(user_memory=UserMemoryConfig(mode=LearningMode.AGENTIC), model=idle)
     agent = home.agent(

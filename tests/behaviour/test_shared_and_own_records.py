@@ -1,4 +1,4 @@
-"""What other learning machines get wrong, each held by a test that is named after its number."""
+"""Records that are shared and records that are one user's or one agent's own."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ def knowledge(namespace: str | None = None, **options: Any) -> LearningMachine:
 # Learned knowledge and decisions.
 
 
-def test_w07_a_learning_of_the_same_title_is_updated_and_its_old_text_kept(db: LearningDB) -> None:
+def test_a_learning_of_the_same_title_is_updated_and_its_old_text_kept(db: LearningDB) -> None:
     learning = knowledge(store=db.store)
     for text in ("The build takes 20 minutes.", "The build takes 5 minutes."):
         turn(learning, db.store, save("Build time", text))
@@ -65,7 +65,7 @@ def test_w07_a_learning_of_the_same_title_is_updated_and_its_old_text_kept(db: L
     assert texts == ["The build takes 20 minutes.", "The build takes 5 minutes."]
 
 
-def test_w08_a_long_learning_is_one_record_with_its_title_and_namespace(db: LearningDB) -> None:
+def test_a_long_learning_is_one_record_with_its_title_and_namespace(db: LearningDB) -> None:
     long = "".join(f"Step {n}: turn the key number {n}. " for n in range(800)).strip()
     assert len(long) > 20_000
     vectors = InMemoryVectorStore(DeterministicFakeEmbedding(size=16))
@@ -78,7 +78,7 @@ def test_w08_a_long_learning_is_one_record_with_its_title_and_namespace(db: Lear
     assert [each["text"] for each in vectors.store.values()] == [f"Keys: {long}"]
 
 
-def test_w17_a_learning_is_deleted_by_its_id_and_gone(db: LearningDB) -> None:
+def test_a_learning_is_deleted_by_its_id_and_gone(db: LearningDB) -> None:
     learning = knowledge(store=db.store)
     turn(learning, db.store, save("Build time", "The build takes 20 minutes."))
     assert turn(learning, db.store, call("delete_learning", id="k1")) == ["Removed."]
@@ -102,7 +102,7 @@ def records_outcome(messages: list[BaseMessage]) -> Any:
 
 
 @pytest.mark.parametrize("store", ["hybrid", "memory"])
-def test_w18_an_old_decision_gets_its_outcome_and_only_from_its_own_agent(db: LearningDB, store: str) -> None:
+def test_an_old_decision_gets_its_outcome_and_only_from_its_own_agent(db: LearningDB, store: str) -> None:
     kept = db.store if store == "hybrid" else InMemoryStore()
     learning = LearningMachine(decision_log=True, store=kept)
     planner = learning.scoped(user_id="ada", agent="planner")
@@ -121,7 +121,7 @@ def test_w18_an_old_decision_gets_its_outcome_and_only_from_its_own_agent(db: Le
     assert [record.content.get("outcome") for record in planner.records() if "outcome" in record.content] == ["It held"]
 
 
-def test_w27_learned_knowledge_takes_the_machines_namespace(db: LearningDB) -> None:
+def test_learned_knowledge_takes_the_machines_namespace(db: LearningDB) -> None:
     red, blue = (LearningMachine(learned_knowledge=True, namespace=name, store=db.store) for name in ("red", "blue"))
     turn(red, db.store, save("Build time", "The build takes 20 minutes."))
     assert [record.scope for record in red.scoped(user_id="ben").records()] == [Scope(namespace="red")]
@@ -130,7 +130,7 @@ def test_w27_learned_knowledge_takes_the_machines_namespace(db: LearningDB) -> N
 
 
 @pytest.mark.parametrize("indexed", [False, True])
-def test_w28_an_extraction_is_not_shown_another_users_learnings(db: LearningDB, indexed: bool) -> None:
+def test_an_extraction_is_not_shown_another_users_learnings(db: LearningDB, indexed: bool) -> None:
     vectors = InMemoryVectorStore(DeterministicFakeEmbedding(size=16)) if indexed else None
     config = LearnedKnowledgeConfig(namespace="user", mode=LearningMode.ALWAYS, knowledge=vectors)
     model = ScriptedChatModel(extractions=[[SECRET], [SECRET], []])
@@ -146,7 +146,7 @@ def test_w28_an_extraction_is_not_shown_another_users_learnings(db: LearningDB, 
 
 
 @pytest.mark.parametrize("indexed", [False, True])
-def test_w29_what_a_user_saves_for_themself_is_found_by_them(db: LearningDB, indexed: bool) -> None:
+def test_what_a_user_saves_for_themself_is_found_by_them(db: LearningDB, indexed: bool) -> None:
     vectors = InMemoryVectorStore(DeterministicFakeEmbedding(size=16)) if indexed else None
     config = LearnedKnowledgeConfig(namespace="user", knowledge=vectors)
     learning = LearningMachine(learned_knowledge=config, store=db.store)
@@ -155,7 +155,7 @@ def test_w29_what_a_user_saves_for_themself_is_found_by_them(db: LearningDB, ind
     assert turn(learning, db.store, search, user="ben") == ["Nothing was found."]
 
 
-def test_w30_without_a_user_nothing_of_anybody_is_read_or_written(db: LearningDB) -> None:
+def test_without_a_user_nothing_of_anybody_is_read_or_written(db: LearningDB) -> None:
     vectors = InMemoryVectorStore(DeterministicFakeEmbedding(size=16))
     config = LearnedKnowledgeConfig(namespace="user", knowledge=vectors)
     learning = LearningMachine(learned_knowledge=config, decision_log=True, store=db.store)
@@ -170,7 +170,7 @@ def test_w30_without_a_user_nothing_of_anybody_is_read_or_written(db: LearningDB
     assert len(vectors.store) == 1
 
 
-def test_w31_decisions_cross_neither_users_nor_agents(db: LearningDB) -> None:
+def test_decisions_cross_neither_users_nor_agents(db: LearningDB) -> None:
     learning = LearningMachine(decision_log=True, store=db.store)
     turn(learning, db.store, call("log_decision", decision="Chose tabs", reasoning="Taste"), name="coder")
     search = call("search_decisions", query="tabs")

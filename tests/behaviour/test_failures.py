@@ -79,7 +79,7 @@ def three_memories(home: Home) -> Agent:
 
 
 @pytest.mark.parametrize("learning", [True, AGENTIC], ids=["extraction", "tool"])
-def test_w05_a_failed_read_never_becomes_an_empty_write(frail: Breakable, learning: Any) -> None:
+def test_a_failed_read_never_becomes_an_empty_write(frail: Breakable, learning: Any) -> None:
     before = three_memories(frail)
     adds = [call("add_memory", content="Likes chess"), "Sorry."] if learning is AGENTIC else ["Sorry."]
     agent = frail.agent(LearningMachine(user_memory=learning), replies=adds, extractions=[[]])
@@ -95,7 +95,7 @@ def test_w05_a_failed_read_never_becomes_an_empty_write(frail: Breakable, learni
     assert before.texts() == KEPT
 
 
-def test_w06_a_tool_whose_write_failed_says_so_to_the_model_and_leaves_no_commit(frail: Breakable) -> None:
+def test_a_tool_whose_write_failed_says_so_to_the_model_and_leaves_no_commit(frail: Breakable) -> None:
     agent = frail.agent(
         LearningMachine(user_memory=AGENTIC), replies=[call("add_memory", content="Likes tea"), "I could not."]
     )
@@ -108,7 +108,7 @@ def test_w06_a_tool_whose_write_failed_says_so_to_the_model_and_leaves_no_commit
     assert (agent.records(), agent.of().commits()) == ([], [])
 
 
-def test_w06_an_extraction_whose_write_failed_is_reported_and_leaves_no_commit(frail: Breakable) -> None:
+def test_an_extraction_whose_write_failed_is_reported_and_leaves_no_commit(frail: Breakable) -> None:
     agent = frail.agent(LearningMachine(user_memory=True), replies=["Ok."] * 2, extractions=[THREE, THREE])
     agent.records()
     with frail.failing("write"):
@@ -124,12 +124,12 @@ SLOTS = ("user_profile", "user_memory", "session_context", "entity_memory", "lea
 
 @pytest.mark.parametrize("mode", list(LearningMode))
 @pytest.mark.parametrize("slot", SLOTS)
-def test_w20_a_mode_in_the_place_of_a_learning_store_is_refused(slot: str, mode: LearningMode) -> None:
+def test_a_mode_in_the_place_of_a_learning_store_is_refused(slot: str, mode: LearningMode) -> None:
     with pytest.raises(ConfigurationError, match=slot):
         LearningMachine(**{slot: mode})  # type: ignore[arg-type]
 
 
-def test_w21_a_call_that_failed_is_not_told_as_learned_and_its_sibling_is(home: Home) -> None:
+def test_a_call_that_failed_is_not_told_as_learned_and_its_sibling_is(home: Home) -> None:
     two = AIMessage(
         "",
         tool_calls=[
@@ -142,7 +142,7 @@ def test_w21_a_call_that_failed_is_not_told_as_learned_and_its_sibling_is(home: 
     assert [[change["text"] for change in event["commit"]["changes"]] for event in events] == [["Likes tea"]]
 
 
-def test_w23_every_revision_keeps_the_source_of_who_wrote_it(keeping: Home) -> None:
+def test_every_revision_keeps_the_source_of_who_wrote_it(keeping: Home) -> None:
     learning = LearningMachine(user_memory=UserMemoryConfig(enable_agent_tools=True))
     agent = keeping.agent(
         learning,
@@ -162,7 +162,7 @@ def test_w23_every_revision_keeps_the_source_of_who_wrote_it(keeping: Home) -> N
     assert record.created_at == first.created_at < record.updated_at
 
 
-def test_w24_two_tenants_with_one_configuration_write_into_a_database_each(tmp_path: Path) -> None:
+def test_two_tenants_with_one_configuration_write_into_a_database_each(tmp_path: Path) -> None:
     shared = UserMemoryConfig(max_updates_per_run=5)
     before = repr(shared)
     with connect(f"sqlite:///{tmp_path / 'one.db'}") as one, connect(f"sqlite:///{tmp_path / 'two.db'}") as two:
@@ -179,7 +179,7 @@ def test_w24_two_tenants_with_one_configuration_write_into_a_database_each(tmp_p
         shared.mode = LearningMode.AGENTIC  # type: ignore[misc]
 
 
-def test_w40_a_record_knows_its_thread_message_words_and_dates_and_can_be_taken_back(keeping: Home) -> None:
+def test_a_record_knows_its_thread_message_words_and_dates_and_can_be_taken_back(keeping: Home) -> None:
     agent = keeping.agent(
         LearningMachine(user_memory=True),
         replies=["Ok."] * 2,
@@ -206,7 +206,7 @@ def test_w40_a_record_knows_its_thread_message_words_and_dates_and_can_be_taken_
     assert agent.records()[0].source == tea.source
 
 
-def test_w43_a_failure_is_told_on_the_custom_stream_logged_with_its_cause_and_typed(
+def test_a_failure_is_told_on_the_custom_stream_logged_with_its_cause_and_typed(
     frail: Breakable, caplog: pytest.LogCaptureFixture
 ) -> None:
     learning = LearningMachine(user_memory=True)
@@ -222,7 +222,7 @@ def test_w43_a_failure_is_told_on_the_custom_stream_logged_with_its_cause_and_ty
     assert raised.value.__cause__ is not None
 
 
-def test_w43_a_turn_that_taught_something_hands_out_its_commit(home: Home) -> None:
+def test_a_turn_that_taught_something_hands_out_its_commit(home: Home) -> None:
     agent = home.agent(LearningMachine(user_memory=True), replies=["Ok."], extractions=[THREE])
     [event] = [event for event in agent.streamed("Tea, cake, bees.") if event["learning"] == "learned"]
     [commit] = agent.of().commits()
@@ -263,12 +263,12 @@ CLASHES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("yours", CLASHES.values(), ids=CLASHES.keys())
-def test_w45_a_tool_with_the_name_of_a_learning_tool_is_refused_when_the_agent_is_built(yours: dict[str, Any]) -> None:
+def test_a_tool_with_the_name_of_a_learning_tool_is_refused_when_the_agent_is_built(yours: dict[str, Any]) -> None:
     with pytest.raises(ConfigurationError, match="is the name of a learning tool"):
         create_learning_agent(ScriptedChatModel(), learning=PROFILE_AND_MEMORY, **yours)
 
 
-def test_w45_so_is_one_that_took_the_place_of_a_learning_tool_in_an_agent_built_by_hand() -> None:
+def test_so_is_one_that_took_the_place_of_a_learning_tool_in_an_agent_built_by_hand() -> None:
     tools: list[Any] = [*PROFILE_AND_MEMORY.tools(), add_memory]
     model = ScriptedChatModel(replies=["Ok."])
     agent: Any = create_agent(model, tools, middleware=PROFILE_AND_MEMORY.middleware(), store=InMemoryStore())

@@ -117,7 +117,7 @@ WAYS: list[Callable[[Home], Agent]] = [
 
 
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
-def test_w34_nothing_becomes_permanent_without_a_persons_answer(home: Home, way: Callable[[Home], Agent]) -> None:
+def test_nothing_becomes_permanent_without_a_persons_answer(home: Home, way: Callable[[Home], Agent]) -> None:
     agent = way(home)
     assert agent.records() == []
     assert [change for commit in agent.of().commits() for change in commit.changes] == []
@@ -126,7 +126,7 @@ def test_w34_nothing_becomes_permanent_without_a_persons_answer(home: Home, way:
     assert [proposal.changes[0].text for proposal in pending if proposal.store == "user_memory"] == ["Likes tea"]
 
 
-def test_w34_what_a_person_approved_is_permanent_once(home: Home) -> None:
+def test_what_a_person_approved_is_permanent_once(home: Home) -> None:
     agent = extraction(home)
     yes, no = {"type": "approve"}, {"type": "reject"}
     for _ in range(3):
@@ -135,7 +135,7 @@ def test_w34_what_a_person_approved_is_permanent_once(home: Home) -> None:
     assert agent.records()[0].source.approved_by == "alice"
 
 
-def test_w34_nobody_else_can_answer(home: Home) -> None:
+def test_nobody_else_can_answer(home: Home) -> None:
     agent = extraction(home)
     [memory, _] = agent.of().proposals()
     assert agent.of("ben").proposals() == []

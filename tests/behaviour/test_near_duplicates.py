@@ -1,4 +1,4 @@
-"""What was measured to go wrong in a comparable system, and does not here; each test is named after its finding."""
+"""The curator finds near duplicates, shows what it would do, and merges them."""
 
 import pytest
 from langgraph.store.memory import InMemoryStore
@@ -10,7 +10,7 @@ NEAR_DUPLICATES = ["Prefers concise answers", "prefers concise answers!", "The u
 
 
 @pytest.mark.parametrize("judged", [False, True])
-async def test_w19_the_curator_finds_near_duplicates_and_merges_them_dry_run_first(judged: bool) -> None:
+async def test_the_curator_finds_near_duplicates_and_merges_them_dry_run_first(judged: bool) -> None:
     """There: 0 of 3 were found, whatever was stored."""
     store = InMemoryStore()
     rows = [

@@ -1,4 +1,4 @@
-"""What a first reader tripped over, each held by a test."""
+"""How the parts work together: streams, stores without async, scripted models, guards, long sessions, groups."""
 
 import asyncio
 import json
