@@ -142,7 +142,8 @@ def object_to_wire(fields: dict[str, Schema], required: Iterable[str], *, blanks
     """Return the schema of an object with these fields as it is sent to a model."""
     wires, needed = {name: to_wire(field, blanks=blanks) for name, field in fields.items()}, set(required)
     if not blanks:
-        return {**_object(wires), "required": [name for name in wires if name in needed]}
+        optional: Schema = {"required": [name for name in wires if name in needed]}
+        return _object(wires) | optional
     return _object({name: wire if name in needed else _with_blank(wire) for name, wire in wires.items()})
 
 
@@ -167,10 +168,10 @@ def _with_blank(wire: Schema) -> Schema:
         return {**wire, "enum": [*cast("list[JsonValue]", wire["enum"]), ""]}
     if _has_blank(wire):
         return wire
-    described = {"description": wire["description"]} if "description" in wire else {}
     bare = {key: value for key, value in wire.items() if key != "description"}
     branches = cast("list[JsonValue]", bare.get("anyOf", [bare]))
-    return {"anyOf": [*branches, NULL], **described}
+    described: Schema = {"description": wire["description"]} if "description" in wire else {}
+    return {"anyOf": [*branches, NULL]} | described
 
 
 def _has_blank(wire: Schema) -> bool:

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import typer
 
-from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
 from langgraph_learning.checkpointers import connect
 from langgraph_learning.checkpointers._store.inspect import DatabaseState, inspect
 from langgraph_learning.checkpointers._store.store import HybridStore
@@ -137,6 +137,13 @@ class OpenTarget:
         """Return all users of whom something is kept."""
         found = self.store.list_namespaces(prefix=(ROOT, "user"), max_depth=3, limit=EVERYTHING)
         return sorted({unlabel(namespace[2]) for namespace in found})
+
+    def refusals(self, user: str | None) -> int:
+        """Return how many operations were refused in the commits that are kept, of one user or of all."""
+        users = self.users() if user is None else [user]
+        namespaces = [commits_namespace(Identity(user_id=each)) for each in users]
+        items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
+        return sum(len(item.value.get("refused") or ()) for item in items)
 
     def records(self, user: str | None) -> list[Record]:
         """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.
