@@ -132,7 +132,7 @@ def _wire_of_object(schema: Schema, blanks: bool) -> Schema:
         return _object({})
     if fields is None:
         values = schema.get("additionalProperties")
-        value = to_wire(values, blanks=blanks) if isinstance(values, dict) else {"type": "string"}
+        value = to_wire(values if isinstance(values, dict) else {}, blanks=blanks)
         key = to_wire(cast("Schema", schema.get("propertyNames") or {}), blanks=blanks)
         return {"type": "array", "items": cast("JsonValue", _object({"key": key, "value": value}))}
     return object_to_wire(fields, cast("Sequence[str]", schema.get("required", ())), blanks=blanks)
