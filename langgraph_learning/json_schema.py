@@ -103,9 +103,9 @@ def to_wire(schema: Schema, *, blanks: bool = True) -> Schema:
     wires = [_wire_of(choice, blanks) for choice in choices(schema)]
     wires = [inner for wire in wires for inner in cast("list[Schema]", wire.get("anyOf", [wire]))]
     distinct = [wire for place, wire in enumerate(wires) if wire not in wires[:place]]
-    wire = distinct[0] if len(distinct) == 1 else {"anyOf": cast("list[JsonValue]", distinct)}
+    wire: Schema = distinct[0] if len(distinct) == 1 else {"anyOf": cast("list[JsonValue]", distinct)}
     described = "; ".join(str(text) for text in (schema.get("description"), *_hints(schema)) if text)
-    rest = {key: value for key, value in wire.items() if key != "description"}
+    rest: Schema = {key: value for key, value in wire.items() if key != "description"}
     return {**rest, "description": described} if described else wire if distinct else {"type": "string"}
 
 

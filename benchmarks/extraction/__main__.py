@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 from langchain_core.language_models import BaseChatModel
@@ -100,8 +100,9 @@ def _names_only(operations: Any) -> str:
 
 def _quote_last(kind: Any, quoted: bool = True) -> Any:
     schema = _operation_schema(kind, quoted)
-    quote = schema["properties"].pop("quote", None)
-    properties = {**schema["properties"], **({"quote": quote} if quote else {})}
+    fields: dict[str, Any] = dict(cast("dict[str, Any]", schema["properties"]))
+    quote = fields.pop("quote", None)
+    properties = {**fields, **({"quote": quote} if quote else {})}
     return {**schema, "properties": properties, "required": list(properties)}
 
 

@@ -179,7 +179,7 @@ class UserProfileStore(LearningStore):
 def _details_field(*, hidden: bool) -> tuple[object, FieldInfo]:
     kind = dict[str, Annotated[str, Field(max_length=LONGEST_DETAIL)]] | None
     info = FieldInfo.from_field(default=None, description=UserProfile.model_fields[DETAILS].description)
-    return SkipJsonSchema[kind] if hidden else kind, info  # type: ignore[valid-type]
+    return SkipJsonSchema[kind] if hidden else kind, info  # type: ignore[misc]
 
 
 def _normal_name(name: str) -> str:

@@ -10,7 +10,7 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 from openai_stub import Answer, Stub, openai_stub
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from langgraph_learning import (
     DecisionLogConfig,
@@ -126,7 +126,7 @@ def three_levels(world: World) -> None:
 
 def user_profile(world: World) -> None:
     talk = world.agent(LearningMachine(user_profile=UserProfileConfig(mode=LearningMode.ALWAYS)))
-    employer = [{"key": "employer", "value": "Netflix"}]
+    employer: JsonValue = [{"key": "employer", "value": "Netflix"}]
     told = op("update_user_profile", name="Alice", preferred_name="", details=employer, quote="I'm Alice, I work at")
     talk.say("I'm Alice, I work at Netflix", "session_1", learns=[told])
     shown = talk.say("What do you know about me?", "session_2", reply="You're Alice, you work at Netflix")
@@ -144,7 +144,7 @@ def user_memory(world: World) -> None:
 
 def session_context(world: World) -> None:
     talk = world.agent(LearningMachine(session_context=SessionContextConfig(enable_planning=True)))
-    plan = ["Write a Dockerfile", "Push the image", "Deploy"]
+    plan: list[JsonValue] = ["Write a Dockerfile", "Push the image", "Deploy"]
     told = op("update_session_context", summary="Deploying.", goal="Deploy to AWS", plan=plan, progress=plan[:1])
     talk.say("Help me deploy to AWS; the Dockerfile is written.", "session_1", learns=[told])
     later = op("update_session_context", summary="Pushed.", goal="", plan=[], progress=["Push the image"], withdrawn=[])

@@ -44,7 +44,8 @@ def structured_model(model: BaseChatModel, schema: Schema, options: Options, lim
     """
     limited = _with_limits(model, limits)
     if options == PROMPT:
-        ask = RunnableLambda(lambda messages: [*messages, HumanMessage(_in_words(schema))])
+        question = HumanMessage(_in_words(schema))
+        ask: Runnable[Sequence[BaseMessage], Any] = RunnableLambda(lambda messages: [*messages, question])
         return cast("Structured", ask | limited | RunnableLambda(lambda raw: {"raw": raw, "parsed": None}))
     made = limited.with_structured_output(schema, include_raw=True, **options)
     if not _is_forced(made):
