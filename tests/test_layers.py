@@ -9,13 +9,15 @@ import langgraph_learning
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
-    **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
+    **dict.fromkeys(
+        ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
+    ),
     **dict.fromkeys(("schemas", "prompts", "json_schema"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "_engine": 4,
     **dict.fromkeys(("nodes", "views"), 5),
-    **dict.fromkeys(("middleware", "tools", "scoped", "importing"), 6),
+    **dict.fromkeys(("backup", "middleware", "tools", "scoped", "importing"), 6),
     "machine": 7,
     **dict.fromkeys(("agent", "cli"), 8),
     "__init__": 9,
@@ -48,7 +50,7 @@ def misplaced_imports(path: Path) -> set[str]:
     """The layers that a module imports and may not."""
     own, found = layer(path), set(imported(path))
     if own == "checkpointers":
-        return found - {"checkpointers", "errors", "labels", "langgraph_private", "text"}
+        return found - {"checkpointers", "errors", "labels", "langgraph_private", "text", "versioned_store", "scoring"}
     if own == "testing":
         return found - {"text"}
     if own in ("agent", "cli", "__init__"):

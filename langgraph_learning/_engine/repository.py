@@ -4,7 +4,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
@@ -12,6 +12,7 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch
+from langgraph_learning.labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
@@ -33,7 +34,9 @@ log = logging.getLogger(__name__)
 SEARCH_LIMIT = 200
 """How many records a store that ranks by itself is asked for, and how many any other's search adds."""
 READ_LIMIT = 5_000
-"""How many records of a learning store a turn is planned against, at most."""
+"""How many records of a learning store are read, at most."""
+PLAN_LIMIT = 1_500
+"""How many of them a turn is planned against, at most: the newest; what fits its words comes on top."""
 EVERYTHING = 1_000_000
 """A page that holds all there is: several pages of a store that goes on changing would miss some."""
 
@@ -79,6 +82,11 @@ class ScopeSnapshot:
             return []
 
     @cached_property
+    def by_id(self) -> dict[str, Record]:
+        """The records by id."""
+        return {record.id: record for record in self.records}
+
+    @cached_property
     def ages(self) -> dict[str, int]:
         """The places of the records by id: 0 is the oldest."""
         return {record.id: place for place, record in enumerate(self.records)}
@@ -87,6 +95,11 @@ class ScopeSnapshot:
     def short_ids(self) -> dict[str, str]:
         """The ids of the records by short id."""
         return {label: record.id for label, record in self.labels.items()}
+
+    def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
+        """Return what is known but for some records."""
+        gone = set(ids)
+        return replace(self, records=tuple(record for record in self.records if record.id not in gone))
 
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
         """Return what is known when `changes` are made."""
@@ -122,7 +135,7 @@ def _code(record_id: str) -> str:
 
 def commits_namespace(identity: Identity) -> Namespace:
     """Where the commits of a user lie."""
-    return (*Scope(user_id=identity.user_id).path, "commits")
+    return (*Scope(user_id=identity.user_id).path, COMMITS)
 
 
 def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:
@@ -155,14 +168,19 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
 
 
 def load_snapshots(
-    stores: Sequence[tuple[LearningStore, Scope]], *first: Op, limit: int = READ_LIMIT
+    stores: Sequence[tuple[LearningStore, Scope]], *first: Op, limit: int = READ_LIMIT, query: str = ""
 ) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
-    """Run `first` and read the records of `stores`, the newest `limit` of each, in one round trip."""
-    results = yield from batch(*first, *(read_op(store, scope, limit=limit) for store, scope in stores))
+    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and what fits `query`."""
+    newest = [read_op(store, scope, limit=limit) for store, scope in stores]
+    fitting = [read_op(store, scope, query, SEARCH_LIMIT) for store, scope in stores] if query else []
+    results = yield from batch(*first, *newest, *fitting)
     found = results[len(first) :]
-    return results[: len(first)], [
-        read_snapshot(store, scope, result, limit=limit) for (store, scope), result in zip(stores, found, strict=True)
+    snapshots = [
+        read_snapshot(store, scope, *found[place :: len(stores)], limit=limit)
+        for place, (store, scope) in enumerate(stores)
     ]
+    # The scores are of what was searched for alone, and nothing to rank all of them by.
+    return results[: len(first)], [replace(snapshot, scores={}) for snapshot in snapshots]
 
 
 def find_commit(identity: Identity, commit: str) -> GetOp:

@@ -4,15 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict, cast
 
-from langgraph.channels import UntrackedValue
+from langgraph_learning.nodes.channel import PrivateValue
 
 MACHINE = "learning_machine"
 """The metadata key by which a tool says which machine it belongs to."""
-
-
-def latest(_: object, new: object) -> object:
-    """Let the last writer win: parallel branches may each recall."""
-    return new
 
 
 @dataclass(frozen=True)
@@ -23,13 +18,13 @@ class Keys:
 
     @property
     def turn(self) -> str:
-        """Who asks in this turn, and the receipt: checkpointed JSON."""
+        """Who asks in this turn, and the receipt: checkpointed JSON, ids only."""
         return f"{self.name}_turn"
 
     @property
-    def text(self) -> str:
-        """The recalled text: untracked, in no checkpoint."""
-        return f"{self.name}_text"
+    def kept(self) -> str:
+        """The turns that are not learned from yet, with their words: checkpointed JSON."""
+        return f"{self.name}_kept"
 
     @property
     def mark(self) -> str:
@@ -41,18 +36,34 @@ class Keys:
         """What the turn proposed, for review: checkpointed JSON, ids only."""
         return f"{self.name}_proposals"
 
-    def schema(self, messages_key: str | None = None, *extra: object) -> type[Any]:
-        """Return the private state schema; `extra` annotations mark each of our keys."""
+    @property
+    def settled(self) -> str:
+        """The step at which extraction last waited for the nodes of the graph: checkpointed JSON."""
+        return f"{self.name}_settled"
 
-        def marked(kind: object, channel: object) -> object:
-            return Annotated[(kind, *extra, channel)]
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.turn, self.kept, self.mark, self.proposals, self.settled)
+
+    def schema(self, *extra: object, messages_key: str | None = None) -> type[Any]:
+        """Return the private state schema.
+
+        Args:
+            extra: Annotations that mark each of our keys.
+            messages_key: The key of the messages, where they have to be declared to be read.
+        """
+
+        def private(kind: type, *, sealed: bool = False) -> object:
+            return Annotated[(kind, *extra, PrivateValue(kind, sealed=sealed))]
 
         fields: Mapping[str, object] = {
-            self.turn: marked(dict, latest),
-            self.text: marked(str, UntrackedValue(str, guard=False)),
-            self.mark: marked(dict, latest),
-            self.proposals: marked(dict, latest),
+            self.turn: private(dict, sealed=True),
+            self.kept: private(list, sealed=True),
+            self.mark: private(dict),
+            self.proposals: private(dict),
+            self.settled: private(dict),
         }
-        read: Mapping[str, object] = {messages_key: list} if messages_key else {}
-        made = TypedDict(f"{self.name.title()}State", {**read, **fields}, total=False)  # type: ignore[misc]
+        messages: Mapping[str, object] = {messages_key: list} if messages_key else {}
+        made = TypedDict(f"{self.name.title()}State", {**messages, **fields}, total=False)  # type: ignore[misc]
         return cast("type[Any]", made)

@@ -23,7 +23,6 @@ class UserMemoryStore(LearningStore):
     config: UserMemoryConfig
     label: ClassVar[str] = "m"
     title: ClassVar[str] = "What is remembered about the user:"
-    rejects_assistant_claims: ClassVar[bool] = True
 
     def __init__(self, config: UserMemoryConfig | None = None) -> None:
         """Make the operations that are enabled from the fields of the schema."""

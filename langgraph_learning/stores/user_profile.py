@@ -44,7 +44,6 @@ class UserProfileStore(LearningStore):
     title: ClassVar[str] = "Who the user is:"
     recalled: ClassVar[Literal["always", "relevant"]] = "always"
     validate_fields_separately: ClassVar[bool] = True
-    rejects_assistant_claims: ClassVar[bool] = True
 
     def __init__(self, config: UserProfileConfig | None = None) -> None:
         """Make the operations from the fields of the schema."""

@@ -5,7 +5,7 @@ from engine.hand import ALICE, ByHand, heard, items, limits, record, work
 from langgraph_learning._engine.flow import Batch, DescribeStore, ModelCall, StoreCall, StoreInfo
 from langgraph_learning._engine.learning.extract import extract
 from langgraph_learning._engine.recall.recall import Recall, recall
-from langgraph_learning._engine.repository import READ_LIMIT
+from langgraph_learning._engine.repository import PLAN_LIMIT
 from langgraph_learning.records import SUPERSEDED, Record
 from langgraph_learning.stores import EntityMemoryStore
 
@@ -25,14 +25,14 @@ def facts(count: int, status: str = "active") -> list[Record]:
 
 def extraction_prompt(*records: Record) -> str:
     hand = ByHand(extract(work(STORE), heard("What about Ann?"), limits(STORE)))
-    hand.gets(Batch, [None, items(*records)])
+    hand.gets(Batch, [None, items(), items(*records), items()])  # commit, proposals, the newest, what fits the turn
     return str(hand.expects(ModelCall).messages[-1].text)
 
 
 def test_an_extraction_that_may_not_have_read_all_does_not_say_that_these_are_all() -> None:
     assert ALL in extraction_prompt(entity("Ann"), *facts(3, SUPERSEDED))
     # What is superseded was read, and is not shown: counting what is shown would take a full read for a whole one.
-    full = [entity("Ann"), *facts(READ_LIMIT - 1, SUPERSEDED)]
+    full = [entity("Ann"), *facts(PLAN_LIMIT - 1, SUPERSEDED)]
     assert ALL not in extraction_prompt(*full)
     assert ALL in extraction_prompt(*full[:-1])
 

@@ -10,7 +10,8 @@ from langgraph_learning import UserMemoryConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import TRIES
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.extraction_prompt import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS
+from langgraph_learning._engine.learning.extraction_prompt import LONGEST_TURN, SHOWN_TOKENS
+from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
 from langgraph_learning.errors import ConflictError, ExtractionError, StoreError

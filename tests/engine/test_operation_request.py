@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from engine.hand import ALICE, AT, ByHand, answer, items, limits, memory, work
 from langchain_core.messages import AIMessage
-from langgraph.store.base import PutOp
+from langgraph.store.base import PutOp, SearchOp
 
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.extract import extract
@@ -29,7 +29,10 @@ def started(user: str, assistant: str, *stores: LearningStore, known: tuple[Reco
     """An extraction that waits for the model."""
     turn = Turn((TurnMessage("user", user, "h1"), TurnMessage("assistant", assistant, "a1")))
     hand = ByHand(extract(work(*stores), TurnInput(turn=turn, identity=ALICE, at=AT), limits(*stores)))
-    hand.gets(Batch, [None, *(items(*(each for each in known if each.store == store.name)) for store in stores)])
+    stored = {store.name: items(*(record for record in known if record.store == store.name)) for store in stores}
+    ops = hand.expects(Batch).ops
+    newest = {op.namespace_prefix: op for op in reversed(ops) if isinstance(op, SearchOp)}.values()
+    hand.gets(Batch, [stored.get(op.namespace_prefix[-1], []) if op in newest else None for op in ops])
     return hand
 
 

@@ -7,19 +7,32 @@ from dataclasses import dataclass
 from langchain_core.language_models import BaseChatModel
 
 from langgraph_learning._engine.approval.proposals import load_turn
-from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import (
+    CommitKind,
+    CommitRules,
+    Draft,
+    OperationRequest,
+    Shared,
+    commit,
+    cut_operations,
+    may_teach,
+)
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
-from langgraph_learning._engine.learning.operation_request import read_requests
+from langgraph_learning._engine.learning.operation_request import drop_repeated, read_requests
 from langgraph_learning._engine.learning.operation_schema import answer_schema
+from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import TurnInput, commit_id
-from langgraph_learning._engine.repository import scoped_to
+from langgraph_learning._engine.learning.turn import TurnInput, commit_id, join_turns
+from langgraph_learning._engine.learning.withdraw import withdraw_edited
+from langgraph_learning._engine.repository import find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
+LONGEST_QUERY = 4_000
+"""How much of what the user said is looked for among the older records, in characters."""
 _CUT_OFF = Refusal(
     operation="answer", reason="the model's answer ended too early: what was complete stands, the rest is lost"
 )
@@ -34,10 +47,18 @@ class Extraction:
     methods: OutputMethods
     tools: bool = False
     """Whether it is shown what tools returned, because its learning stores are configured to take it."""
+    trajectory: bool = False
+    """Whether it is shown the agent's tool calls, because its learning stores read them."""
 
 
 def extract(
-    works: Sequence[Extraction], heard: TurnInput, limits: Mapping[str, int], mask: Mask = mask_secrets
+    works: Sequence[Extraction],
+    heard: TurnInput,
+    limits: Mapping[str, int],
+    mask: Mask = mask_secrets,
+    *,
+    shared: Shared = "propose",
+    thread: ThreadWords | None = None,
 ) -> Flow[Commit | None]:
     """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
@@ -46,53 +67,79 @@ def extract(
         heard: The turn.
         limits: How many changes each learning store may make.
         mask: Takes secrets out of what is stored.
+        shared: What becomes of a change to what others taught in a shared namespace.
+        thread: Who has said what in the thread so far; by default only this turn is known.
 
     Raises:
         ExtractionError: A model's answer cannot be used; nothing is written.
         StoreError: The store failed; an unread store is not an empty one, so nothing is written.
     """
     turn, identity = heard.turn, heard.identity
-    stores = scoped_to([store for work in works for store in work.stores], identity)
+    reached = scoped_to([store for work in works for store in work.stores], identity)
+    stores = [(store, scope) for store, scope in reached if may_teach(store, scope, identity, shared)]
     if not turn.human or not stores:
         return None
-    # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
-    owned = any(scope.agent for _, scope in stores)
-    whose = identity if owned else identity.model_copy(update={"agent": None})
-    key = commit_id(turn, whose, (_store_key(store, scope) for store, scope in stores), heard.run)
-    made, known, earlier = yield from load_turn(stores, identity, key)
+    key = _commit_id(stores, heard)
+    query = "\n".join(message.text for message in turn.human)[:LONGEST_QUERY]
+    made, known, earlier = yield from load_turn(stores, identity, key, query)
     if made is not None:
         return made
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
+    withdrawn = yield from withdraw_edited(known, turn, identity)
+    stored, known = known, [snapshot.without(change.id for change in withdrawn) for snapshot in known]
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
     usage = Usage()
     for work in works:
         if mine := [snapshot for snapshot in known if snapshot.store in work.stores]:
             schema = answer_schema(offered_operations(mine))
-            prompt = build_prompt(mine, heard, work.tools, work.model)
+            prompt = build_prompt(mine, heard, work.tools, work.trajectory, work.model)
             answer = yield from ask_for_operations(work.model, schema, prompt, work.methods)
-            asked, objections = read_requests(answer.operations, turn, source, mine, work.tools)
+            distinct = drop_repeated(answer.operations)
+            items, dropped = cut_operations(distinct, [snapshot.store for snapshot in mine], limits)
+            asked, objections = read_requests(items, turn, source, mine, work.tools, work.trajectory)
             requests += asked
-            refused += [*([_CUT_OFF] if answer.cut_off else []), *objections]
+            refused += [*([_CUT_OFF] if answer.cut_off else []), *dropped, *objections]
             usage += answer.usage
+    spoken = read_turn(turn)
     draft = Draft(
-        id=key,
-        identity=identity,
-        at=heard.at,
+        CommitKind.TURN,
+        key,
+        identity,
+        heard.at,
+        CommitRules(limits, mask, shared),
         requests=tuple(requests),
         refused=tuple(refused),
-        limits=limits,
+        provenance=heard.provenance,
         shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in known},
         usage=usage,
-        mask=mask,
-        turn_id=heard.turn_id,
-        graph_ns=heard.graph_ns,
-        recalled=heard.recalled,
+        query=query,
+        thread=ThreadWords((*spoken.spoken, *thread.spoken)) if thread else spoken,
     )
-    commit_made = yield from commit(draft, known, earlier)
-    for refusal in commit_made.refused:
+    made = yield from commit(draft, stored, earlier, withdrawn)
+    for refusal in made.refused:
         log.info("refused %s: %s", refusal.operation, refusal.reason)
-    return commit_made
+    return made
+
+
+def drop_learned(works: Sequence[Extraction], turns: Sequence[TurnInput]) -> Flow[list[TurnInput]]:
+    """Return which of a user's turns in a row are not learned yet, without those that a commit has already.
+
+    A process may die after the commit of some turns and before its graph has written down that they are learned.
+    """
+    stores = scoped_to([store for work in works for store in work.stores], turns[-1].identity)
+    beginnings = [join_turns(turns[:count]) for count in range(1, len(turns))]
+    reads = [find_commit(each.identity, _commit_id(stores, each)) for each in beginnings]
+    commits = (yield from batch(*reads)) if reads else []
+    learned = max((count for count, item in enumerate(commits, 1) if item is not None), default=0)
+    return list(turns[learned:])
+
+
+def _commit_id(stores: Sequence[tuple[LearningStore, Scope]], heard: TurnInput) -> str:
+    # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
+    owned = any(scope.agent for _, scope in stores)
+    whose = heard.identity if owned else heard.identity.model_copy(update={"agent": None})
+    return commit_id(heard.turn, whose, (_store_key(store, scope) for store, scope in stores), heard.run)
 
 
 def _store_key(store: LearningStore, scope: Scope) -> str:

@@ -5,6 +5,7 @@ The order serves prompt caches: rules, signatures and examples are one unchanged
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from langchain_core.language_models import BaseChatModel
@@ -12,6 +13,7 @@ from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.learning.examples import render_examples
+from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage, clip_middle, shorten_trajectory
 from langgraph_learning._engine.learning.operation_schema import signatures
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.recall.ranking import rank_records
@@ -22,8 +24,6 @@ from langgraph_learning.text import tokens
 
 SHOWN_TOKENS = 4_000
 """How much of what is known already an extraction is shown, in tokens."""
-LONGEST_MESSAGE = 16_000
-"""How much of one message an extraction is shown, in characters."""
 LONGEST_TURN = 64_000
 """How much an extraction is shown in all, in characters: the newest part of a long backlog."""
 
@@ -34,7 +34,11 @@ def offered_operations(known: Sequence[ScopeSnapshot]) -> list[type[Operation]]:
 
 
 def build_prompt(
-    known: Sequence[ScopeSnapshot], heard: TurnInput, tools: bool = False, model: BaseChatModel | None = None
+    known: Sequence[ScopeSnapshot],
+    heard: TurnInput,
+    tools: bool = False,
+    trajectory: bool = False,
+    model: BaseChatModel | None = None,
 ) -> list[BaseMessage]:
     """Return what the model is asked.
 
@@ -42,26 +46,46 @@ def build_prompt(
         known: The learning stores and their records.
         heard: The turn.
         tools: Whether what tools returned is shown, too.
+        trajectory: Whether the agent's tool calls are shown, too.
         model: The model; what never changes is marked for its cache, where its integration takes such marks.
     """
     spoken = heard.turn.with_tools if tools else heard.turn.messages
-    text, zone = "\n".join(message.text for message in spoken), heard.identity.timezone
+    text, zone = "\n".join(message.text for message in spoken), ZoneInfo(heard.identity.timezone)
     rules = prompts.render(
         "extraction",
         stores="\n\n".join(_instructions(snapshot) for snapshot in known),
         examples=render_examples(offered_operations(known)),
     )
-    lines = (
-        f'<message from="{message.role}">{prompts.escape(clip_middle(message.text))}</message>' for message in spoken
-    )
+    lines = [(message.position, _message_line(message, heard.said_at, zone)) for message in spoken]
+    if trajectory:
+        lines += [(step.position, _call_line(step)) for step in shorten_trajectory(heard.turn.trajectory)]
+    ordered = [line for _, line in sorted(lines, key=lambda line: line[0])]
     turn = prompts.render(
         "turn",
-        today=heard.at.astimezone(ZoneInfo(zone)).strftime("%A, %d %B %Y"),
-        timezone=zone,
+        today=_day(heard.said_at, zone),
+        timezone=heard.identity.timezone,
         stored="\n".join(_stored(snapshot, text) for snapshot in known),
-        turn="\n".join(newest_lines(lines)),
+        turn="\n".join(newest_lines(ordered)),
     )
     return [_rules_message(rules, model), HumanMessage(turn)]
+
+
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%A, %d %B %Y")
+
+
+def _message_line(message: TurnMessage, today: datetime, zone: ZoneInfo) -> str:
+    """Return one message as data; one of an earlier day says so: its "yesterday" is another."""
+    day = _day(message.said_at or today, zone)
+    said = f' said="{day}"' if day != _day(today, zone) else ""
+    return f'<message from="{message.role}"{said}>{prompts.escape(clip_middle(message.text))}</message>'
+
+
+def _call_line(step: TrajectoryStep) -> str:
+    """Return one tool call of the agent as data, with how it ended."""
+    ended = "error" if step.failed else "ok" if step.result else "never"
+    arguments, result = prompts.escape(step.arguments), prompts.escape(step.result)
+    return f'<call tool="{prompts.escape(step.name)}" ended="{ended}">{arguments}\n<result>{result}</result></call>'
 
 
 def _rules_message(rules: str, model: BaseChatModel | None) -> SystemMessage:
@@ -98,8 +122,9 @@ def _stored(snapshot: ScopeSnapshot, text: str) -> str:
 
 def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
     label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
+    # On one line: a line break in a stored text could begin a line with a short id, and so forge one.
     text = prompts.escape(entry.text)
-    return f"{label}: {text}" if label else text
+    return f"{label}: {' '.join(text.split())}" if label else text.replace("\n", "\n  ")
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
@@ -125,11 +150,3 @@ def newest_lines(lines: Iterable[str]) -> list[str]:
             break
         kept.insert(0, line)
     return kept
-
-
-def clip_middle(text: str) -> str:
-    """Return `text`, its middle left out when it is very long."""
-    if len(text) <= LONGEST_MESSAGE:
-        return text
-    head, tail = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
-    return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"

@@ -1,7 +1,6 @@
 """From the items of an answer to operations: what each rests on, which record it means, and what is not to be believed.
 
-Refused here is what no plan can tell from a statement of the user: words of the prompt's own examples, and words that
-only the assistant has said.
+Refused here is what no plan can tell from a statement of the user: words of the prompt's own examples.
 """
 
 import html
@@ -13,45 +12,45 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.commit import OperationRequest
 from langgraph_learning._engine.learning.examples import copied_words
-from langgraph_learning._engine.learning.provenance import tool_only_terms
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage
+from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
+from langgraph_learning._engine.learning.turn import Turn
+from langgraph_learning._engine.learning.withdraw import digest_messages
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import ACTIVE, Record, Refusal, Source
-from langgraph_learning.stores import LearningStore
-from langgraph_learning.text import fold, same_statement, terms, words
+from langgraph_learning.text import fold, same_statement, terms
 
 _LABEL = re.compile(r"^\s*\[?(?P<label>[a-z]-?\w+)\]?(?P<rest>\s*[:.)]\s+.*|\s*)$", flags=re.S | re.I)
-# How a user says yes to what the assistant has said, at the beginning of a message.
-_YES = frozenset(
-    "yes yeah yep yup sure ok okay right correct exactly agreed perfect absolutely indeed true"
-    " ja jep genau richtig stimmt klar gern gerne passt einverstanden"
-    " si claro exacto vale correcto oui ouais exact exactement accord parfait"
-    " sim isso certo evet tak da да верно точно はい うん ええ そう 是 是的 对 對 好 好的 嗯 نعم".split()
-)
 _NOT_CLAIMS = frozenset({"operation", "quote", "id", "field", "item"})
 
 
+def drop_repeated(items: Iterable[JsonValue]) -> list[JsonValue]:
+    """Return each item once: a model that runs away says the same again until it is cut off."""
+    return list({json.dumps(item, sort_keys=True): item for item in items}.values())
+
+
 def read_requests(
-    items: Iterable[JsonValue], turn: Turn, source: Source, known: Sequence[ScopeSnapshot], tools: bool = False
+    items: Iterable[JsonValue],
+    turn: Turn,
+    source: Source,
+    known: Sequence[ScopeSnapshot],
+    tools: bool = False,
+    trajectory: bool = False,
 ) -> tuple[list[OperationRequest], list[Refusal]]:
-    """Return what an answer asks for, each operation once, and what of it is refused unplanned."""
+    """Return what an answer asks for, and what of it is refused unplanned."""
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
-    for item in _distinct(items):
+    shown = [part.text for part in (*turn.with_tools, *_as_messages(turn.trajectory))]
+    for item in items:
         snapshot = _snapshot_of(item, known)
         if isinstance(item, dict) and snapshot is not None:
             item = _name_record(_without_labels(item, snapshot), snapshot)
-        request = read_request(item, turn, source, tools)
-        if reason := _objection(request, turn, snapshot.store if snapshot else None):
+        request = read_request(item, turn, source, tools, trajectory)
+        if copied := copied_words(list(_claims(request.arguments)), shown):
+            reason = f"{copied[0]!r} stands in an example of the prompt, and not in the turn: not learned"
             refused.append(Refusal(operation=str(request.operation), reason=reason))
         else:
             requests.append(request)
     return requests, refused
-
-
-def _distinct(items: Iterable[JsonValue]) -> list[JsonValue]:
-    """Return each item once: a model that runs away says the same again until it is cut off."""
-    return list({json.dumps(item, sort_keys=True): item for item in items}.values())
 
 
 def _snapshot_of(item: JsonValue, known: Sequence[ScopeSnapshot]) -> ScopeSnapshot | None:
@@ -95,26 +94,24 @@ def _texts(item: Mapping[str, JsonValue], keys: Iterable[str]) -> list[str]:
     return [str(item[key]) for key in keys if isinstance(item.get(key), str)]
 
 
-def read_request(item: JsonValue, turn: Turn, source: Source, tools: bool = False) -> OperationRequest:
+def read_request(
+    item: JsonValue, turn: Turn, source: Source, tools: bool = False, trajectory: bool = False
+) -> OperationRequest:
     """Read one item of the answer; its quote is believed only if it stands in the turn."""
     if not isinstance(item, dict):
         return OperationRequest(operation=f"{item!r:.40}", arguments={})
     arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
-    quoted = verify_quote(item.get("quote"), turn.with_tools if tools else turn.messages, turn, source)
-    by_user = quoted.actor == "user" and quoted.quote is not None
-    return OperationRequest(
-        item.get("operation"), arguments, quoted, () if tools else tool_only_terms(arguments, turn, vouched=by_user)
-    )
+    calls = _as_messages(turn.trajectory) if trajectory else ()
+    spoken = (*(turn.with_tools if tools else turn.messages), *calls)
+    quoted = verify_quote(item.get("quote"), spoken, turn, source)
+    times = [message.said_at for message in turn.messages if message.id in quoted.message_ids and message.said_at]
+    return OperationRequest(item.get("operation"), arguments, quoted, said_at=max(times, default=None))
 
 
-def _objection(request: OperationRequest, turn: Turn, store: LearningStore | None) -> str | None:
-    """Return why an operation is refused before it is planned; None if it is not."""
-    texts = list(_claims(request.arguments))
-    if copied := copied_words(texts, (message.text for message in turn.with_tools)):
-        return f"{copied[0]!r} stands in an example of the prompt, and not in the turn: not learned"
-    if store is not None and store.rejects_assistant_claims and is_assistant_claim(texts, request.source, turn):
-        return "only the assistant has said so, and the user did not say yes to it: not learned"
-    return None
+def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:
+    """Return the agent's calls as its words, and their results as those of tools."""
+    calls = [TurnMessage("agent", f"{step.name} {step.arguments}") for step in trajectory]
+    return [*calls, *(TurnMessage("tool", step.result) for step in trajectory)]
 
 
 def _claims(arguments: Mapping[str, JsonValue]) -> Iterable[str]:
@@ -132,42 +129,19 @@ def _texts_in(value: JsonValue) -> Iterable[str]:
         yield from _texts_in(part)
 
 
-def is_assistant_claim(texts: Iterable[str], source: Source, turn: Turn) -> bool:
-    """Return whether a statement about the user is made of words that only the assistant has said.
-
-    Behind a quote of the user's it is believed, unless the quote is a word or two ("thanks") and nothing of the
-    statement is theirs. A yes of the user's lets the assistant's words count.
-    """
-    spoken = _terms(message.text for message in turn.human)
-    heard = _terms(message.text for message in turn.messages if message.role == "assistant")
-    stated = [term for text in texts for term in terms(text)]
-    unsaid = [term for term in stated if term in heard and term not in spoken]
-    if not unsaid or any(_says_yes(message) for message in turn.human):
-        return False
-    if source.actor == "user" and source.quote is not None:
-        return len(unsaid) == len(stated) and len(words(source.quote)) < 3
-    return len(unsaid) * 2 >= len(stated)
-
-
-def _says_yes(message: TurnMessage) -> bool:
-    opening = re.match(r"\W*(\w+)", fold(message.text))
-    return opening is not None and opening[1] in _YES
-
-
-def _terms(texts: Iterable[str]) -> set[str]:
-    return {term for text in texts for term in terms(text)}
-
-
 def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:
     """Return the source with the quote and who said it; without a true quote the statement is inferred."""
     wanted = _normalize_quote(quote) if isinstance(quote, str) else ""
     by_user_first = sorted(spoken, key=lambda message: message.role != "user")
     speaker = next((each for each in by_user_first if wanted and wanted in _normalize_quote(each.text)), None)
     if speaker is None:
-        ids = tuple(message.id for message in turn.human if message.id)
-        return source.model_copy(update={"actor": "assistant", "message_ids": ids})
-    ids = (speaker.id,) if speaker.id else ()
-    return source.model_copy(update={"actor": speaker.role, "message_ids": ids, "quote": str(quote).strip()})
+        human = [message for message in turn.human if message.id]
+        ids = tuple(message.id for message in human if message.id)
+        return source.model_copy(
+            update={"actor": "assistant", "message_ids": ids, "digest": digest_messages(human) if ids else None}
+        )
+    rests_on = {"message_ids": (speaker.id,), "digest": digest_messages([speaker])} if speaker.id else {}
+    return source.model_copy(update={"actor": speaker.role, "quote": str(quote).strip(), **rests_on})
 
 
 def _normalize_quote(text: str) -> str:

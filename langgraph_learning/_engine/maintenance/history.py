@@ -1,8 +1,7 @@
 """What was: the history of a record, and the undoing of a commit. For stores that keep history."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
 
 from langgraph.store.base import Item, PutOp
 
@@ -25,15 +24,7 @@ from langgraph_learning.records import (
     Update,
 )
 from langgraph_learning.stores import LearningStore
-
-
-class StoredState(Protocol):
-    """One state of an item, as a store with history keeps it."""
-
-    value: dict[str, Any] | None
-    version: int
-    at: datetime
-    source: dict[str, Any] | None
+from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
@@ -44,7 +35,7 @@ def history(stores: Sequence[LearningStore], identity: Identity, record_id: str)
     """
     for store, scope in scoped_to(stores, identity):
         namespace = (*scope.path, store.name)
-        if kept := (yield from call_store("history", namespace, record_id)):
+        if kept := (yield from call_store(VersionedStore.history, namespace, record_id)):
             return [_revision(namespace, record_id, each) for each in kept]
     return []
 
@@ -82,7 +73,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             place = commit.namespaces.get(store, "the user's own")
             raise ScopeError(f"commit {commit_id!r} changed {store} in another namespace than this machine's: {place}")
         namespace = (*scope.path, store)
-        states = yield from call_store("history", namespace, key)
+        states = yield from call_store(VersionedStore.history, namespace, key)
         if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
@@ -108,7 +99,7 @@ def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> t
     return (states[places[0] - 1] if places[0] else None), states[-1]
 
 
-def _inverse_change(store: str, key: str, last: StoredState, value: dict[str, Any] | None) -> Change:
+def _inverse_change(store: str, key: str, last: StoredState, value: Mapping[str, Json] | None) -> Change:
     source = Source(actor="person")
     if value is None:
         return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)

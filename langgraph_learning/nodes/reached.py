@@ -1,0 +1,63 @@
+"""Whether the recalled text reached a model: a node may trim its messages, or send others."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
+from langchain_core.messages import BaseMessage
+from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
+
+from langgraph_learning.nodes.run_context import Run
+
+
+class ModelCalls(BaseCallbackHandler):
+    """Watches the model calls of one node that is shown the recalled text."""
+
+    def __init__(self, run: Run, node: str, text: str) -> None:
+        self._run, self._node, self._text = run, node, text
+        self._without = self._with = 0
+
+    @contextmanager
+    def watch(self, config: RunnableConfig) -> Iterator[RunnableConfig]:
+        """See the node's model calls for as long as it runs, and say once if none of them held the text."""
+        if not self._text:
+            yield config
+            return
+        callbacks = config.get("callbacks")
+        if isinstance(callbacks, BaseCallbackManager):
+            watched: Any = callbacks.copy()
+            watched.add_handler(self, inherit=True)
+        else:
+            watched = [*(callbacks or []), self]
+        seen: RunnableConfig = {**config, "callbacks": watched}
+        # A node that hands no configuration on calls its model under the one that LangGraph has set.
+        token = var_child_runnable_config.set(seen)
+        try:
+            yield seen
+        finally:
+            var_child_runnable_config.reset(token)
+        self._report()
+
+    def on_chat_model_start(
+        self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
+    ) -> None:
+        """See what a model is sent."""
+        if any(self._holds(batch) for batch in messages):
+            self._with += 1
+        else:
+            self._without += 1
+
+    def _report(self) -> None:
+        """Say once that the node's model calls were made without the text."""
+        if self._without and not self._with:
+            self._run.settings.warn_once(
+                f"unread in {self._node}",
+                f"the node {self._node!r} was shown what was recalled, and called a model without it: it sends other"
+                " messages, or trims them. Give its chat model to learning.model(...), which shows it at the call",
+            )
+
+    def _holds(self, messages: Sequence[BaseMessage]) -> bool:
+        return any(self._text in str(message.text) for message in messages)
