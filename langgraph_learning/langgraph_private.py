@@ -6,6 +6,7 @@ from typing import Any, cast
 from langchain_core.callbacks import BaseCallbackManager
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import ensure_config
+from langgraph.channels.base import BaseChannel
 from langgraph.checkpoint.base import CheckpointTuple
 from langgraph.checkpoint.serde.types import TASKS
 
@@ -16,15 +17,31 @@ DURABILITY = "__pregel_durability"
 STEP_DUE = "branch:to:"
 
 
-def read_channel(config: RunnableConfig | None, key: str) -> Any:
-    """Return the value of a state key of the running graph, also of one the node does not declare; else None."""
-    read = ((config or {}).get("configurable") or {}).get(READ)
+def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False) -> Any:
+    """Return the value of a state key of the running graph, also of one the node does not declare; else None.
+
+    Args:
+        config: The configuration of the run.
+        key: The state key.
+        fresh: Whether what the node has just written counts, as a conditional edge sees it.
+    """
+    read = configurable(config).get(READ)
     if read is None:
         return None
     try:
-        return read(key, False)
+        return read(key, fresh)
     except KeyError:
         return None
+
+
+def read_state(config: RunnableConfig | None) -> dict[str, Any]:
+    """Return the state of the running graph, also the keys that the node does not declare; empty outside of one."""
+    read = configurable(config).get(READ)
+    # The reader is a partial of a function of LangGraph's; one of its arguments are the channels.
+    parts = [part for part in getattr(read, "args", ()) if isinstance(part, Mapping)]
+    channels = next((part for part in parts if any(isinstance(value, BaseChannel) for value in part.values())), {})
+    keys = [key for key in channels if not key.startswith(("__", "branch:", "join:"))]
+    return {key: value for key in keys if (value := read_channel(config, key)) is not None}
 
 
 def checkpointer(config: RunnableConfig | None) -> object:

@@ -20,9 +20,9 @@ from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
 from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
+from langgraph_learning.nodes.identity import agent_name
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.review import review_step
-from langgraph_learning.nodes.run_context import agent_name
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Feedback
@@ -49,11 +49,16 @@ class LearningMachine(Keywords):
         max_updates_per_run: How many changes a learning store may make in one turn.
         context_tokens: How long the recalled text may be, in tokens.
         scope: Says who is asking, in the place of context and configuration; its parameters are filled in by name
-            from `runtime`, `config` and `context`, and it returns a user id, a mapping of `Identity` fields, or None.
-            It is asked once a turn; where the run is authenticated, in every step, and must name the same user.
+            from `runtime`, `config`, `context` and `state`, and it returns a user id, a mapping of `Identity` fields,
+            or None. It is asked once a turn; where the run is authenticated, in every step, and must name the same
+            user.
         on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
         name: Tells two machines in one agent apart.
         messages_key: The state key of the messages.
+        turn: Reads the state of a graph whose user speaks elsewhere than in its human messages: a function of the state
+            that returns the messages to learn from, or a tuple of them and the text to recall by. Mark a message that
+            holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
+        user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
 
     Raises:
@@ -79,6 +84,8 @@ class LearningMachine(Keywords):
         on_error: Literal["log", "raise"] = "log",
         name: str = "learning",
         messages_key: str = "messages",
+        turn: Callable[[Any], object] | None = None,
+        user_tools: Sequence[str] = (),
         mask: Callable[[str], str] | None = mask_secrets,
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
@@ -88,6 +95,12 @@ class LearningMachine(Keywords):
         check_store("LearningMachine", store)
         if scope is not None and not callable(scope):
             raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
+        if turn is not None and not callable(turn):
+            raise ConfigurationError(
+                f"LearningMachine(turn={turn!r}): give a function of the state that returns messages"
+            )
+        if isinstance(user_tools, str) or not all(isinstance(tool, str) for tool in user_tools):
+            raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
         check_text("LearningMachine(namespace=...)", namespace)
@@ -115,6 +128,8 @@ class LearningMachine(Keywords):
             on_error=on_error,
             name=name,
             messages_key=messages_key,
+            turn=turn,
+            user_tools=frozenset(user_tools),
             mask=mask or str,
         )
 
@@ -135,8 +150,7 @@ class LearningMachine(Keywords):
 
     def recall_node(self) -> FlowNode:
         """Return the node that recalls; it goes before the model."""
-        settings = self._settings
-        return FlowNode("recall", settings, lambda run, state: recall_step(run, state.get(settings.messages_key) or []))
+        return FlowNode("recall", self._settings, recall_step)
 
     def extract_node(self) -> FlowNode:
         """Return the node that learns from the turn; it goes after the model.
@@ -187,12 +201,18 @@ class LearningMachine(Keywords):
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
         return around(node_or_graph, nodes, served._settings, name=name, **schemas)
 
-    def middleware(self, model: BaseChatModel | None = None) -> list[LearningMiddleware | ReviewMiddleware]:
+    def middleware(
+        self, model: BaseChatModel | None = None, *, extract: bool = True
+    ) -> list[LearningMiddleware | ReviewMiddleware]:
         """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
 
         Args:
             model: Extracts where no model was configured; by default the agent's own, once it was called.
+            extract: Whether to learn from the turn. False: recall alone, for sub-agents, whose instructions another
+                agent has written.
         """
+        if not extract:
+            return [LearningMiddleware(self._settings, model, extract=False)]
         # Hooks after the agent run from the last to the first: review comes after extraction.
         review = [ReviewMiddleware(self._settings)] if self._settings.proposes else []
         return [*review, LearningMiddleware(self._settings, model)]

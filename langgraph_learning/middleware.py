@@ -32,7 +32,7 @@ class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
         super().__init__()
         # `create_agent` keeps its messages under this key, whatever other graphs of the machine do.
         self._settings, self._model = replace(settings, messages_key="messages"), model
-        self.state_schema = Keys(settings.name).schema(None, PrivateStateAttr)
+        self.state_schema = Keys(settings.name).schema(PrivateStateAttr)
         self.tools = []
 
     def _run(self, runtime: AgentRuntime) -> Run:
@@ -42,6 +42,10 @@ class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
 class LearningMiddleware(_MachineMiddleware):
     """Ours goes first: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text."""
 
+    def __init__(self, settings: MachineSettings, model: BaseChatModel | None = None, *, extract: bool = True) -> None:
+        super().__init__(settings, model)
+        self._extract = extract
+
     @property
     def name(self) -> str:
         """The machine's name: two machines may serve one agent."""
@@ -50,12 +54,12 @@ class LearningMiddleware(_MachineMiddleware):
     def before_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Recall, once a turn."""
         run = self._run(runtime)
-        return run.driver.run(recall_step(run, state["messages"]))
+        return run.driver.run(recall_step(run, run.full_state(state), keep=self._extract))
 
     async def abefore_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Recall, once a turn."""
         run = self._run(runtime)
-        return await run.driver.arun(recall_step(run, state["messages"]))
+        return await run.driver.arun(recall_step(run, run.full_state(state), keep=self._extract))
 
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
@@ -72,15 +76,17 @@ class LearningMiddleware(_MachineMiddleware):
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
-        return run.driver.run(extract_step(run, dict(state))) if self._can_extract() else None
+        return run.driver.run(extract_step(run, run.full_state(state))) if self._can_extract() else None
 
     async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
-        return await run.driver.arun(extract_step(run, dict(state))) if self._can_extract() else None
+        return await run.driver.arun(extract_step(run, run.full_state(state))) if self._can_extract() else None
 
     def _can_extract(self) -> bool:
-        """Whether there is a model: the agent's own is known once it was called, which a guard may prevent."""
+        """Whether it should, and there is a model: the agent's own is known once it was called, unless a guard acts."""
+        if not self._extract:
+            return False
         lacking = [store.name for store in self._settings.extracting if not self._settings.models.get(store.name)]
         if lacking and self._model is None:
             names = ", ".join(lacking)
@@ -128,9 +134,9 @@ class ReviewMiddleware(_MachineMiddleware):
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Ask, and carry out the answer."""
         run = self._run(runtime)
-        return run.driver.run(review_step(run, dict(state)))
+        return run.driver.run(review_step(run, run.full_state(state)))
 
     async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Ask, and carry out the answer."""
         run = self._run(runtime)
-        return await run.driver.arun(review_step(run, dict(state)))
+        return await run.driver.arun(review_step(run, run.full_state(state)))

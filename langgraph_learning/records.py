@@ -223,6 +223,19 @@ class Usage(Frozen):
         )
 
 
+class Provenance(Frozen):
+    """Where in a graph, and in which turn, something was learned or proposed."""
+
+    turn_id: str = ""
+    """The id of the message that opened the turn."""
+    graph_ns: str = ""
+    """The checkpoint namespace of the graph; empty for the outermost."""
+    position: int = 0
+    """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
+    recalled: tuple[tuple[str, str], ...] = ()
+    """The records that the turn was shown, as learning store and id: feedback on the turn counts for them."""
+
+
 class Commit(Frozen):
     """The changes of one turn, written together; the unit of undo."""
 
@@ -297,6 +310,8 @@ class Proposal(Frozen):
     message: str | None = None
     """What the person said."""
     at: datetime
+    said_at: datetime | None = None
+    """When that was said which it rests on: relative dates in an edit count from there."""
     place: int = 0
     """Its place among what was proposed at once."""
     decided_at: datetime | None = None

@@ -14,8 +14,9 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Driver, Flow, batch
-from langgraph_learning._engine.learning.extract import TurnInput, extract
-from langgraph_learning._engine.learning.turn import turn_of
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.messages import Speakers
+from langgraph_learning._engine.learning.turn import TurnInput, turn_of
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -26,8 +27,8 @@ from langgraph_learning._engine.repository import EVERYTHING, commits_namespace,
 from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError
+from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.nodes.run_context import user_label
 from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
@@ -286,7 +287,8 @@ class Scoped:
         return recall(self.settings.stores, self.identity, query, self.settings.context_tokens)
 
     def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        turn = turn_of(convert_to_messages(messages), self.settings.tool_names)
+        speakers = Speakers(learning_tools=self.settings.tool_names, user_tools=self.settings.user_tools)
+        turn = turn_of(convert_to_messages(messages), speakers)
         heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
         made = yield from extract(self.settings.extractions(), heard, self.settings.limits, self.settings.mask)
         return made if made is not None and (made.changes or made.proposed) else None

@@ -20,9 +20,9 @@ from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
-from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, get_field, recalled_records, turn_id
-from langgraph_learning.nodes.state import MACHINE, Keys
+from langgraph_learning.nodes.identity import get_field
+from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, recalled_records
+from langgraph_learning.nodes.state import MACHINE
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
@@ -116,8 +116,7 @@ def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, Json
 def _who_asks(run: Run) -> tuple[Identity, TurnState | None]:
     """Return who asks, and what recall froze for the turn."""
     messages = _messages(run)
-    found = _private(run, Keys(run.settings.name).turn)
-    return run.identity(found, messages), run.frozen_turn(found, messages)
+    return run.identity(messages), run.frozen_turn(messages)
 
 
 def _messages(run: Run) -> list[BaseMessage]:
@@ -142,7 +141,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
-    words = tool_only_terms(arguments, last_turn(messages, run.settings.tool_names), vouched=False)
+    words = tool_only_terms(arguments, last_turn(messages, run.speakers(messages, identity)), vouched=False)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
     draft = Draft(
         id=key,
@@ -153,7 +152,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         shown_ids={store.name: _shown_ids(turn, store)},
         keep_empty=False,
         mask=run.settings.mask,
-        turn_id=turn_id(messages),
+        turn_id=run.turn_id(messages),
         graph_ns=run.graph,
         position=place - BEFORE_EXTRACTION,
         recalled=recalled_records(turn),
@@ -173,12 +172,6 @@ def _shown_ids(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
     """The ids of the records by the short ids that recall showed in this turn."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
     return {each["label"]: each["id"] for each in shown if each["store"] == store.name and each["label"]}
-
-
-def _private(run: Run, key: str) -> object:
-    """Read a private key: from the tool's state where it is ours to see, else from the run."""
-    value = get_field(getattr(run.runtime, "state", None), key)
-    return value if value is not None else read_channel(run.config, key)
 
 
 def _turn_messages(turn: object) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
@@ -72,12 +72,18 @@ class MachineSettings:
     on_error: Literal["log", "raise"] = "log"
     name: str = "learning"
     messages_key: str = "messages"
+    turn: Callable[[Mapping[str, Any]], object] | None = None
+    """Reads a graph's state: the messages to learn from, and the text to recall by."""
+    user_tools: frozenset[str] = frozenset()
+    """The names of tools whose answer is the user's."""
     mask: Mask = mask_secrets
     agent: str | None = None
     """The name of the agent it serves; empty for one without a name, None where the run tells."""
     methods: OutputMethods = field(default_factory=OutputMethods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    words: dict[tuple[str, str], tuple[tuple[str, ...], object]] = field(default_factory=dict)
+    """The words of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
 
@@ -116,7 +122,7 @@ class MachineSettings:
         Raises:
             ConfigurationError: There is no model to extract with.
         """
-        shared: dict[tuple[int, bool], tuple[BaseChatModel, list[LearningStore]]] = {}
+        shared: dict[tuple[int, bool, bool], tuple[BaseChatModel, list[LearningStore]]] = {}
         for store in self.extracting:
             model = self.models.get(store.name) or agent_model
             if model is None:
@@ -125,5 +131,9 @@ class MachineSettings:
                     " or use middleware() or create_learning_agent(), which extract with the agent's own model"
                 )
             # What tools returned is shown to no learning store but those that take it: they are asked apart.
-            shared.setdefault((id(model), store.config.learn_from_tools), (model, []))[1].append(store)
-        return [Extraction(model, tuple(stores), self.methods, tools) for (_, tools), (model, stores) in shared.items()]
+            shows = (id(model), store.config.learn_from_tools, store.reads_trajectory)
+            shared.setdefault(shows, (model, []))[1].append(store)
+        return [
+            Extraction(model, tuple(stores), self.methods, tools, trajectory)
+            for (_, tools, trajectory), (model, stores) in shared.items()
+        ]

@@ -1,8 +1,8 @@
-"""A flow as a LangGraph node: one `Runnable` in both colours, which declares our private state as its input."""
+"""A flow as a LangGraph node: one `Runnable`, sync and async, which declares our private state as its input."""
 
 from collections.abc import Callable
 from types import MethodType
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import Runnable, RunnableConfig
 
@@ -23,7 +23,8 @@ class FlowNode(Node):
     def __init__(self, name: str, settings: MachineSettings, step: Step) -> None:
         self.name = name
         self._settings, self._step = settings, step
-        annotate(self, Keys(settings.name).schema(settings.messages_key), None)
+        # The messages are read from the run: declared here, a graph without them would get a channel of that name.
+        annotate(self, Keys(settings.name).schema(), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
@@ -32,12 +33,12 @@ class FlowNode(Node):
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step."""
         run = Run.current(self._settings, config)
-        return run.driver.run(self._step(run, cast("State", input)))
+        return run.driver.run(self._step(run, run.full_state(input)))
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step without blocking the event loop."""
         run = Run.current(self._settings, config)
-        return await run.driver.arun(self._step(run, cast("State", input)))
+        return await run.driver.arun(self._step(run, run.full_state(input)))
 
 
 def annotate(node: Node, state: object, result: object) -> None:

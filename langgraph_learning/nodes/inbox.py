@@ -16,7 +16,7 @@ from langgraph_learning.langgraph_private import checkpointer
 from langgraph_learning.nodes.around import AnyGraph
 from langgraph_learning.nodes.flow_node import FlowNode
 from langgraph_learning.nodes.review import review_proposals
-from langgraph_learning.nodes.run_context import Run, turn_id
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import Update, run_guarded
 from langgraph_learning.records import Identity
@@ -39,8 +39,9 @@ def inbox(settings: MachineSettings, *, context_schema: type[Any] | None = None)
     """Return a graph of two nodes: `collect` what waits, `review` it, until nothing waits."""
     keys = Keys(settings.name)
 
-    def route(state: Update) -> str:
-        return "review" if (state.get(keys.proposals) or {}).get("ids") else END
+    def route(_: Update) -> str:
+        listed = Run.current(settings).read_private(keys.proposals, fresh=True)
+        return "review" if listed and cast("Update", listed.value).get("ids") else END
 
     # The nodes declare the private keys; the input and output schemas keep them out of the forms.
     builder: AnyGraph = StateGraph(
@@ -60,13 +61,13 @@ def _collect(run: Run, state: Update) -> Flow[Update]:
             "the inbox asks a person, which takes a checkpointer: builder.compile(checkpointer=...)"
         )
     identity = run.identity()
-    turn = {"tag": turn_id([]), "identity": identity.model_dump()}
+    turn = {"tag": "", "identity": identity.model_dump()}
     return {"decided": [], Keys(run.settings.name).turn: turn, **(yield from _page(run, identity))}
 
 
 def _review(run: Run, state: Update) -> Flow[Update]:
     keys = Keys(run.settings.name)
-    identity = run.identity(state.get(keys.turn), [])  # a resume may come without context
+    identity = run.identity([])  # a resume may come without context
     ids = (state.get(keys.proposals) or {}).get("ids") or []
     shown = yield from mark_stale(run.settings.stores, (yield from fetch_proposals(identity, ids)))
     outcomes = yield from review_proposals(run, identity, shown)

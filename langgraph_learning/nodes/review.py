@@ -12,10 +12,9 @@ from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning.langgraph_private import checkpointer
-from langgraph_learning.nodes.run_context import Run, turn_id
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import Update, run_guarded
-from langgraph_learning.nodes.waiting import proposals_of_turn, read_listed
+from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conversation, read_listed, run_guarded
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.maintenance import MAINTENANCE
@@ -60,9 +59,9 @@ def review_step(run: Run, state: Update) -> Flow[Update]:
     """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
     if not run.settings.proposes:
         return {}
-    messages = list(state.get(run.settings.messages_key) or ())
-    identity = run.identity(state.get(Keys(run.settings.name).turn), messages)
-    shown = yield from run_guarded(run, "review", _proposals_to_show(run, identity, state, turn_id(messages)), [])
+    messages = (yield from read_conversation(run, "review", state)).messages
+    identity = run.identity(messages)
+    shown = yield from run_guarded(run, "review", _proposals_to_show(run, identity, state, run.turn_id(messages)), [])
     yield from review_proposals(run, identity, shown)
     return {}
 

@@ -1,12 +1,10 @@
-"""What one run of a graph offers a step of learning: who asks, the store, the event stream."""
+"""What one run of a graph offers a step of learning: who asks, the conversation, the store, the event stream."""
 
 import inspect
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypedDict, cast
-from uuid import UUID
-from zoneinfo import ZoneInfo
+from typing import Any, Protocol, TypedDict, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -17,27 +15,44 @@ from langgraph.store.base import BaseStore
 from pydantic import ValidationError
 
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.learning.turn import derived_id, last_human
+from langgraph_learning._engine.learning.messages import Speakers, is_human
+from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.langgraph_private import configurable
+from langgraph_learning.langgraph_private import configurable, read_channel, read_state
+from langgraph_learning.nodes.channel import Reading, reveal
+from langgraph_learning.nodes.identity import (
+    agent_name,
+    call_resolver,
+    get_field,
+    read_resolver_answer,
+    read_timezone,
+    user_label,
+)
+from langgraph_learning.nodes.state import Keys
 from langgraph_learning.records import Commit, Identity
 
 log = logging.getLogger("langgraph_learning")
-
+T = TypeVar("T")
 
 TURNS = 1_024
-AGENT_NAME = "lc_agent_name"
-"""Where `create_agent` notes its name in the metadata of a run, for tracing."""
+TOOL_NODE = "tools"
+"""What `create_agent` and LangGraph's own agents call the node that carries out tool calls."""
 
 
 class TurnState(TypedDict, total=False):
     """What recall freezes for the turn: plain JSON in private state, ids only."""
 
     tag: str
+    """The turn's id."""
     graph: str
+    """The checkpoint namespace of the graph that recalled."""
     identity: dict[str, str | None]
     receipt: dict[str, Any]
+    heard: list[str]
+    """The ids of the human messages there were: a graph inside that is given others was given a task."""
+    last: str
+    """Once the turn was extracted: the id of its last human message, which a node of the host's may have added."""
 
 
 class AnyRuntime(Protocol):
@@ -96,14 +111,8 @@ class Run:
 
     @property
     def task_id(self) -> str | None:
-        """What tells this step of this run from any other, also when it is tried again."""
+        """The id that tells this step of this run from any other, also when it is tried again."""
         return getattr(getattr(self.runtime, "execution_info", None), "task_id", None)
-
-    def _agent(self, otherwise: str | None = None) -> str | None:
-        """Return the name of the agent that runs, as `create_agent(name=...)` gave it."""
-        if self.settings.agent is not None:
-            return self.settings.agent or None
-        return agent_name(self.config) or otherwise
 
     @property
     def graph(self) -> str:
@@ -117,11 +126,6 @@ class Run:
         if made.proposed:
             self.emit("proposed", proposals=list(made.proposed))
 
-    @property
-    def person(self) -> str | None:
-        """Who runs this step: on a resume maybe another than the turn's user."""
-        return self._resolve_identity().user_id
-
     def emit(self, kind: str, **facts: object) -> None:
         """Tell the custom stream; nobody may be listening."""
         self.runtime.stream_writer({self.settings.name: kind, **facts})
@@ -131,42 +135,89 @@ class Run:
         log.exception("%s failed; the turn goes on without it", step)
         self.emit("failed", step=step, error=f"{type(error).__name__}: {error}")
 
-    def identity(self, found: object = None, messages: list[BaseMessage] | None = None) -> Identity:
-        """Return who asks: as `frozen` for this turn, else as the run says.
+    # the state
 
-        Raises:
-            ScopeError: An authenticated run names somebody else.
-        """
-        fresh = self.frozen_turn(found, messages) if messages is not None else None
-        identity = Identity.model_validate(fresh["identity"]) if fresh else self._resolve_identity()
-        if fresh and self.settings.scope is None:  # recall may have run in a graph around this agent
-            identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
-        if fresh and self._authenticated is not None:  # private state can be forged
-            self._check_user(identity.user_id, self._resolve_identity().user_id)
-        nobodys = [store.name for store in self.settings.stores if store.scope(identity) is None]
-        if identity.user_id is None and nobodys:
-            who = ", ".join(nobodys)
-            fix = "give context={'user_id': ...} to invoke"
-            self.settings.warn_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
-        elif identity.thread_id is None and nobodys:
-            self._warn_threadless(identity, nobodys)
-        return identity
-
-    def frozen_turn(self, found: object, messages: list[BaseMessage]) -> TurnState | None:
-        """Return what recall froze for this turn; under another message it is stale.
+    def read_private(self, key: str, *, fresh: bool = False) -> Reading | None:
+        """Return what a private key of ours holds in the running graph; None where nothing was written.
 
         Args:
-            found: What this graph's private state holds. Nothing at all means that recall ran in a graph around it.
-            messages: The messages, of which the last human one tells the turn.
+            key: The state key.
+            fresh: Whether what the node has just written counts, as a conditional edge sees it.
         """
+        with reveal():
+            reading = read_channel(self.config, key, fresh=fresh)
+        return reading if isinstance(reading, Reading) else None
+
+    def full_state(self, state: object) -> dict[str, Any]:
+        """Return a node's input with what it does not show: our private keys, and the messages."""
+        full = dict(state) if isinstance(state, Mapping) else {}
+        key = self.settings.messages_key
+        if full.get(key) is None and (messages := read_channel(self.config, key)) is not None:
+            full[key] = messages
+        readings = {key: self.read_private(key) for key in Keys(self.settings.name).all}
+        return {**full, **{key: reading.value for key, reading in readings.items() if reading is not None}}
+
+    def graph_state(self, state: object = None) -> dict[str, Any]:
+        """Return the whole state of the user's graph, as `turn=` and `scope=` may read it."""
+        ours = Keys(self.settings.name).all
+        seen = {**read_state(self.config), **(state if isinstance(state, Mapping) else {})}
+        return {key: value for key, value in seen.items() if key not in ours}
+
+    # the turn
+
+    def frozen_turn(self, messages: Sequence[BaseMessage]) -> TurnState | None:
+        """Return what recall froze for this turn, also where it ran in a graph around this one; None if it is stale.
+
+        It is stale under another human message, unless a node of the host's added that to the turn: recall has run in
+        this very run, or the turn was never extracted and the run names no other user.
+        """
+        reading = self.read_private(Keys(self.settings.name).turn)
         wanted = turn_id(messages)
-        turn = parse_turn(found or self.settings.turns.get((self._thread, wanted)))
-        return turn if turn and turn.get("tag") == wanted else None
+        turn = parse_turn(reading.value if reading else self.settings.turns.get((self._thread, wanted)))
+        if turn is None:
+            return self._outer_turn() if reading is None else None
+        if wanted in (turn.get("tag"), turn.get("last")) or (reading and reading.in_run):
+            return turn
+        return turn if "last" not in turn and self.person in (None, turn["identity"].get("user_id")) else None
+
+    def turn_id(self, messages: Sequence[BaseMessage]) -> str:
+        """Return the id of the turn under way: of the message that opened it, whatever was added since."""
+        turn = self.frozen_turn(messages)
+        return str(turn["tag"]) if turn and turn.get("tag") is not None else turn_id(messages)
+
+    def _outer_turn(self) -> TurnState | None:
+        """Return the turn of a graph around this one in the same thread, the innermost that recalled."""
+        if not self.graph or not self._thread:
+            return None
+        turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self._thread]
+        around = [turn for turn in turns if turn and "last" not in turn and self._is_inside(str(turn.get("graph", "")))]
+        return max(reversed(around), key=lambda turn: len(str(turn.get("graph", ""))), default=None)
+
+    def _is_inside(self, graph: str) -> bool:
+        return self.graph != graph and self.graph.startswith(f"{graph}|" if graph else "")
+
+    def is_task(self, messages: Sequence[BaseMessage]) -> bool:
+        """Return whether the human messages of this graph are instructions of the agent around it.
+
+        They are when that agent's turn has none of them; where nobody recalled around this graph, when a tool runs it.
+        """
+        if not self.graph or last_human(messages) is None:
+            return False
+        outer = self._outer_turn()
+        if outer is None:
+            return self.graph.rpartition("|")[2].partition(":")[0] == TOOL_NODE
+        ids = {message.id for message in messages if is_human(message)}
+        return ids.isdisjoint(outer.get("heard") or ())
+
+    def speakers(self, messages: Sequence[BaseMessage], identity: Identity) -> Speakers:
+        """Return what tells the user's words from those of others."""
+        settings = self.settings
+        return Speakers(identity.user_id, settings.tool_names, settings.user_tools, self.is_task(messages))
 
     def warn_double_wiring(self, wanted: str) -> None:
         """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
         outer = (parse_turn(self.settings.turns.get((self._thread, wanted))) or {}).get("graph")
-        if outer is not None and self.graph != outer and self.graph.startswith(f"{outer}|" if outer else ""):
+        if outer is not None and self._is_inside(outer):
             self.settings.warn_once(
                 "doubled",
                 f"the machine {self.settings.name!r} recalls in this graph and in one around it: wire it once, by"
@@ -174,51 +225,123 @@ class Run:
             )
 
     def remember_turn(self, turn: TurnState) -> None:
-        """Let subgraphs of this run find the turn; the oldest are dropped."""
-        turns = self.settings.turns
+        """Let subgraphs of this run find the turn."""
+        self._remember(self.settings.turns, turn["tag"], turn)
+
+    def remember_words(self, tag: str, row: object) -> None:
+        """Keep the words of a turn in this process, too, where the state of this graph ends with its run.
+
+        The state of a subgraph does: an agent that hands over by `Command(graph=Command.PARENT)` learns at its next
+        turn.
+        """
+        if self.graph:
+            self._remember(self.settings.words, tag, (self._path, row))
+
+    def unlearned_words(self, but: str) -> list[object]:
+        """Return the words that this subgraph kept in this process and did not learn from, but those of one turn."""
+        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self._thread and self.graph]
+        return [row for (_, tag), (path, row) in kept if tag != but and path == self._path]
+
+    def forget_words(self, tags: Iterable[str]) -> None:
+        """Forget the words of turns that were learned from, here or in another graph of the thread."""
+        for tag in tags:
+            self.settings.words.pop((self._thread, tag), None)
+
+    def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
+        """Keep the newest of something per thread and turn."""
         if self._thread:
-            turns.pop((self._thread, turn["tag"]), None)
-            turns[self._thread, turn["tag"]] = turn
-        while len(turns) > TURNS:
-            turns.pop(next(iter(turns)), None)
+            kept.pop((self._thread, tag), None)
+            kept[self._thread, tag] = value
+        while len(kept) > TURNS:
+            kept.pop(next(iter(kept)), None)
+
+    @property
+    def _path(self) -> tuple[str, ...]:
+        """The nodes that lead to this graph; its namespace has another id in each of them every time."""
+        return tuple(part.partition(":")[0] for part in self.graph.split("|"))
 
     @property
     def _thread(self) -> str:
         return str(configurable(self.config).get("thread_id") or "")
 
-    def _warn_threadless(self, identity: Identity, nobodys: list[str]) -> None:
+    # who asks
+
+    @property
+    def person(self) -> str | None:
+        """Who runs this step: on a resume maybe another than the turn's user."""
+        return self._resolve_identity().user_id
+
+    def identity(self, messages: Sequence[BaseMessage] | None = None) -> Identity:
+        """Return who asks: as recall froze it for the turn of `messages`, else as the run says.
+
+        Raises:
+            ScopeError: An authenticated run names somebody else.
+        """
+        frozen = self.frozen_turn(messages) if messages is not None else None
+        identity = Identity.model_validate(frozen["identity"]) if frozen else self._resolve_identity()
+        if frozen and self.settings.scope is None:  # recall may have run in a graph around this agent
+            identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
+        if frozen and self._authenticated is not None:  # private state can be forged
+            self._check_user(identity.user_id, self._resolve_identity().user_id)
+        self._warn_scopeless(identity)
+        return identity
+
+    def may_act_for(self, identity: Identity) -> bool:
+        """Return whether this run may write for `identity`: an authenticated one for its own user alone."""
+        return self._authenticated is None or self.person in (None, identity.user_id)
+
+    def _warn_scopeless(self, identity: Identity) -> None:
+        """Say once which learning stores neither read nor write, and what they lack."""
+        scopeless = [store.name for store in self.settings.stores if store.scope(identity) is None]
+        if identity.user_id is None and scopeless:
+            who = ", ".join(scopeless)
+            fix = "give context={'user_id': ...} to invoke"
+            self.settings.warn_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
+        elif identity.thread_id is None and scopeless:
+            self._warn_threadless(identity, scopeless)
+
+    def _warn_threadless(self, identity: Identity, scopeless: list[str]) -> None:
         """Say once which of the learning stores without a scope would have one in a thread."""
         anywhere = identity.model_copy(update={"thread_id": "any"})
         waiting = [
-            each.name for each in self.settings.stores if each.name in nobodys and each.scope(anywhere) is not None
+            store.name
+            for store in self.settings.stores
+            if store.name in scopeless and store.scope(anywhere) is not None
         ]
         if waiting:
             do = "neither reads nor writes" if len(waiting) == 1 else "neither read nor write"
             fix = "give config={'configurable': {'thread_id': ...}} to invoke"
             self.settings.warn_once("thread_id", f"no thread_id in this run: {', '.join(waiting)} {do}; {fix}")
 
+    def _agent(self, otherwise: str | None = None) -> str | None:
+        """Return the name of the agent that runs, as `create_agent(name=...)` gave it."""
+        if self.settings.agent is not None:
+            return self.settings.agent or None
+        return agent_name(self.config) or otherwise
+
     def _resolve_identity(self) -> Identity:
         given = configurable(self.config)
-        context = self.runtime.context
         thread = given.get("thread_id")
         base = Identity(
             thread_id=str(thread) if thread not in (None, "") else None,
             agent=self._agent(),
-            timezone=_read_timezone(get_field(context, "timezone") or given.get("timezone")),
+            timezone=read_timezone(get_field(self.runtime.context, "timezone") or given.get("timezone")),
         )
-        if self.settings.scope is not None:
-            return _read_resolver_answer(base, self._call_resolver(self.settings.scope))
-        named = [user_label(get_field(context, "user_id")), user_label(given.get("user_id"))]
+        if (resolver := self.settings.scope) is not None:
+            offered = {"runtime": self.runtime, "config": self.config, "context": self.runtime.context}
+            if "state" in inspect.signature(resolver).parameters:
+                offered["state"] = self.graph_state()
+            return read_resolver_answer(base, call_resolver(resolver, offered, self.runtime))
+        named = self._named_users
         for user in named:
             self._check_user(user, self._authenticated)
         return base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]})
 
-    def _call_resolver(self, resolver: Callable[..., object]) -> object:
-        """Call the developer's resolver with what its parameters ask for by name."""
-        offered = {"runtime": self.runtime, "config": self.config, "context": self.runtime.context}
-        names = list(inspect.signature(resolver).parameters)
-        wanted = {name: offered[name] for name in names if name in offered}
-        return resolver(**wanted) if wanted or not names else resolver(self.runtime)
+    @property
+    def _named_users(self) -> tuple[str | None, str | None]:
+        """Whom the context names, and whom the configuration does."""
+        given = configurable(self.config).get("user_id")
+        return user_label(get_field(self.runtime.context, "user_id")), user_label(given)
 
     @property
     def _authenticated(self) -> str | None:
@@ -230,72 +353,10 @@ class Run:
             raise ScopeError(f"this run is authenticated as {self._authenticated!r} and may not act for {user!r}")
 
 
-def get_field(holder: object, key: str) -> Any:
-    """Return a key or an attribute: contexts and users come as dicts, dataclasses and models."""
-    if isinstance(holder, Mapping):
-        return holder.get(key)
-    return getattr(holder, key, None)
-
-
-def agent_name(runs: object) -> str | None:
-    """Return the name that `create_agent(name=...)` noted in a graph, or in the configuration of a run."""
-    config = runs if isinstance(runs, Mapping) else getattr(runs, "config", None)
-    told = get_field(get_field(config, "metadata"), AGENT_NAME)
-    return str(told) if told else None
-
-
-def turn_id(messages: list[BaseMessage]) -> str:
-    """Return what tells this turn from others: the id of its human message."""
-    human = last_human(messages)
-    if human is None:
-        return ""
-    return human.id or derived_id("tag", len(messages[: messages.index(human)]), str(human.text))
-
-
-def user_label(given: object, what: str = "user_id") -> str | None:
-    """Return a user id, or another id that `what` names, as text; empty is absent.
-
-    Raises:
-        ScopeError: It is no id: guessing one could be somebody else's.
-    """
-    if given is None:
-        return None
-    if isinstance(given, bool) or not isinstance(given, str | int | UUID):
-        raise ScopeError(f"a {what} is a str or an int, not {type(given).__name__}")
-    return str(given) if str(given).strip() else None
-
-
-def _read_resolver_answer(base: Identity, answer: object) -> Identity:
-    """Read the answer of a resolver: an id, an `Identity`, a mapping of its fields, or None."""
-    if isinstance(answer, Identity):
-        return answer.model_copy(update={"user_id": user_label(answer.user_id)})
-    if isinstance(answer, Mapping):
-        known = list(Identity.model_fields)
-        if "user_id" not in answer or (unknown := [key for key in answer if key not in known]):
-            wrong = "has no 'user_id'" if "user_id" not in answer else f"has {', '.join(map(repr, unknown))}"
-            raise ScopeError(f"the mapping that scope= returned {wrong}; its fields are {', '.join(known)}")
-        ids = {key: user_label(answer[key], key) for key in ("user_id", "thread_id") if key in answer}
-        try:
-            return Identity.model_validate({**base.model_dump(), **answer, **ids})
-        except ValidationError as error:
-            raise ScopeError(f"the mapping that scope= returned is no identity: {error}") from error
-    return base.model_copy(update={"user_id": user_label(answer)})
-
-
-def _read_timezone(given: object) -> str:
-    if not given:
-        return "UTC"
-    try:
-        return ZoneInfo(str(given)).key
-    except (ValueError, OSError, KeyError):
-        log.warning("%r is no IANA time zone such as 'Europe/Berlin'; this run uses UTC", given)
-        return "UTC"
-
-
 def recalled_records(turn: TurnState | None) -> tuple[tuple[str, str], ...]:
-    """Return what a turn was shown, as learning store and id."""
+    """Return the records that a turn was shown, as learning store and id."""
     receipt = (turn or {}).get("receipt") or {}
-    return tuple((str(each["store"]), str(each["id"])) for each in receipt.get("shown", ()))
+    return tuple((str(shown["store"]), str(shown["id"])) for shown in receipt.get("shown", ()))
 
 
 def parse_turn(value: object) -> TurnState | None:

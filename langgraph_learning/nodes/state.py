@@ -4,15 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, TypedDict, cast
 
-from langgraph.channels import UntrackedValue
+from langgraph_learning.nodes.channel import PrivateValue
 
 MACHINE = "learning_machine"
 """The metadata key by which a tool says which machine it belongs to."""
-
-
-def latest(_: object, new: object) -> object:
-    """Let the last writer win: parallel branches may each recall."""
-    return new
 
 
 @dataclass(frozen=True)
@@ -23,13 +18,18 @@ class Keys:
 
     @property
     def turn(self) -> str:
-        """Who asks in this turn, and the receipt: checkpointed JSON."""
+        """Who asks in this turn, and the receipt: checkpointed JSON, ids only."""
         return f"{self.name}_turn"
 
     @property
     def text(self) -> str:
         """The recalled text: untracked, in no checkpoint."""
         return f"{self.name}_text"
+
+    @property
+    def kept(self) -> str:
+        """The turns that are not learned from yet, with their words: checkpointed JSON."""
+        return f"{self.name}_kept"
 
     @property
     def mark(self) -> str:
@@ -41,18 +41,23 @@ class Keys:
         """What the turn proposed, for review: checkpointed JSON, ids only."""
         return f"{self.name}_proposals"
 
-    def schema(self, messages_key: str | None = None, *extra: object) -> type[Any]:
+    @property
+    def all(self) -> tuple[str, ...]:
+        """All of them."""
+        return (self.turn, self.text, self.kept, self.mark, self.proposals)
+
+    def schema(self, *extra: object) -> type[Any]:
         """Return the private state schema; `extra` annotations mark each of our keys."""
 
-        def marked(kind: object, channel: object) -> object:
-            return Annotated[(kind, *extra, channel)]
+        def private(kind: type, *, tracked: bool = True) -> object:
+            return Annotated[(kind, *extra, PrivateValue(kind, tracked=tracked))]
 
         fields: Mapping[str, object] = {
-            self.turn: marked(dict, latest),
-            self.text: marked(str, UntrackedValue(str, guard=False)),
-            self.mark: marked(dict, latest),
-            self.proposals: marked(dict, latest),
+            self.turn: private(dict),
+            self.text: private(str, tracked=False),
+            self.kept: private(list),
+            self.mark: private(dict),
+            self.proposals: private(dict),
         }
-        read: Mapping[str, object] = {messages_key: list} if messages_key else {}
-        made = TypedDict(f"{self.name.title()}State", {**read, **fields}, total=False)  # type: ignore[misc]
+        made = TypedDict(f"{self.name.title()}State", fields, total=False)  # type: ignore[misc]
         return cast("type[Any]", made)

@@ -1,27 +1,51 @@
 """The steps of the loop as flows, in one place for nodes and middleware: recall before, extract after."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
 from langgraph.errors import GraphBubbleUp
+from pydantic import ValidationError
 
+from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.extract import TurnInput, extract
-from langgraph_learning._engine.learning.turn import Watermark, mark_before, question, turn_since, watermark
+from langgraph_learning._engine.learning.extract import drop_learned, extract
+from langgraph_learning._engine.learning.messages import Speakers, is_human, last_turn_start
+from langgraph_learning._engine.learning.turn import (
+    ANCHORS,
+    TurnInput,
+    Watermark,
+    complete_turn,
+    join_turns,
+    keep_newest,
+    last_human,
+    question,
+    turn_id,
+    turn_since,
+    watermark,
+    window_start,
+)
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError
-from langgraph_learning.langgraph_private import read_channel
-from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records, turn_id
+from langgraph_learning.nodes.channel import PrivateUpdate
+from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.waiting import list_proposals
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Identity, Provenance
 
 T = TypeVar("T")
 Update = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """What a graph's state holds of the conversation: the messages, and the text to recall by where `turn=` says it."""
+
+    messages: list[BaseMessage]
+    query: str | None = None
 
 
 def run_guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
@@ -40,8 +64,13 @@ def run_guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
         return otherwise
 
 
-def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
-    """Freeze who asks for this turn, and recall for them.
+def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
+    """Freeze who asks for this turn, keep its first words, and recall.
+
+    Args:
+        run: The run.
+        state: Its state.
+        keep: Whether the words are kept until they are extracted; where nobody extracts they are not.
 
     Raises:
         ConfigurationError: There is no store; said at the first run, whoever asks.
@@ -49,83 +78,213 @@ def recall_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[Update]:
     if run.settings.stores:
         run.driver.require_store()
     keys = Keys(run.settings.name)
-    identity = run.identity()
-    made = yield from run_guarded(run, "recall", _recall(run, identity, messages), Recall())
-    run.warn_double_wiring(wanted := turn_id(list(messages)))
+    conversation = yield from read_conversation(run, "recall", state)
+    messages = conversation.messages
+    opened_by = turn_id(messages)
+    # A task is of its agent's turn; and recall may run again in a turn that was resumed by nobody in particular.
+    again = (run.frozen_turn(messages) or {}).get("tag") == opened_by and run.person is None
+    identity = run.identity(messages) if again or run.is_task(messages) else run.identity()
+    speakers = run.speakers(messages, identity)
+    _warn_named(run, messages, speakers)
+    made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
+    run.warn_double_wiring(opened_by)
     turn: TurnState = {
-        "tag": wanted,
+        "tag": opened_by,
         "graph": run.graph,
         "identity": identity.model_dump(),
         "receipt": made.receipt.model_dump(mode="json"),
+        "heard": [message.id for message in messages[last_turn_start(messages) :] if is_human(message) and message.id],
     }
     run.remember_turn(turn)
-    return {keys.turn: turn, keys.text: made.text}
+    kept = _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn)) if keep else []
+    return {
+        keys.turn: turn,
+        keys.text: PrivateUpdate({"recalled": [shown.id for shown in made.receipt.shown]}, made.text),
+        **(_kept_update(run, kept) if keep else {}),
+    }
+
+
+def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
+    """Return the conversation that a state holds; none where it cannot be read."""
+    return run_guarded(run, step, _read_conversation(run, state), Conversation([]))
+
+
+def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
+    """Read the messages of a state, as `turn=` finds them if it is given; raw dicts and tuples are messages, too."""
+    yield from ()
+    if run.settings.turn is None:
+        value = state.get(run.settings.messages_key) if isinstance(state, Mapping) else None
+        return Conversation(_messages(value))
+    answer = run.settings.turn(run.graph_state(state))
+    if isinstance(answer, tuple) and len(answer) == 2 and (answer[1] is None or isinstance(answer[1], str)):
+        return Conversation(_messages(answer[0]), answer[1])
+    return Conversation(_messages(answer))
+
+
+def _messages(value: object) -> list[BaseMessage]:
+    if value is None:
+        return []
+    one = isinstance(value, str | BaseMessage | Mapping) or not isinstance(value, Iterable)
+    return convert_to_messages([value] if one else list(value))
+
+
+def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
+    """Say once that the message that opened the turn bears a name that is not the user's."""
+    human = last_human(messages)
+    if human is not None and not speakers.is_user(human.name):
+        run.settings.warn_once(
+            "name",
+            f"messages named {human.name!r} are taken for somebody else's words, not user {speakers.user_id!r}'s:"
+            " name the user's own by the user id or not at all, or say whose they are by LearningMachine(turn=...)",
+        )
 
 
 def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of this run; recall now where no step did, or where a resume has lost it."""
-    keys = Keys(run.settings.name)
-    text = state.get(keys.text) if isinstance(state, dict) else None
-    text = text if text is not None else read_channel(run.config, keys.text)
-    if isinstance(text, str):
-        return text
-    found = (state.get(keys.turn) if isinstance(state, dict) else None) or read_channel(run.config, keys.turn)
-    if (turn := run.frozen_turn(found, list(messages))) is not None:
+    reading = run.read_private(Keys(run.settings.name).text)
+    if reading is not None and isinstance(reading.value, str):
+        return reading.value
+    conversation = Conversation(list(messages))
+    if run.settings.turn is not None:
+        conversation = yield from read_conversation(run, "recall", state)
+    messages = conversation.messages
+    if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
-    identity = run.identity(found, list(messages))
-    return (yield from run_guarded(run, "recall", _recall(run, identity, messages), Recall())).text
+    identity = run.identity(messages)
+    flow = _recall(run, identity, conversation, run.speakers(messages, identity), run.turn_id(messages))
+    return (yield from run_guarded(run, "recall", flow, Recall())).text
 
 
-def _recall(run: Run, identity: Identity, messages: Sequence[BaseMessage]) -> Flow[Recall]:
-    made = yield from recall(run.settings.stores, identity, question(messages), run.settings.context_tokens)
-    made = made.of_turn(turn_id(list(messages)), identity, datetime.now(UTC))
+def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
+    messages, query = conversation.messages, conversation.query
+    query = question(messages, speakers) if query is None else query
+    made = yield from recall(run.settings.stores, identity, query, run.settings.context_tokens)
+    made = made.of_turn(turn, identity, datetime.now(UTC))
     run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
     return made
 
 
+# the turns that are not learned from yet
+
+
+def _kept_turns(run: Run, state: Update, opened_by: str) -> list[TurnInput]:
+    """Return the turns that wait to be learned from, with their words, as private state has kept them."""
+    value = state.get(Keys(run.settings.name).kept)
+    try:
+        return [TurnInput.from_json(row) for row in value or run.unlearned_words(but=opened_by)]
+    except ValidationError:  # forged, or of another version
+        return []
+
+
+def _kept_update(run: Run, kept: Sequence[TurnInput]) -> Update:
+    """Return the state update that keeps `kept`; streams show the ids of their messages."""
+    if not run.settings.extracting:
+        return {}
+    of_somebody = [turn for turn in kept if scoped_to(run.settings.extracting, turn.identity)]
+    ids = [message.id for turn in of_somebody for message in turn.turn.messages]
+    rows = [turn.to_json() for turn in keep_newest(of_somebody)]
+    if of_somebody:
+        run.remember_words(of_somebody[-1].provenance.turn_id, rows[-1])
+    return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
+
+
+def _kept_with_new(
+    run: Run,
+    state: Update,
+    messages: list[BaseMessage],
+    identity: Identity,
+    speakers: Speakers,
+    shown: tuple[tuple[str, str], ...],
+) -> list[TurnInput]:
+    """Return the turns that wait, and the one that begins: with its first words, whatever becomes of the messages.
+
+    The last that waits ends where the new one begins; nobody has come to the end of it.
+    """
+    opened_by = turn_id(messages)
+    kept = _kept_turns(run, state, opened_by)
+    begin = last_turn_start(messages)
+    if kept and kept[-1].provenance.turn_id == opened_by:  # recall once more in one turn: a retry, or a loop
+        return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
+    now = datetime.now(UTC)
+    provenance = Provenance(turn_id=opened_by, graph_ns=run.graph, recalled=shown)
+    if kept:
+        last = kept[-1]
+        kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
+        turn = turn_since(messages[begin:], None, identity.user_id, speakers, now)
+        known = {message.id for message in kept[-1].turn.messages if message.id}
+        turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
+    else:
+        mark: Watermark | None = state.get(Keys(run.settings.name).mark)
+        begin = window_start(messages, mark, identity.user_id)
+        turn = turn_since(messages, mark, identity.user_id, speakers, now)
+    anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
+    return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
+
+
+def _turns_to_learn(
+    run: Run, state: Update, messages: list[BaseMessage], identity: Identity, speakers: Speakers
+) -> list[TurnInput]:
+    """Return the turns that wait, the last of them complete; where recall has kept none, what `messages` tell."""
+    turn = run.frozen_turn(messages)
+    opened_by = run.turn_id(messages)
+    kept = _kept_turns(run, state, opened_by)
+    if not kept or kept[-1].provenance.turn_id != opened_by:
+        return _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn))
+    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
+    return [*kept[:-1], current]
+
+
 def extract_step(run: Run, state: Update) -> Flow[Update]:
-    """Learn from what was said since the watermark, and move it; also past turns of nobody known."""
+    """Learn from the turns that wait, and move the watermark; also past turns of a user who is not known."""
     keys = Keys(run.settings.name)
-    if (key := run.settings.messages_key) not in state:
+    if run.settings.turn is None and (key := run.settings.messages_key) not in state:
         run.settings.warn_once(
             "messages", f"the state has no {key!r}: nothing is learned; give LearningMachine(messages_key=...)"
         )
-    messages = list(state.get(key) or ())
-    identity = run.identity(state.get(keys.turn), messages)
-    shown = recalled_records(run.frozen_turn(state.get(keys.turn), messages))
-    mark = yield from _learn(run, identity, messages, state.get(keys.mark), shown)
-    listed = yield from run_guarded(run, "extract", list_proposals(run, identity, turn_id(messages)), {})
-    return {**({keys.mark: mark} if mark is not None else {}), **listed}
+    conversation = yield from read_conversation(run, "extract", state)
+    messages = conversation.messages
+    identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
+    speakers = run.speakers(messages, identity)
+    waiting = _turns_to_learn(run, state, messages, identity, speakers)
+    left = (yield from _learn_each(run, waiting)) if run.settings.extracting else []
+    mark = watermark(messages, identity.user_id)
+    listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
+    ended = _end_turn(run, turn, messages)
+    return {**({keys.mark: mark} if mark is not None else {}), **_kept_update(run, left), **ended, **listed}
 
 
-def _learn(
-    run: Run,
-    identity: Identity,
-    messages: Sequence[BaseMessage],
-    seen: Watermark | None,
-    shown: tuple[tuple[str, str], ...],
-) -> Flow[Watermark | None]:
-    """Learn, and return how far the thread has been learned from."""
-    if scoped_to(run.settings.extracting, identity):
-        heard = TurnInput(
-            turn=turn_since(messages, seen, identity.user_id, run.settings.tool_names),
-            identity=identity,
-            at=datetime.now(UTC),
-            checkpoint_id=run.checkpoint_id,
-            run=run.task_id,
-            turn_id=turn_id(list(messages)),
-            graph_ns=run.graph,
-            recalled=shown,
-        )
-        if not (yield from run_guarded(run, "extract", _extract(run, heard), otherwise=False)):
-            return mark_before(messages, seen, identity.user_id)
-    return watermark(messages, identity.user_id)
+def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
+    """Write down that the turn was extracted: under another message it is over."""
+    if turn is None or turn.get("graph") != run.graph:
+        return {}
+    ended: TurnState = {**turn, "last": turn_id(messages)}
+    run.remember_turn(ended)
+    return {Keys(run.settings.name).turn: ended}
 
 
-def _extract(run: Run, heard: TurnInput) -> Flow[bool]:
-    commit = yield from extract(run.settings.extractions(run.model), heard, run.settings.limits, run.settings.mask)
-    if commit is not None and commit.at == heard.at:  # the one a turn already has is older
-        run.emit_commit(commit)
+def _learn_each(run: Run, waiting: Sequence[TurnInput]) -> Flow[list[TurnInput]]:
+    """Learn from turns, those of one user in one call; return the ones that could not be learned from."""
+    left: list[TurnInput] = []
+    for user in dict.fromkeys(turn.identity.user_id for turn in waiting):
+        mine = [turn for turn in waiting if turn.identity.user_id == user]
+        if not scoped_to(run.settings.extracting, mine[-1].identity):
+            continue
+        allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
+        if not allowed or not (yield from run_guarded(run, "extract", _extract(run, mine), otherwise=False)):
+            left += mine
+    return left
+
+
+def _extract(run: Run, turns: Sequence[TurnInput]) -> Flow[bool]:
+    works = run.settings.extractions(run.model)
+    unlearned = yield from drop_learned(works, turns)
+    if unlearned:
+        joined = join_turns(unlearned)
+        heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
+        commit = yield from extract(works, heard, run.settings.limits, run.settings.mask)
+        if commit is not None and commit.at == heard.at:  # the one a turn already has is older
+            run.emit_commit(commit)
+    run.forget_words(turn.provenance.turn_id for turn in turns)
     return True
 
 
@@ -133,3 +292,33 @@ def with_context(messages: Sequence[BaseMessage], text: str, settings: MachineSe
     """Return `messages` with the recalled text first, and without an older one."""
     others = [message for message in messages if message.id != settings.context_id]
     return [SystemMessage(text, id=settings.context_id), *others] if text else others
+
+
+# the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
+
+
+def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
+    """Return the state update that lists the turn's pending proposals, for `review` to show."""
+    if not run.settings.proposes:
+        return {}
+    ids = yield from proposals_of_turn(run, identity, turn)
+    return {Keys(run.settings.name).proposals: {"tag": turn, "ids": ids}}
+
+
+def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
+    """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
+    within = f"{run.graph}|" if run.graph else ""
+    mine = [
+        proposal
+        for proposal in (yield from pending_proposals(identity))
+        if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
+        and f"{proposal.origin}|".startswith(within)
+    ]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.place)]
+
+
+def read_listed(value: object, turn: str) -> list[str] | None:
+    """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
+    if not isinstance(value, dict) or value.get("tag") != turn:
+        return None
+    return [str(id) for id in value.get("ids") or ()]

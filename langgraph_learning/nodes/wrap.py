@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.langgraph_private import as_runnable
 from langgraph_learning.nodes.flow_node import Node, annotate
-from langgraph_learning.nodes.run_context import Run, get_field
+from langgraph_learning.nodes.identity import get_field
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import text_step, with_context
 
 

@@ -170,6 +170,8 @@ class LearningStore(ABC):
     """Whether a wrong field is refused alone, and the others of its operation stand."""
     rejects_tool_claims: ClassVar[bool] = True
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
+    reads_trajectory: ClassVar[bool] = False
+    """Whether its extraction is shown the agent's tool calls, with their arguments and how each ended."""
     reads_archived: ClassVar[bool] = False
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
     recall_limit: ClassVar[int] = 200

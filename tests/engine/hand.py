@@ -19,9 +19,9 @@ from langgraph_learning._engine.flow import (
     VectorStoreCall,
     Write,
 )
-from langgraph_learning._engine.learning.extract import Extraction, TurnInput
+from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
 from langgraph_learning.records import Identity, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.testing import ScriptedChatModel

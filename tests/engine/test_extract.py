@@ -9,9 +9,10 @@ from langgraph.store.base import GetOp
 from langgraph_learning import UserMemoryConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import TRIES
-from langgraph_learning._engine.learning.extract import LONGEST_MESSAGE, LONGEST_TURN, SHOWN_TOKENS, TurnInput, extract
+from langgraph_learning._engine.learning.extract import LONGEST_TURN, SHOWN_TOKENS, extract
+from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
 from langgraph_learning.errors import ConflictError, ExtractionError, StoreError
 from langgraph_learning.records import Commit, Identity
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore, operation

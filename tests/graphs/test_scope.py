@@ -16,6 +16,7 @@ from graphs.world import (
     known,
     machine,
     memories,
+    private,
     said,
     streamed,
     texts,
@@ -231,7 +232,7 @@ async def test_an_authenticated_run_that_names_another_user_is_refused(
 async def forged(graph: Any, colour: Colour, config: RunnableConfig, victim: str) -> None:
     """Stop a turn of mallory's in its middle, and write another identity into its private state."""
     await invoked(graph, colour, said("I drink tea", id="h1"), config)
-    turn = graph.get_state(config).values["learning_turn"]
+    turn = private(graph, "learning_turn", config)
     assert turn["identity"]["user_id"] in ("mallory", "tenant-mallory")
     identity = {**turn["identity"], "user_id": victim}
     graph.update_state(config, {"learning_turn": {**turn, "identity": identity}}, as_node="recall")
@@ -298,20 +299,31 @@ async def test_a_tool_compares_the_authenticated_user_too(colour: Colour) -> Non
     assert memories(store, "ada") == [FACT]
 
 
-@pytest.mark.parametrize(
-    "nonsense", ["ada", {"identity": "ada"}, {"tag": "h1"}, {"tag": "h1", "identity": {"user_id": 7}}]
-)
+@pytest.mark.parametrize("nonsense", [{"identity": "ada"}, {"tag": "h1"}, {"tag": "h1", "identity": {"user_id": 7}}])
 def test_private_state_that_is_no_turn_is_ignored(nonsense: Any) -> None:
     learning, _ = machine([TEA])
     store = InMemoryStore()
     graph = by_hand(learning, pausing).compile(store=store, checkpointer=InMemorySaver())
     graph.invoke(said("I drink tea", id="h1"), thread(), context=ADA)
-    graph.update_state(thread(), {"learning_turn": nonsense}, as_node="recall")
+    graph.update_state(thread(), {"learning_turn": nonsense, "learning_kept": [nonsense]}, as_node="recall")
 
     graph.invoke(None, thread(), context={"user_id": "bob"})
     graph.invoke(Command(resume="yes"), thread(), context={"user_id": "bob"})
 
     assert memories(store, "bob") == ["Drinks tea"]
+
+
+def test_what_is_no_private_state_at_all_does_not_take_the_turn_from_its_user() -> None:
+    learning, _ = machine([TEA])
+    store = InMemoryStore()
+    graph = by_hand(learning, pausing).compile(store=store, checkpointer=InMemorySaver())
+    graph.invoke(said("I drink tea", id="h1"), thread(), context=ADA)
+    graph.update_state(thread(), {"learning_turn": "bob", "learning_kept": "bob"}, as_node="recall")
+
+    graph.invoke(None, thread())
+    graph.invoke(Command(resume="yes"), thread())
+
+    assert memories(store) == ["Drinks tea"]
 
 
 # a resolver of the developer's own
@@ -500,4 +512,4 @@ async def test_the_receipt_of_one_user_is_not_told_to_the_next_in_the_same_threa
 
     assert len(first[0]["receipt"]["shown"]) == 1
     assert second[0]["receipt"]["shown"] == []
-    assert graph.get_state(thread()).values["learning_turn"]["identity"]["user_id"] == "bob"
+    assert private(graph, "learning_turn")["identity"]["user_id"] == "bob"

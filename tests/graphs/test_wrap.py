@@ -34,7 +34,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict
 
 from langgraph_learning import LearningContext, LearningMachine
-from langgraph_learning.nodes.run_context import get_field
+from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.testing import ScriptedChatModel
 
 Seen = list[Any]

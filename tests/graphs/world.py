@@ -81,6 +81,12 @@ def kept(saver: InMemorySaver) -> str:
     return repr((dict(saver.storage), dict(saver.blobs), dict(saver.writes)))
 
 
+def private(graph: Any, key: str, config: RunnableConfig | None = None) -> Any:
+    """Return what a graph's checkpoints hold under a private key: no output, stream or snapshot shows it."""
+    found = graph.checkpointer.get_tuple(config or thread())
+    return found.checkpoint["channel_values"].get(key)
+
+
 def texts(messages: Sequence[BaseMessage]) -> list[str]:
     """Return what was said, without ids."""
     return [str(message.text) for message in messages]

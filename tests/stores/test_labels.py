@@ -10,7 +10,7 @@ from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.labels import label, unlabel
-from langgraph_learning.nodes.run_context import user_label
+from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.records import Scope
 
 IDS = [

@@ -119,7 +119,8 @@ class ApprovalRound:
         source = proposal.source.model_copy(update={**by, **edited})
         rejected = decision.answer == "reject"
         name = self._keep_or_remove(proposal) if rejected else decision.name or proposal.name
-        plan.add(OperationRequest(name, args, source, store=proposal.store))
+        said_at = proposal.said_at or proposal.at
+        plan.add(OperationRequest(name, args, source, store=proposal.store, said_at=said_at))
         if refused := plan.refused[before[2] :]:
             plan.changes, plan.known = before[:2]  # the whole of it, or nothing
             self._add_outcome(decision, "refused", "; ".join(refusal.reason for refusal in refused))

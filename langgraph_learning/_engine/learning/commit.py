@@ -41,6 +41,8 @@ class OperationRequest:
     """Words of it that only a tool has used."""
     store: str | None = None
     """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
+    said_at: datetime | None = None
+    """When that was said which it rests on: relative dates count from there; by default when it is committed."""
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,9 @@ class Draft:
     """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
     recalled: tuple[tuple[str, str], ...] = ()
 
-    @property
-    def today(self) -> date:
-        """The day of the turn, where the user is."""
-        return self.at.astimezone(ZoneInfo(self.identity.timezone)).date()
+    def day_of(self, said_at: datetime | None) -> date:
+        """Return the day on which something was said, where the user is."""
+        return (said_at or self.at).astimezone(ZoneInfo(self.identity.timezone)).date()
 
 
 @dataclass
@@ -113,11 +114,11 @@ class CommitPlan:
             return
         source = self._clean_source(request)
         known = self.known[store.name]
-        if (planned := self._plan_operation(known, name, operation)) is None:
+        if (planned := self._plan_operation(known, name, operation, request.said_at)) is None:
             return
         operation, changes = planned
         if store.proposes and not self.draft.approved:
-            self.propose(known, operation, self._apply_limit(known, name, changes), source)
+            self.propose(known, operation, self._apply_limit(known, name, changes), source, request.said_at)
         else:
             self.add_changes(known, self._apply_limit(known, name, changes), source)
 
@@ -131,13 +132,13 @@ class CommitPlan:
         return source.model_copy(update={"quote": self.draft.mask(source.quote)}) if source.quote else source
 
     def _plan_operation(
-        self, known: ScopeSnapshot, name: str, operation: Operation
+        self, known: ScopeSnapshot, name: str, operation: Operation, said_at: datetime | None
     ) -> tuple[Operation, list[Change]] | None:
         try:
             operation = self._resolve_short_id(operation, known)
             if isinstance(operation, MAINTENANCE):
                 return operation, plan_maintenance(known.store.name, operation, known.records)
-            operation = known.store.resolve_dates(operation, self.draft.today)
+            operation = known.store.resolve_dates(operation, self.draft.day_of(said_at))
             try:
                 return operation, known.store.plan(operation, known.records)
             except Refused as error:
@@ -193,7 +194,14 @@ class CommitPlan:
         words = {"text": ""} if isinstance(change, Remove) else {}
         return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
 
-    def propose(self, known: ScopeSnapshot, operation: Operation, changes: Sequence[Change], source: Source) -> None:
+    def propose(
+        self,
+        known: ScopeSnapshot,
+        operation: Operation,
+        changes: Sequence[Change],
+        source: Source,
+        said_at: datetime | None = None,
+    ) -> None:
         """Have a person decide about changes, unless they were proposed before."""
         if not changes:
             return
@@ -211,6 +219,7 @@ class CommitPlan:
             turn=draft.turn_id,
             origin=draft.graph_ns,
             at=draft.at,
+            said_at=said_at,
             place=draft.position + len(self.proposed),
         )
         again = next((each for each in (*self.earlier, *self.proposed) if made.same_as(each)), None)

@@ -12,23 +12,22 @@ from pydantic import JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import load_turn
-from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage, clip_middle, shorten_trajectory
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage, commit_id
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, join_turns
 from langgraph_learning._engine.recall.ranking import rank_records
-from langgraph_learning._engine.repository import ScopeSnapshot, scoped_to
+from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Identity, Record, Scope, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Record, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
 SHOWN_TOKENS = 4_000
 """How much of what is known already an extraction is shown, in tokens."""
-LONGEST_MESSAGE = 16_000
-"""How much of one message an extraction is shown, in characters."""
 LONGEST_TURN = 64_000
 """How much an extraction is shown in all, in characters: the newest part of a long backlog."""
 
@@ -42,24 +41,8 @@ class Extraction:
     methods: OutputMethods
     tools: bool = False
     """Whether it is shown what tools returned, because its learning stores are configured to take it."""
-
-
-@dataclass(frozen=True)
-class TurnInput:
-    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
-
-    `tag` is the turn's name, and `origin` the graph it is learned in: review finds the turn's proposals by them.
-    `recalled` is what the turn was shown, as learning store and id: what feedback on it is about.
-    """
-
-    turn: Turn
-    identity: Identity
-    at: datetime
-    checkpoint_id: str | None = None
-    run: str | None = None
-    turn_id: str = ""
-    graph_ns: str = ""
-    recalled: tuple[tuple[str, str], ...] = ()
+    trajectory: bool = False
+    """Whether it is shown the agent's tool calls, because its learning stores read them."""
 
 
 def extract(
@@ -81,10 +64,7 @@ def extract(
     stores = scoped_to([store for work in works for store in work.stores], identity)
     if not turn.human or not stores:
         return None
-    # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
-    owned = any(scope.agent for _, scope in stores)
-    whose = identity if owned else identity.model_copy(update={"agent": None})
-    key = commit_id(turn, whose, (_store_key(store, scope) for store, scope in stores), heard.run)
+    key = _commit_id(stores, heard)
     made, known, earlier = yield from load_turn(stores, identity, key)
     if made is not None:
         return made
@@ -94,9 +74,9 @@ def extract(
         if mine := [each for each in known if each.store in work.stores]:
             schema = answer_schema(kind for each in mine for kind in each.store.operations)
             answer = yield from ask_for_operations(
-                work.model, schema, build_prompt(mine, heard, work.tools), work.methods
+                work.model, schema, build_prompt(mine, heard, work.tools, work.trajectory), work.methods
             )
-            requests += [read_request(item, turn, source, work.tools) for item in answer.operations]
+            requests += [read_request(item, turn, source, work.tools, work.trajectory) for item in answer.operations]
             usage += answer.usage
     draft = Draft(
         id=key,
@@ -107,11 +87,31 @@ def extract(
         shown_ids={each.store.name: each.short_ids for each in known},
         usage=usage,
         mask=mask,
-        turn_id=heard.turn_id,
-        graph_ns=heard.graph_ns,
-        recalled=heard.recalled,
+        turn_id=heard.provenance.turn_id,
+        graph_ns=heard.provenance.graph_ns,
+        recalled=heard.provenance.recalled,
     )
     return (yield from commit(draft, known, earlier))
+
+
+def drop_learned(works: Sequence[Extraction], turns: Sequence[TurnInput]) -> Flow[list[TurnInput]]:
+    """Return which of a user's turns in a row are not learned yet, without those that a commit has already.
+
+    A process may die after the commit of some turns and before its graph has written down that they are learned.
+    """
+    stores = scoped_to([store for work in works for store in work.stores], turns[-1].identity)
+    beginnings = [join_turns(turns[:count]) for count in range(1, len(turns))]
+    reads = [find_commit(each.identity, _commit_id(stores, each)) for each in beginnings]
+    found = (yield from batch(*reads)) if reads else []
+    learned = max((count for count, item in enumerate(found, 1) if item is not None), default=0)
+    return list(turns[learned:])
+
+
+def _commit_id(stores: Sequence[tuple[LearningStore, Scope]], heard: TurnInput) -> str:
+    # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
+    owned = any(scope.agent for _, scope in stores)
+    whose = heard.identity if owned else heard.identity.model_copy(update={"agent": None})
+    return commit_id(heard.turn, whose, (_store_key(store, scope) for store, scope in stores), heard.run)
 
 
 def _store_key(store: LearningStore, scope: Scope) -> str:
@@ -119,18 +119,41 @@ def _store_key(store: LearningStore, scope: Scope) -> str:
     return store.name if scope.namespace is None else f"{scope.tag}/{store.name}"
 
 
-def build_prompt(known: Sequence[ScopeSnapshot], heard: TurnInput, tools: bool = False) -> list[BaseMessage]:
+def build_prompt(
+    known: Sequence[ScopeSnapshot], heard: TurnInput, tools: bool = False, trajectory: bool = False
+) -> list[BaseMessage]:
     """Return what the model is asked: what to look for, what is known, and the turn, all of it as data."""
     spoken = heard.turn.with_tools if tools else heard.turn.messages
-    text, zone = "\n".join(said.text for said in spoken), heard.identity.timezone
+    text, zone = "\n".join(message.text for message in spoken), ZoneInfo(heard.identity.timezone)
     system = prompts.render(
         "extraction",
-        today=heard.at.astimezone(ZoneInfo(zone)).strftime("%A, %d %B %Y"),
-        timezone=zone,
+        today=_day(heard.said_at, zone),
+        timezone=heard.identity.timezone,
         stores="\n\n".join(_section(each, text) for each in known),
     )
-    lines = (f'<message from="{said.role}">{prompts.escape(clip_middle(said.text))}</message>' for said in spoken)
-    return [SystemMessage(system), HumanMessage(prompts.render("turn", turn="\n".join(newest_lines(lines))))]
+    lines = [(message.position, _message_line(message, heard.said_at, zone)) for message in spoken]
+    if trajectory:
+        lines += [(step.position, _call_line(step)) for step in shorten_trajectory(heard.turn.trajectory)]
+    ordered = [line for _, line in sorted(lines, key=lambda line: line[0])]
+    return [SystemMessage(system), HumanMessage(prompts.render("turn", turn="\n".join(newest_lines(ordered))))]
+
+
+def _day(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%A, %d %B %Y")
+
+
+def _message_line(message: TurnMessage, today: datetime, zone: ZoneInfo) -> str:
+    """Return one message as data; one of an earlier day says so: its "yesterday" is another."""
+    day = _day(message.said_at or today, zone)
+    said = f' said="{day}"' if day != _day(today, zone) else ""
+    return f'<message from="{message.role}"{said}>{prompts.escape(clip_middle(message.text))}</message>'
+
+
+def _call_line(step: TrajectoryStep) -> str:
+    """Return one tool call of the agent as data, with how it ended."""
+    ended = "error" if step.failed else "ok" if step.result else "never"
+    arguments, result = prompts.escape(step.arguments), prompts.escape(step.result)
+    return f'<call tool="{prompts.escape(step.name)}" ended="{ended}">{arguments}\n<result>{result}</result></call>'
 
 
 def newest_lines(lines: Iterable[str]) -> list[str]:
@@ -141,14 +164,6 @@ def newest_lines(lines: Iterable[str]) -> list[str]:
             break
         kept.insert(0, line)
     return kept
-
-
-def clip_middle(text: str) -> str:
-    """Return `text`, its middle left out when it is very long."""
-    if len(text) <= LONGEST_MESSAGE:
-        return text
-    head, tail = LONGEST_MESSAGE * 3 // 4, LONGEST_MESSAGE // 4
-    return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"
 
 
 def _section(known: ScopeSnapshot, text: str) -> str:
@@ -185,16 +200,28 @@ def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Ent
     return sorted(kept, key=lambda each: -1 if each.first or not each.ranked else age[each.ranked[0].record.id])
 
 
-def read_request(item: JsonValue, turn: Turn, source: Source, tools: bool = False) -> OperationRequest:
+def read_request(
+    item: JsonValue, turn: Turn, source: Source, tools: bool = False, trajectory: bool = False
+) -> OperationRequest:
     """Read one item of the answer; its quote is believed only if it stands in the turn."""
     if not isinstance(item, dict):
         return OperationRequest(operation=f"{item!r:.40}", arguments={})
     arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
-    sure = verify_quote(item.get("quote"), turn.with_tools if tools else turn.messages, turn, source)
+    calls = _as_messages(turn.trajectory) if trajectory else ()
+    spoken = (*(turn.with_tools if tools else turn.messages), *calls)
+    sure = verify_quote(item.get("quote"), spoken, turn, source)
     by_user = sure.actor == "user" and sure.quote is not None
-    return OperationRequest(
-        item.get("operation"), arguments, sure, () if tools else tool_only_terms(arguments, turn, vouched=by_user)
-    )
+    # What the agent itself wrote into its calls is no tool's word, for who is shown the calls.
+    agents = [message.text for message in calls if message.role == "agent"]
+    words = () if tools else tool_only_terms(arguments, turn, vouched=by_user, agents=agents)
+    said = [message.said_at for message in turn.messages if message.id in sure.message_ids and message.said_at]
+    return OperationRequest(item.get("operation"), arguments, sure, words, said_at=max(said, default=None))
+
+
+def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:
+    """Return the agent's calls as its words, and their results as those of tools."""
+    calls = [TurnMessage("agent", f"{step.name} {step.arguments}") for step in trajectory]
+    return [*calls, *(TurnMessage("tool", step.result) for step in trajectory)]
 
 
 def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:

@@ -5,18 +5,21 @@ it. So the words of each statement are looked up: what a tool alone can have sai
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from langgraph_learning._engine.learning.turn import Turn, TurnMessage
+from langgraph_learning._engine.learning.messages import TurnMessage
+from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning.text import fold, terms
 
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
 
 
-def tool_only_terms(arguments: Mapping[str, JsonValue], turn: Turn, *, vouched: bool) -> tuple[str, ...]:
+def tool_only_terms(
+    arguments: Mapping[str, JsonValue], turn: Turn, *, vouched: bool, agents: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return the words of a statement that give it away as a tool's; nothing if it can be the user's.
 
     Args:
@@ -24,11 +27,13 @@ def tool_only_terms(arguments: Mapping[str, JsonValue], turn: Turn, *, vouched: 
         turn: What was said and returned in the turn.
         vouched: Whether a quote of the user's stands behind it: then only a name or number of the tool's counts, else
             also words most of which only a tool has used.
+        agents: What the agent wrote itself, in its calls: these words are no tool's.
     """
     if not turn.tools:
         return ()
     texts = [text for value in arguments.values() for text in _texts(value)]
     spoken, returned = _terms(turn.human), _terms(turn.tools)
+    spoken |= {term for text in agents for term in terms(fold(text))}
     names = [name for text in texts for name in _NAME.findall(text)]
     theirs = [name for name in names if _is_tool_only(name, spoken, returned)]
     stated = [term for text in texts for term in terms(text)]

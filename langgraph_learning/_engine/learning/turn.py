@@ -1,18 +1,42 @@
-"""What extraction looks at, as plain data: the human and AI text since the thread's watermark."""
+"""A turn as plain data: what was said and done from one message of the user to the end of the reply."""
 
 import hashlib
 import json
-from collections.abc import Container, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from functools import cache
 from typing import TypedDict
 from uuid import UUID, uuid5
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import BaseMessage
+from pydantic import JsonValue, TypeAdapter
 
-from langgraph_learning.records import Identity
+from langgraph_learning._engine.learning.messages import (
+    EVERYBODY,
+    LONGEST_MESSAGE,
+    Speakers,
+    TrajectoryStep,
+    clip_middle,
+    count_user_messages,
+    is_human,
+    last_turn_start,
+    read_messages,
+    shorten_trajectory,
+)
+from langgraph_learning._engine.learning.messages import (
+    TurnMessage as TurnMessage,
+)
+from langgraph_learning.records import Identity, Provenance
 
 BEGINNING = ""
 """The message id of a watermark before the first message."""
+ANCHORS = 20
+"""With how many ids of the messages before it a turn is kept: its beginning is found again by any of them."""
+KEPT_CHARS = 64_000
+"""How much of the turns that wait is kept, in characters: the newest."""
+KEPT_TOOL_CHARS = 2_000
+"""How much of what a tool returned is kept with a turn that waits, in characters."""
 
 _NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
@@ -25,64 +49,195 @@ class Watermark(TypedDict, total=False):
 
 
 @dataclass(frozen=True, slots=True)
-class TurnMessage:
-    """One message of the turn: who said what, and where in the conversation."""
-
-    role: str
-    text: str
-    id: str | None = None
-    position: int = field(default=0, compare=False)
-
-
-@dataclass(frozen=True, slots=True)
 class Turn:
-    """The messages to learn from.
+    """What to learn from: messages, what tools returned meanwhile, and the agent's calls of them.
 
-    `position` is how many human texts came before them in the conversation; `tools` is what tools returned meanwhile,
-    which nobody learns from unless told to.
+    `human_offset` is how many of the user's texts came before it in the conversation. Nobody learns from `tools` and
+    `trajectory` unless told to.
     """
 
     messages: tuple[TurnMessage, ...]
     human_offset: int = 0
     tools: tuple[TurnMessage, ...] = ()
+    trajectory: tuple[TrajectoryStep, ...] = ()
 
     @property
     def human(self) -> tuple[TurnMessage, ...]:
-        """What the user said."""
-        return tuple(said for said in self.messages if said.role == "user")
+        """The user's messages."""
+        return tuple(message for message in self.messages if message.role == "user")
 
     @property
     def with_tools(self) -> tuple[TurnMessage, ...]:
-        """What was said and what tools returned, in order."""
-        return tuple(sorted((*self.messages, *self.tools), key=lambda said: said.position))
+        """The messages and what tools returned, in order."""
+        return tuple(sorted((*self.messages, *self.tools), key=lambda message: message.position))
+
+    def after(self, earlier: "Turn") -> "Turn":
+        """Return `earlier` and then this one, as one turn."""
+        parts = (*earlier.messages, *earlier.tools, *earlier.trajectory)
+        shift = 1 + max((part.position for part in parts), default=-1)
+        moved = self._shifted(shift) if shift else self
+        return Turn(
+            (*earlier.messages, *moved.messages),
+            earlier.human_offset,
+            (*earlier.tools, *moved.tools),
+            (*earlier.trajectory, *moved.trajectory),
+        )
+
+    def _shifted(self, shift: int) -> "Turn":
+        return Turn(
+            tuple(replace(each, position=each.position + shift) for each in self.messages),
+            self.human_offset,
+            tuple(replace(each, position=each.position + shift) for each in self.tools),
+            tuple(replace(each, position=each.position + shift) for each in self.trajectory),
+        )
+
+
+@dataclass(frozen=True)
+class TurnInput:
+    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
+
+    It travels as JSON: in the private state of a graph until it is learned from, and to jobs that learn elsewhere.
+
+    ```python
+    row = turn.to_json()
+    assert TurnInput.from_json(row) == turn
+    ```
+    """
+
+    turn: Turn
+    identity: Identity
+    at: datetime
+    """When it is learned from; when something was said stands in each message."""
+    checkpoint_id: str | None = None
+    run: str | None = None
+    provenance: Provenance = field(default_factory=Provenance)
+    anchors: tuple[str, ...] = ()
+    """The ids of the last messages before it."""
+
+    @property
+    def said_at(self) -> datetime:
+        """When the user last said something: relative dates of what has no date of its own count from here."""
+        return max((message.said_at for message in self.turn.human if message.said_at), default=self.at)
+
+    def to_json(self) -> dict[str, JsonValue]:
+        """Return it as plain JSON, long texts without their middle."""
+        turn = replace(
+            self.turn,
+            messages=tuple(replace(each, text=clip_middle(each.text, LONGEST_MESSAGE)) for each in self.turn.messages),
+            tools=tuple(replace(each, text=clip_middle(each.text, KEPT_TOOL_CHARS)) for each in self.turn.tools),
+            trajectory=shorten_trajectory(self.turn.trajectory),
+        )
+        dumped: dict[str, JsonValue] = _adapter().dump_python(
+            replace(self, turn=turn), mode="json", exclude_defaults=True
+        )
+        return dumped
+
+    @classmethod
+    def from_json(cls, value: object) -> "TurnInput":
+        """Read one back.
+
+        Raises:
+            pydantic.ValidationError: It is none: private state can be forged.
+        """
+        return _adapter().validate_python(value)
+
+
+@cache
+def _adapter() -> TypeAdapter[TurnInput]:
+    return TypeAdapter(TurnInput)
+
+
+def join_turns(turns: Sequence[TurnInput]) -> TurnInput:
+    """Return turns of one user as one, which is learned from in one call; it counts as the last of them."""
+    joined = turns[0].turn
+    for later in turns[1:]:
+        joined = later.turn.after(joined)
+    return replace(turns[-1], turn=joined, anchors=turns[0].anchors)
+
+
+def keep_newest(turns: Iterable[TurnInput]) -> list[TurnInput]:
+    """Return the newest turns that fit into `KEPT_CHARS`, and the last in any case."""
+    kept: list[TurnInput] = []
+    room = KEPT_CHARS
+    for turn in reversed(list(turns)):
+        room -= sum(min(len(message.text), LONGEST_MESSAGE) for message in turn.turn.messages)
+        if kept and room < 0:
+            break
+        kept.insert(0, turn)
+    return kept
 
 
 def turn_since(
-    messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None, ours: Container[str | None] = ()
+    messages: Sequence[BaseMessage],
+    mark: Watermark | None,
+    user_id: str | None,
+    speakers: Speakers = EVERYBODY,
+    said_at: datetime | None = None,
 ) -> Turn:
     """Return what was said after the watermark.
 
     Without one, when its message was trimmed away, or when it is another user's: the last turn only.
-
-    Args:
-        messages: The conversation.
-        mark: The watermark.
-        user_id: Who speaks.
-        ours: The names of the learning tools: what they return is what was learned, not what a stranger wrote.
     """
-    start = _start(messages, mark, user_id)
-    before = sum(said.role == "user" for said in _conversation_messages(messages[:start]))
-    return Turn(tuple(_conversation_messages(messages[start:])), before, tuple(_tool_messages(messages[start:], ours)))
+    start = window_start(messages, mark, user_id)
+    before = count_user_messages(messages[:start], speakers)
+    return replace(turn_of(messages[start:], speakers, said_at), human_offset=before)
 
 
-def turn_of(messages: Sequence[BaseMessage], ours: Container[str | None] = ()) -> Turn:
+def turn_of(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY, said_at: datetime | None = None) -> Turn:
     """Return everything that was said in `messages`."""
-    return Turn(tuple(_conversation_messages(messages)), tools=tuple(_tool_messages(messages, ours)))
+    words, returned, trajectory = read_messages(messages, speakers, said_at)
+    return Turn(tuple(words), 0, tuple(returned), tuple(trajectory))
 
 
-def last_turn(messages: Sequence[BaseMessage], ours: Container[str | None] = ()) -> Turn:
+def last_turn(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) -> Turn:
     """Return what was said, and returned by tools, since the user's last words."""
-    return turn_of(messages[_last_turn(messages) :], ours)
+    return turn_of(messages[last_turn_start(messages) :], speakers)
+
+
+def complete_turn(
+    kept: TurnInput, messages: Sequence[BaseMessage], speakers: Speakers, said_at: datetime | None = None
+) -> TurnInput:
+    """Return a turn that was kept at its beginning with all that was said and done since.
+
+    What is no longer in `messages` stands as it was kept; what was changed there, say redacted, stands as it is now.
+    """
+    window = turn_of(messages[_beginning(kept, messages) :], speakers, said_at)
+    earlier = {_key(message): message.said_at for message in kept.turn.messages}
+    current = tuple(
+        replace(message, said_at=earlier.get(_key(message)) or message.said_at) for message in window.messages
+    )
+    gone = Turn(
+        _without(kept.turn.messages, current),
+        kept.turn.human_offset,
+        _without(kept.turn.tools, window.tools),
+        tuple(step for step in kept.turn.trajectory if step.id not in {each.id for each in window.trajectory}),
+    )
+    return replace(kept, turn=replace(window, messages=current).after(gone))
+
+
+def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
+    """Return the index in `messages` from which on everything belongs to the turn."""
+    ids = [message.id for message in messages]
+    own = {message.id for message in (*kept.turn.messages, *kept.turn.tools) if message.id}
+    if present := [index for index, id in enumerate(ids) if id in own]:
+        return present[0]
+    if not own and kept.turn.messages:  # messages without ids: the last that says what the turn began with
+        first = kept.turn.messages[0].text
+        return max((index for index, message in enumerate(messages) if str(message.text).strip() == first), default=0)
+    if present := [index for index, id in enumerate(ids) if id in kept.anchors]:
+        return present[-1] + 1
+    # Everything from before is gone, so what is left came after. A human message that leads it is no word of the
+    # user's: summaries and rewritten questions stand there.
+    return next((index for index, message in enumerate(messages) if not is_human(message)), len(messages))
+
+
+def _key(message: TurnMessage) -> object:
+    return message.id or (message.role, message.text)
+
+
+def _without(kept: Iterable[TurnMessage], current: Iterable[TurnMessage]) -> tuple[TurnMessage, ...]:
+    there = {_key(message) for message in current}
+    return tuple(message for message in kept if _key(message) not in there)
 
 
 def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
@@ -92,63 +247,38 @@ def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark
 
 
 def mark_before(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> Watermark | None:
-    """Return the mark before the window: a turn that could not be learned from is heard again with the next one."""
-    start = _start(messages, mark, user_id)
+    """Return the mark before the window: a turn that could not be learned from is read again with the next one."""
+    start = window_start(messages, mark, user_id)
     before = messages[start - 1].id if start else BEGINNING
     return Watermark(message_id=before, user_id=user_id) if before is not None else None
 
 
 def last_human(messages: Sequence[BaseMessage]) -> BaseMessage | None:
     """Return the message that opened the turn, or the last of several in a row."""
-    return next((message for message in reversed(messages) if _is_from_human(message)), None)
+    return next((message for message in reversed(messages) if is_human(message)), None)
 
 
-def question(messages: Sequence[BaseMessage]) -> str:
-    """Return what the user asked in the last turn: what recall looks for."""
-    return "\n".join(
-        said.text for said in _conversation_messages(messages[_last_turn(messages) :]) if said.role == "user"
-    )
+def turn_id(messages: Sequence[BaseMessage]) -> str:
+    """Return what tells a turn that begins now from others: the id of its human message."""
+    human = last_human(messages)
+    if human is None:
+        return ""
+    return human.id or derived_id("tag", len(messages[: messages.index(human)]), str(human.text))
 
 
-def _start(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
-    """The index of the first message to learn from."""
+def question(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) -> str:
+    """Return the text to recall by: what the user asked in the last turn, else what somebody else wrote there."""
+    turn = last_turn(messages, speakers)
+    return "\n".join(message.text for message in turn.human or turn.with_tools if message.role != "assistant")
+
+
+def window_start(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
+    """Return the index of the first message to learn from."""
     if mark and mark.get("user_id") == user_id:
         seen, ids = mark.get("message_id"), [message.id for message in messages]
         if seen == BEGINNING or seen in ids:
             return 0 if seen == BEGINNING else ids.index(seen) + 1
-    return _last_turn(messages)
-
-
-def _last_turn(messages: Sequence[BaseMessage]) -> int:
-    """The index of the first of the human messages in a row that opened the last turn."""
-    start = len(messages)
-    for index in range(len(messages) - 1, -1, -1):
-        if _is_from_human(messages[index]):
-            start = index
-        elif start < len(messages) and isinstance(messages[index], AIMessage):
-            break
-    return start
-
-
-def _is_from_human(message: BaseMessage) -> bool:
-    """A human message that a person wrote: middleware marks those it makes (summaries) with their source."""
-    return isinstance(message, HumanMessage) and not message.additional_kwargs.get("lc_source")
-
-
-def _conversation_messages(messages: Iterable[BaseMessage]) -> Iterable[TurnMessage]:
-    """Human and AI text: no system text, no tool output, nothing that recall put there."""
-    for place, message in enumerate(messages):
-        role = "user" if _is_from_human(message) else "assistant" if isinstance(message, AIMessage) else None
-        text = str(message.text).strip()
-        if role and text:
-            yield TurnMessage(role, text, message.id, place)
-
-
-def _tool_messages(messages: Iterable[BaseMessage], ours: Container[str | None]) -> Iterable[TurnMessage]:
-    """What tools returned, but for those that only tell what was learned."""
-    for place, message in enumerate(messages):
-        if isinstance(message, ToolMessage) and message.name not in ours and str(message.text).strip():
-            yield TurnMessage("tool", str(message.text).strip(), message.id, place)
+    return last_turn_start(messages)
 
 
 def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:
@@ -157,8 +287,11 @@ def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], ru
     The answer does not count (a replay answers anew). Messages without ids are told apart by their position; in no
     thread, where the same words may be said again, by the run as well.
     """
-    heard = [[said.id or f"#{turn.human_offset + index}", said.text] for index, said in enumerate(turn.human)]
-    told_apart = identity.thread_id is not None or all(said.id for said in turn.human)
+    heard = [
+        [message.id or f"#{turn.human_offset + index}", clip_middle(message.text, LONGEST_MESSAGE)]
+        for index, message in enumerate(turn.human)
+    ]
+    told_apart = identity.thread_id is not None or all(message.id for message in turn.human)
     scope = [identity.user_id, identity.thread_id, identity.agent, None if told_apart else run]
     return derived_id("turn", *scope, sorted(learning_stores), heard)
 

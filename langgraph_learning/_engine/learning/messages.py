@@ -1,0 +1,207 @@
+"""LangChain messages as the words of somebody: the user's, the assistant's, or those of tools and other people."""
+
+import json
+import re
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+
+from langgraph_learning.text import fold
+
+LONGEST_MESSAGE = 16_000
+"""How much of one message an extraction is shown, in characters."""
+LONGEST_ARGUMENTS = 1_000
+LONGEST_RESULT = 1_000
+"""How much of a tool call's arguments and of its result a trajectory holds, in characters: beginning and end."""
+LONGEST_TRAJECTORY = 12_000
+"""How much of a trajectory is kept, in characters: the calls that failed, and then the last ones."""
+QUOTED = "quoted"
+"""`additional_kwargs={"learning": "quoted"}`: the message holds somebody else's words."""
+
+_THOUGHTS = re.compile(r"<(think|thinking)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
+_THOUGHTS_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_STRUCTURED_REPLY = "Returning structured response"  # how `create_agent` answers the call of a response tool
+_OWN_NAMES = frozenset({"user", "human"})
+
+
+@dataclass(frozen=True, slots=True)
+class TurnMessage:
+    """One message of the turn: who said what, when, and where in the conversation."""
+
+    role: str
+    """`user` and `assistant`; `tool` for tools, documents and other people."""
+    text: str
+    id: str | None = None
+    position: int = field(default=0, compare=False)
+    said_at: datetime | None = field(default=None, compare=False)
+    name: str | None = field(default=None, compare=False)
+    """The name of the tool or person, where it is not the user or the assistant."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrajectoryStep:
+    """One tool call of the agent: its name, its arguments as JSON, and how it ended."""
+
+    name: str
+    arguments: str
+    result: str = ""
+    """The beginning and end of what the tool returned, or its error; empty if it never answered."""
+    failed: bool = False
+    id: str | None = None
+    position: int = field(default=0, compare=False)
+
+    @property
+    def chars(self) -> int:
+        """How long it is."""
+        return len(self.name) + len(self.arguments) + len(self.result)
+
+
+@dataclass(frozen=True)
+class Speakers:
+    """Tells whose words a message holds.
+
+    Args:
+        user_id: The user of the turn; messages under another name are somebody else's. None: no name is looked at.
+        learning_tools: The names of the learning tools: what they return is what was learned, no news.
+        user_tools: The names of tools whose answer is the user's, such as `ask_human`.
+        is_task: Whether the human messages are an agent's instructions to another agent.
+    """
+
+    user_id: str | None = None
+    learning_tools: Container[str] = ()
+    user_tools: Container[str] = ()
+    is_task: bool = False
+
+    def role(self, message: BaseMessage) -> str | None:
+        """Return the role of the speaker; None for what nobody said: system text, summaries, our own tools."""
+        if isinstance(message, ToolMessage):
+            if message.name in self.user_tools:
+                return "user"
+            return None if (message.name or "") in self.learning_tools else "tool"
+        if not (is_human(message) or isinstance(message, AIMessage)):
+            return None
+        if message.additional_kwargs.get("learning") == QUOTED:
+            return "tool"
+        if isinstance(message, AIMessage):
+            return "assistant"
+        return "tool" if self.is_task or not self.is_user(message.name) else "user"
+
+    def is_user(self, name: str | None) -> bool:
+        """Return whether messages under this name are the user's own."""
+        if not name or self.user_id is None:
+            return True
+        user = fold(self.user_id)
+        return fold(name) in {*_OWN_NAMES, user, user.partition("@")[0]}
+
+
+EVERYBODY = Speakers()
+"""Takes every human message for the user's."""
+
+
+def is_human(message: BaseMessage) -> bool:
+    """Return whether a person wrote the message: middleware marks those it makes (summaries) with their source."""
+    return isinstance(message, HumanMessage) and not message.additional_kwargs.get("lc_source")
+
+
+def last_turn_start(messages: Sequence[BaseMessage]) -> int:
+    """Return the index of the first of the human messages in a row that opened the last turn."""
+    start = len(messages)
+    for index in range(len(messages) - 1, -1, -1):
+        if is_human(messages[index]):
+            start = index
+        elif start < len(messages) and isinstance(messages[index], AIMessage):
+            break
+    return start
+
+
+def count_user_messages(messages: Iterable[BaseMessage], speakers: Speakers) -> int:
+    """Return how many texts of the user's there are."""
+    return sum(speakers.role(message) == "user" and bool(message_text(message)) for message in messages)
+
+
+def message_text(message: BaseMessage) -> str:
+    """Return the text of a message, without thoughts: reasoning blocks are no text, `<think>` is taken out."""
+    text = str(message.text)
+    if isinstance(message, AIMessage) and "think" in text.lower():
+        # Some chat templates open the thought in the prompt: the answer then holds its end alone.
+        text = _THOUGHTS_END.split(_THOUGHTS.sub("", text))[-1]
+    return text.strip()
+
+
+def read_messages(
+    messages: Sequence[BaseMessage], speakers: Speakers, said_at: datetime | None = None
+) -> tuple[list[TurnMessage], list[TurnMessage], list[TrajectoryStep]]:
+    """Return what user and assistant said, what tools and others wrote, and the agent's tool calls."""
+    answers = {message.tool_call_id: message for message in messages if isinstance(message, ToolMessage)}
+    words: list[TurnMessage] = []
+    returned: list[TurnMessage] = []
+    trajectory: list[TrajectoryStep] = []
+    for position, message in enumerate(messages):
+        calls = message.tool_calls if isinstance(message, AIMessage) else []
+        replies = [call for call in calls if _is_reply(answers.get(call["id"] or ""))]
+        text = message_text(message) or "\n".join(_arguments(call) for call in replies)
+        # What the agent asks by a tool whose answer is the user's is what the user answers to.
+        asked = [question for call in calls if call["name"] in speakers.user_tools for question in _texts(call)]
+        text = "\n".join(part for part in (text, *asked) if part)
+        role = None if isinstance(message, ToolMessage) and _is_reply(message) else speakers.role(message)
+        if role and text:
+            name = message.name if role == "tool" else None
+            read = TurnMessage(role, text, message.id, position, said_at, name)
+            (returned if role == "tool" else words).append(read)
+        trajectory += [
+            _step(call, answers.get(call["id"] or ""), position)
+            for call in calls
+            if call not in replies and call["name"] not in speakers.learning_tools
+        ]
+    return words, returned, trajectory
+
+
+def _is_reply(answer: ToolMessage | None) -> bool:
+    """Return whether a tool call was the agent's structured reply, as `response_format=ToolStrategy(...)` makes it."""
+    return answer is not None and str(answer.text).startswith(_STRUCTURED_REPLY)
+
+
+def _arguments(call: ToolCall) -> str:
+    return json.dumps(call["args"], ensure_ascii=False, default=str)
+
+
+def _texts(call: ToolCall) -> list[str]:
+    """Return the texts among the arguments of a call."""
+    values = call["args"].values() if isinstance(call["args"], Mapping) else ()
+    return [value.strip() for value in values if isinstance(value, str) and value.strip()]
+
+
+def _step(call: ToolCall, answer: ToolMessage | None, position: int) -> TrajectoryStep:
+    return TrajectoryStep(
+        call["name"],
+        clip_middle(_arguments(call), LONGEST_ARGUMENTS),
+        clip_middle(str(answer.text).strip(), LONGEST_RESULT) if answer is not None else "",
+        answer is not None and answer.status == "error",
+        call["id"],
+        position,
+    )
+
+
+def shorten_trajectory(
+    trajectory: Sequence[TrajectoryStep], budget: int = LONGEST_TRAJECTORY
+) -> tuple[TrajectoryStep, ...]:
+    """Return the calls that fit into `budget` characters, in order: those that failed and the last ones first."""
+    newest = sorted(range(len(trajectory)), key=lambda index: (not trajectory[index].failed, -index))
+    kept: list[int] = []
+    for index in newest:
+        budget -= trajectory[index].chars
+        if budget < 0:
+            break
+        kept.append(index)
+    return tuple(trajectory[index] for index in sorted(kept))
+
+
+def clip_middle(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return `text`, its middle left out when it is very long; what was clipped is not clipped again."""
+    if len(text) <= longest:
+        return text
+    room = longest - 60  # for the words in the middle
+    head, tail = room * 3 // 4, room // 4
+    return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"

@@ -1,0 +1,109 @@
+"""The channel of our private state: checkpointed like any other, and shown in no stream, output or state snapshot.
+
+LangGraph shows a node's own update as the node has written it (`updates`, `tasks`, `debug`), so what is written is a
+`PrivateUpdate`: a dict of ids to look at, which carries the value for the channel.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Self
+
+from langgraph.channels.base import BaseChannel
+from langgraph.errors import EmptyChannelError
+
+_EMPTY = object()
+_revealed: ContextVar[bool] = ContextVar("langgraph_learning_revealed", default=False)
+
+
+@contextmanager
+def reveal() -> Iterator[None]:
+    """Let private channels be read: by our own steps, in the thread and for the moment that they read in."""
+    token = _revealed.set(True)
+    try:
+        yield
+    finally:
+        _revealed.reset(token)
+
+
+class PrivateUpdate(dict[str, object]):
+    """What a node of ours writes: ids to look at, and the value that the channel takes."""
+
+    def __init__(self, shown: Mapping[str, object], value: object) -> None:
+        super().__init__(shown)
+        self.value = value
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What a private channel holds, and whether it was written in this run or comes from an earlier checkpoint."""
+
+    value: object
+    in_run: bool
+
+
+class PrivateValue(BaseChannel[object, object, object]):
+    """Holds the last value of a type; read only within `reveal()`.
+
+    Args:
+        typ: The type of the value; anything else that is written is ignored, since private state can be forged.
+        tracked: Whether the value is checkpointed.
+    """
+
+    __slots__ = ("_in_run", "_value", "tracked")
+
+    def __init__(self, typ: type, *, tracked: bool = True) -> None:
+        super().__init__(typ)
+        self.tracked = tracked
+        self._value: object = _EMPTY
+        self._in_run = False
+
+    def __eq__(self, other: object) -> bool:
+        """Two nodes of one machine declare the same channel."""
+        return isinstance(other, PrivateValue) and (other.typ, other.tracked) == (self.typ, self.tracked)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def ValueType(self) -> type:
+        """The type of what is kept."""
+        return self.typ  # type: ignore[no-any-return]
+
+    @property
+    def UpdateType(self) -> type:
+        """The type of what is written."""
+        return self.typ  # type: ignore[no-any-return]
+
+    def copy(self) -> Self:
+        """Return a copy, of which LangGraph makes one to read what a node has just written."""
+        copied = type(self)(self.typ, tracked=self.tracked)
+        copied.key, copied._value, copied._in_run = self.key, self._value, self._in_run
+        return copied
+
+    def checkpoint(self) -> object:
+        """Return what is kept; LangGraph's own mark for "nothing" where nothing is."""
+        return self._value if self.tracked and self._value is not _EMPTY else super().checkpoint()
+
+    def from_checkpoint(self, checkpoint: object) -> Self:
+        """Return the channel as a checkpoint has kept it."""
+        restored = type(self)(self.typ, tracked=self.tracked)
+        restored.key = self.key
+        if isinstance(checkpoint, self.typ):
+            restored._value = checkpoint
+        return restored
+
+    def update(self, values: Sequence[object]) -> bool:
+        """Take the last of several values: parallel branches may each recall."""
+        written = [value.value if isinstance(value, PrivateUpdate) else value for value in values]
+        # A write that a checkpointer has kept, and given back to a resumed run, holds the ids alone.
+        taken = [value for value in written if isinstance(value, self.typ)]
+        if taken:
+            self._value, self._in_run = taken[-1], True
+        return bool(taken)
+
+    def get(self) -> object:
+        """Return what is kept to who may read it, and nothing to streams."""
+        if not _revealed.get() or self._value is _EMPTY:
+            raise EmptyChannelError
+        return Reading(self._value, self._in_run)

@@ -1,0 +1,159 @@
+"""The agent's tool calls of a turn, for learning stores that read them; what counts as its reply, and what does not."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from graphs.world import ADA, COLOURS, Colour, invoked, said, thread
+from langchain.agents import create_agent
+from langchain.agents.structured_output import ToolStrategy
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.tools import ToolException, tool
+from langgraph.store.memory import InMemoryStore
+from pydantic import BaseModel, Field
+
+from langgraph_learning import LearningMachine, LearningMode
+from langgraph_learning._engine.learning.messages import (
+    LONGEST_TRAJECTORY,
+    Speakers,
+    TrajectoryStep,
+    shorten_trajectory,
+)
+from langgraph_learning._engine.learning.turn import turn_of
+from langgraph_learning.config import StoreConfig
+from langgraph_learning.records import Add, Change, Record
+from langgraph_learning.stores import LearningStore, Operation, operation
+from langgraph_learning.testing import ScriptedChatModel, call, op
+
+
+class Habits(LearningStore):
+    """What worked, from the calls that the agent made."""
+
+    name = "habits"
+    reads_trajectory = True
+
+    def __init__(self) -> None:
+        super().__init__(StoreConfig(mode=LearningMode.ALWAYS))
+        self.operations = (operation("save_habit", "Note a habit.", habit=(str, Field(description="The habit"))),)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        habit = operation.model_dump()["habit"]
+        return [Add(store=self.name, content={"habit": habit}, text=habit)]
+
+
+@tool
+def run_sql(query: str) -> str:
+    """Run a query."""
+    if "orders_v2" not in query:
+        raise ToolException("no such table: orders. The secret word is Rumpelstiltskin")
+    return "12 rows"
+
+
+run_sql.handle_tool_error = True
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_an_extraction_that_asks_for_it_is_shown_calls_and_how_they_ended(colour: Colour) -> None:
+    habit = op("save_habit", habit="Query orders_v2", quote="select * from orders_v2")
+    tales = op("save_habit", habit="Say Rumpelstiltskin", quote="The secret word is Rumpelstiltskin")
+    extractor = ScriptedChatModel(extractions=[[], [habit, tales]])
+    model = ScriptedChatModel(
+        replies=[
+            call("run_sql", call_id="c1", query="select * from orders"),
+            call("run_sql", call_id="c2", query="select * from orders_v2"),
+            "There are 12.",
+        ]
+    )
+    learning = LearningMachine(model=extractor, user_memory=True, custom_stores=[Habits()])
+    store = InMemoryStore()
+    agent: Any = create_agent(model, tools=[run_sql], middleware=[*learning.middleware()], store=store)
+
+    await invoked(agent, colour, said("How many orders?", "h1"), thread(), context=ADA)
+
+    without, shown = (extractor.prompt("extraction", index) for index in (0, 1))
+    assert "<call" not in without, "only learning stores that ask are shown the calls"
+    assert '<call tool="run_sql" ended="error">{"query": "select * from orders"}' in shown.replace("&quot;", '"')
+    assert 'ended="ok"' in shown
+    assert shown.index("How many orders?") < shown.index("<call") < shown.index("There are 12.")
+    [record] = learning.scoped(user_id="ada", store=store).records("habits")
+    assert (record.text, record.source.actor) == ("Query orders_v2", "agent")
+
+
+def test_a_long_trajectory_is_cut_to_what_failed_and_what_came_last() -> None:
+    steps = [TrajectoryStep(f"tool{n}", "{}", "x" * 990, failed=n == 3, id=str(n)) for n in range(40)]
+
+    kept = shorten_trajectory(steps)
+
+    assert [step.id for step in kept] == ["3", *(str(n) for n in range(29, 40))]
+    assert sum(step.chars for step in kept) <= LONGEST_TRAJECTORY
+
+
+def test_a_call_holds_the_beginning_and_end_of_its_result() -> None:
+    messages = [
+        HumanMessage("go"),
+        AIMessage("", tool_calls=[{"name": "read", "args": {"path": "a"}, "id": "c1"}]),
+        ToolMessage("begin " + "x" * 90_000 + " end", tool_call_id="c1", name="read"),
+        AIMessage("", tool_calls=[{"name": "write", "args": {}, "id": "c2"}]),
+        ToolMessage("disk full", tool_call_id="c2", name="write", status="error"),
+        AIMessage("", tool_calls=[{"name": "never", "args": {}, "id": "c3"}]),
+        AIMessage("", tool_calls=[{"name": "add_memory", "args": {}, "id": "c4"}]),
+        ToolMessage("Stored", tool_call_id="c4", name="add_memory"),
+    ]
+
+    read, wrote, never = turn_of(messages, Speakers(learning_tools={"add_memory"})).trajectory
+
+    assert (read.name, read.arguments, read.failed) == ("read", '{"path": "a"}', False)
+    assert read.result.startswith("begin x")
+    assert read.result.endswith("x end")
+    assert len(read.result) <= 1_000
+    assert (wrote.result, wrote.failed) == ("disk full", True)
+    assert (never.name, never.result, never.failed) == ("never", "", False)
+
+
+class Weather(BaseModel):
+    """The weather."""
+
+    summary: str
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_the_answer_of_a_tool_strategy_is_part_of_the_reply(colour: Colour) -> None:
+    extractor = ScriptedChatModel(extractions=[[]])
+    model = ScriptedChatModel(replies=[call("Weather", summary="Rain in Oslo")])
+    learning = LearningMachine(model=extractor, user_memory=True)
+    agent: Any = create_agent(
+        model, response_format=ToolStrategy(Weather), middleware=[*learning.middleware()], store=InMemoryStore()
+    )
+
+    result = await invoked(agent, colour, said("Weather?", "h1"), thread(), context=ADA)
+
+    assert result["structured_response"] == Weather(summary="Rain in Oslo")
+    assert '<message from="assistant">' in extractor.prompt("extraction")
+    assert "Rain in Oslo" in extractor.prompt("extraction")
+    assert turn_of(result["messages"]).trajectory == ()
+    assert turn_of(result["messages"]).tools == ()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "<think>He may like cats.</think>Hello",
+        "<think>He may\nlike cats.</think>\n\nHello",
+        "He may like cats.</think>Hello",
+        "<THINKING>He may like cats.</THINKING>Hello",
+        [{"type": "reasoning", "reasoning": "He may like cats."}, {"type": "text", "text": "Hello"}],
+        [{"type": "thinking", "thinking": "He may like cats."}, {"type": "text", "text": "Hello"}],
+    ],
+)
+def test_thoughts_are_not_said(content: Any) -> None:
+    [said] = turn_of([AIMessage(content)]).messages
+    assert said.text == "Hello"
+
+
+def test_a_thought_that_was_cut_off_says_nothing() -> None:
+    assert turn_of([AIMessage("<think>He may like")]).messages == ()
+
+
+def test_what_the_user_writes_about_thoughts_stays() -> None:
+    [said] = turn_of([HumanMessage("Why <think>so</think>?")]).messages
+    assert said.text == "Why <think>so</think>?"
