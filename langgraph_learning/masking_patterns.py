@@ -150,7 +150,6 @@ _KEY_WORDS: Final = (
     r"|chiave api|api[- ]?ключ|ключ api|api[- ]?密钥|api[- ]?キー|api[- ]?키"
 )
 
-# Between the name of a password and the password: "for the router", "vom WLAN", "de mi correo".
 _FOR: Final = (
     r"(?:\s(?:for|of|to|on|at|from|für|fürs|vom|zum|im|am|du|de|des|del|della|do|da|pour|para|per|di|voor|от|для|к)"
     r"(?:\s[\w'’.-]{1,20}){1,3}?)?"
@@ -314,7 +313,6 @@ IN_PLACE: Final = tuple(
     )
 )
 
-# Numbers that only their name gives away.
 _NUMBER_IS: Final = (
     r"[\"']?\s?(?:\((?:[\w ]{1,20})\)\s?)?"
     r"(?:(?:(?:for|on|of|vom|zum|für|del?|du|von|zur|der)(?:\s[\w'’-]{1,20}){1,3}?\s?)?"

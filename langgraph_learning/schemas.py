@@ -71,7 +71,7 @@ class Event(BaseModel):
 
     content: str = Field(max_length=2_000, description="What happened, as one statement")
     date: str | None = Field(
-        default=None, max_length=60, description="When: YYYY-MM-DD, or the words that were said, e.g. 'last Friday'"
+        default=None, max_length=80, description="When: YYYY-MM-DD, or the words that were said, e.g. 'last Friday'"
     )
 
 

@@ -1,76 +1,255 @@
 """How text becomes words, in one place, so that recall and every store agree on what a word is.
 
-English words are stemmed (Snowball) and stop words dropped; words of other alphabets are kept as they are;
-scripts without spaces (Chinese, Japanese, Thai, ...) become overlapping pairs of characters.
+What a text is found by are its `terms`: its words without stop words, each by its stem in the language of its line.
+Scripts without spaces (Chinese, Japanese, Thai, ...) become overlapping pairs of characters, and an emoji is a word. A
+question is often too short to tell its language: `query_terms` gives each word the stems of all languages it may be of,
+unless the question is certainly English.
 """
 
+import html
 import math
 import re
-import threading
 import unicodedata
 from functools import lru_cache
+from importlib.metadata import version
+from typing import NamedTuple
 
-import snowballstemmer
+from langgraph_learning.languages import ENGLISH, Guess, guess_language, stop_words
+from langgraph_learning.stemming import LATIN, LONGEST_WORD, alike, pairs, script_language, snowball, stems
 
-
-class _Stemmers(threading.local):
-    """One stemmer a thread: it keeps the word it works on in itself."""
-
-    def __init__(self) -> None:
-        self.english = snowballstemmer.stemmer("english")
-
-
-_STEMMERS = _Stemmers()
-
-LONGEST_WORD = 64
 STOP_WORDS = frozenset(
     "a an the and or but if then of to in on at by for with from as is are was were be been being am do does did doing"
     " have has had having it its this that these those i you he she we they me him her us them my your his our their"
     " what which who whom when where why how will would can could should may might must not no so than too very".split()
 )
 
+_ANALYSIS = 2
+"""Counts up with every change of what `terms` returns: each database is then indexed anew."""
+
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "＇": "'"})
+_INVISIBLE = str.maketrans(dict.fromkeys("\u00ad\u200b\u2060\ufeff"))
 _POSSESSIVE = re.compile(r"'s\b")
 _WORD = re.compile(r"\w+")
 # Scripts written without spaces: Han, Hiragana, Katakana, Thai, Lao, Khmer, Myanmar.
-_UNSPACED = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
-    "\U00020000-\U0003ffff]+"
+_UNSPACED = (
+    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003ffff"
 )
+_HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
+# In many scripts a mark is a vowel in the middle of a word; `\w` takes none of them.
+_MARKS = "".join(
+    letter
+    for letter in map(chr, (*range(0x300, 0x1E00), *range(0xA800, 0xAC00)))
+    if unicodedata.category(letter)[0] == "M"
+)
+_EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001f3fa\U0001f400-\U0001faff]"
+_TOKEN = re.compile(rf"\w[\w{_MARKS}]*|{_EMOJI}")
+_RUN = re.compile(f"(?P<unspaced>[{_UNSPACED}]+)|(?P<hangul>[{_HANGUL}]+)|[^{_UNSPACED}{_HANGUL}]+")
+
+# Unicode's "stream-safe" limit: no script stacks more, and sorting more takes the square of their number.
+_MOST_MARKS = 30
+_LONG_RUN = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
+
+# Letters that are written for one another, and marks that are left out at will.
+_LETTERS = str.maketrans(
+    {
+        **dict(zip("łøđħıŀðþ", "lodhildt", strict=True)),
+        **{"æ": "ae", "œ": "oe"},
+        **dict(zip("أإآٱىیةۀکؤئ", "اااايیههكوي".replace("ی", "ي"), strict=True)),
+        **dict(zip("ךםןףץ", "כמנפצ", strict=True)),
+        **dict.fromkeys(map(chr, (0x0640, 0x0670, *range(0x064B, 0x0656), *range(0x0591, 0x05BE))), ""),
+        **dict.fromkeys(map(chr, (0x05BF, 0x05C1, 0x05C2, 0x05C4, 0x05C5, 0x05C7)), ""),
+    }
+)
+
+
+def analysis_version() -> str:
+    """Return what names this analysis: an index that another one made does not fit its terms."""
+    return f"{_ANALYSIS}, snowballstemmer {version('snowballstemmer')}"
+
+
+def normalize(form: str, text: str) -> str:
+    """Return `text` in a Unicode form; what is no text, a letter under hundreds of marks, loses most of them.
+
+    Marks are sorted for it, and that takes the square of their number.
+    """
+    return unicodedata.normalize(form, text if text.isascii() else _LONG_RUN.sub(_cut_marks, text))  # type: ignore[arg-type]
+
+
+def _cut_marks(run: re.Match[str]) -> str:
+    kept, count = [], 0
+    for c in run[0]:
+        count = count + 1 if unicodedata.category(c)[0] == "M" else 0
+        if count <= _MOST_MARKS:
+            kept.append(c)
+    return "".join(kept)
 
 
 def fold(text: str) -> str:
     """Return `text` in one spelling: compatibility forms, case, accents and apostrophes folded."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
+    if text.isascii():
+        return text.casefold()
+    decomposed = normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
     # Only marks of Latin, Greek and Cyrillic letters fall away: elsewhere a mark is a vowel.
     kept = "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f")
     return unicodedata.normalize("NFC", kept)
 
 
+def fold_letters(text: str) -> str:
+    """Return `text` folded further than `fold`: also letters that people write for one another.
+
+    `ł` and `l`, the dotless and the dotted `i`, the forms of alef; vowel points fall away.
+    """
+    folded = fold(text)
+    return folded if folded.isascii() else folded.translate(_LETTERS)
+
+
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
     """Return the English Snowball stem of an ASCII `word`, any other word unchanged."""
-    # No English word is that long, and stemming what is (a key, an image in base64) takes the square of its length.
-    return str(_STEMMERS.english.stemWord(word)) if word.isascii() and len(word) <= LONGEST_WORD else word
+    return snowball(word, ENGLISH) if word.isascii() else word
 
 
 def words(text: str) -> list[str]:
     """Return the folded words of `text` in order, unspaced scripts as pairs of characters."""
     found: list[str] = []
     for word in _WORD.findall(_POSSESSIVE.sub("", fold(text))):
-        end = 0
-        for run in _UNSPACED.finditer(word):
-            found += [word[end : run.start()]] if run.start() > end else []
-            pairs = [run[0][i : i + 2] for i in range(len(run[0]) - 1)]
-            found += pairs or [run[0]]
-            end = run.end()
-        found += [word[end:]] if end < len(word) else []
+        for run in _RUN.finditer(word):
+            found += pairs(run[0]) if run["unspaced"] else [run[0]]
     return found
 
 
+_ANY = "any"
+_LIKELY = LATIN[:5]
+"""What a text in which nothing tells its language may be in: few words (`Perro negro`), so this costs little."""
+
+
+class QueryTerm(NamedTuple):
+    """What a question looks for, and the word of the question it stands for."""
+
+    term: str
+    word: str
+
+
+class _Word(NamedTuple):
+    """A word of one script: as it is written, folded in case, and the language its script tells (None: Latin)."""
+
+    written: str
+    folded: str
+    language: str | None
+
+
 def terms(text: str) -> list[str]:
-    """Return what `text` is indexed and searched by: its words, stop words out, English words stemmed."""
-    return [stem(word) for word in words(text) if word not in STOP_WORDS]
+    """Return what `text` is found by: its words, stop words out, each by its stem in the language of its line."""
+    lines = [_words_of(line) for line in text.split("\n")]
+    guesses = [_guess(line) for line in lines]
+    if len(lines) > 1 and not all(guess.known for guess in guesses):
+        whole = _guess([word for line in lines for word in line])
+        guesses = [guess if guess.known else whole for guess in guesses]
+    languages = [guess.language if guess.known else _ANY for guess in guesses]
+    return [
+        term
+        for line, language in zip(lines, languages, strict=True)
+        for word in line
+        for term in _terms(word.written, word.language or language)
+    ]
+
+
+def query_terms(text: str) -> list[QueryTerm]:
+    """Return what a question looks for; a word stands there once for each spelling it may be found by."""
+    found = _words_of(text.replace("\n", " "))
+    guess = _guess(found)
+    english = guess.known and guess.language == ENGLISH
+    latin = (ENGLISH,) if english else LATIN
+    if not english and not guess.certain:  # a stop word of one language is a name in another: Ha Noi
+        guess = Guess("unknown")
+    return [
+        QueryTerm(term, word.folded)
+        for word in found
+        if not _is_stop_word(word.written, word.language or guess.language)
+        for term in _stems_in(word.written, alike(word.language) if word.language else latin)
+    ]
+
+
+def _words_of(line: str) -> list[_Word]:
+    plain = line if line.isascii() else normalize("NFKC", line.translate(_APOSTROPHES).translate(_INVISIBLE))
+    found: list[_Word] = []
+    for token in _TOKEN.findall(re.sub(r"'[sS]\b", "", plain)):
+        if token.isascii():
+            found.append(_Word(token, token.casefold(), None))
+        else:
+            found += [
+                _Word(run[0], run[0].casefold(), "unspaced" if run["unspaced"] else script_language(run[0], line))
+                for run in _RUN.finditer(token)
+            ]
+    return found
+
+
+def _guess(line: list[_Word]) -> Guess:
+    return guess_language([word.folded for word in line if word.language is None])
+
+
+@lru_cache(maxsize=100_000)
+def _terms(word: str, language: str) -> tuple[str, ...]:
+    """The terms of a word as it is written, in a language or in `_ANY` in Latin letters; none of a stop word."""
+    if _is_stop_word(word, ENGLISH if language == _ANY else language):
+        return ()
+    if language == _ANY:
+        return _stems_in(word, _LIKELY)
+    # A name may be asked for in any language: it is found by its English stem, too.
+    named = language in LATIN and word[0].isupper()
+    return _stems_in(word, (language, ENGLISH)) if named else _stems(word, language)
+
+
+def _is_stop_word(word: str, language: str) -> bool:
+    return fold(word) in (STOP_WORDS if language == ENGLISH else stop_words(language))
+
+
+@lru_cache(maxsize=50_000)
+def _stems_in(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
+    if len(word) > LONGEST_WORD:  # all languages would return it as it is
+        languages = languages[:1]
+    return tuple(dict.fromkeys(term for language in languages for term in _stems(word, language)))
+
+
+@lru_cache(maxsize=100_000)
+def _stems(word: str, language: str) -> tuple[str, ...]:
+    """The stems of a word as it is written; in Latin letters also the one it has where its accents are left out."""
+    if language == "unspaced":
+        return tuple(each for each in pairs(fold_letters(word)) if each)
+    if language == ENGLISH:
+        return (stem(fold_letters(word)),)
+    if language == "turkish":
+        word = word.translate(_TURKISH_CAPITALS)
+    folded = word.casefold()
+    if len(word) > LONGEST_WORD:
+        return (fold_letters(folded),)
+    spelled = (folded, fold_letters(folded)) if language in LATIN else (folded,)
+    found = (fold_letters(each) for one in spelled for each in stems(one, language))
+    return tuple(dict.fromkeys(each for each in found if each))
+
+
+_TURKISH_CAPITALS = str.maketrans({"I": "ı", "İ": "i"})
+
+
+# What a chat shows as bold or as a picture, and a model that copies it leaves out.
+_MARKUP = re.compile(r"\*\*|~~|(?<![^\W_])[*_`#>]+|[*_`]+(?![^\W_])|(?<=\])\([^()\s]{0,500}\)")
+_QUOTED = re.compile(rf"\w[\w{_MARKS}]*[+#]*")
+_BETWEEN_UNSPACED = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
+
+
+def fold_quote(text: str) -> str:
+    """Return `text` in the form in which a quote is compared with what it is copied from: its words alone.
+
+    Markdown, emoji, punctuation, accents, escapes and the kind of quotation marks do not count: a model copies none of
+    them reliably.
+
+    Example:
+        >>> fold_quote("I **love** café crème ☕!") in fold_quote("Well, I love cafe creme.")
+        True
+    """
+    plain = fold_letters(_MARKUP.sub("", html.unescape(text)).translate(_INVISIBLE))
+    return _BETWEEN_UNSPACED.sub("", " ".join(_QUOTED.findall(plain))) or " ".join(plain.split())
 
 
 # Words that carry nothing in a statement about a user; "no", "over", "than", "for", tenses and the like are not here.

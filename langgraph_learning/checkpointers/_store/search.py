@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from langgraph_learning.checkpointers._store.dialect import EVERYTHING, SCORES, Floats, Row, Scores
 from langgraph_learning.checkpointers._store.reading import Page, SearchScope
-from langgraph_learning.checkpointers._store.writing import index_terms
+from langgraph_learning.checkpointers._store.writing import index_query_terms
 
 K1, B = 0.9, 0.4
 LEXICAL, DENSE = 0.7, 0.3
@@ -24,7 +24,7 @@ CANDIDATES = 200  # the best of each kind; fixed, or pages would not fit togethe
 
 def rank(scope: SearchScope, query: str, vector: Floats | None, limit: int, offset: int) -> Page:
     """Return a page of the scope by relevance to `query`."""
-    words = Counter(index_terms(query))
+    words = Counter(index_query_terms(query))
     if scope.revision is not None:
         return _rank_as_of(scope, words, limit, offset)
     if vector is None:

@@ -36,6 +36,7 @@ from langgraph_learning.checkpointers._store.reading import (
     list_namespaces,
     stored_item,
 )
+from langgraph_learning.checkpointers._store.reindex import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
 from langgraph_learning.errors import StoreError, UnsupportedByStore
@@ -89,6 +90,7 @@ class HybridStore(BaseStore):
             if self._embedder.active:
                 self._dialect.setup(settle_dims(self._dialect, self._embedder))
                 settle_embedder(self._dialect, self._embedder.name)
+            settle_analysis(self._dialect, self._fields)
             self._seen = tracker_for(self._dialect)
             self._ready.set()
 

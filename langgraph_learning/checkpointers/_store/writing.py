@@ -19,7 +19,7 @@ from langgraph_learning.checkpointers._store.codec import (
 from langgraph_learning.checkpointers._store.dialect import Params, Row, Session
 from langgraph_learning.checkpointers._store.embedding import Vectors
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.text import terms
+from langgraph_learning.text import query_terms, terms
 
 _LONGEST_TERM = 64  # no index of Postgres takes a word of thousands of letters
 LONGEST_PLACE = 2_000  # bytes of a key, and of the labels of a namespace together; with more, that index refuses them
@@ -29,6 +29,11 @@ ItemPlace = tuple[str, str]  # a path and a key as they are stored
 def index_terms(text: str) -> list[str]:
     """Return the terms of `text` as they stand in the index."""
     return [term[:_LONGEST_TERM] for term in terms(text)]
+
+
+def index_query_terms(text: str) -> list[str]:
+    """Return what a query looks for in the index."""
+    return [each.term[:_LONGEST_TERM] for each in query_terms(text)]
 
 
 def _iter_texts(value: Json) -> Iterator[str]:
@@ -48,6 +53,11 @@ def _texts(value: Mapping[str, Json], fields: Sequence[str]) -> Iterator[tuple[s
             continue
         for number, text in enumerate(get_text_at_path(value, tokenize_path(field))):
             yield f"{field}.{number}", text, text
+
+
+def analyze(value: Mapping[str, Json], fields: Sequence[str]) -> list[str]:
+    """Return the terms of `fields` of a value, in the order in which they are stored."""
+    return sorted(term for _, text, _ in _texts(value, fields) for term in index_terms(text))
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from langgraph_learning.text import STOP_WORDS, fold
+from langgraph_learning.text import STOP_WORDS, fold, fold_letters, normalize
 
 UNKNOWN = "unknown"
 """The type of an entity that only a relationship has named so far."""
@@ -21,7 +21,9 @@ _SINGULAR = {
 }
 _ACCENT = re.compile("[\u0300-\u036f]")
 # Written without spaces, or with particles stuck to the name: Thai to Myanmar, Kana, Han, Hangul.
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af]")
+_UNSPACED_LETTERS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af"
+_UNSPACED = re.compile(f"[{_UNSPACED_LETTERS}]")
+_OPTIONAL_SPACE = re.compile(f"(?<=[{_UNSPACED_LETTERS}])-(?=[{_UNSPACED_LETTERS}])")
 
 
 def one_line(text: str) -> str:
@@ -38,7 +40,20 @@ def slug(name: str) -> str:
 @lru_cache(maxsize=4)
 def _heard(text: str) -> str:
     """A text is long, and asked about for every name that is known."""
-    return _slug(text)
+    return _joined(text)
+
+
+@lru_cache(maxsize=20_000)
+def _compared(name: str) -> str:
+    """What two spellings of a name have in common: not the spaces of scripts that may leave them out, nor their marks.
+
+    Unlike `slug` nothing that is stored follows from it.
+    """
+    return _joined(name)
+
+
+def _joined(text: str) -> str:
+    return _OPTIONAL_SPACE.sub("", _slug(fold_letters(text)))
 
 
 def _slug(name: str) -> str:
@@ -55,7 +70,7 @@ def _kept(c: str) -> str:
 
 def same_name(one: str, other: str) -> bool:
     """Whether two names are one: a missing accent counts as the accent, another accent does not."""
-    if not slug(one) or slug(one) != slug(other):
+    if not slug(one) or _compared(one) != _compared(other):
         return False
     return all(
         a == b or (letter != "и" and "" in (a, b))  # й is a letter of its own
@@ -66,7 +81,7 @@ def same_name(one: str, other: str) -> bool:
 def _accents(name: str) -> list[tuple[str, str]]:
     """The letters of a name, each with its accents."""
     found: list[tuple[str, str]] = []
-    for c in unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", name).casefold()):
+    for c in normalize("NFKD", normalize("NFKD", name).casefold()):
         if _ACCENT.match(c):
             found[-1:] = [(letter, accents + c) for letter, accents in found[-1:]]
         elif c.isalnum():
@@ -76,7 +91,7 @@ def _accents(name: str) -> list[tuple[str, str]]:
 
 def spelled(name: str) -> str:
     """Return a name in one spelling that keeps its accents."""
-    return unicodedata.normalize("NFKC", one_line(name)).casefold()
+    return normalize("NFKC", one_line(name)).casefold()
 
 
 def normal_type(text: str | None) -> str:
@@ -93,7 +108,7 @@ def mergeable(one: str, other: str) -> bool:
 
 def mentions(text: str, name: str) -> bool:
     """Whether `text` speaks of `name`: on word boundaries, and anywhere in scripts that are written without spaces."""
-    wanted, heard = slug(name), _heard(text)
+    wanted, heard = _compared(name), _heard(text)
     if not wanted or wanted not in heard or (len(wanted) == 1 and _UNSPACED.match(wanted)):
         return False
     if wanted in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):  # The Who, It, Will

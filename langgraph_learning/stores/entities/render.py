@@ -6,11 +6,12 @@ from datetime import datetime
 
 from langgraph_learning.records import ACTIVE, ARCHIVED, Record
 from langgraph_learning.stores.base import Entry, Ranked
+from langgraph_learning.stores.entities.dates import date_order
 from langgraph_learning.stores.entities.names import mentions
 from langgraph_learning.stores.entities.resolution import aliases_of, name_and_type, name_of
 from langgraph_learning.stores.entities.writing import attributes
 from langgraph_learning.stores.values import spell
-from langgraph_learning.text import stem, terms
+from langgraph_learning.text import query_terms, terms
 
 LISTED = 50
 EXPANDED = 5
@@ -73,7 +74,7 @@ def _fits(each: Ranked) -> bool:
 
 def _speaks(link: Ranked) -> bool:
     relation = terms(str(link.record.content["relation"]))
-    return not link.matched or any(stem(word) in relation for word in link.matched)
+    return not link.matched or any(each.term in relation for word in link.matched for each in query_terms(word))
 
 
 def owners_of(record: Record) -> list[str]:
@@ -131,7 +132,7 @@ def _boost(about: About, top: float) -> Ranked:
 def entry(about: About, abouts: Sequence[About]) -> Entry:
     """Return an entity in full, as far as that goes."""
     facts = _newest(about.facts)[:FACTS]
-    events = sorted(about.events, key=lambda each: str(each.record.content["date"]))[-EVENTS:]
+    events = sorted(about.events, key=lambda each: date_order(str(each.record.content["date"])))[-EVENTS:]
     links = sorted(_newest(about.links)[:LINKS], key=lambda each: (each.record.created_at, each.record.id))
     names = {other.record.id: _shown_name(other.record) for other in abouts}
     past = [each for each in _newest(about.past) if _fits(each)][:FACTS]

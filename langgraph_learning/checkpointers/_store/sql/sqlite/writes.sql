@@ -117,3 +117,22 @@ delete from hybrid_vectors where ns in (select id from hybrid_namespaces where p
 
 -- purge_namespaces --
 delete from hybrid_namespaces where path >= :low and path < :high
+
+-- set_fact --
+insert into hybrid_facts (name, value) values (:name, :value)
+on conflict (name) do update set value = excluded.value
+
+-- indexed_items --
+select id, ns, value, terms from hybrid_items where id > :after and terms is not null
+order by id limit :limit
+
+-- indexed_versions --
+select ns, key, version, value, terms from hybrid_versions
+where (ns, key, version) > (:ns, :key, :version) and terms is not null and value is not null
+order by ns, key, version limit :limit
+
+-- put_item_terms --
+update hybrid_items set terms = :terms, length = :length where id = :id
+
+-- put_version_terms --
+update hybrid_versions set terms = :terms where ns = :ns and key = :key and version = :version
