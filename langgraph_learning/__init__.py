@@ -4,6 +4,7 @@ from langgraph_learning._engine.recall.recall import Recall, Receipt
 from langgraph_learning.agent import create_learning_agent
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
 from langgraph_learning.config import (
+    ConversationsConfig,
     DecisionLogConfig,
     EntityMemoryConfig,
     LearnedKnowledgeConfig,
@@ -21,6 +22,7 @@ from langgraph_learning.stores import LearningStore
 
 __all__ = [
     "Commit",
+    "ConversationsConfig",
     "CurationReport",
     "DecisionLogConfig",
     "EntityMemoryConfig",

@@ -1,7 +1,7 @@
 """The data API: one user's records without a graph, for scripts, notebooks, command line and admin pages."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
@@ -14,8 +14,9 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Driver, Flow, batch
+from langgraph_learning._engine.learning.chunks import split_history
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.messages import Speakers
+from langgraph_learning._engine.learning.messages import Speakers, count_user_messages
 from langgraph_learning._engine.learning.turn import TurnInput, turn_of
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
@@ -81,13 +82,17 @@ class Scoped:
         """Return what `records` does."""
         return await self.driver.arun(self._records(learning_store))
 
-    def search(self, query: str, *, limit: int = 5) -> list[Record]:
-        """Return the records that fit `query` best, over all learning stores."""
-        return self.driver.run(search(self.settings.stores, self.identity, query, limit))
+    def search(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
+        """Return the records that fit `query` best, over all learning stores, or of the one named `store`.
 
-    async def asearch(self, query: str, *, limit: int = 5) -> list[Record]:
+        Raises:
+            ConfigurationError: The machine has no such learning store.
+        """
+        return self.driver.run(search(self._resolve_stores(store), self.identity, query, limit))
+
+    async def asearch(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
         """Return what `search` does."""
-        return await self.driver.arun(search(self.settings.stores, self.identity, query, limit))
+        return await self.driver.arun(search(self._resolve_stores(store), self.identity, query, limit))
 
     def recall(self, query: str) -> Recall:
         """Return what a model would be shown if the user said `query`, and why."""
@@ -97,19 +102,39 @@ class Scoped:
         """Return what `recall` does."""
         return await self.driver.arun(self._recall(query))
 
-    def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
-        """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
+    def learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        *,
+        at: datetime | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Commit | None:
+        """Learn from `messages`; return the last commit that this came to, None if they teach nothing.
+
+        The same messages teach once. A long history is learned in parts, each a commit of its own: one that was
+        interrupted goes on where it stopped when it is called again.
+
+        Args:
+            messages: A turn, or a history.
+            at: When it was said; by default now.
+            progress: Is told how many messages were learned from, and how many there are, after each part.
 
         Raises:
             ConfigurationError: There is no model to extract with.
-            ExtractionError: The model's answer cannot be used; nothing is written.
-            StoreError: The store failed; nothing is written.
+            ExtractionError: The model's answer cannot be used; of this part nothing is learned.
+            StoreError: The store failed; of this part nothing is written.
         """
-        return self.driver.run(self._learn(messages))
+        return self.driver.run(self._learn(messages, at, progress))
 
-    async def alearn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
+    async def alearn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        *,
+        at: datetime | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Commit | None:
         """Return what `learn` does."""
-        return await self.driver.arun(self._learn(messages))
+        return await self.driver.arun(self._learn(messages, at, progress))
 
     def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return the user profile as an object of its schema; fields that are not known are None.
@@ -286,12 +311,27 @@ class Scoped:
     def _recall(self, query: str) -> Flow[Recall]:
         return recall(self.settings.stores, self.identity, query, self.settings.context_tokens)
 
-    def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        speakers = Speakers(learning_tools=self.settings.tool_names, user_tools=self.settings.user_tools)
-        turn = turn_of(convert_to_messages(messages), speakers)
-        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        made = yield from extract(self.settings.extractions(), heard, self.settings.limits, self.settings.mask)
-        return made if made is not None and (made.changes or made.proposed) else None
+    def _learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        at: datetime | None,
+        progress: Callable[[int, int], object] | None,
+    ) -> Flow[Commit | None]:
+        settings, now, last = self.settings, datetime.now(UTC), None
+        said_at = _check_time(at, self.identity.timezone)
+        speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
+        history, works = convert_to_messages(messages), settings.extractions()
+        for start, end in split_history(history):
+            turn = replace(
+                turn_of(history[start:end], speakers, said_at),
+                human_offset=count_user_messages(history[:start], speakers),
+            )
+            heard = TurnInput(turn=turn, identity=self.identity, at=now)
+            made = yield from extract(works, heard, settings.limits, settings.mask, settings.capturing)
+            last = made if made is not None and (made.changes or made.proposed) else last
+            if progress is not None:
+                progress(end, len(history))
+        return last
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
@@ -366,3 +406,10 @@ class Scoped:
             there = ", ".join(store.name for store in self.settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
         return chosen
+
+
+def _check_time(at: datetime | None, timezone: str) -> datetime | None:
+    """Return when something was said; a time without a zone is of the user's."""
+    if at is not None and not isinstance(at, datetime):
+        raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
+    return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at

@@ -1,6 +1,7 @@
 """What is learned: one file per learning store, none of which does I/O."""
 
 from langgraph_learning.stores.base import Entry, LearningStore, Operation, Ranked, Refused, operation
+from langgraph_learning.stores.conversations import ConversationsStore
 from langgraph_learning.stores.decision_log import DecisionLogStore
 from langgraph_learning.stores.entity_memory import EntityMemoryStore
 from langgraph_learning.stores.learned_knowledge import LearnedKnowledgeStore
@@ -9,6 +10,7 @@ from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.stores.user_profile import UserProfileStore
 
 __all__ = [
+    "ConversationsStore",
     "DecisionLogStore",
     "EntityMemoryStore",
     "Entry",

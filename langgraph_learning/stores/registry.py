@@ -8,6 +8,7 @@ from typing import TypeAlias
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.stores import (
+    ConversationsStore,
     DecisionLogStore,
     EntityMemoryStore,
     LearnedKnowledgeStore,
@@ -26,6 +27,7 @@ SLOTS: Mapping[str, type[LearningStore]] = {
     "entity_memory": EntityMemoryStore,
     "learned_knowledge": LearnedKnowledgeStore,
     "decision_log": DecisionLogStore,
+    "conversations": ConversationsStore,
 }
 
 

@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
 from langgraph_learning._engine.flow import Expected, Flow, write
+from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
@@ -71,6 +72,10 @@ class Draft:
     position: int = 0
     """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
     recalled: tuple[tuple[str, str], ...] = ()
+    captured: Captured | None = None
+    """The messages to keep, where a learning store keeps them."""
+    cited_by: tuple[Record, ...] = ()
+    """What rests on these messages already."""
 
     def day_of(self, said_at: datetime | None) -> date:
         """Return the day on which something was said, where the user is."""
@@ -230,6 +235,19 @@ class CommitPlan:
             self.refused.append(Refusal(operation=name, reason=f"the same {reason}"))
 
 
+    def capture(self) -> None:
+        """Keep the messages, each found by what was learned from it, too."""
+        captured = self.draft.captured
+        if captured is None:
+            return
+        facts = [record for each in self.known.values() for record in each.records if record.session is None]
+        for known in [each for each in self.known.values() if each.store.captures]:
+            changes = plan_capture(known, captured, self.draft.at)
+            changes = with_keys(changes, [*self.draft.cited_by, *facts])
+            self.changes += changes
+            self.known[known.store.name] = known.with_changes(changes, self.draft.at)
+
+
 def expected_versions(changes: Sequence[Change], records: Sequence[Record]) -> dict[str, int]:
     """Return the versions that the records have now that `changes` are about; 0: there is none."""
     versions = {record.id: record.version for record in records}
@@ -244,14 +262,18 @@ def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Propo
     """
     scopes = [(each.store, each.scope) for each in known]
     at_hand = iter([(None, known, earlier)])
+    session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
-        found, there, before = next(at_hand, None) or (yield from load_turn(scopes, draft.identity, draft.id))
+        found, there, before = next(at_hand, None) or (
+            yield from load_turn(scopes, draft.identity, draft.id, session)
+        )
         if found is not None:
             return found
         plan = CommitPlan(draft, {each.store.name: each for each in there}, before)
         for request in draft.requests:
             plan.add(request)
+        plan.capture()
         made = to_commit(plan)
         if made.changes or made.proposed or draft.keep_empty:
             yield from write_commit(made, there, plan.proposed)
@@ -306,6 +328,8 @@ def write_commit(
         changed, versions = record_puts(each, mine, made.at)
         operations += [*changed, *outbox_entries(each.store, each.scope, (change.id for change in mine))]
         expect.update(versions)
+    keyed, versions = yield from commit_keys(made, known, made.at)
+    operations, expect = [*operations, *keyed], {**expect, **versions}
     yield from write(operations, expect, made.id)
     for each in known:
         yield from sync_index(each.store, each.scope, [change.id for change in made.changes])

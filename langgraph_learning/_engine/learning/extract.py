@@ -13,12 +13,13 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.capture import find_citing, read_capture
 from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage, clip_middle, shorten_trajectory
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import tool_only_terms
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, join_turns
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, derived_id, join_turns
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
@@ -46,7 +47,12 @@ class Extraction:
 
 
 def extract(
-    works: Sequence[Extraction], heard: TurnInput, limits: Mapping[str, int], mask: Mask = mask_secrets
+    works: Sequence[Extraction],
+    heard: TurnInput,
+    limits: Mapping[str, int],
+    mask: Mask = mask_secrets,
+    capturing: Sequence[LearningStore] = (),
+    current: Sequence[TurnMessage] | None = None,
 ) -> Flow[Commit | None]:
     """Learn from a turn and return its commit; the one it already has, without a model call; None if nobody spoke.
 
@@ -55,51 +61,79 @@ def extract(
         heard: The turn.
         limits: How many changes each learning store may make.
         mask: Takes secrets out of what is stored.
+        capturing: The learning stores that keep messages: in the same commit, and where a call fails, in their own.
+        current: The messages of the thread, as they stand now.
 
     Raises:
-        ExtractionError: A model's answer cannot be used; nothing is written.
+        ExtractionError: A model's answer cannot be used; nothing is learned.
         StoreError: The store failed; an unread store is not an empty one, so nothing is written.
     """
     turn, identity = heard.turn, heard.identity
-    stores = scoped_to([store for work in works for store in work.stores], identity)
-    if not turn.human or not stores:
+    stores = _stores(works, capturing, heard)
+    if not stores or not (turn.human or (capturing and turn.messages)):
         return None
     key = _commit_id(stores, heard)
-    made, known, earlier = yield from load_turn(stores, identity, key)
+    captured = read_capture(heard, key, mask, current) if capturing else None
+    made, known, earlier = yield from load_turn(stores, identity, key, captured.session if captured else None)
     if made is not None:
         return made
-    source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
-    requests, usage = [], Usage()
-    for work in works:
-        if mine := [each for each in known if each.store in work.stores]:
-            schema = answer_schema(kind for each in mine for kind in each.store.operations)
-            answer = yield from ask_for_operations(
-                work.model, schema, build_prompt(mine, heard, work.tools, work.trajectory), work.methods
-            )
-            requests += [read_request(item, turn, source, work.tools, work.trajectory) for item in answer.operations]
-            usage += answer.usage
+    cited_by = (yield from find_citing(str(identity.user_id), captured, known)) if captured else []
     draft = Draft(
         id=key,
         identity=identity,
         at=heard.at,
-        requests=tuple(requests),
+        requests=(),
         limits=limits,
         shown_ids={each.store.name: each.short_ids for each in known},
-        usage=usage,
         mask=mask,
         turn_id=heard.provenance.turn_id,
         graph_ns=heard.provenance.graph_ns,
         recalled=heard.provenance.recalled,
+        captured=captured,
+        cited_by=tuple(cited_by),
     )
-    return (yield from commit(draft, known, earlier))
+    try:
+        requests, usage = yield from _ask_models(works if turn.human else (), known, heard)
+    except Exception:  # whatever a provider raises: what was said is kept, then it goes on to whoever decides
+        if captured is not None:
+            kept = replace(draft, id=derived_id("said", key, heard.at.isoformat()), keep_empty=False)
+            yield from commit(kept, [each for each in known if each.store.captures])
+        raise
+    return (yield from commit(replace(draft, requests=tuple(requests), usage=usage), known, earlier))
 
 
-def drop_learned(works: Sequence[Extraction], turns: Sequence[TurnInput]) -> Flow[list[TurnInput]]:
+def _ask_models(
+    works: Sequence[Extraction], known: Sequence[ScopeSnapshot], heard: TurnInput
+) -> Flow[tuple[list[OperationRequest], Usage]]:
+    """Return what the models ask for, and what that cost."""
+    source = Source(thread_id=heard.identity.thread_id, checkpoint_id=heard.checkpoint_id)
+    requests: list[OperationRequest] = []
+    usage = Usage()
+    for work in works:
+        if mine := [each for each in known if each.store in work.stores]:
+            schema = answer_schema(kind for each in mine for kind in each.store.operations)
+            prompt = build_prompt(mine, heard, work.tools, work.trajectory)
+            answer = yield from ask_for_operations(work.model, schema, prompt, work.methods)
+            items = answer.operations
+            requests += [read_request(item, heard.turn, source, work.tools, work.trajectory) for item in items]
+            usage += answer.usage
+    return requests, usage
+
+
+def _stores(
+    works: Sequence[Extraction], capturing: Sequence[LearningStore], heard: TurnInput
+) -> list[tuple[LearningStore, Scope]]:
+    return scoped_to([*(store for work in works for store in work.stores), *capturing], heard.identity)
+
+
+def drop_learned(
+    works: Sequence[Extraction], turns: Sequence[TurnInput], capturing: Sequence[LearningStore] = ()
+) -> Flow[list[TurnInput]]:
     """Return which of a user's turns in a row are not learned yet, without those that a commit has already.
 
     A process may die after the commit of some turns and before its graph has written down that they are learned.
     """
-    stores = scoped_to([store for work in works for store in work.stores], turns[-1].identity)
+    stores = _stores(works, capturing, turns[-1])
     beginnings = [join_turns(turns[:count]) for count in range(1, len(turns))]
     reads = [find_commit(each.identity, _commit_id(stores, each)) for each in beginnings]
     found = (yield from batch(*reads)) if reads else []
@@ -111,7 +145,11 @@ def _commit_id(stores: Sequence[tuple[LearningStore, Scope]], heard: TurnInput) 
     # Two agents that hear one turn learn it once, unless something they learn is an agent's own.
     owned = any(scope.agent for _, scope in stores)
     whose = heard.identity if owned else heard.identity.model_copy(update={"agent": None})
-    return commit_id(heard.turn, whose, (_store_key(store, scope) for store, scope in stores), heard.run)
+    names = (_store_key(store, scope) for store, scope in stores)
+    if heard.turn.human:
+        return commit_id(heard.turn, whose, names, heard.run)
+    said = [[message.id or f"#{message.position}", message.text] for message in heard.turn.messages]
+    return derived_id("unasked", whose.user_id, whose.thread_id, whose.agent, sorted(names), said)
 
 
 def _store_key(store: LearningStore, scope: Scope) -> str:
