@@ -201,7 +201,7 @@ class ConversationsConfig(StoreConfig):
             raise ConfigurationError(f"ConversationsConfig(share={self.share!r}): give a number above 0, at most 1")
         for option in ("model", "schema", "max_updates_per_run", "instructions", "additional_instructions"):
             if getattr(self, option) is not None:
-                raise ConfigurationError(f"ConversationsConfig({option}=...): messages are kept as they are; leave it out")
+                raise ConfigurationError(f"ConversationsConfig({option}=...): nothing is extracted here; leave it out")
         if self.learn_from_tools:
             raise ConfigurationError("ConversationsConfig(learn_from_tools=...): what tools return is never kept")
 

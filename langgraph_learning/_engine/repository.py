@@ -174,7 +174,9 @@ def load_snapshots(
         stand = yield from describe_store()  # a store that does not rank may return the oldest first
         of_session = SESSION_TAIL if stand.ranks else EVERYTHING
     reads = [
-        read_op(store, scope, limit=of_session, session=session) if store.captures else read_op(store, scope, limit=limit)
+        read_op(
+            store, scope, limit=of_session if store.captures else limit, session=session if store.captures else None
+        )
         for store, scope in stores
     ]
     results = yield from batch(*first, *reads)

@@ -258,6 +258,26 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     return {**({keys.mark: mark} if mark is not None else {}), **_kept_update(run, left), **ended, **listed}
 
 
+def capture_step(run: Run, state: Update) -> Flow[Update]:
+    """Keep what was said in the turns that wait; without a model they go on waiting to be learned from."""
+    if run.settings.capturing:
+        conversation = yield from read_conversation(run, "extract", state)
+        messages = conversation.messages
+        identity = run.identity(messages)
+        speakers = run.speakers(messages, identity)
+        current = turn_of(messages[-CURRENT:], speakers).messages
+        for turn in _turns_to_learn(run, state, messages, identity, speakers):
+            if run.may_act_for(turn.identity):
+                yield from run_guarded(run, "extract", _capture(run, turn, current), None)
+    return {}
+
+
+def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage]) -> Flow[None]:
+    heard = replace(turn, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id)
+    settings = run.settings
+    yield from extract([], heard, settings.limits, settings.mask, settings.capturing, current)
+
+
 def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
     """Write down that the turn was extracted: under another message it is over."""
     if turn is None or turn.get("graph") != run.graph:
@@ -267,9 +287,7 @@ def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage])
     return {Keys(run.settings.name).turn: ended}
 
 
-def _learn_each(
-    run: Run, waiting: Sequence[TurnInput], current: Sequence[TurnMessage] | None
-) -> Flow[list[TurnInput]]:
+def _learn_each(run: Run, waiting: Sequence[TurnInput], current: Sequence[TurnMessage] | None) -> Flow[list[TurnInput]]:
     """Learn from turns, those of one user in one call; return the ones that could not be learned from."""
     left: list[TurnInput] = []
     for user in dict.fromkeys(turn.identity.user_id for turn in waiting):

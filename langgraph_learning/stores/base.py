@@ -191,6 +191,8 @@ class LearningStore(ABC):
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
     recall_limit: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
+    keys_messages: bool = False
+    """Whether messages are found by what it learns from them: set by a machine that keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
     """Read-only tools for the agent; a field `query` is what to search for, `limit` how much to show at most."""

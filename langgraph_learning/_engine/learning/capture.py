@@ -66,9 +66,7 @@ def session_code(thread_id: str | None, graph_ns: str, otherwise: str) -> str:
     return base64.b32encode(digest[:10]).decode().lower()
 
 
-def read_capture(
-    heard: TurnInput, commit: str, mask: Mask, current: Sequence[TurnMessage] | None = None
-) -> Captured:
+def read_capture(heard: TurnInput, commit: str, mask: Mask, current: Sequence[TurnMessage] | None = None) -> Captured:
     """Return what is to be kept of a turn, secrets taken out.
 
     Args:
@@ -239,8 +237,11 @@ def key_puts(
     for owner, messages in wanted.items():
         for item in (yield from _find_items(owner, messages.keys(), messages=True)):
             record, address = Record.from_item(item), (tuple(item.namespace), item.key)
-            changed = {key: text for id in record.source.message_ids for key, text in messages.get(
-                (record.source.thread_id, id), {}).items()}
+            changed = {
+                key: text
+                for id in record.source.message_ids
+                for key, text in messages.get((record.source.thread_id, id), {}).items()
+            }
             keys = {key: text for key, text in {**record.keys, **changed}.items() if text is not None}
             if address in written or keys == record.keys:
                 continue
@@ -268,7 +269,9 @@ def _find_items(user_id: str, cited: Iterable[Cited], *, messages: bool) -> Flow
     results = yield from batch(*ops)
     found = {(tuple(item.namespace), item.key): item for result in results for item in _items(result)}
     wanted = {(thread, id) for thread, ids in threads.items() for id in ids}
-    return [item for (path, _), item in found.items() if path[: len(prefix)] == prefix and _cites(item, wanted, messages)]
+    return [
+        item for (path, _), item in found.items() if path[: len(prefix)] == prefix and _cites(item, wanted, messages)
+    ]
 
 
 def _items(result: Result) -> list[Item]:
@@ -291,6 +294,6 @@ def commit_keys(made: Commit, known: Sequence[ScopeSnapshot], at: datetime) -> F
         new = {record.id: record for record in each.with_changes(mine, at).records}
         path = (*each.scope.path, each.store.name)
         done += [(path, change.id) for change in mine]
-        if not each.store.captures:
+        if each.store.keys_messages:
             pairs += [(old.get(key), new.get(key)) for key in dict.fromkeys(change.id for change in mine)]
     return (yield from key_puts(made.identity.user_id, pairs, done, at))

@@ -234,7 +234,6 @@ class CommitPlan:
             reason = "was rejected" if again.status == "rejected" else "waits for a person already"
             self.refused.append(Refusal(operation=name, reason=f"the same {reason}"))
 
-
     def capture(self) -> None:
         """Keep the messages, each found by what was learned from it, too."""
         captured = self.draft.captured
@@ -265,9 +264,7 @@ def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Propo
     session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
-        found, there, before = next(at_hand, None) or (
-            yield from load_turn(scopes, draft.identity, draft.id, session)
-        )
+        found, there, before = next(at_hand, None) or (yield from load_turn(scopes, draft.identity, draft.id, session))
         if found is not None:
             return found
         plan = CommitPlan(draft, {each.store.name: each for each in there}, before)

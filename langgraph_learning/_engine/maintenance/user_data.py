@@ -1,6 +1,7 @@
 """All that belongs to a user, over all threads: erased, handed out, taken in."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
@@ -8,9 +9,10 @@ from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
+from langgraph_learning._engine.learning.capture import key_puts
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
-from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
@@ -160,11 +162,20 @@ def load(
     if identity.user_id is None:
         raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
     records = [_as_own_record(row, identity.user_id, mask) for row in rows]
+    stores = tuple(stores)
     ours = {store.name: store for store in stores if store.index is not None}
     indexed = [(ours[record.store], record.scope, record.id) for record in records if record.store in ours]
-    puts = [PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]
+    now = datetime.now(UTC)
+    keying = {store.name for store in stores if store.keys_messages}
+    learned = [record for record in records if record.store in keying and record.source.message_ids]
+    replaced = yield from batch(*(GetOp(record.namespace, record.id, refresh_ttl=False) for record in learned))
+    old = [Record.from_item(item) if isinstance(item, Item) else None for item in replaced]
+    puts = [put_record(record, now) for record in records]
     for page in _pages([note for store, scope, key in indexed for note in outbox_entries(store, scope, [key])] + puts):
         yield from write(page, {})
+    keyed, expect = yield from key_puts(identity.user_id, zip(old, learned, strict=True), [], now)
+    for page in _pages(keyed):
+        yield from write(page, {(put.namespace, put.key): expect[put.namespace, put.key] for put in page})
     for store, scope in {(store.name, scope.path): (store, scope) for store, scope, _ in indexed}.values():
         yield from sync_index(store, scope, [key for _, _, key in indexed])
     return len(records)
@@ -182,8 +193,9 @@ def _as_own_record(row: Mapping[str, Any], user_id: str, mask: Mask) -> Record:
     if record.scope.namespace is not None or record.scope.user_id is None:
         raise ScopeError(f"the record {record.id!r} belongs to no user")
     content = {key: mask_values(value, mask) for key, value in record.content.items()}
+    keys = {key: mask(text) for key, text in record.keys.items()}
     scope = record.scope.model_copy(update={"user_id": user_id})
-    return record.model_copy(update={"scope": scope, "content": content, "text": mask(record.text)})
+    return record.model_copy(update={"scope": scope, "content": content, "text": mask(record.text), "keys": keys})
 
 
 def _read(prefix: Namespace, limit: int) -> Flow[list[Item]]:

@@ -42,7 +42,10 @@ def read_ordered(
     """Return the records that fit `query` best, in order, with their neighbours."""
     namespace = (*scope.path, store.name)
     items = [
-        item for result in results for item in cast("list[SearchItem]", result or []) if tuple(item.namespace) == namespace
+        item
+        for result in results
+        for item in cast("list[SearchItem]", result or [])
+        if tuple(item.namespace) == namespace
     ]
     by_place = {_place(item): item for item in items}
     if not query:

@@ -36,7 +36,8 @@ class ShownRecord(Frozen):
     reason: str
     tokens: int
     parts: dict[str, float] = Field(default_factory=dict)
-    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`; of what stands in a session
+    also `neighbours` and `session`."""
 
 
 class Receipt(Frozen):
@@ -114,6 +115,8 @@ def _reason(ranked: Ranked) -> str:
     said = f"; found helpful {helpful}, harmful {harmful}" if helpful or harmful else ""
     if ranked.matched:
         return f"matches {', '.join(ranked.matched)}{said}"
+    if ranked.parts.get("neighbours", 0.0) > ranked.parts.get("meaning", 0.0):
+        return f"beside what matches{said}"
     return f"{'similar' if ranked.score > 0 else 'recent'}{said}"
 
 
@@ -206,7 +209,9 @@ def _read_stores(
         mine = [next(results) for _ in ops]
         ordered = store.captures
         read_here.append(
-            (yield from read_ordered(store, scope, query, mine, stand)) if ordered else read_snapshot(store, scope, *mine)
+            (yield from read_ordered(store, scope, query, mine, stand))
+            if ordered
+            else read_snapshot(store, scope, *mine)
         )
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
     found = []
@@ -294,7 +299,8 @@ def line(text: str, label: str) -> str:
 
 def _choose(candidates: list[Candidate], found: Sequence[ScopeSnapshot], budget: int) -> list[Candidate]:
     """Take what is always shown, then the best fits; what is too long makes room for what is not."""
-    frame = tokens(_text([(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]))
+    hidden = [(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]
+    frame = tokens(_text(hidden))
     left, chosen = budget - frame, []
     room = {each.store.name: int(each.store.share * budget) for each in found}
     for candidate in sorted(candidates, key=_turn_to_choose):
@@ -350,7 +356,7 @@ def _render(found: Sequence[ScopeSnapshot], chosen: list[Candidate], budget: int
 def _more_line(each: ScopeSnapshot, hidden: int) -> str:
     """Say how many more there are, and the tool that finds them, if the agent has it."""
     tools = [search.__name__ for search in each.store.searches if search in each.store.tools]
-    ask = f"; search with {tools[0]}" if tools else ""
+    ask = f"; ask to search by {tools[0]}" if tools else ""
     return f"more was said{ask}" if each.order is not None else f"{hidden} more{ask}"
 
 

@@ -37,7 +37,19 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
             purge(namespace)
         else:
             _delete(store, namespace)
+    _erase_messages(store, thread_id)
     _strip_commits(store, thread_id)
+
+
+def _erase_messages(store: BaseStore, thread_id: str) -> None:
+    """Erase the messages of the thread that were kept for later conversations: records with a place in a session."""
+    said = {"source": {"thread_id": thread_id}}
+    if _has_history(store):
+        store.erase(store.all_addresses(ROOT, {**said, "session": {"$exists": True}}))
+        return
+    for item in list(_find_items(store, said)):
+        if item.value.get("session") is not None:
+            store.delete(item.namespace, item.key)
 
 
 class Thread(NamedTuple):
