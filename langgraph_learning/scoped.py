@@ -1,7 +1,7 @@
 """The data API: one user's records without a graph, for scripts, notebooks, command line and admin pages."""
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo
@@ -14,10 +14,7 @@ from typing_extensions import TypeVar  # a default for a variable comes with Pyt
 from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Driver, Flow, batch
-from langgraph_learning._engine.learning.chunks import split_history
-from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.messages import Speakers, count_user_messages
-from langgraph_learning._engine.learning.turn import TurnInput, turn_of
+from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -317,21 +314,8 @@ class Scoped:
         at: datetime | None,
         progress: Callable[[int, int], object] | None,
     ) -> Flow[Commit | None]:
-        settings, now, last = self.settings, datetime.now(UTC), None
-        said_at = _check_time(at, self.identity.timezone)
-        speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
-        history, works = convert_to_messages(messages), settings.extractions()
-        for start, end in split_history(history):
-            turn = replace(
-                turn_of(history[start:end], speakers, said_at),
-                human_offset=count_user_messages(history[:start], speakers),
-            )
-            heard = TurnInput(turn=turn, identity=self.identity, at=now)
-            made = yield from extract(works, heard, settings.limits, settings.mask, settings.capturing)
-            last = made if made is not None and (made.changes or made.proposed) else last
-            if progress is not None:
-                progress(end, len(history))
-        return last
+        history = convert_to_messages(messages)
+        return learn_history(self.settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None

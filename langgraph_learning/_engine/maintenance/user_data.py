@@ -166,8 +166,8 @@ def load(
     ours = {store.name: store for store in stores if store.index is not None}
     indexed = [(ours[record.store], record.scope, record.id) for record in records if record.store in ours]
     now = datetime.now(UTC)
-    keying = {store.name for store in stores if store.keys_messages}
-    learned = [record for record in records if record.store in keying and record.source.message_ids]
+    keeps_messages = any(store.captures for store in stores)
+    learned = [record for record in records if keeps_messages and record.source.message_ids]
     replaced = yield from batch(*(GetOp(record.namespace, record.id, refresh_ttl=False) for record in learned))
     old = [Record.from_item(item) if isinstance(item, Item) else None for item in replaced]
     puts = [put_record(record, now) for record in records]

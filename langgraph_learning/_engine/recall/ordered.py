@@ -1,7 +1,7 @@
 """Reading records that stand in sessions: a search, a ranking with their neighbours, and those that it did not find.
 
-That is two round trips: what ranks well for its neighbours' sake, and the neighbours of what is shown, are read by their
-places. A store that does not rank is read as a whole and ranked here.
+That is two round trips: what ranks well for its neighbours' sake, and the neighbours of what is shown, are read by
+their places. A store that does not rank is read as a whole and ranked here.
 """
 
 from collections import Counter

@@ -46,7 +46,7 @@ def rank_records(
 
 def _matched(text: Mapping[str, int], spelled: Mapping[str, str]) -> tuple[str, ...]:
     """Return the words of the query that `text` holds in any spelling, each once."""
-    return tuple(dict.fromkeys(word for term, word in reversed(spelled.items()) if term in text))
+    return tuple(dict.fromkeys(word for term, word in reversed(list(spelled.items())) if term in text))
 
 
 def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
