@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[1] / "tests"))
-from postgres import any_postgres
+from postgres_server import any_postgres
 
 
 @contextmanager

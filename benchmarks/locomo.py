@@ -22,9 +22,11 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from benchmarks.databases import postgres
-from langgraph_learning import LearningMachine, Scoped, connect
+from langgraph_learning import LearningMachine, LearningMode, Scoped, UserMemoryConfig, connect
 
 DEPTHS = (5, 10, 25, 50)
+NOTED = UserMemoryConfig(mode=LearningMode.AGENTIC)
+"""The facts are there already: no model is asked for them."""
 CATEGORIES = {4: "single", 1: "multi", 2: "temporal", 3: "open", 5: "adversarial"}
 
 
@@ -130,7 +132,7 @@ def run(
     url: str, embed: str | None, conversations: list[Conversation], *, facts: bool
 ) -> Iterator[tuple[int, dict[str, float]]]:
     with connect(url, embed=embed, schema=f"locomo_{uuid.uuid4().hex[:8]}" if "postgres" in url else None) as db:
-        scoped_for = Scopes(LearningMachine(conversations=True, store=db.store))
+        scoped_for = Scopes(LearningMachine(conversations=True, user_memory=NOTED, store=db.store))
         for talk in conversations:
             learn(scoped_for, talk, facts=facts)
         for talk in conversations:

@@ -6,13 +6,14 @@ without vectors where Python's sqlite3 cannot load extensions.
 """
 
 import argparse
+import asyncio
 import random
 import statistics
 import tempfile
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from itertools import accumulate
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 import numpy as np
 import psycopg
 from langchain_core.embeddings import Embeddings
-from langgraph.store.base import BaseStore, PutOp, SearchOp
+from langgraph.store.base import BaseStore, GetOp, PutOp, SearchOp
 from langgraph.store.postgres import PostgresStore
 from langgraph.store.sqlite import SqliteStore
 
@@ -118,6 +119,20 @@ def reads(who: str, store: BaseStore, items: int) -> None:
     report("get", who, timed(lambda key: store.get(ONE, key), keys)[0])
     filters = [{"kind": f"k{n % 10}"} for n in range(60)]
     report("filtered search, 10k", who, timed(lambda f: store.search(ONE, filter=f), filters)[0])
+
+
+def gets_at_once(who: str, store: HybridStore) -> None:
+    """64 tasks that each get an item: asked for together, as the store does, and each by a query of its own."""
+
+    async def rate(get: Callable[[GetOp], Awaitable[object]]) -> float:
+        rounds, start = 20, time.perf_counter()
+        for _ in range(rounds):
+            await asyncio.gather(*(get(GetOp(ONE, f"i{number}")) for number in range(64)))
+        return rounds * 64 / (time.perf_counter() - start)
+
+    together = asyncio.run(rate(lambda op: store.abatch([op])))
+    alone = asyncio.run(rate(lambda op: store._threads(store.batch, [op])))
+    print(f"| 64 gets at once | {who} | | | {together:,.0f}/s together, {alone:,.0f}/s each alone |", flush=True)
 
 
 def questions(count: int, of: int, seed: int) -> list[str]:
@@ -226,6 +241,7 @@ def run_sqlite(folder: Path, items: int, large: int) -> None:
             lexical("SqliteHybridStore", words, items, large)
         searches("SqliteHybridStore", store, items, large)
         reads("SqliteHybridStore", store, items)
+        gets_at_once("SqliteHybridStore", store)
         writes("SqliteHybridStore", store, indexed=True)
     with SqliteStore.from_conn_string(str(folder / "theirs.db")) as theirs:
         theirs.setup()
@@ -245,6 +261,7 @@ def run_postgres(dsn: str, items: int, large: int) -> None:
             lexical("PostgresHybridStore", words, items, large)
         searches("PostgresHybridStore", store, items, large)
         reads("PostgresHybridStore", store, items)
+        gets_at_once("PostgresHybridStore", store)
         writes("PostgresHybridStore", store, indexed=True)
     index = {"embed": Topics(), "dims": DIMS, "fields": ["text"]}
     vectors_index = ("store_vectors", "store_vectors_embedding_idx")

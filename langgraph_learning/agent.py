@@ -1,6 +1,7 @@
 """`create_learning_agent`: LangChain's `create_agent` with learning in it."""
 
 import inspect
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,6 +20,8 @@ from langgraph_learning.config import LearningContext, check_known
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine, bind_agent
 
+log = logging.getLogger("langgraph_learning")
+
 
 def create_learning_agent(
     model: BaseChatModel | str,
@@ -35,6 +38,16 @@ def create_learning_agent(
     **create_agent_options: Any,
 ) -> CompiledStateGraph[Any, Any, Any, Any]:
     """Return an agent that recalls before it answers and learns after it.
+
+    ```python
+    with connect("sqlite:///learning.db") as db:
+        agent = create_learning_agent("openai:gpt-5.2", tools=[search], db=db)
+        agent.invoke(
+            {"messages": [("user", "I'm Alex, I prefer concise answers.")]},
+            config={"configurable": {"thread_id": "monday"}},
+            context={"user_id": "alex@example.com"},
+        )
+    ```
 
     Args:
         model: Answers, and extracts where the machine has no model of its own.
@@ -57,16 +70,21 @@ def create_learning_agent(
     check_known("create_learning_agent", create_agent_options, known)
     _check_db(db)
     check_store("create_learning_agent", store)
+    if db is not None and store is not None:
+        log.warning(
+            "create_learning_agent(db=..., store=...): learned into `store`, and `db` keeps the checkpoints alone; its"
+            " time travel knows nothing of another store. Leave one of them out"
+        )
     chosen, machine = resolve_model(model), bind_agent(_machine(learning), name or "")
     if chosen is None:
         raise ConfigurationError(f"model=None: {A_MODEL}")
     ours, learns = machine.tools(), machine.middleware(chosen)
-    theirs = [*tools, *(tool for each in middleware for tool in getattr(each, "tools", ()))]
+    theirs = [*tools, *(tool for part in middleware for tool in getattr(part, "tools", ()))]
     if clash := {tool.name for tool in ours} & {_name(tool) for tool in theirs}:
         raise ConfigurationError(
             f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours (learning's own are in already)"
         )
-    if {each.name for each in learns} & {getattr(each, "name", None) for each in middleware}:
+    if {str(part.name) for part in learns} & {str(getattr(part, "name", None)) for part in middleware}:
         raise ConfigurationError("learning's own middleware is in this agent: leave *learning.middleware() out")
     return create_agent(
         chosen,

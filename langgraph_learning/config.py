@@ -64,6 +64,8 @@ def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> Non
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            if name == "mode" and name not in known:  # close to `model`, and something else
+                hint = "each learning store has a mode of its own, e.g. user_memory=UserMemoryConfig(mode=...)"
             raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")
 
 

@@ -48,3 +48,25 @@ class UnsupportedByStore(StoreError):
 
 class RecordError(StoreError):
     """A stored value no longer fits its schema."""
+
+
+_FAILURES: tuple[tuple[type[Exception], str], ...] = (
+    (ConflictError, "somebody else changed it first"),
+    (ExtractionError, "the model's answer cannot be used"),
+    (StoreError, "the store failed"),
+    (ScopeError, "this may not be touched"),
+)
+
+
+def failure_reason(error: Exception) -> str:
+    """Return what anybody may be told of a failure, in a sentence of ours.
+
+    The message of an exception may hold a key, a URL with a password, or a stored text, and what is told goes to models
+    and browsers; the log has it.
+    """
+    return next((reason for kind, reason in _FAILURES if isinstance(error, kind)), "the step failed")
+
+
+def describe_failure(error: Exception) -> str:
+    """Return the type of a failure, and what anybody may be told of it."""
+    return f"{type(error).__name__}: {failure_reason(error)}; the log has the details"

@@ -1,5 +1,6 @@
 """The only place with private LangGraph names, each with a fallback; a test notices when one ends."""
 
+import copy
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -8,13 +9,16 @@ from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langchain_core.runnables.config import ensure_config
 from langgraph.channels.base import BaseChannel
 from langgraph.checkpoint.base import CheckpointTuple
-from langgraph.checkpoint.serde.types import TASKS
+from langgraph.checkpoint.serde.types import RESUME, TASKS
 
 READ = "__pregel_read"
 CHECKPOINTER = "__pregel_checkpointer"
 CHECKPOINT_MAP = "checkpoint_map"
 DURABILITY = "__pregel_durability"
 STEP_DUE = "branch:to:"
+NO_TASK = "00000000-0000-0000-0000-000000000000"
+CALL = "__pregel_call"
+RUNTIME = "__pregel_runtime"
 
 
 def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False) -> Any:
@@ -34,6 +38,15 @@ def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False
         return None
 
 
+def reads_channels() -> bool:
+    """Return whether a node can read what it does not declare: LangGraph still has the name that this goes by."""
+    try:
+        from langgraph._internal._constants import CONFIG_KEY_READ
+    except ImportError:
+        return False
+    return CONFIG_KEY_READ == READ
+
+
 def read_state(config: RunnableConfig | None) -> dict[str, Any]:
     """Return the state of the running graph, also the keys that the node does not declare; empty outside of one."""
     read = configurable(config).get(READ)
@@ -44,14 +57,41 @@ def read_state(config: RunnableConfig | None) -> dict[str, Any]:
     return {key: value for key in keys if (value := read_channel(config, key)) is not None}
 
 
+def runtime_of(config: RunnableConfig | None) -> object:
+    """Return the runtime that a node's configuration holds, where it is handed on by hand; else None."""
+    return configurable(config).get(RUNTIME)
+
+
+def is_cached(config: RunnableConfig | None) -> bool:
+    """Return whether LangGraph keeps the answer of the running node for others with the same input (`CachePolicy`)."""
+    reference = (getattr(configurable(config).get(CALL), "args", None) or (None,))[0]
+    task = reference() if callable(reference) else None
+    return getattr(task, "cache_key", None) is not None
+
+
 def checkpointer(config: RunnableConfig | None) -> object:
     """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
-    return ((config or {}).get("configurable") or {}).get(CHECKPOINTER)
+    return configurable(config).get(CHECKPOINTER)
 
 
 def checkpoint_of(config: RunnableConfig) -> str | None:
     """Return the checkpoint of the outermost graph that a running node works on."""
     return (configurable(config).get(CHECKPOINT_MAP) or {}).get("")
+
+
+def resume_write(config: RunnableConfig) -> tuple[RunnableConfig, list[tuple[str, Any]], str] | None:
+    """Return the arguments of `put_writes` that take back the answer a run was resumed with; None if none was kept.
+
+    LangGraph keeps a bare `Command(resume=...)` with the outermost checkpoint before any node runs, and gives it to
+    the next run that brings none.
+    """
+    known = configurable(config)
+    if (checkpoint := checkpoint_of(config) or known.get("checkpoint_id")) is None:
+        return None
+    where: RunnableConfig = {
+        "configurable": {"thread_id": known.get("thread_id"), "checkpoint_ns": "", "checkpoint_id": checkpoint}
+    }
+    return where, [(RESUME, None)], NO_TASK
 
 
 def saves_at_exit(config: RunnableConfig) -> bool:
@@ -92,3 +132,16 @@ def as_runnable(node: object) -> Runnable[Any, Any]:
 def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
     """Return the caller's part of a run's configuration."""
     return (config or {}).get("configurable") or {}
+
+
+def take_cache_default(builder: Any) -> None:
+    """Give the default `CachePolicy` of a graph to the nodes that it has so far, and to none that follow."""
+    defaults = copy.copy(getattr(builder, "_node_defaults", None))
+    policy = getattr(defaults, "cache_policy", None)
+    if policy is None:
+        return
+    for spec in builder.nodes.values():
+        if spec.cache_policy is None and not spec.is_error_handler:
+            spec.cache_policy = policy
+    builder._node_defaults = defaults
+    defaults.cache_policy = None

@@ -5,7 +5,7 @@ and a few endings; a text in which nothing tells is taken for English.
 """
 
 import unicodedata
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache, lru_cache
@@ -206,7 +206,7 @@ def stop_words(language: str) -> frozenset[str]:
 def _evidence(word: str) -> tuple[tuple[str, float], ...]:
     """What `word` says for each language."""
     bare = without_accents(word)
-    found: Counter[str] = Counter()
+    found: defaultdict[str, float] = defaultdict(float)
     _share(found, _languages_of(word) or _languages_of(bare), bare in _COMMON)
     if not word.isascii():
         for letters, languages in _LETTERS.items():
@@ -219,7 +219,7 @@ def _evidence(word: str) -> tuple[tuple[str, float], ...]:
     return tuple(found.items())
 
 
-def _share(found: Counter[str], languages: Sequence[str], common: bool = False) -> None:
+def _share(found: defaultdict[str, float], languages: Sequence[str], common: bool = False) -> None:
     for language in languages:
         found[language] += (_SHARED if common and language != ENGLISH else 1.0) / len(languages)
 

@@ -1,9 +1,11 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
 import copy
+import functools
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, Literal, cast
+from typing import Any, Literal, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, convert_to_messages
@@ -13,7 +15,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.recall.recall import Receipt
-from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
+from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
 from langgraph_learning.config import Keywords, Model, check_limit, check_text
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
@@ -22,18 +24,45 @@ from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
 from langgraph_learning.nodes.identity import agent_name
 from langgraph_learning.nodes.inbox import inbox
+from langgraph_learning.nodes.into import into
+from langgraph_learning.nodes.model import show_to_model, without_context
+from langgraph_learning.nodes.placement import read_messages, show_first
 from langgraph_learning.nodes.review import review_step
-from langgraph_learning.nodes.steps import extract_step, recall_step, text_step, with_context
+from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
+from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Feedback
+from langgraph_learning.records import Commit, Feedback, Proposal
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
 from langgraph_learning.tools import tools
 
+log = logging.getLogger("langgraph_learning")
+F = TypeVar("F", bound=Callable[..., Any])
+M = TypeVar("M")
+
+
+def _called_first(factory: F) -> F:
+    """Say what to write where somebody adds `learning.recall_node` to a graph instead of `learning.recall_node()`."""
+
+    @functools.wraps(factory)
+    def checked(*arguments: Any, **options: Any) -> Any:
+        if len(arguments) > 1:
+            name = factory.__name__
+            raise ConfigurationError(f"learning.{name} makes the node: call it, builder.add_node(learning.{name}())")
+        return factory(*arguments, **options)
+
+    return cast("F", checked)
+
 
 class LearningMachine(Keywords):
     """Learns from every turn and recalls before the next one, in any graph.
+
+    ```python
+    learning = LearningMachine(model="openai:gpt-5.2", user_profile=True, user_memory=True)
+    graph = learning.into(builder, models=["call_model"]).compile(store=store, checkpointer=checkpointer)
+    graph.invoke({"messages": [("user", "I prefer tea.")]}, config, context={"user_id": "alex"})
+    ```
 
     Args:
         model: Extracts; a chat model or `"provider:name"`. Without one the agent's own model does, where there is one.
@@ -61,6 +90,18 @@ class LearningMachine(Keywords):
             holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
         user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
+            it would change or remove of others waits for a person; without a user it teaches nothing there.
+            `"write"`: it may change everything.
+        reviewers: Says who may decide about which proposal: a function of `reviewer`, a user id or the name that
+            `decide(by=...)` gives, and `proposal`, which returns True or False. It is asked wherever somebody decides;
+            whoever proposed something for a shared namespace does not approve it. Without it users decide about what
+            was proposed to them.
+        author_name: Returns how a user id is called where another user reads what they taught; by default, and where
+            it returns None, "another user".
+        placement: Where a model sees the recalled text (middleware, `model`, `into`, graphs in `around`): at the start
+            of the user's last message, so that the conversation before it stays as it was, for prompt caches; or with
+            "system" at the end of the system message, which a `dynamic_prompt` further in may then replace.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -89,11 +130,17 @@ class LearningMachine(Keywords):
         turn: Callable[[Any], object] | None = None,
         user_tools: Sequence[str] = (),
         mask: Callable[[str], str] | None = mask_secrets,
+        shared: Literal["propose", "write"] = "propose",
+        reviewers: Callable[..., object] | None = None,
+        author_name: Callable[[str], str | None] | None = None,
+        placement: Placement = "turn",
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
         if on_error not in ("log", "raise"):
             raise ConfigurationError(f"LearningMachine(on_error={on_error!r}): give 'log' or 'raise'")
+        if placement not in ("turn", "system"):
+            raise ConfigurationError(f"LearningMachine(placement={placement!r}): give 'turn' or 'system'")
         check_store("LearningMachine", store)
         if scope is not None and not callable(scope):
             raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
@@ -105,6 +152,7 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        _check_sharing(shared, reviewers=reviewers, author_name=author_name)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -119,12 +167,18 @@ class LearningMachine(Keywords):
             "conversations": conversations,
         }
         stores = resolve_stores(choices, custom_stores, namespace)
-        default = resolve_model(model)
+        default = without_context(resolve_model(model))
+        if model is not None and not stores:
+            log.warning(
+                "this machine has a model and nothing to learn: name its learning stores, e.g."
+                " LearningMachine(model=..., user_profile=True, user_memory=True)"
+            )
         self.namespace = namespace
         self._settings = MachineSettings(
             stores=stores,
-            models={each.name: resolve_model(each.config.model) or default for each in stores},
+            models={each.name: without_context(resolve_model(each.config.model)) or default for each in stores},
             limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
+            placement=placement,
             store=store,
             context_tokens=context_tokens,
             scope=scope,
@@ -134,6 +188,9 @@ class LearningMachine(Keywords):
             turn=turn,
             user_tools=frozenset(user_tools),
             mask=mask or str,
+            shared=shared,
+            reviewers=reviewers,
+            author_name=author_name,
         )
 
     def __repr__(self) -> str:
@@ -151,10 +208,12 @@ class LearningMachine(Keywords):
         """What tells this machine from another one in the same agent."""
         return self._settings.name
 
+    @_called_first
     def recall_node(self) -> FlowNode:
         """Return the node that recalls; it goes before the model."""
         return FlowNode("recall", self._settings, recall_step)
 
+    @_called_first
     def extract_node(self) -> FlowNode:
         """Return the node that learns from the turn; it goes after the model.
 
@@ -164,6 +223,7 @@ class LearningMachine(Keywords):
         self._settings.extractions()
         return FlowNode("extract", self._settings, extract_step)
 
+    @_called_first
     def review_node(self) -> FlowNode:
         """Return the node where a person decides; it goes after extraction, and passes where there is nothing to ask.
 
@@ -180,6 +240,45 @@ class LearningMachine(Keywords):
         """
         return Wrapped(node, bind_agent(self, agent_name(node))._settings)
 
+    def into(self, builder: AnyGraph, *, models: Sequence[str] = ()) -> AnyGraph:
+        """Return a copy of a graph's builder that recalls at its start and learns before each of its ends.
+
+        The graph's state, inputs, outputs, deletions and subgraphs stay its own; compile the copy as you would have.
+
+        ```python
+        builder = learning.into(builder, models=["call_model"])
+        graph = builder.compile(store=store, checkpointer=checkpointer)
+        ```
+
+        Args:
+            builder: A `StateGraph`, not compiled. It is not changed.
+            models: The names of the nodes that are shown the recalled text, in their last message of the user. Where
+                a node builds its prompt of something else, give its chat model to `model` instead.
+
+        Raises:
+            ConfigurationError: It is no builder, has no such node, has this machine already, a named node has a
+                `CachePolicy`, or there is no model to extract with.
+        """
+        return into(builder, bind_agent(self, None)._settings, models)
+
+    def model(self, chat_model: M) -> M:
+        """Return the same chat model, which is shown what was recalled in the run that it is called in.
+
+        It goes into any node, subgraph, `Send` worker, task or tool, and keeps what the model has: tools, structured
+        output, streaming, fallbacks, `bind`, `with_config`. Outside of a graph it is the model as it was.
+
+        ```python
+        model = learning.model(init_chat_model("openai:gpt-5.2"))
+        ```
+
+        Args:
+            chat_model: A chat model, or a binding, a sequence or fallbacks with chat models in it.
+
+        Raises:
+            ConfigurationError: There is no chat model in it.
+        """
+        return cast("M", show_to_model(chat_model, self._settings))
+
     def around(
         self,
         node_or_graph: object,
@@ -189,6 +288,10 @@ class LearningMachine(Keywords):
         context_schema: type[Any] | None = None,
     ) -> AnyGraph:
         """Return a graph of recall, `node_or_graph`, extract and review, to compile or to build on.
+
+        It is for single nodes, and for graphs that you cannot build anew: a compiled graph is shown the text in its
+        input, so its own checkpoints hold it, and it reads it where it looks into the user's last message. Of a graph
+        of yours take the builder, with `into`; of a `create_agent`, the `middleware`.
 
         Args:
             node_or_graph: Any node, or a compiled graph; the graph stays discoverable (xray, subgraphs).
@@ -226,6 +329,7 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: Two learning stores offer a tool of the same name.
         """
+        self._settings.steps.add(TOOLS)
         return tools(self._settings)
 
     def context(self, state: object = None) -> str:
@@ -251,11 +355,12 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: The state has no messages where the machine looks for them.
         """
-        return with_context(self._get_messages(state), self.context(state), self._settings)
+        return show_first(self._get_messages(state), self.context(state), self._settings.context_id).messages
 
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return what `messages` does, for async nodes."""
-        return with_context(self._get_messages(state), await self.acontext(state), self._settings)
+        text = await self.acontext(state)
+        return show_first(self._get_messages(state), text, self._settings.context_id).messages
 
     def inbox(self, *, context_schema: type[Any] | None = None) -> AnyGraph:
         """Return a graph that shows a user's pending proposals, some at a time, until none is left.
@@ -292,6 +397,22 @@ class LearningMachine(Keywords):
         return Scoped.of(
             self._settings, user_id=user_id, thread_id=thread_id, store=store, timezone=timezone, agent=agent
         )
+
+    def review_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
+        """Return the proposals that wait, to all users and to none, the oldest first.
+
+        It tells everything: check who asks before you show it, or take `scoped(user_id=...).review_queue()`, which
+        returns what that person may decide about.
+
+        Args:
+            namespace: What is proposed for this shared namespace; by default everything.
+            store: Where the proposals are; by default the machine's own store.
+        """
+        return self.scoped(store=store).review_queue(namespace)
+
+    async def areview_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
+        """Return what `review_queue` does."""
+        return await self.scoped(store=store).areview_queue(namespace)
 
     def feedback(
         self,
@@ -350,8 +471,8 @@ class LearningMachine(Keywords):
     def _text(self, run: Run, state: object) -> Flow[str]:
         messages = _messages(state, self._settings.messages_key)
         if messages is None:
-            messages = list(read_channel(run.config, self._settings.messages_key) or [])
-        return text_step(run, state, messages)
+            messages = read_messages(read_channel(run.config, self._settings.messages_key))
+        return text_step(run, messages)
 
     def _get_messages(self, state: object) -> list[BaseMessage]:
         key = self._settings.messages_key
@@ -361,6 +482,19 @@ class LearningMachine(Keywords):
                 " have, or give the list of messages itself"
             )
         return messages
+
+
+def _check_sharing(shared: object, **functions: object) -> None:
+    """Refuse options about what is shared that cannot work.
+
+    Raises:
+        ConfigurationError: Which one, and what to give.
+    """
+    if shared not in ("propose", "write"):
+        raise ConfigurationError(f"LearningMachine(shared={shared!r}): give 'propose' or 'write'")
+    for option, given in functions.items():
+        if given is not None and not callable(given):
+            raise ConfigurationError(f"LearningMachine({option}={given!r}): give a function, or None")
 
 
 def bind_agent(machine: LearningMachine, agent: str | None) -> LearningMachine:

@@ -7,22 +7,51 @@ from typing import Any, TypeAlias, cast
 from langchain.agents.middleware import AgentMiddleware, AgentState, ModelRequest, ModelResponse
 from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AnyMessage
+from langchain_core.messages import AnyMessage, SystemMessage
 from langchain_core.tools import BaseTool
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.nodes.model import without_context
+from langgraph_learning.nodes.placement import place_in_system, place_in_turn
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import MACHINE, Keys
-from langgraph_learning.nodes.steps import Update, capture_step, extract_step, recall_step, text_step, with_context
+from langgraph_learning.nodes.steps import Update, capture_step, extract_step, recall_step, text_step
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]
 Request: TypeAlias = ModelRequest[Any]
 Response: TypeAlias = ModelResponse[Any]
+
+
+class MachineName(str):
+    """A middleware's name, which says what is wrong when another machine has the same one.
+
+    `create_agent` puts the names into a set and fails over two equal ones without saying which, or what to do.
+    """
+
+    machine: object = None
+
+    @classmethod
+    def of(cls, settings: MachineSettings, name: str) -> "MachineName":
+        """Return the name of a part of a machine."""
+        made = cls(name)
+        made.machine = settings.warned
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        same = str.__eq__(self, other) is True
+        if same and isinstance(other, MachineName) and other.machine is not self.machine:
+            raise ConfigurationError(
+                f"two learning machines in this agent are called {str(self)!r}: give one of them another name,"
+                " LearningMachine(name=...)"
+            )
+        return same
+
+    __hash__ = str.__hash__
 
 
 class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
@@ -48,8 +77,8 @@ class LearningMiddleware(_MachineMiddleware):
 
     @property
     def name(self) -> str:
-        """The machine's name: two machines may serve one agent."""
-        return self._settings.name
+        """The machine's name: two machines may serve one agent, if their names differ."""
+        return MachineName.of(self._settings, self._settings.name)
 
     def before_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Recall, once a turn."""
@@ -64,13 +93,13 @@ class LearningMiddleware(_MachineMiddleware):
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
         run = self._observe_request(request)
-        text = run.driver.run(text_step(run, request.state, request.messages))
+        text = run.driver.run(text_step(run, request.messages))
         return handler(self._add_context(request, text))
 
     async def awrap_model_call(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
         """Show the recalled text to the model, and to nobody else."""
         run = self._observe_request(request)
-        text = await run.driver.arun(text_step(run, request.state, request.messages))
+        text = await run.driver.arun(text_step(run, request.messages))
         return await handler(self._add_context(request, text))
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
@@ -103,7 +132,7 @@ class LearningMiddleware(_MachineMiddleware):
             ConfigurationError: It has another tool in the place of one of them.
         """
         if self._model is None:
-            self._model = request.model
+            self._model = cast("BaseChatModel", without_context(request.model))
         given = {tool.name: (tool.metadata or {}).get(MACHINE) for tool in request.tools if isinstance(tool, BaseTool)}
         wanted = {operation.__name__ for store in self._settings.stores for operation in store.tools}
         if theirs := sorted(name for name in wanted & given.keys() if given[name] != self._settings.name):
@@ -118,9 +147,15 @@ class LearningMiddleware(_MachineMiddleware):
         return self._run(request.runtime)
 
     def _add_context(self, request: Request, text: str) -> Request:
+        """Put the text into the user's last message; a prompt of yours, set further in, cannot erase it there."""
         if not text:
             return request
-        return request.override(messages=cast("list[AnyMessage]", with_context(request.messages, text, self._settings)))
+        asked = any(message.type == "human" for message in request.messages)
+        if self._settings.placement == "turn" and asked:
+            return request.override(messages=cast("list[AnyMessage]", place_in_turn(request.messages, text)))
+        head = [request.system_message] if request.system_message else []
+        [system] = place_in_system(head, text, None if head else self._settings.context_id)
+        return request.override(system_message=cast("SystemMessage", system))
 
 
 class ReviewMiddleware(_MachineMiddleware):
@@ -129,7 +164,7 @@ class ReviewMiddleware(_MachineMiddleware):
     @property
     def name(self) -> str:
         """The machine's name, and what this part of it does."""
-        return f"{self._settings.name}_review"
+        return MachineName.of(self._settings, f"{self._settings.name}_review")
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Ask, and carry out the answer."""

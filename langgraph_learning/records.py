@@ -3,19 +3,20 @@
 All of them are frozen and JSON-able: they travel through graph state, interrupts, stores and exports.
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
 from langgraph.store.base import Item
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from langgraph_learning.display import Displayed
-from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import label
+from langgraph_learning.errors import RecordError, ScopeError
+from langgraph_learning.labels import COMMITS, THREAD, fault_of_id, label
+from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.text import same_statement
 
-ROOT = "learning"
 Namespace: TypeAlias = tuple[str, ...]
 ACTIVE = "active"
 """The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
@@ -25,7 +26,7 @@ DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
 INDEXED = ["text", "keys.*"]
 """What of a record a store searches."""
-NOT_RECORDS = frozenset({"commits", "proposals", "feedback", "unindexed"})
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -53,6 +54,35 @@ class Identity(Frozen):
     timezone: str = "UTC"
 
 
+class Provenance(Frozen):
+    """Where in its conversation a change comes from: carried whole from the turn to its commit and its proposals."""
+
+    turn_id: str = ""
+    """The turn: the id of its human message."""
+    graph_ns: str = ""
+    """The graph it was learned in, as a checkpoint namespace."""
+    position: int = 0
+    """Its place in the turn: tools run at once, and proposals are shown in the order of their calls."""
+    recalled: tuple[tuple[str, str], ...] = ()
+    """What the turn was shown, as learning store and id: feedback on the turn is about it."""
+
+    def at(self, position: int) -> "Provenance":
+        """Return it with another place in the turn."""
+        return self.model_copy(update={"position": position})
+
+
+def check_ids(identity: Identity) -> Identity:
+    """Return `identity`.
+
+    Raises:
+        ScopeError: An id is longer than the stores can keep.
+    """
+    for kind, given in (("user id", identity.user_id), ("thread id", identity.thread_id)):
+        if given is not None and (fault := fault_of_id(kind, given)):
+            raise ScopeError(fault)
+    return identity
+
+
 class Scope(Frozen):
     """Who a record belongs to: a user, a user in a thread, a user's agent, or a namespace."""
 
@@ -66,7 +96,7 @@ class Scope(Frozen):
         """The store namespace of this scope; two scopes never share one."""
         if self.namespace is not None:
             return (ROOT, "namespace", label(self.namespace))
-        parts = [("user", self.user_id), ("thread", self.thread_id), ("agent", self.agent)]
+        parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
     @property
@@ -82,18 +112,25 @@ class Scope(Frozen):
         return cls(user_id=identity.user_id) if identity.user_id else None
 
 
+_MARKS = {"tool": "from a tool", "assistant": "said by the assistant", "import": "imported"}
+
+
 class Source(Frozen):
     """Where a record comes from."""
 
     thread_id: str | None = None
     checkpoint_id: str | None = None
     message_ids: tuple[str, ...] = ()
+    digest: str | None = None
+    """A short digest of what these messages said: when one is edited and sent again, the record is taken back."""
     quote: str | None = None
     actor: Actor = "user"
     user_id: str | None = None
     """Who taught it, in a namespace shared with others; elsewhere the scope says so."""
     approved_by: str | None = None
     approved_at: datetime | None = None
+    author: str | None = Field(default=None, exclude=True, repr=False)
+    """How a reader is told who taught it, where that is somebody else; filled in by recall, and never stored."""
 
     @property
     def inferred(self) -> bool:
@@ -103,9 +140,10 @@ class Source(Frozen):
     @property
     def label(self) -> str:
         """What a reader of the record is told of where it comes from; nothing if the user said it."""
-        if self.inferred:
-            return " (inferred)"
-        return {"tool": " (from a tool)", "assistant": " (said by the assistant)"}.get(self.actor, "")
+        marks = ["inferred"] if self.inferred else [_MARKS[self.actor]] if self.actor in _MARKS else []
+        if self.author:
+            marks += [f"from {self.author}", *(["approved"] if self.approved_at else [])]
+        return f" ({', '.join(marks)})" if marks else ""
 
 
 class Ordered(Frozen):
@@ -239,17 +277,15 @@ class Usage(Frozen):
         )
 
 
-class Provenance(Frozen):
-    """Where in a graph, and in which turn, something was learned or proposed."""
+_OLDER = {"turn": "turn_id", "origin": "graph_ns", "place": "position", "recalled": "recalled"}
 
-    turn_id: str = ""
-    """The id of the message that opened the turn."""
-    graph_ns: str = ""
-    """The checkpoint namespace of the graph; empty for the outermost."""
-    position: int = 0
-    """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
-    recalled: tuple[tuple[str, str], ...] = ()
-    """The records that the turn was shown, as learning store and id: feedback on the turn counts for them."""
+
+def _gather_provenance(value: object) -> object:
+    """Read a commit or a proposal that an earlier version wrote, with the parts of its provenance side by side."""
+    if not isinstance(value, Mapping) or not (older := [name for name in _OLDER if name in value]):
+        return value
+    rest = {name: part for name, part in value.items() if name not in _OLDER}
+    return {"provenance": {_OLDER[name]: value[name] for name in older}, **rest}
 
 
 class Commit(Frozen):
@@ -263,12 +299,21 @@ class Commit(Frozen):
     proposed: tuple[str, ...] = ()
     """The ids of what waits for a person."""
     usage: Usage = Usage()
-    turn: str = ""
-    """The turn it comes from: the id of its human message."""
-    recalled: tuple[tuple[str, str], ...] = ()
-    """What was recalled in that turn, as learning store and id."""
+    provenance: Provenance = Provenance()
     namespaces: dict[str, str] = {}
     """In which shared namespace it changed a learning store; where none is named, in what is the user's own."""
+
+    _read_older = model_validator(mode="before")(_gather_provenance)
+
+    @property
+    def turn(self) -> str:
+        """The turn it comes from: the id of its human message."""
+        return self.provenance.turn_id
+
+    @property
+    def recalled(self) -> tuple[tuple[str, str], ...]:
+        """What was recalled in that turn, as learning store and id."""
+        return self.provenance.recalled
 
 
 class CurationReport(Frozen):
@@ -316,10 +361,7 @@ class Proposal(Frozen):
     expects: dict[str, int] = {}
     """The versions of the records it would change, when it was made or last shown; 0: there was none."""
     source: Source = Source()
-    turn: str = ""
-    """The turn it comes from: the id of its human message."""
-    origin: str = ""
-    """The graph it comes from, as a checkpoint namespace."""
+    provenance: Provenance = Provenance()
     status: Literal["pending", "approved", "rejected"] = "pending"
     stale: bool = False
     """Whether a record it would change has changed since."""
@@ -328,12 +370,22 @@ class Proposal(Frozen):
     at: datetime
     said_at: datetime | None = None
     """When that was said which it rests on: relative dates in an edit count from there."""
-    place: int = 0
-    """Its place among what was proposed at once."""
     decided_at: datetime | None = None
     decided_by: str | None = None
     commit: str | None = None
     """The commit that made it permanent."""
+
+    _read_older = model_validator(mode="before")(_gather_provenance)
+
+    @property
+    def turn(self) -> str:
+        """The turn it comes from: the id of its human message."""
+        return self.provenance.turn_id
+
+    @property
+    def age(self) -> tuple[datetime, int, str]:
+        """What orders proposals: when they were made, and in which order in their turn."""
+        return (self.at, self.provenance.position, self.id)
 
     def same_as(self, other: "Proposal") -> bool:
         """Whether it would come to the same as `other`, in (nearly) the same words."""

@@ -11,10 +11,19 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore, Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
-from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, proposals
-from langgraph_learning._engine.approval.proposals import fetch_proposals
+from langgraph_learning._engine.approval.approval import (
+    Approver,
+    Outcome,
+    ReviewDecision,
+    decide,
+    proposals,
+    review_queue,
+)
+from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
+from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
+from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -24,13 +33,24 @@ from langgraph_learning._engine.recall.recall import Recall, Receipt, recall, se
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Model
-from langgraph_learning.errors import ConfigurationError, ProposalError
+from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
 from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision
+from langgraph_learning.records import (
+    Commit,
+    CurationReport,
+    Feedback,
+    Identity,
+    Proposal,
+    Record,
+    Revision,
+    Source,
+    check_ids,
+)
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
+NOBODY_APPLIES = "it is not known whose record that would be: give scoped(user_id=..., thread_id=...)"
 P = TypeVar("P", bound=UserProfile, default=UserProfile)
 
 
@@ -65,7 +85,7 @@ class Scoped:
         thread = user_label(thread_id, "thread_id")
         named = user_label(agent, "agent")
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
-        return cls(settings, identity, Driver(opened))
+        return cls(settings, check_ids(identity), Driver(opened))
 
     def records(self, learning_store: str | None = None) -> list[Record]:
         """Return the records, oldest first; of one learning store, or of all.
@@ -190,6 +210,44 @@ class Scoped:
         """Return what `proposals` does."""
         return await self.driver.arun(proposals(self.settings.stores, self.identity))
 
+    def review_queue(self, namespace: str | None = None) -> list[Proposal]:
+        """Return the proposals, of any user and of none, that this person may decide about, the oldest first.
+
+        Args:
+            namespace: What is proposed for this shared namespace; by default everything.
+        """
+        return self.driver.run(self._review_queue(namespace))
+
+    async def areview_queue(self, namespace: str | None = None) -> list[Proposal]:
+        """Return what `review_queue` does."""
+        return await self.driver.arun(self._review_queue(namespace))
+
+    def apply(self, operation: str, /, **arguments: Any) -> Commit:
+        """Carry out one operation by a person's own hand; a record is named by its own id.
+
+        What changes others' words in a shared namespace is proposed, as in a conversation; so is a change of a learning
+        store that proposes, where `reviewers` are named.
+
+        Example:
+            ```python
+            alex.apply("add_memory", content="Prefers concise answers")
+            ```
+
+        Args:
+            operation: Its name, as the agent's tool of it is called.
+            arguments: What it is given.
+
+        Raises:
+            ConfigurationError: No learning store of this machine has such an operation.
+            ScopeError: Nobody knows whose the record would be.
+            ValueError: The operation cannot be carried out; nothing is written.
+        """
+        return self.driver.run(self._apply(operation, arguments))
+
+    async def aapply(self, operation: str, /, **arguments: Any) -> Commit:
+        """Do what `apply` does."""
+        return await self.driver.arun(self._apply(operation, arguments))
+
     def decide(
         self,
         proposal_id: str,
@@ -205,10 +263,11 @@ class Scoped:
             proposal_id: Which one.
             decision: An approval makes it permanent; what is rejected is not proposed again.
             edit: Arguments to change; the others stay.
-            by: Who decides, for the record's source; by default the user.
+            by: Who decides, for the record's source; by default the user. `reviewers` are asked about them.
             message: Why; kept with the proposal.
 
         Raises:
+            ScopeError: They may not decide about it.
             ProposalError: It is gone, was decided already, the edit is not valid, or what it would change has changed
                 meanwhile: it then says how it stands now, and waits for another look.
         """
@@ -288,25 +347,39 @@ class Scoped:
         for row in await self.driver.arun(export(self.identity)):
             yield row
 
-    def load(self, rows: Iterable[Mapping[str, Any]]) -> int:
+    def load(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
         """Take in what `export` handed out, as this user's, and return how many records that were.
 
+        Args:
+            rows: The rows of an export.
+            vouched: Whether you vouch for where the rows say they come from. Otherwise the records are marked as
+                imported, and as approved by nobody.
+
         Raises:
-            RecordError: A row is no record; nothing is written.
+            RecordError: A row is no record, or does not fit its learning store; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
+        return self.driver.run(self._load(rows, vouched))
 
-    async def aload(self, rows: Iterable[Mapping[str, Any]]) -> int:
+    async def aload(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(load_rows(self.settings.stores, self.identity, rows, self.settings.mask))
+        return await self.driver.arun(self._load(rows, vouched))
+
+    def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
+        return load_rows(self.settings.stores, self.identity, rows, self.settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
         return [record for each in found for record in each.records]
 
     def _recall(self, query: str) -> Flow[Recall]:
-        return recall(self.settings.stores, self.identity, query, self.settings.context_tokens)
+        return recall(
+            self.settings.stores,
+            self.identity,
+            query,
+            self.settings.context_tokens,
+            self.settings.author_name,
+        )
 
     def _learn(
         self,
@@ -326,21 +399,55 @@ class Scoped:
             raise ProposalError(
                 f"decide({key!r}, {answer!r}): give 'approve', with edit={{...}} or without, or 'reject'"
             )
+        approver = self._approver(by)
+        proposal = yield from self._find_proposal(key, approver)
         args: dict[str, Any] | None = None
-        if edit is not None:
-            for found in (yield from fetch_proposals(self.identity, [key])):
-                args = {**found.args, **edit}
-                try:
-                    check_edit(self.settings.stores, found.store, found.name, args)
-                except ValueError as error:
-                    raise ProposalError(f"the edit is not valid: {error}") from error
+        if edit is not None and proposal is not None:
+            args = {**proposal.args, **edit}
+            try:
+                check_edit(self.settings.stores, proposal, proposal.name, args)
+            except ValueError as error:
+                raise ProposalError(f"the edit is not valid: {error}") from error
         kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
-        decision = ReviewDecision(key, kind, args=args, message=message)
-        approver = Approver(by or self.identity.user_id, datetime.now(UTC))
+        owner = proposal.identity if proposal is not None else None
+        decision = ReviewDecision(key, kind, args=args, message=message, owner=owner)
         [outcome] = yield from decide(self.settings.stores, self.identity, [decision], approver, self.settings.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
+
+    def _approver(self, by: str | None = None) -> Approver:
+        user = self.identity.user_id
+        return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self.settings.reviewers)
+
+    def _find_proposal(self, key: str, approver: Approver) -> Flow[Proposal | None]:
+        """Return a proposal to this user, or where reviewers are named to anybody."""
+        own = yield from fetch_proposals(self.identity, [key])
+        if own or self.settings.reviewers is None:
+            return own[0] if own else None
+        return (yield from find_proposal(key))
+
+    def _review_queue(self, namespace: str | None) -> Flow[list[Proposal]]:
+        whole = self.identity.user_id is None
+        return review_queue(self.settings.stores, None if whole else self._approver(), namespace)
+
+    def _apply(self, name: str, arguments: Mapping[str, Any]) -> Flow[Commit]:
+        offering = [store for store in self.settings.stores if any(kind.__name__ == name for kind in store.operations)]
+        if not offering:
+            names = [kind.__name__ for store in self.settings.stores for kind in store.operations]
+            raise ConfigurationError(f"this machine has no operation {name!r}; it has {', '.join(names) or 'none'}")
+        mine = scoped_to(offering[:1], self.identity)
+        if not mine or not may_teach(*mine[0], self.identity, self.settings.shared):
+            raise ScopeError(f"{name}: {NOBODY_APPLIES}")
+        at, identity = datetime.now(UTC), self.identity
+        key = derived_id("person", identity.user_id, identity.thread_id, name, arguments, at.isoformat())
+        request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor="person"))
+        _, known, earlier = yield from load_turn(mine, identity, key)
+        draft = Draft(CommitKind.PERSON, key, identity, at, self.settings.rules, requests=(request,))
+        made = yield from commit(draft, known, earlier)
+        if made.refused:
+            raise ValueError("; ".join(refusal.reason for refusal in made.refused))
+        return made
 
     def _curate(self, dry_run: bool, model: Model | None, days: float | None) -> Flow[CurationReport]:
         if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days > 0):

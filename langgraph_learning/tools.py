@@ -12,19 +12,19 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
-from langgraph_learning._engine.learning.provenance import tool_only_terms
-from langgraph_learning._engine.learning.turn import derived_id, last_turn
+from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
+from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
+from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError, failure_reason
 from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, recalled_records
 from langgraph_learning.nodes.state import MACHINE
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Identity, Remove, Source
+from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
@@ -49,15 +49,18 @@ def tools(settings: MachineSettings) -> list[BaseTool]:
 
 def _tool(settings: MachineSettings, store: LearningStore, operation: type[Operation]) -> BaseTool:
     name = operation.__name__
-    work = _search if operation in store.searches else _change
+    searching = operation in store.searches
+    work = _search if searching else _change
+    # What a change tells is nobody's words, what a search finds is others': the mark tells them from foreign tools'.
+    mark = None if searching else {CHANGED_BY: settings.name}
 
-    def call(runtime: ToolRuntime, **arguments: Any) -> str:
+    def call(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
         run = _run(settings, runtime)
-        return run.driver.run(_step(run, name, work(run, store, name, arguments)))
+        return run.driver.run(_step(run, name, work(run, store, name, arguments))), mark
 
-    async def acall(runtime: ToolRuntime, **arguments: Any) -> str:
+    async def acall(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
         run = _run(settings, runtime)
-        return await run.driver.arun(_step(run, name, work(run, store, name, arguments)))
+        return await run.driver.arun(_step(run, name, work(run, store, name, arguments))), mark
 
     return StructuredTool.from_function(
         func=call,
@@ -66,6 +69,7 @@ def _tool(settings: MachineSettings, store: LearningStore, operation: type[Opera
         description=operation.__doc__ or name,
         args_schema=tool_schema(operation),
         infer_schema=False,
+        response_format="content_and_artifact",
         handle_tool_error=True,
         metadata={MACHINE: settings.name},
     )
@@ -88,7 +92,9 @@ def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
         if run.settings.on_error == "raise":
             raise
         run.report(name, error)
-        raise ToolException(f"Nothing was stored: {error}. Do not say that you will remember.") from error
+        raise ToolException(
+            f"Nothing was stored: {failure_reason(error)}. Do not say that you will remember."
+        ) from error
 
 
 def _change(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
@@ -109,7 +115,9 @@ def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, Json
     mine = scoped_to([store], identity)
     if not mine:
         raise ToolException("Nothing was searched: it is not known who the user is.")
-    found = yield from lookup(*mine[0], search, datetime.now(UTC), run.settings.context_tokens)
+    found = yield from lookup(
+        *mine[0], search, datetime.now(UTC), run.settings.context_tokens, identity, run.settings.author_name
+    )
     return found or "Nothing was found."
 
 
@@ -129,7 +137,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     messages = _messages(run)
     identity, turn = _who_asks(run)
     mine = scoped_to([store], identity)
-    if not mine:
+    if not mine or not may_teach(*mine[0], identity, run.settings.shared):
         raise ToolException(NOBODY)
     place = _calls_before(messages, run.settings.tool_names, runtime.tool_call_id)
     names = frozenset(operation.__name__ for operation in store.operations)
@@ -141,21 +149,22 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
-    words = tool_only_terms(arguments, last_turn(messages, run.speakers(messages, identity)), vouched=False)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
     draft = Draft(
-        id=key,
-        identity=identity,
-        at=at,
-        requests=(OperationRequest(name, arguments, source, words),),
-        limits=run.settings.limits,
+        CommitKind.TOOL_CALL,
+        key,
+        identity,
+        at,
+        run.settings.rules,
+        requests=(OperationRequest(name, arguments, source),),
+        provenance=Provenance(
+            turn_id=run.turn_id(messages),
+            graph_ns=run.graph,
+            position=place - BEFORE_EXTRACTION,
+            recalled=recalled_records(turn),
+        ),
         shown_ids={store.name: _shown_ids(turn, store)},
-        keep_empty=False,
-        mask=run.settings.mask,
-        turn_id=run.turn_id(messages),
-        graph_ns=run.graph,
-        position=place - BEFORE_EXTRACTION,
-        recalled=recalled_records(turn),
+        thread=read_thread(messages, run.settings.name, run.speakers(messages, identity)),
     )
     return (yield from commit(draft, known, earlier))
 

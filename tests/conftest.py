@@ -2,7 +2,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import settings
-from postgres import a_database, any_postgres
+from postgres_server import a_database, any_postgres
 
 # The same examples every time: a failure that comes and goes helps nobody who did not cause it.
 settings.register_profile("repeatable", derandomize=True, deadline=None)

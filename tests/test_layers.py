@@ -9,7 +9,9 @@ import langgraph_learning
 PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
-    **dict.fromkeys(("display", "errors", "labels", "text", "masking", "langgraph_private"), 0),
+    **dict.fromkeys(
+        ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
+    ),
     **dict.fromkeys(("schemas", "prompts"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
@@ -48,7 +50,7 @@ def misplaced_imports(path: Path) -> set[str]:
     """The layers that a module imports and may not."""
     own, found = layer(path), set(imported(path))
     if own == "checkpointers":
-        return found - {"checkpointers", "errors", "labels", "langgraph_private", "text"}
+        return found - {"checkpointers", "errors", "labels", "langgraph_private", "text", "versioned_store", "scoring"}
     if own == "testing":
         return found - {"text"}
     if own in ("agent", "cli", "__init__"):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_learning import text as analysis
+from langgraph_learning.languages import guess_language
 from langgraph_learning.text import fold, fold_letters, fold_quote, query_terms, terms, words
 
 # A language, a turn, a question in another inflection, and the words of it that shall find the turn.
@@ -113,7 +114,7 @@ def test_an_english_question_is_looked_for_in_english_alone() -> None:
     ],
 )
 def test_a_sentence_tells_its_language(sentence: str, language: str) -> None:
-    assert analysis.guess_language(sentence.casefold().replace(",", " ").split()).language == language
+    assert guess_language(sentence.casefold().replace(",", " ").split()).language == language
 
 
 @given(st.text(max_size=60))

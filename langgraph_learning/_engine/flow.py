@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -22,11 +22,13 @@ from langgraph.store.base import BaseStore, Op, PutOp, Result
 from langgraph_learning._engine.learning.operation_schema import Schema
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
 from langgraph_learning.langgraph_private import checkpointer, without_streaming
+from langgraph_learning.versioned_store import Expected as Expected
+from langgraph_learning.versioned_store import VersionedStore, is_versioned
 
 log = logging.getLogger("langgraph_learning")
 
+P = ParamSpec("P")
 T = TypeVar("T")
-Expected: TypeAlias = Mapping[tuple[tuple[str, ...], str], int]
 Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
 
 
@@ -60,7 +62,16 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class StoreCall:
-    """Call what some stores have beyond LangGraph's contract: `history`, `purge`; others raise `UnsupportedByStore`."""
+    """Call a method of `VersionedStore`; a store that does not have it raises `UnsupportedByStore`."""
+
+    method: str
+    arguments: tuple[Any, ...]
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SaverCall:
+    """Call a method of the run's checkpointer, which has it under `a...`, too."""
 
     method: str
     arguments: tuple[Any, ...]
@@ -77,7 +88,7 @@ class VectorStoreCall:
 
 @dataclass(frozen=True, slots=True)
 class DescribeStore:
-    """Ask how the store stands for this run: answered with a `Stand`."""
+    """Ask how the store stands for this run: answered with a `StoreInfo`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +99,7 @@ class StoreInfo:
     revision: int | None = None
 
 
-Effect: TypeAlias = Batch | Write | ModelCall | StoreCall | VectorStoreCall | DescribeStore
+Effect: TypeAlias = Batch | Write | ModelCall | StoreCall | SaverCall | VectorStoreCall | DescribeStore
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -102,9 +113,17 @@ def write(puts: Sequence[PutOp], expect: Expected, commit: str | None = None) ->
     yield Write(tuple(puts), expect, commit)
 
 
-def call_store(method: str, *arguments: object) -> Flow[Any]:
-    """Return what the store's own method returns."""
-    return (yield StoreCall(method, arguments))
+def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: P.args, **options: P.kwargs) -> Flow[T]:
+    """Return what the store's own method returns.
+
+    Example: `states = yield from call_store(VersionedStore.history, namespace, key)`
+    """
+    return cast("T", (yield StoreCall(method.__name__, arguments, options)))
+
+
+def call_saver(method: str, *arguments: object) -> Flow[Any]:
+    """Return what the checkpointer's method returns."""
+    return (yield SaverCall(method, arguments))
 
 
 def describe_store() -> Flow[StoreInfo]:
@@ -122,22 +141,6 @@ def call_vector_store(
 def call_model(effect: ModelCall) -> Flow[dict[str, Any]]:
     """Return `{"raw": AIMessage, "parsed": ...}`."""
     return cast("dict[str, Any]", (yield effect))
-
-
-@runtime_checkable
-class Transactional(Protocol):
-    """A store with compare-and-set, as `connect()` opens it; other stores write a batch."""
-
-    def transact(self, puts: Sequence[PutOp], *, expect: Expected, source: Mapping[str, object] | None) -> object:
-        """Write all puts or none."""
-
-    async def atransact(
-        self, puts: Sequence[PutOp], *, expect: Expected, source: Mapping[str, object] | None
-    ) -> object:
-        """Write all puts or none."""
-
-    def as_of(self, revision: int) -> BaseStore:
-        """Return the store as it stood."""
 
 
 class TimeTravelSaver(Protocol):
@@ -226,11 +229,13 @@ class Driver:
         if isinstance(effect, Batch):
             return self._store_at(effect.as_of).batch(effect.ops)
         if isinstance(effect, StoreCall):
-            return self._store_method(effect.method)(*effect.arguments)
+            return self._store_method(effect.method)(*effect.arguments, **effect.options)
+        if isinstance(effect, SaverCall):
+            return getattr(checkpointer(self.config), effect.method)(*effect.arguments)
         if isinstance(effect, VectorStoreCall):
             return getattr(effect.vectors, effect.method)(**effect.arguments)
         store = self.require_store()
-        if isinstance(store, Transactional):
+        if is_versioned(store):
             return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return store.batch(effect.puts)
 
@@ -238,27 +243,31 @@ class Driver:
         if isinstance(effect, ModelCall):
             return await _structured_model(effect).ainvoke(effect.messages, without_streaming(_CONFIG))
         if isinstance(effect, DescribeStore):
-            saver = await asyncio.to_thread(self._time_travel_saver)  # the store may have to be opened
+            same = getattr(checkpointer(self.config), "store", None) is self.store
+            # To compare two stores, both may have to be opened.
+            saver = self._time_travel_saver() if same else await asyncio.to_thread(self._time_travel_saver)
             return StoreInfo(self.ranks, await saver.arevision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
             return await _abatch(self._store_at(effect.as_of), effect.ops)
         if isinstance(effect, StoreCall):
             return await self._acall_store(effect)
+        if isinstance(effect, SaverCall):
+            return await getattr(checkpointer(self.config), f"a{effect.method}")(*effect.arguments)
         if isinstance(effect, VectorStoreCall):
             return await _acall_vector_store(effect)
         store = self.require_store()
-        if isinstance(store, Transactional):
+        if is_versioned(store):
             return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
         return await _abatch(store, effect.puts)
 
     @property
     def ranks(self) -> bool:
         """Whether the store's own search needs no help: words, and vectors where there are any."""
-        return isinstance(self.store, Transactional)
+        return is_versioned(self.store)
 
     def _store_at(self, revision: int | None) -> BaseStore:
         store = self.require_store()
-        return store.as_of(revision) if revision is not None and isinstance(store, Transactional) else store
+        return store.as_of(revision) if revision is not None and is_versioned(store) else store
 
     def _time_travel_saver(self) -> TimeTravelSaver | None:
         """The run's checkpointer, if it counts the revisions of the database this store is on."""
@@ -282,8 +291,8 @@ class Driver:
 
     async def _acall_store(self, effect: StoreCall) -> object:
         if (method := getattr(self.store, f"a{effect.method}", None)) is not None:
-            return await method(*effect.arguments)
-        return await asyncio.to_thread(self._store_method(effect.method), *effect.arguments)
+            return await method(*effect.arguments, **effect.options)
+        return await asyncio.to_thread(self._store_method(effect.method), *effect.arguments, **effect.options)
 
     def require_store(self) -> BaseStore:
         """Return the store.

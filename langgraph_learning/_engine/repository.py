@@ -4,7 +4,7 @@ import base64
 import hashlib
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
@@ -12,6 +12,7 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
+from langgraph_learning.labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
@@ -34,7 +35,9 @@ log = logging.getLogger(__name__)
 SEARCH_LIMIT = 200
 """How many records a store that ranks by itself is asked for, and how many any other's search adds."""
 READ_LIMIT = 5_000
-"""How many records of a learning store a turn is planned against, at most."""
+"""How many records of a learning store are read, at most."""
+PLAN_LIMIT = 2_000
+"""How many of them a turn is planned against, at most: the newest; what fits its words comes on top."""
 SESSION_TAIL = 500
 """How many of the newest messages of a session a turn is planned against."""
 EVERYTHING = 1_000_000
@@ -82,6 +85,11 @@ class ScopeSnapshot:
             return []
 
     @cached_property
+    def by_id(self) -> dict[str, Record]:
+        """The records by id."""
+        return {record.id: record for record in self.records}
+
+    @cached_property
     def ages(self) -> dict[str, int]:
         """The places of the records by id: 0 is the oldest."""
         return {record.id: place for place, record in enumerate(self.records)}
@@ -90,6 +98,11 @@ class ScopeSnapshot:
     def short_ids(self) -> dict[str, str]:
         """The ids of the records by short id."""
         return {label: record.id for label, record in self.labels.items()}
+
+    def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
+        """Return what is known but for some records."""
+        gone = set(ids)
+        return replace(self, records=tuple(record for record in self.records if record.id not in gone))
 
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
         """Return what is known when `changes` are made."""
@@ -129,7 +142,7 @@ def _code(record_id: str) -> str:
 
 def commits_namespace(identity: Identity) -> Namespace:
     """Where the commits of a user lie."""
-    return (*Scope(user_id=identity.user_id).path, "commits")
+    return (*Scope(user_id=identity.user_id).path, COMMITS)
 
 
 def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:
@@ -163,9 +176,13 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result) -> Scope
 
 
 def load_snapshots(
-    stores: Sequence[tuple[LearningStore, Scope]], *first: Op, limit: int = READ_LIMIT, session: str | None = None
+    stores: Sequence[tuple[LearningStore, Scope]],
+    *first: Op,
+    limit: int = READ_LIMIT,
+    query: str = "",
+    session: str | None = None,
 ) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
-    """Run `first` and read the records of `stores`, the newest `limit` of each, in one round trip.
+    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and what fits `query`.
 
     Of a learning store that keeps messages those of `session` alone, where one is named.
     """
@@ -173,17 +190,24 @@ def load_snapshots(
     if session is not None and any(store.captures for store, _ in stores):
         stand = yield from describe_store()  # a store that does not rank may return the oldest first
         of_session = SESSION_TAIL if stand.ranks else EVERYTHING
-    reads = [
-        read_op(
-            store, scope, limit=of_session if store.captures else limit, session=session if store.captures else None
-        )
-        for store, scope in stores
+    within = [session if store.captures else None for store, _ in stores]
+    limits = [of_session if store.captures else limit for store, _ in stores]
+    newest = [
+        read_op(store, scope, limit=most, session=only)
+        for (store, scope), most, only in zip(stores, limits, within, strict=True)
     ]
-    results = yield from batch(*first, *reads)
+    fitting = [
+        read_op(store, scope, query, 1 if store.captures else SEARCH_LIMIT, session=only)
+        for (store, scope), only in zip(stores, within, strict=True)
+        if query
+    ]
+    results = yield from batch(*first, *newest, *fitting)
     found = results[len(first) :]
-    return results[: len(first)], [
-        read_snapshot(store, scope, result) for (store, scope), result in zip(stores, found, strict=True)
+    snapshots = [
+        read_snapshot(store, scope, *found[place :: len(stores)]) for place, (store, scope) in enumerate(stores)
     ]
+    # The scores are of what was searched for alone, and nothing to rank all of them by.
+    return results[: len(first)], [replace(snapshot, scores={}) for snapshot in snapshots]
 
 
 def find_commit(identity: Identity, commit: str) -> GetOp:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.learning.commit import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Model
@@ -16,6 +17,7 @@ from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
+Placement = Literal["turn", "system"]
 A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
 
 
@@ -77,15 +79,30 @@ class MachineSettings:
     user_tools: frozenset[str] = frozenset()
     """The names of tools whose answer is the user's."""
     mask: Mask = mask_secrets
+    shared: Shared = "propose"
+    reviewers: Reviewers | None = None
+    author_name: Callable[[str], str | None] | None = None
+    """Returns how a user is called where others read what they taught."""
     agent: str | None = None
     """The name of the agent it serves; empty for one without a name, None where the run tells."""
     methods: OutputMethods = field(default_factory=OutputMethods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    recalled: dict[int, object] = field(default_factory=dict)
+    """What was recalled in the runs under way, by the control of the run."""
+    placement: Placement = "turn"
+    """Where the recalled text stands when a model is called."""
+    steps: set[str] = field(default_factory=set)
+    """Which steps have run in this process, to notice one that is not wired."""
     words: dict[tuple[str, str], tuple[tuple[str, ...], object]] = field(default_factory=dict)
     """The words of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
+
+    @property
+    def rules(self) -> CommitRules:
+        """What every commit keeps to."""
+        return CommitRules(self.limits, self.mask, self.shared, self.reviewers)
 
     def warn_once(self, what: str, message: str) -> None:
         """Log a warning the first time it is due."""

@@ -1,9 +1,10 @@
-"""One URL, one database: a store and a checkpointer that any colour of code can use."""
+"""One URL, one database: a store and a checkpointer for sync and async code alike."""
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+import re
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack, closing
+from difflib import get_close_matches
 from functools import partial
 from importlib import import_module
 from threading import Lock
@@ -13,8 +14,12 @@ from urllib.parse import unquote
 
 from langgraph.store.base import BaseStore
 
-from langgraph_learning.checkpointers._saver.async_saver import Saver, WorkerThreads
+from langgraph_learning.checkpointers._fork import renew_in_child
+from langgraph_learning.checkpointers._patience import TIMEOUT
+from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.saver import LearningSaver
+from langgraph_learning.checkpointers._saver.serializer import strict_serializer
+from langgraph_learning.checkpointers._threads import WorkerThreads
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:
@@ -22,8 +27,8 @@ if TYPE_CHECKING:
 
 FORMS = "use sqlite:///file.db, sqlite:////absolute/file.db, sqlite:///:memory: or postgresql://user@host:5432/database"
 EXTRA = "Postgres needs its driver: pip install 'langgraph-learning[postgres]'"
-SAVER_THREADS = 1  # the checkpointer has one connection on SQLite
-POOL = 10  # connections and threads
+SAVER_THREADS = 2  # the checkpointer has one connection on SQLite; who waits in vain holds up one other at the most
+POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 class OpenDatabase(NamedTuple):
@@ -48,6 +53,11 @@ class LearningDB:
         self._lock = Lock()
         self._opened: OpenDatabase | None = None
         self._closing = ExitStack()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Take a new lock in a forked process: a thread of the parent may hold this one."""
+        self._lock = Lock()
 
     @property
     def store(self) -> BaseStore:
@@ -100,32 +110,61 @@ class LearningDB:
 
 
 def connect(
-    url: str, *, embed: "Embeddings | str | None" = None, dims: int | None = None, schema: str | None = None
+    url: str,
+    *,
+    embed: "Embeddings | str | None" = None,
+    dims: int | None = None,
+    schema: str | None = None,
+    timeout: float = TIMEOUT,
+    allowed_types: Iterable[type] = (),
 ) -> LearningDB:
     """Return the database of `url`, to be opened by `with` or `async with`, which also creates its tables.
 
+    Example:
+        ```python
+        with connect("sqlite:///learning.db") as db:
+            agent = create_learning_agent("openai:gpt-5.2", db=db)
+            graph = builder.compile(store=db.store, checkpointer=db.checkpointer)  # or any graph of yours
+        ```
+
     Args:
-        url: `sqlite:///file.db` (relative), `sqlite:////absolute/file.db`, `sqlite:///:memory:` or `postgresql://...`.
+        url: `sqlite:///file.db` (relative), `sqlite:////absolute/file.db`, `sqlite:///:memory:` or `postgresql://...`
+            (`postgresql+psycopg://` likewise).
         embed: What turns texts into vectors; without it, search is lexical.
         dims: The length of its vectors.
         schema: A schema of the Postgres database for this installation, created when it is missing.
+        timeout: How many seconds a wait for the database may take: to connect, for a free connection, for other
+            writers, for an answer. A statement that erases or migrates may take longer.
+        allowed_types: Classes of the graph's state that the checkpointer may build when it reads a checkpoint, beside
+            messages and what LangGraph itself allows; any other comes back as plain data.
 
     Raises:
         ConfigurationError: The URL or an option cannot work, or the driver is missing.
     """
     scheme, separator, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
+    options = _Options(embed, dims, schema, timeout, tuple(allowed_types))
     if dims is not None and embed is None:
         raise ConfigurationError("dims= is the length of the vectors of embed=, which is missing")
+    if not timeout > 0:
+        raise ConfigurationError(f"timeout= is a number of seconds above 0, not {timeout!r}")
     if separator and scheme == "sqlite":
         if schema is not None:
             raise ConfigurationError("SQLite has no schemas: use another file, or leave schema= out")
-        return LearningDB(partial(_open_sqlite, sqlite_path(rest), embed, dims))
-    if separator and scheme in ("postgresql", "postgres"):
+        return LearningDB(partial(_open_sqlite, sqlite_path(rest), options))
+    if separator and scheme in POSTGRES:
         _check_postgres(url, schema)
-        return LearningDB(partial(_open_postgres, url, embed, dims, schema))
+        return LearningDB(partial(_open_postgres, postgres_url(url), options))
     given = "a text without sqlite:// or postgresql://" if isinstance(url, str) else f"a {type(url).__name__}"
-    told = f"a URL that begins with {scheme}://" if separator else given  # the text may hold a password
-    raise ConfigurationError(f"connect() cannot open {told}: {FORMS}")
+    shown = f"a URL that begins with {scheme}://" if separator else given  # the text may hold a password
+    raise ConfigurationError(f"connect() cannot open {shown}: {FORMS}")
+
+
+class _Options(NamedTuple):
+    embed: "Embeddings | str | None"
+    dims: int | None
+    schema: str | None
+    timeout: float
+    allowed_types: tuple[type, ...]
 
 
 def sqlite_path(rest: str) -> str:
@@ -137,6 +176,12 @@ def sqlite_path(rest: str) -> str:
     return unquote(rest[1:])
 
 
+def postgres_url(url: str) -> str:
+    """Return `url` as Postgres reads it: SQLAlchemy, and the vector stores on it, name the driver in theirs."""
+    scheme, _, rest = url.partition("://")
+    return f"{scheme.partition('+')[0]}://{rest}"
+
+
 def _check_postgres(url: str, schema: str | None) -> None:
     try:
         psycopg = import_module("psycopg")
@@ -145,53 +190,64 @@ def _check_postgres(url: str, schema: str | None) -> None:
     except ImportError as error:
         raise ConfigurationError(f"{EXTRA} ({error})") from error
     try:
-        psycopg.conninfo.conninfo_to_dict(url)
+        psycopg.conninfo.conninfo_to_dict(postgres_url(url))
     except psycopg.ProgrammingError:
+        known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
         # the cause quotes the URL, which may hold a password
-        raise ConfigurationError(f"Postgres cannot read this URL: {FORMS}") from None
+        raise ConfigurationError(f"Postgres cannot read this URL{_name_typo(url, known)}: {FORMS}") from None
     if schema is not None and not schema.strip():
         raise ConfigurationError("schema= is empty: name a schema, or leave it out")
 
 
-def _open_sqlite(path: str, embed: "Embeddings | str | None", dims: int | None, closing: ExitStack) -> OpenDatabase:
+def _name_typo(url: str, known: Sequence[str]) -> str:
+    """Name the first parameter that Postgres does not know, and the one that was probably meant."""
+    query = url.partition("?")[2]
+    names = [part.partition("=")[0] for part in query.split("&") if "=" in part]
+    wrong = next((name for name in names if name not in known), None)
+    if wrong is None or "@" in query or not re.fullmatch(r"\w+", wrong):  # the rest of a password, maybe
+        return ""
+    meant = get_close_matches(wrong, known, n=1)
+    return f": it has no parameter {wrong!r}" + (f" (did you mean {meant[0]!r}?)" if meant else "")
+
+
+def _open_sqlite(path: str, options: _Options, stack: ExitStack) -> OpenDatabase:
     import sqlite3
 
-    from langgraph_learning.checkpointers._saver.sqlite import SqliteCheckpointSaver, open_connection
+    from langgraph_learning.checkpointers._saver.sqlite import SqliteCheckpointSaver
     from langgraph_learning.checkpointers._store.sqlite import SqliteHybridStore
 
+    serde = strict_serializer(options.allowed_types)
     try:
-        for_saver = closing.enter_context(open_connection(path))
-        threads = WorkerThreads(closing.enter_context(_executor(SAVER_THREADS)))
-        saver = SqliteCheckpointSaver(for_saver, threads=threads)
+        threads = stack.enter_context(closing(WorkerThreads(SAVER_THREADS)))
+        saver = stack.enter_context(
+            closing(SqliteCheckpointSaver(path, threads=threads, timeout=options.timeout, serde=serde))
+        )
         saver.setup()
     except sqlite3.Error as error:
         raise StoreError(f"cannot open the SQLite database {path!r}: {error}") from error
-    return _make_database(closing.enter_context(SqliteHybridStore(path, embed=embed, dims=dims)), saver)
+    store = SqliteHybridStore(path, embed=options.embed, dims=options.dims, timeout=options.timeout)
+    return _make_database(stack.enter_context(store), saver)
 
 
-def _open_postgres(
-    url: str, embed: "Embeddings | str | None", dims: int | None, schema: str | None, closing: ExitStack
-) -> OpenDatabase:
+def _open_postgres(url: str, options: _Options, stack: ExitStack) -> OpenDatabase:
     import psycopg
 
-    from langgraph_learning.checkpointers._saver.postgres import PostgresCheckpointSaver, advisory_lock, open_pool
+    from langgraph_learning.checkpointers._postgres import POOL_SIZE, Connections
+    from langgraph_learning.checkpointers._saver.postgres import PostgresCheckpointSaver
     from langgraph_learning.checkpointers._store.postgres import PostgresHybridStore
 
+    serde = strict_serializer(options.allowed_types)
     try:
-        with advisory_lock(url, schema):
-            connections = closing.enter_context(open_pool(url, schema, size=POOL))
-            threads = WorkerThreads(closing.enter_context(_executor(POOL)))
-            saver = PostgresCheckpointSaver(connections, threads=threads)
-            saver.setup()
-            store = PostgresHybridStore(connections, embed=embed, dims=dims, schema=schema)
-            return _make_database(closing.enter_context(store), saver)
+        connections = stack.enter_context(closing(Connections(url, timeout=options.timeout)))
+        connections.open()
+        threads = stack.enter_context(closing(WorkerThreads(POOL_SIZE)))
+        saver = PostgresCheckpointSaver(connections, threads=threads, schema=options.schema, serde=serde)
+        saver.setup()
+        store = PostgresHybridStore(connections, embed=options.embed, dims=options.dims, schema=options.schema)
+        return _make_database(stack.enter_context(store), saver)
     except psycopg.Error as error:
         raise StoreError(f"cannot open the Postgres database: {error}") from error
 
 
 def _make_database(store: BaseStore, saver: Saver) -> OpenDatabase:
     return OpenDatabase(store, LearningSaver(saver, store))
-
-
-def _executor(threads: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(threads, thread_name_prefix="langgraph-learning")

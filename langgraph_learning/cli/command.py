@@ -75,7 +75,10 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
         try:
             step(target, **given)
         except LearningError as error:
-            complain(target.without_secrets(str(error)))
+            texts = [
+                option for option in given.values() if isinstance(option, str)
+            ]  # an import's source has a password, too
+            complain(target.without_secrets(str(error), *texts))
             raise typer.Exit(1) from None
 
     own = list(inspect.signature(step, eval_str=True).parameters.values())[1:]

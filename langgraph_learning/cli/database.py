@@ -4,11 +4,13 @@ from collections import Counter
 
 import typer
 
+from langgraph_learning._engine.approval.proposals import PROPOSALS
+from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.checkpointers._store.inspect import DatabaseState
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
 from langgraph_learning.cli.target import Target, check_exists
-from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
+from langgraph_learning.records import NOT_RECORDS, ROOT, Namespace, Scope
 
 
 def register(app: typer.Typer) -> None:
@@ -18,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(at: Target) -> None:
-    """Count records by learning store, commits and proposals, of one user or of all.
+    """Count records by learning store, commits, and proposals that wait, of one user or of all.
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
@@ -30,6 +32,7 @@ def stats(at: Target) -> None:
         counted[namespace[-1]] += count
     users = {namespace[2] for namespace in mine if namespace[:2] == (ROOT, "user")}
     beside = {"commits": 0, "proposals": 0} | {what: counted.pop(what) for what in sorted(NOT_RECORDS & counted.keys())}
+    beside["proposals"] = _count_waiting(at, prefix) if beside["proposals"] else 0
     totals = {"users": len(users)} if at.user is None else {}
     if at.as_json:
         write_json({**totals, "records": dict(sorted(counted.items())), **beside, "bytes": state.size})
@@ -37,6 +40,13 @@ def stats(at: Target) -> None:
     for what, count in {**totals, **dict(sorted(counted.items())), **beside}.items():
         say(f"{what:<20}{count:>10}")
     say(f"{'database':<20}{_size(state.size):>10}")
+
+
+def _count_waiting(at: Target, prefix: Namespace) -> int:
+    """Return how many proposals wait: those that were decided are kept, so that they are not proposed again."""
+    with at.open() as opened:
+        waiting = opened.store.search(prefix, filter={"status": "pending"}, limit=EVERYTHING, refresh_ttl=False)
+    return sum(item.namespace[-1] == PROPOSALS for item in waiting)
 
 
 def migrate(at: Target) -> None:

@@ -8,12 +8,15 @@ from typing import Annotated, Any, Literal
 
 import typer
 
+from langgraph_learning._engine.maintenance.user_data import misfit
 from langgraph_learning.cli.command import command
+from langgraph_learning.cli.machines import machine_for_everything
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
 from langgraph_learning.cli.target import OpenTarget, Target
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.importing import ImportPreview, preview_rows, read
 from langgraph_learning.masking import Mask, mask_secrets
+from langgraph_learning.records import Record
 
 PAGE = 500
 """How many records are written at once, as `load` does."""
@@ -36,6 +39,9 @@ def import_(
         typer.Option(metavar="N", help="Which label of a LangGraph namespace is the user; 0 is the first."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come, and write nothing.")] = False,
+    vouch: Annotated[
+        bool, typer.Option("--vouch", help="Believe where the rows say they come from, and who approved them.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before records are replaced.")] = False,
 ) -> None:
     """Take in an export, or the memories of Agno, LangMem, LangGraph or mem0; a second time changes nothing.
@@ -47,13 +53,13 @@ def import_(
     told, found = read(source, kind, user_at=user_at)
     with _open_target(at, dry_run=dry_run) as opened:
         # Masked as `load` masks: what is there already would look like something else.
-        intake = preview_rows(found, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened))
+        intake = preview_rows(found, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened), _check(opened))
         _print_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
             if replaced:
                 confirm(f"{replaced} records that are there are replaced by others of their id. Do it?", yes=yes)
-            _write(opened, intake)
+            _write(opened, intake, vouched=vouch)
     _report(at, told, intake, dry_run=dry_run)
     if not intake.users and not intake.unchanged and intake.skipped:
         raise ConfigurationError("nothing of this source could be taken in")
@@ -76,17 +82,24 @@ def _mask(opened: OpenTarget | None) -> Mask:
     return opened.scoped_for().settings.mask if opened is not None else mask_secrets
 
 
+def _check(opened: OpenTarget | None) -> Callable[[Record], str | None]:
+    """Return what says why a record would not be taken."""
+    machine = opened.machine(None) if opened is not None else machine_for_everything("global", {})
+    stores = {store.name: store for store in machine.stores}
+    return lambda record: misfit(stores, record)
+
+
 def _existing_rows(opened: OpenTarget | None) -> Callable[[str], Iterator[Mapping[str, Any]]]:
     return lambda user: opened.scoped_for(user).export() if opened is not None else iter(())
 
 
-def _write(opened: OpenTarget, intake: ImportPreview) -> None:
+def _write(opened: OpenTarget, intake: ImportPreview, *, vouched: bool) -> None:
     rows = {user: intake.rows(user) for user in intake.users}
     with progress("Importing", sum(map(len, rows.values()))) as done:
         for user, theirs in rows.items():
             scoped = opened.scoped_for(user)
             for start in range(0, len(theirs), PAGE):
-                done(scoped.load(theirs[start : start + PAGE]))
+                done(scoped.load(theirs[start : start + PAGE], vouched=vouched))
 
 
 def _print_skipped(intake: ImportPreview) -> None:

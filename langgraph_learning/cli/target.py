@@ -51,9 +51,9 @@ class Target:
             raise typer.BadParameter("say whose: --user ID")
         return self.user
 
-    def without_secrets(self, text: str) -> str:
-        """Return `text` without the password of the URL; parts of longer words stay, they would tell what it is."""
-        for secret in secrets(self.url or ""):
+    def without_secrets(self, text: str, *more: str) -> str:
+        """Return `text` without the passwords of the URL and of `more`; parts of longer words stay."""
+        for secret in dict.fromkeys(secret for url in (self.url or "", *more) for secret in secrets(url)):
             text = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "***", text)
         return text
 
@@ -77,6 +77,9 @@ class Target:
             yield OpenTarget(cast("HybridStore", db.store), self)
 
 
+_WRITTEN_PASSWORD = re.compile(r":(?!/)(\S+)@")
+
+
 def check_exists(found: DatabaseState | None) -> DatabaseState:
     """Return the state of a database that has this package's tables.
 
@@ -98,7 +101,8 @@ def secrets(url: str) -> list[str]:
         found = [parts.password or "", *parse_qs(parts.query).get("password", [])]
     except ValueError:
         found = [url.partition("://")[2]]
-    return [secret for each in found if each for secret in dict.fromkeys((each, unquote(each)))]
+    found += _WRITTEN_PASSWORD.findall(url)  # a URL that is written wrong shows its password in the message about it
+    return [secret for password in found if password for secret in dict.fromkeys((password, unquote(password)))]
 
 
 def scope_of(namespace: Namespace) -> Scope | None:

@@ -43,6 +43,7 @@ def preview_rows(
     there: Callable[[str], Iterable[Mapping[str, object]]],
     at: datetime,
     mask: Mask = mask_secrets,
+    check: Callable[[Record], str | None] = lambda record: None,
 ) -> ImportPreview:
     """Sort out what a source gave.
 
@@ -52,11 +53,18 @@ def preview_rows(
         there: Returns what a user has already, as `export` does.
         at: The date of what has none.
         mask: Takes secrets out of what is stored.
+        check: Returns why a record would be refused; None if it would be taken.
     """
     intake = ImportPreview()
-    records = _check_owner(
+    owned = _check_owner(
         _check_rows((_mask_row(each, mask) for each in found), user, at, intake.skipped), user, intake.skipped
     )
+    records = []
+    for record in owned:
+        if reason := check(record):
+            intake.skipped.append(Skipped(f"record {record.id} ({record.text[:TOLD]!r})", reason))
+        else:
+            records.append(record)
     for owner in dict.fromkeys(str(record.scope.user_id) for record in records):
         known = {_key(old): old for old in map(Record.model_validate, there(owner))}
         for record in (record for record in records if record.scope.user_id == owner):

@@ -4,52 +4,16 @@ from collections.abc import Callable
 from itertools import pairwise
 from typing import Any, TypeAlias, cast, get_type_hints
 
-from langchain_core.messages import BaseMessage
-from langchain_core.runnables import RunnableConfig, RunnableSequence
 from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.graph.message import add_messages
 from langgraph.graph.state import CompiledStateGraph
 
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.config import LearningContext
 from langgraph_learning.nodes.flow_node import FlowNode, Node
-from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.steps import text_step, with_context
-from langgraph_learning.nodes.wrap import Wrapped, get_messages, hints, with_value, without_context
+from langgraph_learning.nodes.wrap import Wrapped, hints, show_to_graph
 
 AnyGraph: TypeAlias = StateGraph[Any, Any, Any, Any]
-NOTHING_KNOWN = "Nothing is known from earlier conversations."
-
-
-class _Before(Node):
-    """Puts the recalled text into the input of a compiled graph."""
-
-    def __init__(self, settings: MachineSettings, *, remembers: bool) -> None:
-        self._settings, self._remembers = settings, remembers
-
-    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
-        run, messages = Run.current(self._settings, config), get_messages(input, self._settings.messages_key)
-        return self._with_text(input, messages, run.driver.run(text_step(run, input, messages or [])))
-
-    async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
-        run, messages = Run.current(self._settings, config), get_messages(input, self._settings.messages_key)
-        return self._with_text(input, messages, await run.driver.arun(text_step(run, input, messages or [])))
-
-    def _with_text(self, state: object, messages: list[BaseMessage] | None, text: str) -> object:
-        if messages is None:
-            return state
-        # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
-        text = text or (NOTHING_KNOWN if self._remembers else "")
-        return with_value(state, self._settings.messages_key, with_context(messages, text, self._settings))
-
-
-class _After(Node):
-    """Takes it out of what the graph returns."""
-
-    def __init__(self, settings: MachineSettings) -> None:
-        self._settings = settings
-
-    def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
-        return without_context(input, self._settings)
 
 
 def around(
@@ -64,9 +28,14 @@ def around(
     """Return the four nodes around `inner` as a graph that is not compiled yet."""
     if isinstance(inner, CompiledStateGraph):
         own: AnyGraph = inner.builder
-        # A sequence keeps the graph in sight of xray, get_subgraphs and get_state(subgraphs=True).
-        before = _Before(settings, remembers=inner.checkpointer is True)
-        node: Node = RunnableSequence(before, inner, _After(settings))
+        node: Node = show_to_graph(inner, settings, name, deletes=_can_delete(own, settings.messages_key))
+        if settings.messages_key not in own.schemas[own.input_schema]:
+            settings.warn_once(
+                f"input of {name}",
+                f"the graph in around() takes no {settings.messages_key!r}: it is shown nothing, and nothing is learned"
+                " from it. Give LearningMachine(messages_key=...) the key it has, or its chat model to"
+                " learning.model(...)",
+            )
         schemas = {"input_schema": own.input_schema, "output_schema": own.output_schema}
         schemas = schemas if state_schema is None else {}
         builder: AnyGraph = StateGraph(
@@ -92,3 +61,8 @@ def around(
     for start, end in pairwise(ends):
         builder.add_edge(start, end)
     return builder
+
+
+def _can_delete(own: AnyGraph, key: str) -> bool:
+    """Return whether the messages of a graph are kept by LangGraph's reducer, which knows how to remove one."""
+    return getattr(own.channels.get(key), "operator", None) is add_messages

@@ -13,6 +13,8 @@ from typing import Self
 from langgraph.channels.base import BaseChannel
 from langgraph.errors import EmptyChannelError
 
+FORGED = "forged"
+"""Marks a value of a sealed channel that none of our nodes has written."""
 _EMPTY = object()
 _revealed: ContextVar[bool] = ContextVar("langgraph_learning_revealed", default=False)
 
@@ -49,19 +51,25 @@ class PrivateValue(BaseChannel[object, object, object]):
     Args:
         typ: The type of the value; anything else that is written is ignored, since private state can be forged.
         tracked: Whether the value is checkpointed.
+        sealed: Whether only a `PrivateUpdate` is believed. A caller who sends `Command(update=...)` cannot make one:
+            a dict of theirs is marked as a forgery, anything else is ignored.
     """
 
-    __slots__ = ("_in_run", "_value", "tracked")
+    __slots__ = ("_in_run", "_value", "sealed", "tracked")
 
-    def __init__(self, typ: type, *, tracked: bool = True) -> None:
+    def __init__(self, typ: type, *, tracked: bool = True, sealed: bool = False) -> None:
         super().__init__(typ)
-        self.tracked = tracked
+        self.tracked, self.sealed = tracked, sealed
         self._value: object = _EMPTY
         self._in_run = False
 
     def __eq__(self, other: object) -> bool:
         """Two nodes of one machine declare the same channel."""
-        return isinstance(other, PrivateValue) and (other.typ, other.tracked) == (self.typ, self.tracked)
+        return isinstance(other, PrivateValue) and (other.typ, other.tracked, other.sealed) == (
+            self.typ,
+            self.tracked,
+            self.sealed,
+        )
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -77,7 +85,7 @@ class PrivateValue(BaseChannel[object, object, object]):
 
     def copy(self) -> Self:
         """Return a copy, of which LangGraph makes one to read what a node has just written."""
-        copied = type(self)(self.typ, tracked=self.tracked)
+        copied = type(self)(self.typ, tracked=self.tracked, sealed=self.sealed)
         copied.key, copied._value, copied._in_run = self.key, self._value, self._in_run
         return copied
 
@@ -87,7 +95,7 @@ class PrivateValue(BaseChannel[object, object, object]):
 
     def from_checkpoint(self, checkpoint: object) -> Self:
         """Return the channel as a checkpoint has kept it."""
-        restored = type(self)(self.typ, tracked=self.tracked)
+        restored = type(self)(self.typ, tracked=self.tracked, sealed=self.sealed)
         restored.key = self.key
         if isinstance(checkpoint, self.typ):
             restored._value = checkpoint
@@ -95,12 +103,18 @@ class PrivateValue(BaseChannel[object, object, object]):
 
     def update(self, values: Sequence[object]) -> bool:
         """Take the last of several values: parallel branches may each recall."""
-        written = [value.value if isinstance(value, PrivateUpdate) else value for value in values]
+        written = [value.value if isinstance(value, PrivateUpdate) else self._unseal(value) for value in values]
         # A write that a checkpointer has kept, and given back to a resumed run, holds the ids alone.
         taken = [value for value in written if isinstance(value, self.typ)]
         if taken:
             self._value, self._in_run = taken[-1], True
         return bool(taken)
+
+    def _unseal(self, value: object) -> object:
+        """Return what becomes of a value that no node of ours has written."""
+        if not self.sealed:
+            return value
+        return {**value, FORGED: True} if isinstance(value, dict) and self.typ is dict else _EMPTY
 
     def get(self) -> object:
         """Return what is kept to who may read it, and nothing to streams."""

@@ -8,6 +8,8 @@ from langchain_core.runnables import Runnable, RunnableConfig
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.langgraph_private import is_cached, reads_channels
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 
@@ -24,7 +26,8 @@ class FlowNode(Node):
         self.name = name
         self._settings, self._step = settings, step
         # The messages are read from the run: declared here, a graph without them would get a channel of that name.
-        annotate(self, Keys(settings.name).schema(), None)
+        messages_key = None if reads_channels() else settings.messages_key
+        annotate(self, Keys(settings.name).schema(messages_key=messages_key), None)
 
     def __call__(self, state: object) -> object:
         """Stand for the signature that LangGraph reads the input schema from."""
@@ -32,13 +35,31 @@ class FlowNode(Node):
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step."""
-        run = Run.current(self._settings, config)
+        run = self._run(config)
         return run.driver.run(self._step(run, run.full_state(input)))
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the step without blocking the event loop."""
-        run = Run.current(self._settings, config)
+        run = self._run(config)
         return await run.driver.arun(self._step(run, run.full_state(input)))
+
+    def _run(self, config: RunnableConfig | None) -> Run:
+        run = Run.current(self._settings, config)
+        refuse_cache(run, str(self.name))
+        return run
+
+
+def refuse_cache(run: Run, name: str) -> None:
+    """Refuse a `CachePolicy` on a node that reads what a user has taught.
+
+    Raises:
+        ConfigurationError: The node has one.
+    """
+    if is_cached(run.config):
+        raise ConfigurationError(
+            f"the node {name!r} has a CachePolicy, and LangGraph takes its key from the node's input alone: one user"
+            " would get the answer that was made for another. Take the policy away from this node"
+        )
 
 
 def annotate(node: Node, state: object, result: object) -> None:

@@ -1,4 +1,4 @@
-"""The inbox: a graph that walks a user's pending proposals through interrupts."""
+"""The inbox: a graph that walks through the proposals somebody may decide about, by interrupts."""
 
 import operator
 from typing import Annotated, Any, cast
@@ -6,16 +6,17 @@ from typing import Annotated, Any, cast
 from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict  # pydantic draws the form of no other before Python 3.12
 
-from langgraph_learning._engine.approval.approval import mark_stale
-from langgraph_learning._engine.approval.proposals import fetch_proposals, pending_proposals
+from langgraph_learning._engine.approval.approval import mark_stale, review_queue
+from langgraph_learning._engine.approval.proposals import fetch_each, pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.config import LearningContext
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import checkpointer
 from langgraph_learning.nodes.around import AnyGraph
+from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.flow_node import FlowNode
-from langgraph_learning.nodes.review import review_proposals
+from langgraph_learning.nodes.review import identify_reviewed, review_proposals
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import Update, run_guarded
@@ -61,20 +62,33 @@ def _collect(run: Run, state: Update) -> Flow[Update]:
             "the inbox asks a person, which takes a checkpointer: builder.compile(checkpointer=...)"
         )
     identity = run.identity()
-    turn = {"tag": "", "identity": identity.model_dump()}
+    frozen = {"tag": "", "identity": identity.model_dump()}
+    turn = PrivateUpdate(frozen, frozen)
     return {"decided": [], Keys(run.settings.name).turn: turn, **(yield from _page(run, identity))}
 
 
 def _review(run: Run, state: Update) -> Flow[Update]:
     keys = Keys(run.settings.name)
-    identity = run.identity([])  # a resume may come without context
-    ids = (state.get(keys.proposals) or {}).get("ids") or []
-    shown = yield from mark_stale(run.settings.stores, (yield from fetch_proposals(identity, ids)))
-    outcomes = yield from review_proposals(run, identity, shown)
+    identity = yield from identify_reviewed(run, [], reviewing=False)  # a resume may come without context
+    listed = (state.get(keys.proposals) or {}).get("ids") or []
+    approver = run.approver(identity)
+    # The list is the same on resume, or the answers would shift; the state may be forged, so it is not trusted.
+    found = yield from fetch_each([(Identity.model_validate(owner), proposal_id) for proposal_id, owner in listed])
+    shown = [proposal for proposal in found if approver.may_decide(proposal, "reject")]
+    outcomes = yield from review_proposals(run, identity, (yield from mark_stale(run.settings.stores, shown)))
     return {"decided": [outcome.model_dump(mode="json") for outcome in outcomes], **(yield from _page(run, identity))}
 
 
 def _page(run: Run, identity: Identity) -> Flow[Update]:
-    """List what is shown next."""
-    waiting = yield from run_guarded(run, "inbox", pending_proposals(identity), [])
-    return {Keys(run.settings.name).proposals: {"ids": [proposal.id for proposal in waiting[:SHOWN]]}}
+    """List what is shown next: the user's own, or with reviewers named what they may decide about."""
+    waiting = (
+        pending_proposals(identity)
+        if run.settings.reviewers is None
+        else review_queue(run.settings.stores, run.approver(identity))
+    )
+    listed = (yield from run_guarded(run, "inbox", waiting, []))[:SHOWN]
+    return {
+        Keys(run.settings.name).proposals: {
+            "ids": [[proposal.id, proposal.identity.model_dump()] for proposal in listed]
+        }
+    }

@@ -1,20 +1,28 @@
 """Where a person decides: the turn's proposals are shown by an interrupt, and only a yes makes them permanent."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
+from langchain_core.messages import BaseMessage
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
-from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, mark_stale
+from langgraph_learning._engine.approval.approval import (
+    Approver,
+    Outcome,
+    ReviewDecision,
+    decide,
+    mark_stale,
+)
 from langgraph_learning._engine.approval.proposals import fetch_proposals
-from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.flow import Flow, call_saver
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
-from langgraph_learning.langgraph_private import checkpointer
+from langgraph_learning.errors import ScopeError
+from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conversation, read_listed, run_guarded
+from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.maintenance import MAINTENANCE
@@ -57,13 +65,33 @@ class Answers(BaseModel):
 
 def review_step(run: Run, state: Update) -> Flow[Update]:
     """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
+    run.settings.steps.add(REVIEW)
     if not run.settings.proposes:
         return {}
     messages = (yield from read_conversation(run, "review", state)).messages
-    identity = run.identity(messages)
+    identity = yield from identify_reviewed(run, messages)
     shown = yield from run_guarded(run, "review", _proposals_to_show(run, identity, state, run.turn_id(messages)), [])
     yield from review_proposals(run, identity, shown)
     return {}
+
+
+def identify_reviewed(run: Run, messages: list[BaseMessage], *, reviewing: bool = True) -> Flow[Identity]:
+    """Return whose turn is reviewed; where the run may not act for them, take back the answer it was resumed with.
+
+    Raises:
+        ScopeError: It may not.
+    """
+    try:
+        return run.identity(messages, reviewing=reviewing)
+    except ScopeError:
+        yield from _withdraw_answer(run)
+        raise
+
+
+def _withdraw_answer(run: Run) -> Flow[None]:
+    """Take back an answer that was refused: LangGraph would give it to the next run, as if its user had said it."""
+    if checkpointer(run.config) is not None and (write := resume_write(run.config)) is not None:
+        yield from call_saver("put_writes", *write)
 
 
 def _proposals_to_show(run: Run, identity: Identity, state: Update, turn: str) -> Flow[list[Proposal]]:
@@ -78,13 +106,22 @@ def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) ->
     if not any(proposal.status == "pending" for proposal in shown):
         return []
     if checkpointer(run.config) is None:  # it could never be resumed: the proposals wait for `decide()`
+        run.settings.warn_once(
+            "checkpointer",
+            "a person cannot be asked in a graph without a checkpointer: what was proposed waits for"
+            " scoped(...).decide(). Compile with one, builder.compile(checkpointer=...)",
+        )
         return []
-    answer = interrupt(
-        review_request(run.settings.stores, shown), response_schema=answers_model(run.settings.stores, shown)
+    stores, approver = run.settings.stores, run.approver(identity)
+    try:
+        answer = interrupt(review_request(stores, shown), response_schema=answers_model(stores, shown, approver))
+    except ScopeError:
+        yield from _withdraw_answer(run)
+        raise
+    decisions = read_decisions(shown, answer)
+    outcomes = yield from run_guarded(
+        run, "review", decide(stores, identity, decisions, approver, run.settings.mask), []
     )
-    approver = Approver(run.person or identity.user_id, datetime.now(UTC))
-    work = decide(run.settings.stores, identity, read_decisions(shown, answer), approver, run.settings.mask)
-    outcomes = yield from run_guarded(run, "review", work, [])
     run.emit("decided", outcomes=[outcome.model_dump(mode="json") for outcome in outcomes])
     return outcomes
 
@@ -106,8 +143,11 @@ def review_request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -
     return {"action_requests": actions, "review_configs": configs}
 
 
-def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> type[Answers]:
-    """Return the schema that refuses an answer before LangGraph keeps it: one that was kept is replayed for ever."""
+def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal], approver: Approver) -> type[Answers]:
+    """Return the schema that refuses an answer before LangGraph keeps it: one that was kept is replayed for ever.
+
+    So it also asks whether the person may give that answer, which raises a `ScopeError`.
+    """
 
     class Checked(Answers):
         @model_validator(mode="after")
@@ -116,24 +156,27 @@ def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal]) ->
                 raise ValueError(f"give {len(shown)} decisions, one per action request, not {len(self.decisions)}")
             for proposal, decision in zip(shown, self.decisions, strict=True):
                 if isinstance(decision, Edit):
-                    check_edit(stores, proposal.store, decision.edited_action.name, decision.edited_action.args)
+                    check_edit(stores, proposal, decision.edited_action.name, decision.edited_action.args)
+                if proposal.status == "pending":
+                    approver.check(proposal, decision.type)
             return self
 
     return create_model("ReviewAnswer", __base__=Checked, __doc__=Answers.__doc__)
 
 
-def check_edit(stores: Sequence[LearningStore], name: str, operation: str, args: dict[str, JsonValue]) -> None:
-    """Refuse an edit that is not valid for the learning store it is for.
+def check_edit(stores: Sequence[LearningStore], proposal: Proposal, operation: str, args: dict[str, JsonValue]) -> None:
+    """Refuse an edit that is not valid for the learning store it is for, or that makes another operation of it.
 
     Raises:
         ValueError: What is wrong with it.
     """
-    mine = [store for store in stores if store.name == name]
+    if operation != proposal.name:
+        raise ValueError(f"an edit changes arguments: {proposal.name!r} may not become {operation!r}")
+    mine = [store for store in stores if store.name == proposal.store]
     try:
         _, read, refused = read_operation(mine, operation, args, upkeep=True)
     except LookupError as error:
-        offered = ", ".join(kind.__name__ for store in mine for kind in store.operations)
-        raise ValueError(f"{error.args[0]}; {name} has {offered}") from error
+        raise ValueError(str(error.args[0])) from error
     unknown = [key for key in args if read is not None and key not in type(read).model_fields]
     wrong = [refusal.reason for refusal in refused] + [f"{key}: there is no such field" for key in unknown]
     if wrong or read is None:
@@ -142,12 +185,13 @@ def check_edit(stores: Sequence[LearningStore], name: str, operation: str, args:
 
 def read_decisions(shown: Sequence[Proposal], answer: Answers) -> list[ReviewDecision]:
     """Return what the person said to each of `shown`."""
-    found = []
-    for proposal, said in zip(shown, answer.decisions, strict=True):
-        if isinstance(said, Edit):
-            edited = said.edited_action
-            found.append(ReviewDecision(proposal.id, "edit", edited.name, edited.args))
-        else:
-            message = said.message if isinstance(said, Reject) else None
-            found.append(ReviewDecision(proposal.id, said.type, message=message))
-    return found
+    return [
+        ReviewDecision(
+            proposal.id,
+            decision.type,
+            args=decision.edited_action.args if isinstance(decision, Edit) else None,
+            message=decision.message if isinstance(decision, Reject) else None,
+            owner=proposal.identity,
+        )
+        for proposal, decision in zip(shown, answer.decisions, strict=True)
+    ]

@@ -4,6 +4,7 @@ import inspect
 import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Protocol, TypedDict, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -14,11 +15,13 @@ from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 from pydantic import ValidationError
 
+from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.learning.commit import may_teach
 from langgraph_learning._engine.learning.messages import Speakers, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ScopeError
+from langgraph_learning.errors import ScopeError, describe_failure
 from langgraph_learning.langgraph_private import configurable, read_channel, read_state
 from langgraph_learning.nodes.channel import Reading, reveal
 from langgraph_learning.nodes.identity import (
@@ -30,7 +33,7 @@ from langgraph_learning.nodes.identity import (
     user_label,
 )
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.records import Commit, Identity
+from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
@@ -51,6 +54,8 @@ class TurnState(TypedDict, total=False):
     receipt: dict[str, Any]
     heard: list[str]
     """The ids of the human messages there were: a graph inside that is given others was given a task."""
+    forged: bool
+    """Whether none of our steps has written it."""
     last: str
     """Once the turn was extracted: the id of its last human message, which a node of the host's may have added."""
 
@@ -133,7 +138,12 @@ class Run:
     def report(self, step: str, error: Exception) -> None:
         """Log a failure with its traceback and tell the custom stream; called while it is handled."""
         log.exception("%s failed; the turn goes on without it", step)
-        self.emit("failed", step=step, error=f"{type(error).__name__}: {error}")
+        self.emit("failed", step=step, error=describe_failure(error))
+
+    def approver(self, identity: Identity) -> Approver:
+        """Return who decides in this run: the person it names, else the user of the turn."""
+        person = self.person or identity.user_id
+        return Approver(person, datetime.now(UTC), acts_for=person, reviewers=self.settings.reviewers)
 
     # the state
 
@@ -173,7 +183,7 @@ class Run:
         """
         reading = self.read_private(Keys(self.settings.name).turn)
         wanted = turn_id(messages)
-        turn = parse_turn(reading.value if reading else self.settings.turns.get((self._thread, wanted)))
+        turn = parse_turn(reading.value if reading else self.settings.turns.get((self.thread, wanted)))
         if turn is None:
             return self._outer_turn() if reading is None else None
         if wanted in (turn.get("tag"), turn.get("last")) or (reading and reading.in_run):
@@ -187,9 +197,9 @@ class Run:
 
     def _outer_turn(self) -> TurnState | None:
         """Return the turn of a graph around this one in the same thread, the innermost that recalled."""
-        if not self.graph or not self._thread:
+        if not self.graph or not self.thread:
             return None
-        turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self._thread]
+        turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self.thread]
         around = [turn for turn in turns if turn and "last" not in turn and self._is_inside(str(turn.get("graph", "")))]
         return max(reversed(around), key=lambda turn: len(str(turn.get("graph", ""))), default=None)
 
@@ -216,7 +226,7 @@ class Run:
 
     def warn_double_wiring(self, wanted: str) -> None:
         """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
-        outer = (parse_turn(self.settings.turns.get((self._thread, wanted))) or {}).get("graph")
+        outer = (parse_turn(self.settings.turns.get((self.thread, wanted))) or {}).get("graph")
         if outer is not None and self._is_inside(outer):
             self.settings.warn_once(
                 "doubled",
@@ -239,19 +249,19 @@ class Run:
 
     def unlearned_words(self, but: str) -> list[object]:
         """Return the words that this subgraph kept in this process and did not learn from, but those of one turn."""
-        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self._thread and self.graph]
+        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self.thread and self.graph]
         return [row for (_, tag), (path, row) in kept if tag != but and path == self._path]
 
     def forget_words(self, tags: Iterable[str]) -> None:
         """Forget the words of turns that were learned from, here or in another graph of the thread."""
         for tag in tags:
-            self.settings.words.pop((self._thread, tag), None)
+            self.settings.words.pop((self.thread, tag), None)
 
     def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
         """Keep the newest of something per thread and turn."""
-        if self._thread:
-            kept.pop((self._thread, tag), None)
-            kept[self._thread, tag] = value
+        if self.thread:
+            kept.pop((self.thread, tag), None)
+            kept[self.thread, tag] = value
         while len(kept) > TURNS:
             kept.pop(next(iter(kept)), None)
 
@@ -261,34 +271,59 @@ class Run:
         return tuple(part.partition(":")[0] for part in self.graph.split("|"))
 
     @property
-    def _thread(self) -> str:
+    def thread(self) -> str:
+        """The thread of the run; empty where there is none."""
         return str(configurable(self.config).get("thread_id") or "")
 
     # who asks
 
     @property
     def person(self) -> str | None:
-        """Who runs this step: on a resume maybe another than the turn's user."""
-        return self._resolve_identity().user_id
+        """Whom this run names, on a resume maybe another than the turn's user; None if it names nobody."""
+        try:
+            return self._resolve_identity().user_id
+        except (AttributeError, LookupError, TypeError):
+            # A resolver of the developer's own may count on a context that a resume does not bring.
+            if self.settings.scope is None or self._authenticated is not None:
+                raise
+            return None
 
-    def identity(self, messages: Sequence[BaseMessage] | None = None) -> Identity:
+    def identity(self, messages: Sequence[BaseMessage] | None = None, *, reviewing: bool = False) -> Identity:
         """Return who asks: as recall froze it for the turn of `messages`, else as the run says.
 
+        Args:
+            messages: The messages, of which the last human one tells the turn.
+            reviewing: Whether this is the step where reviewers decide, who may be others than the turn's user.
+
         Raises:
-            ScopeError: An authenticated run names somebody else.
+            ScopeError: The run names somebody else than the turn's user, or the frozen turn is a forgery.
         """
         frozen = self.frozen_turn(messages) if messages is not None else None
         identity = Identity.model_validate(frozen["identity"]) if frozen else self._resolve_identity()
         if frozen and self.settings.scope is None:  # recall may have run in a graph around this agent
             identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
-        if frozen and self._authenticated is not None:  # private state can be forged
-            self._check_user(identity.user_id, self._resolve_identity().user_id)
+        if frozen and not (reviewing and self.settings.reviewers is not None):
+            self._check_turn(identity.user_id, frozen)
         self._warn_scopeless(identity)
         return identity
 
     def may_act_for(self, identity: Identity) -> bool:
-        """Return whether this run may write for `identity`: an authenticated one for its own user alone."""
-        return self._authenticated is None or self.person in (None, identity.user_id)
+        """Return whether this run may write for `identity`: one that names a user for that user alone."""
+        return self.person in (None, identity.user_id)
+
+    def _check_turn(self, user: str | None, turn: TurnState) -> None:
+        """Refuse a run that names somebody else than the user of the turn.
+
+        Raises:
+            ScopeError: It does, or it names nobody and only a forged state says whose turn it is.
+        """
+        named = self.person
+        if self._authenticated is not None:
+            self._check_user(user, named)
+        if named is not None and user is not None and named != user:
+            raise ScopeError(f"this run names {named!r} and may not act for {user!r}, whose turn it is")
+        if named is None and turn.get("forged"):
+            raise ScopeError("who the user is was written into this graph's private state from outside: name the user")
 
     def _warn_scopeless(self, identity: Identity) -> None:
         """Say once which learning stores neither read nor write, and what they lack."""
@@ -299,6 +334,12 @@ class Run:
             self.settings.warn_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
         elif identity.thread_id is None and scopeless:
             self._warn_threadless(identity, scopeless)
+        shared = self.settings.shared
+        scopes = ((store, store.scope(identity)) for store in self.settings.stores)
+        closed = [store.name for store, scope in scopes if scope and not may_teach(store, scope, identity, shared)]
+        if closed:
+            fix = "give context={'user_id': ...} to invoke"
+            self.settings.warn_once("shared", f"no user_id in this run: {', '.join(closed)} learn nothing; {fix}")
 
     def _warn_threadless(self, identity: Identity, scopeless: list[str]) -> None:
         """Say once which of the learning stores without a scope would have one in a thread."""
@@ -331,11 +372,11 @@ class Run:
             offered = {"runtime": self.runtime, "config": self.config, "context": self.runtime.context}
             if "state" in inspect.signature(resolver).parameters:
                 offered["state"] = self.graph_state()
-            return read_resolver_answer(base, call_resolver(resolver, offered, self.runtime))
+            return check_ids(read_resolver_answer(base, call_resolver(resolver, offered, self.runtime)))
         named = self._named_users
         for user in named:
             self._check_user(user, self._authenticated)
-        return base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]})
+        return check_ids(base.model_copy(update={"user_id": self._authenticated or named[0] or named[1]}))
 
     @property
     def _named_users(self) -> tuple[str | None, str | None]:

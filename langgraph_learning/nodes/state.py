@@ -22,11 +22,6 @@ class Keys:
         return f"{self.name}_turn"
 
     @property
-    def text(self) -> str:
-        """The recalled text: untracked, in no checkpoint."""
-        return f"{self.name}_text"
-
-    @property
     def kept(self) -> str:
         """The turns that are not learned from yet, with their words: checkpointed JSON."""
         return f"{self.name}_kept"
@@ -42,22 +37,33 @@ class Keys:
         return f"{self.name}_proposals"
 
     @property
+    def settled(self) -> str:
+        """The step at which extraction last waited for the nodes of the graph: checkpointed JSON."""
+        return f"{self.name}_settled"
+
+    @property
     def all(self) -> tuple[str, ...]:
         """All of them."""
-        return (self.turn, self.text, self.kept, self.mark, self.proposals)
+        return (self.turn, self.kept, self.mark, self.proposals, self.settled)
 
-    def schema(self, *extra: object) -> type[Any]:
-        """Return the private state schema; `extra` annotations mark each of our keys."""
+    def schema(self, *extra: object, messages_key: str | None = None) -> type[Any]:
+        """Return the private state schema.
 
-        def private(kind: type, *, tracked: bool = True) -> object:
-            return Annotated[(kind, *extra, PrivateValue(kind, tracked=tracked))]
+        Args:
+            extra: Annotations that mark each of our keys.
+            messages_key: The key of the messages, where they have to be declared to be read.
+        """
+
+        def private(kind: type, *, sealed: bool = False) -> object:
+            return Annotated[(kind, *extra, PrivateValue(kind, sealed=sealed))]
 
         fields: Mapping[str, object] = {
-            self.turn: private(dict),
-            self.text: private(str, tracked=False),
-            self.kept: private(list),
+            self.turn: private(dict, sealed=True),
+            self.kept: private(list, sealed=True),
             self.mark: private(dict),
             self.proposals: private(dict),
+            self.settled: private(dict),
         }
-        made = TypedDict(f"{self.name.title()}State", fields, total=False)  # type: ignore[misc]
+        messages: Mapping[str, object] = {messages_key: list} if messages_key else {}
+        made = TypedDict(f"{self.name.title()}State", {**messages, **fields}, total=False)  # type: ignore[misc]
         return cast("type[Any]", made)

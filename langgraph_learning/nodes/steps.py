@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
-from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
+from langchain_core.messages import BaseMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
@@ -13,6 +14,7 @@ from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
+from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -22,19 +24,20 @@ from langgraph_learning._engine.learning.turn import (
     keep_newest,
     last_human,
     question,
+    turn_beginning,
     turn_id,
     turn_of,
     turn_since,
     watermark,
-    window_start,
 )
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
-from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.nodes.channel import PrivateUpdate
+from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
 from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.wiring import check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
 
 CURRENT = 500
@@ -91,6 +94,10 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
     run.warn_double_wiring(opened_by)
+    check_recall(run, opened_by)
+    memory = recalled_in(run)
+    memory.current = memory.key(run, identity, opened_by)
+    memory.texts[memory.current] = made.text
     turn: TurnState = {
         "tag": opened_by,
         "graph": run.graph,
@@ -100,11 +107,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     }
     run.remember_turn(turn)
     kept = _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn)) if keep else []
-    return {
-        keys.turn: turn,
-        keys.text: PrivateUpdate({"recalled": [shown.id for shown in made.receipt.shown]}, made.text),
-        **(_kept_update(run, kept) if keep else {}),
-    }
+    return {keys.turn: PrivateUpdate(turn, turn), **(_kept_update(run, kept) if keep else {})}
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
@@ -127,8 +130,8 @@ def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
 def _messages(value: object) -> list[BaseMessage]:
     if value is None:
         return []
-    one = isinstance(value, str | BaseMessage | Mapping) or not isinstance(value, Iterable)
-    return convert_to_messages([value] if one else list(value))
+    several = value if isinstance(value, Iterable) and not isinstance(value, str | BaseMessage | Mapping) else [value]
+    return convert_to_messages([cast("MessageLikeRepresentation", message) for message in several])
 
 
 def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
@@ -142,27 +145,41 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
         )
 
 
-def text_step(run: Run, state: object, messages: Sequence[BaseMessage]) -> Flow[str]:
-    """Return the recalled text of this run; recall now where no step did, or where a resume has lost it."""
-    reading = run.read_private(Keys(run.settings.name).text)
-    if reading is not None and isinstance(reading.value, str):
-        return reading.value
+def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
+    """Return the recalled text of this turn; recall now where no step of the run did."""
     conversation = Conversation(list(messages))
     if run.settings.turn is not None:
-        conversation = yield from read_conversation(run, "recall", state)
+        conversation = yield from read_conversation(run, "recall", run.full_state({}))
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
-    identity = run.identity(messages)
-    flow = _recall(run, identity, conversation, run.speakers(messages, identity), run.turn_id(messages))
-    return (yield from run_guarded(run, "recall", flow, Recall())).text
+    identity, opened_by = run.identity(messages), run.turn_id(messages)
+    memory = recalled_in(run)
+    memory.asked, key = True, memory.key(run, identity, opened_by)
+    if key not in memory.texts:
+        flow = _recall(run, identity, conversation, run.speakers(messages, identity), opened_by)
+        memory.texts[key] = (yield from run_guarded(run, "recall", flow, Recall())).text
+    return memory.texts[key]
+
+
+def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
+    """Return the recalled text of the run that calls a model, which may be asked about something else entirely."""
+    memory = recalled_in(run)
+    if memory.current is not None:
+        memory.asked = True
+        return memory.texts[memory.current]
+    conversation = yield from read_conversation(run, "recall", run.full_state({}))
+    return (yield from text_step(run, conversation.messages or messages))
 
 
 def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
     messages, query = conversation.messages, conversation.query
     query = question(messages, speakers) if query is None else query
+    settings = run.settings
     there = frozenset(message.id for message in messages if message.id)
-    made = yield from recall(run.settings.stores, identity, query, run.settings.context_tokens, there)
+    made = yield from recall(
+        settings.stores, identity, query, settings.context_tokens, settings.author_name, shown=there
+    )
     made = made.of_turn(turn, identity, datetime.now(UTC))
     run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
     return made
@@ -214,12 +231,12 @@ def _kept_with_new(
     if kept:
         last = kept[-1]
         kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
-        turn = turn_since(messages[begin:], None, identity.user_id, speakers, now)
+        turn = turn_of(messages[begin:], speakers, now)
         known = {message.id for message in kept[-1].turn.messages if message.id}
         turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
     else:
         mark: Watermark | None = state.get(Keys(run.settings.name).mark)
-        begin = window_start(messages, mark, identity.user_id)
+        begin = turn_beginning(messages, mark, identity.user_id)
         turn = turn_since(messages, mark, identity.user_id, speakers, now)
     anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
     return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
@@ -245,13 +262,15 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
         run.settings.warn_once(
             "messages", f"the state has no {key!r}: nothing is learned; give LearningMachine(messages_key=...)"
         )
+    check_extraction(run, recalled_in(run))
     conversation = yield from read_conversation(run, "extract", state)
     messages = conversation.messages
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
     speakers = run.speakers(messages, identity)
     waiting = _turns_to_learn(run, state, messages, identity, speakers)
+    thread = read_thread(messages, run.settings.name, speakers)
     current = turn_of(messages[-CURRENT:], speakers).messages if run.settings.capturing else None
-    left = (yield from _learn_each(run, waiting, current)) if run.settings.learning else []
+    left = (yield from _learn_each(run, waiting, thread, current)) if run.settings.learning else []
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
@@ -261,8 +280,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
 def capture_step(run: Run, state: Update) -> Flow[Update]:
     """Keep what was said in the turns that wait; without a model they go on waiting to be learned from."""
     if run.settings.capturing:
-        conversation = yield from read_conversation(run, "extract", state)
-        messages = conversation.messages
+        messages = (yield from read_conversation(run, "extract", state)).messages
         identity = run.identity(messages)
         speakers = run.speakers(messages, identity)
         current = turn_of(messages[-CURRENT:], speakers).messages
@@ -273,9 +291,8 @@ def capture_step(run: Run, state: Update) -> Flow[Update]:
 
 
 def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage]) -> Flow[None]:
-    heard = replace(turn, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id)
-    settings = run.settings
-    yield from extract([], heard, settings.limits, settings.mask, settings.capturing, current)
+    heard, settings = replace(turn, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id), run.settings
+    yield from extract([], heard, settings.limits, settings.mask, capturing=settings.capturing, current=current)
 
 
 def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
@@ -284,10 +301,12 @@ def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage])
         return {}
     ended: TurnState = {**turn, "last": turn_id(messages)}
     run.remember_turn(ended)
-    return {Keys(run.settings.name).turn: ended}
+    return {Keys(run.settings.name).turn: PrivateUpdate(ended, ended)}
 
 
-def _learn_each(run: Run, waiting: Sequence[TurnInput], current: Sequence[TurnMessage] | None) -> Flow[list[TurnInput]]:
+def _learn_each(
+    run: Run, waiting: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[list[TurnInput]]:
     """Learn from turns, those of one user in one call; return the ones that could not be learned from."""
     left: list[TurnInput] = []
     for user in dict.fromkeys(turn.identity.user_id for turn in waiting):
@@ -295,29 +314,35 @@ def _learn_each(run: Run, waiting: Sequence[TurnInput], current: Sequence[TurnMe
         if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        if not allowed or not (yield from run_guarded(run, "extract", _extract(run, mine, current), otherwise=False)):
+        flow = _extract(run, mine, thread, current)
+        if not allowed or not (yield from run_guarded(run, "extract", flow, otherwise=False)):
             left += mine
     return left
 
 
-def _extract(run: Run, turns: Sequence[TurnInput], current: Sequence[TurnMessage] | None) -> Flow[bool]:
+def _extract(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[bool]:
     works, capturing = run.settings.extractions(run.model), run.settings.capturing
     unlearned = yield from drop_learned(works, turns, capturing)
     if unlearned:
         joined = join_turns(unlearned)
         heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
         settings = run.settings
-        commit = yield from extract(works, heard, settings.limits, settings.mask, capturing, current)
+        commit = yield from extract(
+            works,
+            heard,
+            settings.limits,
+            settings.mask,
+            shared=settings.shared,
+            thread=thread,
+            capturing=capturing,
+            current=current,
+        )
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     run.forget_words(turn.provenance.turn_id for turn in turns)
     return True
-
-
-def with_context(messages: Sequence[BaseMessage], text: str, settings: MachineSettings) -> list[BaseMessage]:
-    """Return `messages` with the recalled text first, and without an older one."""
-    others = [message for message in messages if message.id != settings.context_id]
-    return [SystemMessage(text, id=settings.context_id), *others] if text else others
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
@@ -333,14 +358,17 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
 
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
     """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
+    # What would change the words of others is not asked about in the middle of a conversation.
+    proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
     mine = [
         proposal
         for proposal in (yield from pending_proposals(identity))
         if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
-        and f"{proposal.origin}|".startswith(within)
+        and f"{proposal.provenance.graph_ns}|".startswith(within)
+        and proposal.store in proposing
     ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.place)]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.provenance.position)]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:

@@ -3,30 +3,97 @@
 import copy
 import dataclasses
 import inspect
-from collections.abc import Mapping, Sequence
-from typing import get_type_hints
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, get_type_hints
 
-from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.messages import BaseMessage, RemoveMessage
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
+from langgraph.errors import ParentCommand
+from langgraph.pregel import Pregel
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
-from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning._engine.settings import MachineSettings, Placement
 from langgraph_learning.langgraph_private import as_runnable
-from langgraph_learning.nodes.flow_node import Node, annotate
+from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
+from langgraph_learning.nodes.placement import View, read_messages, show_first, show_in_turn
+from langgraph_learning.nodes.reached import ModelCalls
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.steps import text_step, with_context
+from langgraph_learning.nodes.steps import text_step
+
+NOTHING_KNOWN = "Nothing is known from earlier conversations."
+
+
+class Shower:
+    """Shows the recalled text to a node or graph, and takes it out of what it returns."""
+
+    def __init__(self, name: str, settings: MachineSettings, placement: Placement, *, remembers: bool = False) -> None:
+        self.name, self._settings, self._placement, self._remembers = name, settings, placement, remembers
+
+    def run(self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]) -> Any:
+        """Call a node with a state that shows the text."""
+        run, messages = self._begin(state, config)
+        text = run.driver.run(text_step(run, read_messages(messages))) if messages is not None else ""
+        view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
+        try:
+            answer = call(self._with_text(state, messages, view), calls.watch(config or {}))
+        except ParentCommand as handoff:  # a graph inside hands over to one around us, with its messages
+            raise ParentCommand(restore(handoff.args[0], view, self._settings.messages_key)) from None
+        calls.report()
+        return restore(answer, view, self._settings.messages_key)
+
+    async def arun(
+        self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]
+    ) -> Any:
+        """Do what `run` does."""
+        run, messages = self._begin(state, config)
+        text = await run.driver.arun(text_step(run, read_messages(messages))) if messages is not None else ""
+        view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
+        try:
+            answer = await call(self._with_text(state, messages, view), calls.watch(config or {}))
+        except ParentCommand as handoff:
+            raise ParentCommand(restore(handoff.args[0], view, self._settings.messages_key)) from None
+        calls.report()
+        return restore(answer, view, self._settings.messages_key)
+
+    def _begin(self, state: object, config: RunnableConfig | None) -> tuple[Run, list[Any] | None]:
+        run = Run.current(self._settings, config)
+        refuse_cache(run, self.name)
+        messages = _raw_messages(state, self._settings.messages_key)
+        if messages is None:
+            run.settings.warn_once(
+                f"no messages in {self.name}",
+                f"the node {self.name!r} is shown nothing: its state has no {self._settings.messages_key!r}. Give its"
+                " chat model to learning.model(...), or LearningMachine(messages_key=...) the key it has",
+            )
+        return run, messages
+
+    def _view(self, messages: Sequence[Any], text: str) -> View:
+        # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
+        if self._remembers:
+            return show_first(messages, text or NOTHING_KNOWN, self._settings.context_id)
+        if self._placement == "turn":
+            return show_in_turn(messages, text) if text else View(list(messages))
+        return show_first(messages, text, self._settings.context_id)
+
+    def _with_text(self, state: object, messages: list[Any] | None, view: View) -> object:
+        if messages is None or view.shown is None:
+            return state
+        return with_value(state, self._settings.messages_key, view.messages)
 
 
 class Wrapped(Node):
     """Shows the recalled text to `node` and takes it out of what the node returns."""
 
-    def __init__(self, node: object, settings: MachineSettings) -> None:
-        self._node, self._settings = as_runnable(node), settings
-        self.name = getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
+    def __init__(
+        self, node: object, settings: MachineSettings, placement: Placement = "system", name: str | None = None
+    ) -> None:
+        self._node = as_runnable(node)
+        self.name = name or getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
         if self.name == "<lambda>":
             self.name = "agent"
+        self._shower = Shower(self.name, settings, placement)
         annotate(self, *hints(node))
 
     def __call__(self, state: object) -> object:
@@ -35,25 +102,56 @@ class Wrapped(Node):
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the node on a state that shows the recalled text."""
-        run, messages = Run.current(self._settings, config), get_messages(input, self._settings.messages_key)
-        text = run.driver.run(text_step(run, input, messages)) if messages is not None else ""
-        return without_context(self._node.invoke(self._with_text(input, messages, text), config), self._settings)
+        return self._shower.run(input, config, self._node.invoke)
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
         """Run the node on a state that shows the recalled text."""
-        run, messages = Run.current(self._settings, config), get_messages(input, self._settings.messages_key)
-        text = await run.driver.arun(text_step(run, input, messages)) if messages is not None else ""
-        answer = await self._node.ainvoke(self._with_text(input, messages, text), config)
-        return without_context(answer, self._settings)
+        return await self._shower.arun(input, config, self._node.ainvoke)
 
-    def _with_text(self, state: object, messages: list[BaseMessage] | None, text: str) -> object:
-        if messages is None or not text:
-            return state
-        return with_value(state, self._settings.messages_key, with_context(messages, text, self._settings))
+
+def show_to_graph(
+    graph: Pregel[Any, Any, Any, Any], settings: MachineSettings, name: str, *, deletes: bool = False
+) -> Node:
+    """Return a compiled graph as a node that is shown the text in its input; it stays in sight of xray and snapshots.
+
+    Args:
+        graph: The compiled graph.
+        settings: The machine.
+        name: The name of its node.
+        deletes: Whether messages that the graph has deleted are deleted around it, too.
+    """
+    remembers = graph.checkpointer is True
+    shower = Shower(name, settings, settings.placement, remembers=remembers)
+
+    # Closures: LangGraph finds a graph in the variables that a node's function closes over.
+    def call(state: Any, config: RunnableConfig) -> Any:
+        answer = shower.run(state, config, lambda given, watched: graph.invoke(given, watched))
+        return with_deletions(state, answer, settings.messages_key) if deletes else answer
+
+    async def acall(state: Any, config: RunnableConfig) -> Any:
+        answer = await shower.arun(state, config, lambda given, watched: graph.ainvoke(given, watched))
+        return with_deletions(state, answer, settings.messages_key) if deletes else answer
+
+    return RunnableLambda(call, acall, name=name)
+
+
+def with_deletions(state: object, answer: object, key: str) -> object:
+    """Return what a graph answered with a removal of each message that it was given and no longer has."""
+    before, after = get_messages(state, key), get_messages(answer, key)
+    if before is None or after is None:
+        return answer
+    left = {message.id for message in after}
+    gone = [RemoveMessage(id=message.id) for message in before if message.id and message.id not in left]
+    return with_value(answer, key, [*gone, *after]) if gone else answer
 
 
 def get_messages(state: object, key: str) -> list[BaseMessage] | None:
     """Return the messages of a state of any kind; None where it has none."""
+    raw = _raw_messages(state, key)
+    return read_messages(raw) if raw is not None else None
+
+
+def _raw_messages(state: object, key: str) -> list[Any] | None:
     found = get_field(state, key)
     return list(found) if isinstance(found, Sequence) and not isinstance(found, str) else None
 
@@ -69,34 +167,34 @@ def with_value(state: object, key: str, value: object) -> object:
     return changed
 
 
-def without_context(answer: object, settings: MachineSettings) -> object:
-    """Return what a node answered without our message, also inside commands and lists of them."""
+def restore(answer: object, view: View, key: str) -> object:
+    """Return what a node answered without the recalled text, also inside commands and lists of them."""
+    if view.shown is None:
+        return answer
     if isinstance(answer, Command):
-        update, goto = without_context(answer.update, settings), without_context(answer.goto, settings)
+        update, goto = restore(answer.update, view, key), restore(answer.goto, view, key)
         return dataclasses.replace(answer, update=update, goto=goto)
     if isinstance(answer, Send):
-        return Send(answer.node, without_context(answer.arg, settings), timeout=answer.timeout)
-    if (
-        isinstance(answer, tuple) and len(answer) == 2 and answer[0] == settings.messages_key
-    ):  # an update written as pairs
-        return (answer[0], _drop_context(answer[1], settings.context_id))
+        return Send(answer.node, restore(answer.arg, view, key), timeout=answer.timeout)
+    if isinstance(answer, tuple) and len(answer) == 2 and answer[0] == key:  # an update written as pairs
+        return (answer[0], _restore_value(answer[1], view))
     if isinstance(answer, list | tuple):
-        return type(answer)(without_context(item, settings) for item in answer)
+        return type(answer)(restore(item, view, key) for item in answer)
     if isinstance(answer, Mapping):  # a node may copy its messages under another key
-        clean = {key: _drop_context(value, settings.context_id) for key, value in answer.items()}
-        return clean if any(clean[key] is not answer[key] for key in clean) else answer
-    value = get_field(answer, settings.messages_key)
-    cleaned = _drop_context(value, settings.context_id)
-    return answer if cleaned is value else with_value(answer, settings.messages_key, cleaned)
+        clean = {name: _restore_value(value, view) for name, value in answer.items()}
+        return clean if any(clean[name] is not answer[name] for name in clean) else answer
+    value = get_field(answer, key)
+    cleaned = _restore_value(value, view)
+    return answer if cleaned is value else with_value(answer, key, cleaned)
 
 
-def _drop_context(value: object, ours: str) -> object:
+def _restore_value(value: object, view: View) -> object:
     if isinstance(value, Overwrite):
-        return Overwrite(_drop_context(value.value, ours))
-    if isinstance(value, list) and any(getattr(message, "id", None) == ours for message in value):
-        return [message for message in value if getattr(message, "id", None) != ours]
-    if isinstance(value, BaseMessage) and value.id == ours:
-        return []
+        return Overwrite(_restore_value(value.value, view))
+    if isinstance(value, list) and any(view.holds(message) for message in value):
+        return view.restore(value)
+    if isinstance(value, BaseMessage) and view.holds(value):
+        return [] if view.original is None else view.original
     return value
 
 

@@ -5,6 +5,7 @@ writes what `plan` returns; nodes, tools, recall, undo and approval then work fo
 """
 
 import inspect
+import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,7 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from typing import ClassVar, Literal
 
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
@@ -179,6 +180,8 @@ class LearningStore(ABC):
     """Whether recall shows every record, or ranks them by the turn."""
     validate_fields_separately: ClassVar[bool] = False
     """Whether a wrong field is refused alone, and the others of its operation stand."""
+    about_user: ClassVar[bool] = True
+    """Whether it holds statements about the user, which rest on the user's own words; else on the conversation."""
     rejects_tool_claims: ClassVar[bool] = True
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     reads_trajectory: ClassVar[bool] = False
@@ -230,6 +233,23 @@ class LearningStore(ABC):
             kept: What is kept of it already: it may have been edited since.
         """
         return None
+
+    def check_content(self, content: Mapping[str, JsonValue]) -> None:
+        """Refuse content that this learning store could not have written; asked of what is loaded from a file.
+
+        By default the fields that its schema knows must have their types.
+
+        Raises:
+            Refused: It does not fit.
+        """
+        schema = self.config.schema or self.config.base
+        known = {name: value for name, value in content.items() if name in schema.model_fields}
+        check = operation("content", "", **schema_fields(schema, optional=True))
+        try:
+            check.model_validate_json(json.dumps(known), strict=True, by_name=True)
+        except ValidationError as error:
+            wrong = error.errors(include_input=False)[0]
+            raise Refused(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with what depends on the user's day filled in; it is asked before `plan`."""

@@ -52,7 +52,7 @@ class ConversationsStore(LearningStore):
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
         """Keep who said it, when, and the beginning of what is too long; what was edited keeps speaker and time."""
         text = message.text.strip()[: self.config.max_chars]
-        if message.role not in self.config.roles or not text:
+        if not text or (kept is None and message.role not in self.config.roles):
             return None
         said_at = (_said_at(kept) if kept else message.said_at).astimezone(zone)
         speaker = str(kept.content["speaker"]) if kept else _speaker(message)

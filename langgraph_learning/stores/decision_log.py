@@ -43,6 +43,7 @@ class DecisionLogStore(LearningStore):
     """The decision log."""
 
     name: ClassVar[str] = "decision_log"
+    about_user: ClassVar[bool] = False
     config_class = DecisionLogConfig
     config: DecisionLogConfig
     label: ClassVar[str] = "d"

@@ -1,7 +1,7 @@
 """What is known about things, people, organisations and projects, and how they stand to each other."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Annotated, Any, ClassVar
 
@@ -40,16 +40,26 @@ SEARCH = "Look up entities, by name or by what is known about them; without a qu
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
-MOST_READ = 5_000
+MOST_READ = 2_000
 """How much of a learning store is read at once where the store does not rank."""
 TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
 """Names that a field of a schema cannot have, because an argument or the record has them."""
+
+
+WORDS = {
+    "entity": ("name", "type"),
+    "fact": ("entity", "content"),
+    "event": ("entity", "content", "date"),
+    "relationship": ("source", "relation", "target"),
+}
+"""The texts that each kind of record has."""
 
 
 class EntityMemoryStore(LearningStore):
     """The entity memory: one record per entity, fact, event and relationship."""
 
     name: ClassVar[str] = "entity_memory"
+    about_user: ClassVar[bool] = False
     config_class = EntityMemoryConfig
     config: EntityMemoryConfig
     label: ClassVar[str] = "e"
@@ -166,6 +176,15 @@ class EntityMemoryStore(LearningStore):
             raise Refused("; ".join(wrong)) from error
         found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
         return found
+
+    def check_content(self, content: Mapping[str, JsonValue]) -> None:
+        """Refuse what is no entity, fact, event or relationship; its words are texts."""
+        super().check_content(content)
+        if content.get("kind") not in WORDS:
+            raise Refused(f"kind: {content.get('kind')!r} is none of {', '.join(WORDS)}")
+        for name in WORDS[str(content["kind"])]:
+            if not isinstance(content.get(name), str):
+                raise Refused(f"{name}: Input should be a valid string")
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """What is said of an archived entity is set aside with it."""

@@ -41,6 +41,7 @@ class LearnedKnowledgeStore(LearningStore):
     """The learned knowledge."""
 
     name: ClassVar[str] = "learned_knowledge"
+    about_user: ClassVar[bool] = False
     config_class = LearnedKnowledgeConfig
     config: LearnedKnowledgeConfig
     label: ClassVar[str] = "k"

@@ -9,6 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
+from langgraph_learning.labels import SESSION_CONTEXT
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores.base import LearningStore, Operation, operation, schema_fields
@@ -22,7 +23,8 @@ PLANNING = frozenset({"goal", "plan", "progress"})
 class SessionContextStore(LearningStore):
     """The session context: one record per user and thread."""
 
-    name: ClassVar[str] = "session_context"
+    name: ClassVar[str] = SESSION_CONTEXT
+    about_user: ClassVar[bool] = False
     config_class = SessionContextConfig
     config: SessionContextConfig
     label: ClassVar[str] = "s"

@@ -1,11 +1,9 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psycopg
 import pytest
 from acceptance.driver import Colour, Home
-from postgres import a_database
-from psycopg.sql import SQL, Identifier
+from postgres_server import a_database, empty_database
 
 
 @pytest.fixture(params=["sync", "async"])
@@ -20,14 +18,7 @@ def emptied(postgres_server: str) -> Iterator[Callable[[], str]]:
     with a_database(postgres_server) as url:
 
         def empty() -> str:
-            with psycopg.connect(url, autocommit=True) as connection:
-                found = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
-                kept = ("hybrid_commits", "hybrid_marks", "hybrid_facts")  # revisions go on; what made it stays
-                names = [SQL("{}").format(Identifier(name)) for (name,) in found if name not in kept]
-                names = [name for name in names if "migrations" not in name.as_string()]
-                if names:
-                    connection.execute(SQL("truncate {}").format(SQL(", ").join(names)))
-                    connection.execute("delete from hybrid_marks where name = 'floor'")  # versions begin at 1
+            empty_database(url)
             return url
 
         yield empty

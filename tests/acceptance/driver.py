@@ -1,6 +1,7 @@
 """One agent, one `say`: every acceptance row in both colours, on every store at hand."""
 
 import asyncio
+import re
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -16,6 +17,8 @@ from langgraph.types import Checkpointer
 
 from langgraph_learning import LearningDB, LearningMachine, Record, Scoped, connect, create_learning_agent
 from langgraph_learning.testing import ScriptedChatModel
+
+RECALLED = re.compile("<learning_context>.*</learning_context>", re.DOTALL)
 
 T = TypeVar("T")
 Colour = Literal["sync", "async"]
@@ -73,8 +76,12 @@ class Agent:
         return [record.text for record in self.records(name, user, thread)]
 
     def shown(self, index: int = -1) -> str:
-        """Return the system messages of one prompt of the agent, by default the last one."""
-        return "\n".join(str(each.text) for each in self.model.prompts["reply"][index] if each.type == "system")
+        """Return what one prompt of the agent holds besides the conversation, by default the last one."""
+        prompt = self.model.prompts["reply"][index]
+        texts = [str(message.text) for message in prompt if message.type in ("system", "human")]
+        blocks = [RECALLED.search(text) for text in texts]
+        systems = [str(message.text) for message in prompt if message.type == "system"]
+        return "\n".join([*systems, *(block[0] for block in blocks if block and block[0] not in "".join(systems))])
 
     def either(self, sync: Callable[[], T], other: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Do it in the colour of the row."""

@@ -131,7 +131,7 @@ def test_what_is_no_id_of_a_proposal_is_told(keeping: Home) -> None:
 class Faulty(DecisionLogStore):
     """Its own search has a bug."""
 
-    def answers(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+    def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
         raise KeyError("a bug")
 
 

@@ -166,7 +166,7 @@ def test_a_source_of_one_user_or_of_none_goes_to_the_one_given(run: Run, empty: 
 def test_an_export_comes_back_as_it_was_for_all_users(run: Run, url: str, tmp_path: Path) -> None:
     out, other = tmp_path / "all.jsonl", f"sqlite:///{tmp_path / 'other.db'}"
     assert "7 records of 2 users" in run("export", "-d", url, "-o", str(out)).err
-    assert run("import", str(out), "-d", other, "--json").json["new"] == 7
+    assert run("import", str(out), "-d", other, "--vouch", "--json").json["new"] == 7
     assert run("export", "-d", other).out == out.read_text("utf-8")
     assert not out.with_name("all.jsonl.part").exists()
 

@@ -495,7 +495,7 @@ async def test_a_rollback_that_fails_changes_nothing(monkeypatch: pytest.MonkeyP
     async with fresh_saver("sqlite", None) as saver:
         await learner(saver).ainvoke(turn("one"), {**thread(), "metadata": {"run_id": "r"}})
         monkeypatch.setitem(
-            load_blocks("sqlite", "savers"), "delete_doomed", ("delete from checkpoints", "no such statement")
+            load_blocks("sqlite", "savers"), "delete_selection", ("delete from checkpoints", "no such statement")
         )
         with pytest.raises(Exception, match="syntax error"):
             await saver.adelete_for_runs(["r"])

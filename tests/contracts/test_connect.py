@@ -16,7 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
-from langgraph_learning.checkpointers._saver.sqlite import enable_wal
+from langgraph_learning.checkpointers._sqlite import enable_wal
 from langgraph_learning.checkpointers.database import OpenDatabase
 from langgraph_learning.errors import ConfigurationError, StoreError
 
@@ -105,9 +105,10 @@ def test_two_schemas_are_two_installations(postgres_url: str) -> None:
         learner(one.checkpointer).invoke(turn("one"), thread())
         assert two.store.get(("a",), "k") is None
         assert two.checkpointer.get_tuple(thread()) is None
-    with connect(postgres_url.replace("postgresql://", "postgres://"), schema="one") as again:
-        assert again.store.get(("a",), "k") is not None
-        assert again.checkpointer.get_tuple(thread()) is not None
+    for scheme in ("postgres", "postgresql+psycopg"):
+        with connect(postgres_url.replace("postgresql://", f"{scheme}://"), schema="one") as again:
+            assert again.store.get(("a",), "k") is not None
+            assert again.checkpointer.get_tuple(thread()) is not None
 
 
 def test_a_database_is_open_inside_its_block_only(url: str) -> None:
@@ -166,7 +167,13 @@ async def test_an_entry_that_is_cancelled_leaves_nothing_open() -> None:
         ("file.db", "a text without sqlite:// or postgresql://"),
         ("", "a text without sqlite://"),
         ("mysql://root:secret@host/db", "mysql://"),
-        ("postgresql+psycopg://me:secret@host/db", "postgresql[+]psycopg://"),
+        ("postgresql+asyncpg://me:secret@host/db", "postgresql[+]asyncpg://"),
+        (
+            "postgresql://me:secret@host/db?conect_timeout=3",
+            "no parameter 'conect_timeout' [(]did you mean 'connect_timeout'[?][)]: use",
+        ),
+        ("postgresql://me:secret@host/db?secret@x=1", "cannot read this URL: use"),
+        ("postgresql+psycopg://me:secret@host/db?xyzzy=1", "no parameter 'xyzzy': use"),
         ("postgresql://me:secret@host:port:port/db?nonsense=secret", "cannot read this URL"),
         (Path("file.db"), "a [A-Za-z]*Path: use"),
         (None, "a NoneType: use"),
@@ -186,6 +193,7 @@ def test_a_url_that_cannot_work_says_what_does(wrong: Any, told: str) -> None:
         ("sqlite:///:memory:", {"schema": "s"}, "no schemas"),
         ("sqlite:///:memory:", {"dims": 3}, "embed="),
         ("postgresql://host/db", {"schema": " "}, "schema= is empty"),
+        ("sqlite:///:memory:", {"timeout": 0}, "timeout= is a number of seconds above 0"),
     ],
 )
 def test_an_option_that_cannot_work_says_what_does(url: str, options: dict[str, Any], told: str) -> None:

@@ -256,13 +256,13 @@ def guard(failed: list[BaseException], work: Any, name: str) -> Any:
 async def test_gets_of_one_tick_are_one_query(store: HybridStore, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.aput(*A, {"n": 1})
     asked: list[int] = []
-    read = store._ticks._read
+    read = store._gets._read
 
     def count(ops: Any) -> Any:
         asked.append(len(ops))
         return read(ops)
 
-    monkeypatch.setattr(store._ticks, "_read", count)
+    monkeypatch.setattr(store._gets, "_read", count)
     items = await asyncio.gather(*(store.aget(NS, key) for key in "abcab"))
     assert [item is not None for item in items] == [True, False, False, True, False]
     assert asked == [5]
@@ -270,14 +270,14 @@ async def test_gets_of_one_tick_are_one_query(store: HybridStore, monkeypatch: p
 
 async def test_a_failed_get_fails_alone(store: HybridStore, monkeypatch: pytest.MonkeyPatch) -> None:
     await store.aput(*A, {"n": 1})
-    read = store._ticks._read
+    read = store._gets._read
 
     def fail(ops: Any) -> Any:
         if any(op.key == "poison" for op in ops):
             raise StoreError("poisoned")
         return read(ops)
 
-    monkeypatch.setattr(store._ticks, "_read", fail)
+    monkeypatch.setattr(store._gets, "_read", fail)
     gets = [store.aget(NS, "a"), store.aget(NS, "poison"), store.aget(NS, "a")]
     first, second, third = await asyncio.gather(*gets, return_exceptions=True)
     assert isinstance(second, StoreError)
@@ -304,8 +304,8 @@ async def test_a_closed_store_says_so(make: Make) -> None:
 
 
 def test_both_dialects_name_the_same_statements() -> None:
-    own = {"connect", "journal", "begin", "commit", "rollback", "scrub", "hurry", "take_time"}
-    other = {"snapshot", "tune", "here", "add_schema", "extension", "add_extension", "vectors"}
+    own = {"connect", "begin", "commit", "rollback", "empty_wal", "set_busy_timeout"}
+    other = {"begin_snapshot", "tune_vector_index", "create_extension"}
     assert set(store_blocks("sqlite")) - own == set(store_blocks("postgres")) - other
     assert set(migrations("sqlite")) <= set(migrations("postgres"))
 
@@ -348,7 +348,7 @@ def test_a_crowd_of_readers_leaves_no_crowd_of_connections(make: Make) -> None:
     def read(_: int) -> None:
         with store._dialect.reading() as session:
             inside.wait(10)
-            session.rows("revision", {})
+            session.rows("last_revision", {})
 
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(read, range(12)))

@@ -8,8 +8,9 @@ from contracts.conftest import Make
 from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import LearningMachine, connect
+from langgraph_learning import LearningDB, LearningMachine, connect
 from langgraph_learning.checkpointers._store import reindex, writing
+from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.text import stem, words
 
 NS = ("docs",)
@@ -57,6 +58,11 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return request.getfixturevalue("postgres_url") if request.param == "postgres" else f"sqlite:///{tmp_path / 'a.db'}"
 
 
+def hybrid(db: LearningDB) -> HybridStore:
+    assert isinstance(db.store, HybridStore)
+    return db.store
+
+
 def test_a_database_of_an_older_analysis_is_indexed_anew(
     url: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -73,7 +79,7 @@ def test_a_database_of_an_older_analysis_is_indexed_anew(
             ]
             db.store.batch(puts)
             db.store.put(NS, "moved", {"text": "Zwei Wohnungen in Berlin", "note": "x"}, ["text"])
-            before = db.store.revision()
+            before = hybrid(db).revision()
             db.store.put(NS, "moved", {"text": "Ein Haus in Berlin", "note": "x"}, ["text"])
             db.store.put(NS, "whole", {"title": "Meine Lampen", "note": "Licht"})
             db.store.put(NS, "never", {"text": "Viele Lampen"}, index=False)
@@ -86,7 +92,7 @@ def test_a_database_of_an_older_analysis_is_indexed_anew(
         assert search(NS, query="Häuser")[0].key == "moved"
         assert [item.key for item in search(NS, query="Lampe") if item.score] == ["whole"]
         assert [item.key for item in search(NS, query="Katze Hund Katzen Hunde") if item.score] == []
-        assert [item.key for item in db.store.as_of(before).search(NS, query="Wohnung Berlin", limit=1)] == ["moved"]
+        assert [item.key for item in hybrid(db).as_of(before).search(NS, query="Wohnung Berlin", limit=1)] == ["moved"]
         assert caplog.messages[-1] == f"indexed {len(STATEMENTS) + 2} items anew"
     caplog.clear()
     with connect(url):

@@ -10,7 +10,7 @@ from pydantic import Field, JsonValue
 
 from langgraph_learning import UserProfileConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import CommitKind, CommitRules, Draft, OperationRequest, commit
 from langgraph_learning._engine.learning.extract import extract, read_request
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning._engine.repository import ScopeSnapshot
@@ -205,7 +205,7 @@ def test_a_statement_that_is_inferred_says_so_where_it_is_shown() -> None:
 def test_an_agents_tool_call_that_changes_nothing_leaves_no_commit() -> None:
     known = [ScopeSnapshot(MEMORY, memory(MEMORY, "x", "").scope, (memory(MEMORY, "one", "Likes tea"),))]
     asked = (OperationRequest("add_memory", {"content": "likes tea"}),)
-    draft = Draft(id="c", identity=ALICE, at=AT, requests=asked, limits={"user_memory": 10}, keep_empty=False)
+    draft = Draft(CommitKind.TOOL_CALL, "c", ALICE, AT, CommitRules({"user_memory": 10}), requests=asked)
     hand = ByHand(commit(draft, known))
     assert hand.kinds == []
     assert hand.result.changes == ()

@@ -1,21 +1,29 @@
 """What extraction looks at: the window since the watermark, and the id a turn is learned under."""
 
+import json
+from datetime import UTC, datetime
+
 import pytest
 from engine.hand import ALICE
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
+from pydantic import ValidationError
 
+from langgraph_learning._engine.learning.messages import Speakers
 from langgraph_learning._engine.learning.turn import (
     Turn,
+    TurnInput,
     TurnMessage,
     Watermark,
     commit_id,
+    complete_turn,
+    join_turns,
     last_human,
     question,
     turn_of,
     turn_since,
     watermark,
 )
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Identity, Provenance
 
 STORES = ("user_profile", "user_memory")
 THREAD: list[BaseMessage] = [
@@ -59,8 +67,79 @@ def test_the_last_turn_holds_all_human_messages_in_a_row() -> None:
     assert question(messages) == "two\nand three"
 
 
-def test_a_watermark_at_the_end_leaves_nothing_to_learn_from() -> None:
-    assert turn_since(THREAD, Watermark(message_id="a3", user_id="alice"), "alice").messages == ()
+def test_after_a_watermark_at_the_end_the_last_turn_is_looked_at_again_for_an_edit() -> None:
+    assert texts(turn_since(THREAD, Watermark(message_id="a3", user_id="alice"), "alice")) == ["three", "third"]
+
+
+def test_a_turn_travels_as_plain_json() -> None:
+    at = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    messages = [
+        HumanMessage("What is the weather?", id="h1"),
+        AIMessage("", id="a1", tool_calls=[{"name": "weather", "args": {"city": "Oslo"}, "id": "c1"}]),
+        ToolMessage("rain", tool_call_id="c1", name="weather", id="t1", status="error"),
+        AIMessage("It rains.", id="a2"),
+    ]
+    turn = TurnInput(
+        turn_of(messages, said_at=at),
+        Identity(user_id="alice", thread_id="c1", timezone="Europe/Oslo"),
+        at,
+        checkpoint_id="1f",
+        run="task",
+        provenance=Provenance(turn_id="h1", graph_ns="a:1", position=2, recalled=(("user_memory", "m"),)),
+        anchors=("a0",),
+    )
+
+    again = TurnInput.from_json(json.loads(json.dumps(turn.to_json())))
+
+    assert again == turn
+    assert again.turn.human[0].said_at == at
+    assert [step.result for step in again.turn.trajectory] == ["rain"]
+    assert again.turn.with_tools == turn.turn.with_tools
+
+
+@pytest.mark.parametrize("forged", [None, [], {}, {"turn": {"messages": 7}}, {"turn": {"messages": []}, "at": "now"}])
+def test_what_is_no_turn_is_not_read_as_one(forged: object) -> None:
+    with pytest.raises(ValidationError):
+        TurnInput.from_json(forged)
+
+
+def kept(*messages: BaseMessage, anchors: tuple[str, ...] = ()) -> TurnInput:
+    return TurnInput(turn_of(messages), ALICE, datetime(2026, 3, 10, tzinfo=UTC), anchors=anchors)
+
+
+@pytest.mark.parametrize(
+    ("left", "complete"),
+    [
+        (THREAD, ["three", "third"]),
+        (THREAD[5:], ["three", "third"]),
+        ([HumanMessage("a summary", id="s"), THREAD[5]], ["three", "third"]),
+        ([*THREAD[:4], THREAD[5]], ["three", "third"]),
+        ([*THREAD[:4], HumanMessage("three, redacted", id="h3"), THREAD[5]], ["three, redacted", "third"]),
+        ([*THREAD, HumanMessage("an answer", id="h4")], ["three", "third", "an answer"]),
+        ([], ["three"]),
+    ],
+    ids=["all there", "trimmed", "summarised", "deleted", "redacted", "added to", "emptied"],
+)
+def test_a_kept_turn_is_completed_from_whatever_is_left(left: list[BaseMessage], complete: list[str]) -> None:
+    turn = complete_turn(kept(THREAD[4], anchors=("a1", "h2", "a2")), left, Speakers()).turn
+    assert texts(turn) == complete
+
+
+def test_a_turn_that_began_with_no_word_is_completed_with_the_first_ones() -> None:
+    assert texts(complete_turn(kept(), THREAD[4:], Speakers()).turn) == ["three", "third"]
+    assert texts(complete_turn(kept(anchors=("a2",)), THREAD, Speakers()).turn) == ["three", "third"]
+
+
+def test_a_kept_turn_without_ids_begins_at_the_last_message_that_says_so() -> None:
+    messages: list[BaseMessage] = [HumanMessage("yes"), AIMessage("one"), HumanMessage("yes"), AIMessage("two")]
+    assert texts(complete_turn(kept(messages[2]), messages, Speakers()).turn) == ["yes", "two"]
+
+
+def test_turns_that_wait_are_one_turn_in_order() -> None:
+    joined = join_turns([kept(*THREAD[:2]), kept(*THREAD[2:4], anchors=("a1",))])
+    assert texts(joined.turn) == ["one", "first", "two", "second"]
+    assert [message.position for message in joined.turn.messages] == [0, 1, 2, 3]
+    assert joined.anchors == ()
 
 
 def test_only_what_people_and_the_assistant_said_is_in_the_window() -> None:

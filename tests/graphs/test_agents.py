@@ -93,7 +93,7 @@ async def test_an_agent_with_the_middleware_learns_with_its_own_model_and_recall
     assert texts(first["messages"]) == ["I drink tea", "Noted."]
     assert set(first) == {"messages"}
     assert texts(model.prompts["reply"][0]) == ["Be kind.", "I drink tea"]
-    assert [message.type for message in model.prompts["reply"][1]] == ["system", "system", "human"]
+    assert [message.type for message in model.prompts["reply"][1]] == ["system", "human"]
     assert "Drinks tea" in texts(model.prompts["reply"][1])[1]
     assert texts(second["messages"]) == ["What do I drink?", "Tea."]
     assert model.calls == {"reply": 2, "extraction": 2}

@@ -269,7 +269,7 @@ async def test_a_learning_agent_end_to_end(server: Stub, model: ChatOpenAI, colo
         result = await invoked(agent, colour, said("What do I drink?"), thread("two"), context=ADA)
 
     reply = server.requests[2]
-    assert [message["role"] for message in reply["messages"]] == ["system", "system", "user"]
+    assert [message["role"] for message in reply["messages"]] == ["system", "user"]
     assert reply["messages"][0]["content"] == "Be kind."
     assert "name: Alex" in reply["messages"][1]["content"]
     assert "Drinks tea" in reply["messages"][1]["content"]

@@ -21,9 +21,9 @@ BEES = op("add_memory", content="Keeps bees")
 TEA = op("add_memory", content="Likes tea")
 
 
-def proposing(*extractions: Any) -> tuple[LearningMachine, ScriptedChatModel]:
+def proposing(*extractions: Any, **options: Any) -> tuple[LearningMachine, ScriptedChatModel]:
     model = ScriptedChatModel(extractions=list(extractions))
-    return LearningMachine(model=model, user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE)), model
+    return LearningMachine(model=model, user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE), **options), model
 
 
 def answers(state: MessagesState) -> dict[str, Any]:
@@ -152,7 +152,7 @@ async def test_the_inbox_needs_a_checkpointer_and_says_so(colour: Colour) -> Non
 
 @pytest.mark.parametrize("colour", COLOURS)
 async def test_an_approver_is_the_person_who_resumes(colour: Colour) -> None:
-    learning, _ = proposing([BEES])
+    learning, _ = proposing([BEES], reviewers=lambda reviewer: reviewer == "boss")
     store = InMemoryStore()
     graph = by_hand(learning, answers).compile(checkpointer=InMemorySaver(), store=store)
     await invoked(graph, colour, said("Bees."), thread(), context=ADA)

@@ -27,8 +27,9 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.graph.message import REMOVE_ALL_MESSAGES
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command, StreamMode, interrupt
+from pydantic import JsonValue
 
-from langgraph_learning import LearningContext, LearningMachine
+from langgraph_learning import EntityMemoryConfig, LearningContext, LearningMachine, LearningMode
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
@@ -333,20 +334,55 @@ def test_a_day_later_a_turn_still_says_when_it_was_said(monkeypatch: pytest.Monk
     from langgraph_learning.nodes import steps
 
     class Clock(datetime):
-        today = datetime(2026, 3, 10, 12, tzinfo=UTC)
+        moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
         @classmethod
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
-            return cls.today
+            return cls.moment
 
     monkeypatch.setattr(steps, "datetime", Clock)
     learning, model = machine(RuntimeError("down"), [])
     graph = by_hand(learning, reply).compile(store=InMemoryStore(), checkpointer=InMemorySaver())
     graph.invoke(said("I met Ben yesterday", "h1"), thread(), context=ADA)
-    Clock.today += timedelta(days=10)
+    Clock.moment += timedelta(days=10)
 
     graph.invoke(said("Hello", "h2"), thread(), context=ADA)
 
     prompt = model.prompt("extraction")
     assert "Today is Friday, 20 March 2026" in prompt
     assert 'said="Tuesday, 10 March 2026"' in prompt
+
+
+@pytest.mark.parametrize("edited", [False, True])
+def test_a_date_that_a_person_approves_later_counts_from_when_it_was_said(
+    edited: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from langgraph_learning import scoped
+    from langgraph_learning.nodes import steps
+
+    class Clock(datetime):
+        moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+        @classmethod
+        def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
+            return cls.moment
+
+    for module in (steps, scoped):
+        monkeypatch.setattr(module, "datetime", Clock)
+    met: list[JsonValue] = [{"content": "Met Ben", "date": "yesterday"}]
+    asked = op("remember_about", entity="Ada", entity_type="person", events=met, quote="I met Ben yesterday")
+    config = EntityMemoryConfig(mode=LearningMode.PROPOSE, namespace="user")
+    model = ScriptedChatModel(extractions=[[asked]])
+    learning = LearningMachine(model=model, entity_memory=config)
+    store = InMemoryStore()
+    graph = by_hand(learning, reply).compile(store=store)
+    graph.invoke(said("I met Ben yesterday", "h1"), thread(), context=ADA)
+    Clock.moment += timedelta(days=10)
+
+    ada = learning.scoped(user_id="ada", thread_id="t1", store=store)
+    [proposal] = ada.proposals()
+    edit = {**proposal.args, "events": [{"content": "Met Ben and Eve", "date": "yesterday"}]} if edited else None
+    ada.decide(proposal.id, "approve", edit=edit)
+
+    [event] = [record for record in ada.records("entity_memory") if "Met Ben" in record.text]
+    assert event.content["date"] == "2026-03-09"

@@ -69,7 +69,8 @@ async def test_the_answer_of_a_tool_that_asks_the_user_is_the_users(colour: Colo
 
 
 def test_without_its_name_such_a_tools_answer_stays_a_tools() -> None:
-    model = ScriptedChatModel(replies=[call("ask_human", question="What do you keep?"), "Nice."], extractions=[[BEES]])
+    bees = op("add_memory", content="I keep bees", quote="I keep bees")
+    model = ScriptedChatModel(replies=[call("ask_human", question="What do you keep?"), "Nice."], extractions=[[bees]])
     learning = LearningMachine(model=model, user_memory=True)
     store = InMemoryStore()
     agent: Any = create_agent(
@@ -102,7 +103,7 @@ async def test_a_quoted_message_teaches_nothing_and_costs_no_call(colour: Colour
 
 @pytest.mark.parametrize("quote", ["I keep bees", None], ids=["with a quote", "without one"])
 def test_what_stands_in_a_quoted_message_alone_is_not_the_users(quote: str | None) -> None:
-    learning, model = machine([op("add_memory", content="Keeps bees", quote=quote), TEA])
+    learning, model = machine([op("add_memory", content="I keep bees", quote=quote), TEA])
     store = InMemoryStore()
     graph = by_hand(learning, reply).compile(store=store, checkpointer=InMemorySaver())
 
@@ -288,6 +289,7 @@ async def test_an_email_assistant_learns_from_its_user_and_not_from_the_sender(c
     result = await invoked(graph, colour, Command(resume="Be more formal"), thread())
 
     assert FACT in seen[0], "recalled by the e-mail"
+    assert FACT in seen[1], "and again by it in the run that resumes"
     assert memories(store) == [FACT, "Wants formal answers"]
     assert "Evil Corp" not in model.prompt("extraction")
     assert set(result) == {"email", "feedback", "answer"}, "the host's state is its own"

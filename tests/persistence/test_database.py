@@ -205,7 +205,7 @@ def test_what_an_earlier_version_wrote_is_all_there(old: Old, embed: bool) -> No
         assert next(item.key for item in store.search((), query="snow")) == "new"
         assert first < last < store.revision()
         with store._dialect.reading() as session:
-            [row] = session.rows("current", {"paths": ["x"], "keys": ["x"]})
+            [row] = session.rows("read_current", {"paths": ["x"], "keys": ["x"]})
         assert row[-2] == 4  # the id of the deleted item is not given out again
         assert store.purge(("a",))["vectors"] == 2
         assert store.purge(())["vectors"] == 1  # what was left behind is gone

@@ -21,7 +21,7 @@ def alex(db: LearningDB, *extractions: Any, thread: str = "T1") -> Scoped:
 def everything(db: LearningDB) -> str:
     store: Any = db.store
     found = [item.value for item in store.search((), limit=1000)]
-    found += [s.value for namespace, key in store.addresses_ever((), {}) for s in store.history(namespace, key)]
+    found += [s.value for namespace, key in store.all_addresses((), {}) for s in store.history(namespace, key)]
     return str(found)
 
 

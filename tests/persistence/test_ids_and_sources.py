@@ -33,7 +33,7 @@ def test_no_id_is_given_out_twice(db: LearningDB, way: str) -> None:
 
     def ids() -> list[int]:
         with store._dialect.reading() as session:
-            [row] = session.rows("current", {"paths": ["x"], "keys": ["x"]})
+            [row] = session.rows("read_current", {"paths": ["x"], "keys": ["x"]})
         return [int(row[-2]), int(row[-3])]
 
     store.put(("a",), "one", {"text": "tea"}, ttl=-1)
@@ -57,10 +57,10 @@ def test_a_purge_leaves_the_source_of_what_others_wrote_in_the_same_commit(db: L
     store.purge(("a",))
     assert [state.source for state in store.history(("b",), "k")] == [{"quote": "both"}, None]
     with store._dialect.reading() as session:
-        assert session.rows("revision", {})[0][0] == 3
+        assert session.rows("last_revision", {})[0][0] == 3
     store.purge(("b",))
     with store._dialect.writing() as session:
-        assert session.run("forget_bare_sources", {}) == 0
+        assert session.run("erase_orphan_sources", {}) == 0
 
 
 def test_a_sweep_forgets_the_sources_of_what_it_erased(db: LearningDB) -> None:
@@ -68,7 +68,7 @@ def test_a_sweep_forgets_the_sources_of_what_it_erased(db: LearningDB) -> None:
     store.transact([PutOp(("a",), "k", {"n": 1}, ttl=-1)], source={"quote": "gone"})
     assert store.sweep() == 1
     with store._dialect.writing() as session:
-        assert session.run("forget_bare_sources", {}) == 0
+        assert session.run("erase_orphan_sources", {}) == 0
 
 
 def test_a_database_of_the_first_version_goes_on_counting_above_its_history(tmp_path: Path) -> None:
@@ -83,4 +83,4 @@ def test_a_database_of_the_first_version_goes_on_counting_above_its_history(tmp_
             connection.execute("drop index hybrid_items_recorded")
             connection.execute("drop index hybrid_versions_recorded")
     with SqliteHybridStore(path) as store, store._dialect.reading() as session:
-        assert session.rows("current", {"paths": ["x"], "keys": ["x"]})[0][-2] == 1
+        assert session.rows("read_current", {"paths": ["x"], "keys": ["x"]})[0][-2] == 1

@@ -174,7 +174,7 @@ def test_export_and_load_carry_a_user_over(db: LearningDB) -> None:
     rows = json.loads(json.dumps(list(scoped.export())))
     before = digest(scoped)
     scoped.forget()
-    assert scoped.load(rows) == len(rows) == 2
+    assert scoped.load(rows, vouched=True) == len(rows) == 2
     assert digest(scoped) == before
     other = LearningMachine(user_memory=True, user_profile=True, store=db.store).scoped(user_id="sam")
     other.load(rows)

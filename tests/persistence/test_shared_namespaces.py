@@ -23,13 +23,13 @@ class Tips(UserMemoryStore):
 
 def of(db: LearningDB, user: str, *extractions: Any) -> Scoped:
     model = ScriptedChatModel(extractions=extractions)
-    return LearningMachine(custom_stores=[Tips()], model=model, store=db.store).scoped(user_id=user)
+    return LearningMachine(custom_stores=[Tips()], model=model, store=db.store, shared="write").scoped(user_id=user)
 
 
 def everything(db: LearningDB) -> str:
     store: Any = db.store
     found = [item.value for item in store.search((), limit=1000)]
-    found += [s.value for namespace, key in store.addresses_ever((), {}) for s in store.history(namespace, key)]
+    found += [s.value for namespace, key in store.all_addresses((), {}) for s in store.history(namespace, key)]
     return str(found)
 
 

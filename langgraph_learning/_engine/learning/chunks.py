@@ -9,6 +9,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import extract
 from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE, Speakers, count_user_messages
+from langgraph_learning._engine.learning.provenance import read_thread
 from langgraph_learning._engine.learning.turn import TurnInput, turn_of
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.records import Commit, Identity
@@ -50,7 +51,16 @@ def learn_history(
         before = count_user_messages(history[:start], speakers)
         turn = replace(turn_of(history[start:end], speakers, said_at), human_offset=before)
         heard = TurnInput(turn=turn, identity=identity, at=now)
-        made = yield from extract(works, heard, settings.limits, settings.mask, settings.capturing)
+        thread = read_thread(history[max(0, start - MOST_MESSAGES) : end], settings.name, speakers)
+        made = yield from extract(
+            works,
+            heard,
+            settings.limits,
+            settings.mask,
+            shared=settings.shared,
+            thread=thread,
+            capturing=settings.capturing,
+        )
         last = made if made is not None and (made.changes or made.proposed) else last
         if progress is not None:
             progress(end, len(history))

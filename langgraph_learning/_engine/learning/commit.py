@@ -1,10 +1,14 @@
-"""From what a model asked for to one atomic write: validate, plan, cap, write, and again on a lost race."""
+"""From what was asked for to one atomic write: validate, plan, limit, write, and again on a lost race."""
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import TypeVar
+from enum import Enum
+from itertools import groupby
+from typing import Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
 from langgraph.store.base import PutOp
@@ -14,13 +18,33 @@ from langgraph_learning._engine.approval.proposals import load_turn, put_proposa
 from langgraph_learning._engine.flow import Expected, Flow, write
 from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
 from langgraph_learning._engine.learning.operation_schema import read_operation
+from langgraph_learning._engine.learning.provenance import (
+    ThreadWords,
+    Verdict,
+    is_supported,
+    judge_removal,
+    judge_statement,
+    tool_only_terms,
+)
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
 from langgraph_learning.errors import ConflictError
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
-from langgraph_learning.records import Change, Commit, Identity, Proposal, Record, Refusal, Remove, Scope, Source, Usage
-from langgraph_learning.stores import Operation, Refused
+from langgraph_learning.records import (
+    Change,
+    Commit,
+    Identity,
+    Proposal,
+    Provenance,
+    Record,
+    Refusal,
+    Remove,
+    Scope,
+    Source,
+    Usage,
+)
+from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.stores.maintenance import MAINTENANCE, plan_maintenance
 
@@ -29,49 +53,88 @@ T = TypeVar("T")
 
 TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
+TRIED = 10
+"""How many operations are looked at for each change that the limit allows: some change nothing, or are refused."""
+LONGEST_STATEMENT = 10_000
+"""How long one statement may be, in characters: every later turn reads and ranks it."""
+LONGEST_QUOTE = 1_000
+"""How much of a quote is kept, in characters."""
+NOBODY = "without a user nothing shared is taught: give context={'user_id': ...} to invoke"
+Shared: TypeAlias = Literal["propose", "write"]
+"""What becomes of a change to what others taught in a shared namespace."""
+Reviewers: TypeAlias = Callable[..., object]
+"""Says whether somebody may decide about a proposal."""
 
 
 @dataclass(frozen=True)
 class OperationRequest:
-    """One operation as a model asked for it, and what it rests on."""
+    """One operation as a model or a person asked for it, and what it rests on."""
 
     operation: object
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
-    tool_only_terms: tuple[str, ...] = ()
-    """Words of it that only a tool has used."""
     store: str | None = None
     """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
     said_at: datetime | None = None
     """When that was said which it rests on: relative dates count from there; by default when it is committed."""
 
 
+class CommitKind(Enum):
+    """Who asks for a commit, which decides how records are named and whether a person has to say yes."""
+
+    TURN = "turn"
+    """An extraction: an empty commit is kept, too, so that the same turn is not asked about again."""
+    TOOL_CALL = "tool call"
+    """The agent, by one of its tools."""
+    PERSON = "person"
+    """A person's own hand."""
+    APPROVAL = "approval"
+    """A person's yes to proposals."""
+    UPKEEP = "upkeep"
+    """Curation, and what feedback sets aside."""
+
+    @property
+    def names_own_ids(self) -> bool:
+        """Whether records may be named by their own ids: a model is shown short ones only."""
+        return self in (CommitKind.PERSON, CommitKind.APPROVAL, CommitKind.UPKEEP)
+
+    @property
+    def is_conversation(self) -> bool:
+        """Whether the words of a conversation ask for it: its limits and the policy for shared namespaces hold."""
+        return self in (CommitKind.TURN, CommitKind.TOOL_CALL)
+
+
+@dataclass(frozen=True)
+class CommitRules:
+    """What every commit of a machine keeps to."""
+
+    limits: Mapping[str, int] = field(default_factory=dict)
+    """How many changes a learning store may make in one turn."""
+    mask: Mask = mask_secrets
+    shared: Shared = "propose"
+    reviewers: Reviewers | None = None
+
+
 @dataclass(frozen=True)
 class Draft:
-    """What is to be committed: asked by whom, under which id, with which limits.
+    """What is to be committed: by whom, under which id, and where in its conversation."""
 
-    `limits` are changes per learning store; `pinned` are the record ids by the short ids that a model was shown, per
-    learning store: by the time of writing the order of the records may be another; `marked` keeps also an empty
-    commit, so that the same turn is not asked about again; `approved` is what a person has said yes to; `upkeep` may
-    ask for what every learning store can do, and names records by their own ids; `recalled` is what the turn was shown.
-    """
-
+    kind: CommitKind
     id: str
     identity: Identity
     at: datetime
-    requests: tuple[OperationRequest, ...]
-    limits: Mapping[str, int]
+    rules: CommitRules
+    requests: tuple[OperationRequest, ...] = ()
+    refused: tuple[Refusal, ...] = ()
+    """What was refused before it was planned."""
+    provenance: Provenance = field(default_factory=Provenance)
     shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """The record ids by the short ids that a model was shown, per learning store: a race may change the order."""
     usage: Usage = field(default_factory=Usage)
-    keep_empty: bool = True
-    approved: bool = False
-    upkeep: bool = False
-    mask: Mask = mask_secrets
-    turn_id: str = ""
-    graph_ns: str = ""
-    position: int = 0
-    """Where in its turn it stands: proposals are shown in the order of the tool calls, which run at once."""
-    recalled: tuple[tuple[str, str], ...] = ()
+    query: str = ""
+    """What the records were looked up by, besides the newest."""
+    thread: ThreadWords | None = None
+    """Who has said what in the conversation that asks for it; None where a person asks."""
     captured: Captured | None = None
     """The messages to keep, where a learning store keeps them."""
     cited_by: tuple[Record, ...] = ()
@@ -80,6 +143,10 @@ class Draft:
     def day_of(self, said_at: datetime | None) -> date:
         """Return the day on which something was said, where the user is."""
         return (said_at or self.at).astimezone(ZoneInfo(self.identity.timezone)).date()
+
+    def limit(self, store: LearningStore) -> int | None:
+        """Return how many changes a learning store may make; None without a limit."""
+        return self.rules.limits.get(store.name) if self.kind.is_conversation else None
 
 
 @dataclass
@@ -97,44 +164,66 @@ class CommitPlan:
     def __post_init__(self) -> None:
         pinned = self.draft.shown_ids
         self.labels = {name: {**known.short_ids, **pinned.get(name, {})} for name, known in self.known.items()}
-        self.remaining = dict(self.draft.limits)
+        self.used = Counter[str]()
+
+    def fork(self) -> "CommitPlan":
+        """Return a plan that goes on from here and leaves this one as it is."""
+        other = copy(self)
+        other.known, other.used = dict(self.known), self.used.copy()
+        other.changes, other.refused, other.proposed = list(self.changes), list(self.refused), list(self.proposed)
+        return other
 
     def add(self, request: OperationRequest) -> None:
         """Plan one request; what cannot be carried out is refused, and its siblings stand."""
-        name = str(request.operation)
+        name, kind, mask = str(request.operation), self.draft.kind, self.draft.rules.mask
         stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
-        arguments = {key: mask_values(value, self.draft.mask) for key, value in request.arguments.items()}
-        upkeep = self._by_own_ids and request.store is not None
+        arguments = {key: mask_values(value, mask) for key, value in request.arguments.items()}
+        upkeep = kind in (CommitKind.APPROVAL, CommitKind.UPKEEP) and request.store is not None
         try:
             store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)
         except LookupError as error:
-            self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+            self._refuse(name, str(error.args[0]))
             return
         self.refused += refused
         if operation is None:
             return
-        if request.tool_only_terms and not store.accepts_tool_claims:
-            words = ", ".join(map(repr, request.tool_only_terms[:5]))
-            self.refused.append(Refusal(operation=name, reason=f"only a tool has said {words}: not learned"))
-            return
-        source = self._clean_source(request)
         known = self.known[store.name]
-        if (planned := self._plan_operation(known, name, operation, request.said_at)) is None:
-            return
-        operation, changes = planned
-        if store.proposes and not self.draft.approved:
-            self.propose(known, operation, self._apply_limit(known, name, changes), source, request.said_at)
-        else:
-            self.add_changes(known, self._apply_limit(known, name, changes), source)
+        if reason := self._forbidden(known, arguments):
+            self._refuse(name, reason)
+        elif (planned := self._plan_operation(known, name, operation, request.said_at)) is not None:
+            operation, changes = planned
+            source = self._mark_source(known, arguments, request.source)
+            self._accept(known, operation, changes, source, request.said_at)
 
-    @property
-    def _by_own_ids(self) -> bool:
-        """Whether records are named by their own ids: a model is never shown one."""
-        return self.draft.approved or self.draft.upkeep
+    def _refuse(self, operation: str, reason: str) -> None:
+        self.refused.append(Refusal(operation=operation, reason=reason))
 
-    def _clean_source(self, request: OperationRequest) -> Source:
-        source = request.source.model_copy(update={"actor": "tool"} if request.tool_only_terms else {})
-        return source.model_copy(update={"quote": self.draft.mask(source.quote)}) if source.quote else source
+    def _forbidden(self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue]) -> str | None:
+        """Return why a request is not even planned; None if it may be."""
+        draft, store = self.draft, known.store
+        asked_by_run = draft.kind.is_conversation or draft.kind is CommitKind.PERSON
+        if asked_by_run and not may_teach(store, known.scope, draft.identity, draft.rules.shared):
+            return NOBODY
+        if (limit := draft.limit(store)) is not None and self.used[store.name] >= limit:
+            return self._over_limit(store, limit)
+        if draft.thread is None or store.about_user or store.accepts_tool_claims:
+            return None
+        foreign = tool_only_terms(arguments, draft.thread)
+        return f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned" if foreign else None
+
+    def _over_limit(self, store: LearningStore, limit: int) -> str:
+        log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)
+        return f"over the limit of {limit} changes a turn"
+
+    def _mark_source(self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue], source: Source) -> Source:
+        """Return the source with its quote masked, and marked as a tool's where it may rest on one."""
+        store, thread = known.store, self.draft.thread
+        if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
+            by_user = source.actor == "user" and source.quote is not None
+            if not by_user and not is_supported(arguments, thread):
+                source = source.model_copy(update={"actor": "tool"})
+        masked = self.draft.rules.mask(source.quote)[:LONGEST_QUOTE] if source.quote else None
+        return source.model_copy(update={"quote": masked})
 
     def _plan_operation(
         self, known: ScopeSnapshot, name: str, operation: Operation, said_at: datetime | None
@@ -149,13 +238,13 @@ class CommitPlan:
             except Refused as error:
                 if error.rest is None:
                     raise
-                self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+                self._refuse(name, str(error.args[0]))
                 return error.rest, known.store.plan(error.rest, known.records)
         except Refused as error:
-            self.refused.append(Refusal(operation=name, reason=str(error.args[0])))
+            self._refuse(name, str(error.args[0]))
         except FAULTS as error:
             log.exception("%s.plan failed", known.store.name)
-            self.refused.append(Refusal(operation=name, reason=f"{known.store.name} failed: {type(error).__name__}"))
+            self._refuse(name, f"{known.store.name} failed: {type(error).__name__}")
         return None
 
     def _resolve_short_id(self, operation: Operation, known: ScopeSnapshot) -> Operation:
@@ -165,20 +254,72 @@ class CommitPlan:
             return operation
         ids = {record.id for record in known.records}
         labels = self.labels[known.store.name]
-        found = str(short) if self._by_own_ids and short in ids else labels.get(str(short))
-        if found not in ids:
+        own = str(short) if self.draft.kind.names_own_ids and short in ids else labels.get(str(short))
+        if own not in ids:
             there = ", ".join(label for label, record in labels.items() if record in ids)
             raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
-        return operation.model_copy(update={"id": found})
+        return operation.model_copy(update={"id": own})
 
-    def _apply_limit(self, known: ScopeSnapshot, name: str, changes: list[Change]) -> list[Change]:
-        """Return the changes that the limit leaves room for."""
-        limit, left = self.draft.limits[known.store.name], self.remaining[known.store.name]
-        if len(changes) > left:
-            log.warning("%s: over %d changes a turn, the rest is dropped", known.store.name, limit)
-            self.refused.append(Refusal(operation=name, reason=f"over the limit of {limit} changes a turn"))
-        self.remaining[known.store.name] -= len(changes[:left])
-        return changes[:left]
+    def _room_for(self, store: LearningStore, name: str, wanted: int) -> int:
+        """Return how many of the changes that are wanted the limit leaves room for, and count them."""
+        if (limit := self.draft.limit(store)) is None:
+            return wanted
+        left = limit - self.used[store.name]
+        if wanted > left:
+            self._refuse(name, self._over_limit(store, limit))
+        self.used[store.name] += min(wanted, left)
+        return left
+
+    def _accept(
+        self,
+        known: ScopeSnapshot,
+        operation: Operation,
+        changes: list[Change],
+        source: Source,
+        said_at: datetime | None,
+    ) -> None:
+        """Make the changes, have a person decide about them, or refuse what nobody vouches for."""
+        name = type(operation).__name__
+        fitting = [change for change in changes if len(change.text) <= LONGEST_STATEMENT]
+        if len(fitting) < len(changes):
+            self._refuse(name, f"a statement has at most {LONGEST_STATEMENT:,} characters: say it in fewer")
+        judged = [(change, self._judge(known, change, source)) for change in fitting]
+        for reason in dict.fromkeys(verdict.reason for _, verdict in judged if verdict.result == "refuse"):
+            self._refuse(name, reason)
+        allowed = [(change, verdict) for change, verdict in judged if verdict.result != "refuse"]
+        allowed = allowed[: self._room_for(known.store, name, len(allowed))]
+        waits = [
+            (change, verdict)
+            for change, verdict in allowed
+            if verdict.result == "propose" or self._needs_yes(known, change)
+        ]
+        for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
+            self.add_changes(self.known[known.store.name], [change for change, _ in group], sure)
+        if waits:
+            self.propose(known, operation, [change for change, _ in waits], waits[0][1].source, said_at)
+
+    def _judge(self, known: ScopeSnapshot, change: Change, source: Source) -> Verdict:
+        """Return what becomes of a change that a conversation asks for, by whose words it rests on."""
+        store, thread = known.store, self.draft.thread
+        if thread is None or not store.about_user or not store.rejects_tool_claims:
+            return Verdict("keep", source)
+        old, takes_tools = known.by_id.get(change.id), store.accepts_tool_claims
+        if isinstance(change, Remove):
+            return judge_removal(old.text if old else change.text, source, thread, takes_tools=takes_tools)
+        return judge_statement(change.content, old.text if old else "", source, thread, takes_tools=takes_tools)
+
+    def _needs_yes(self, known: ScopeSnapshot, change: Change) -> bool:
+        """Whether a person has to say yes to a change before it is made."""
+        kind, rules = self.draft.kind, self.draft.rules
+        if kind is CommitKind.APPROVAL:
+            return False
+        if known.store.proposes:
+            # A person's own hand is the yes, where nobody else was named to say it.
+            return kind is not CommitKind.PERSON or rules.reviewers is not None
+        if kind is CommitKind.UPKEEP or known.scope.namespace is None or rules.shared == "write":
+            return False
+        old = known.by_id.get(change.id)
+        return old is not None and old.source.user_id != self.draft.identity.user_id
 
     def add_changes(self, known: ScopeSnapshot, changes: Sequence[Change], source: Source) -> None:
         """Add changes to those of the commit; what they say of their own source stands."""
@@ -221,18 +362,16 @@ class CommitPlan:
             changes=tuple(changes),
             expects=expected_versions(changes, known.records),
             source=source,
-            turn=draft.turn_id,
-            origin=draft.graph_ns,
+            provenance=draft.provenance.at(draft.provenance.position + len(self.proposed)),
             at=draft.at,
             said_at=said_at,
-            place=draft.position + len(self.proposed),
         )
-        again = next((each for each in (*self.earlier, *self.proposed) if made.same_as(each)), None)
+        again = next((proposal for proposal in (*self.earlier, *self.proposed) if made.same_as(proposal)), None)
         if again is None:
             self.proposed.append(made)
         else:
             reason = "was rejected" if again.status == "rejected" else "waits for a person already"
-            self.refused.append(Refusal(operation=name, reason=f"the same {reason}"))
+            self._refuse(name, f"the same {reason}")
 
     def capture(self) -> None:
         """Keep the messages, each found by what was learned from it, too."""
@@ -247,33 +386,82 @@ class CommitPlan:
             self.known[known.store.name] = known.with_changes(changes, self.draft.at)
 
 
+def may_teach(store: LearningStore, scope: Scope, identity: Identity, shared: Shared) -> bool:
+    """Return whether `identity` may teach in `scope`: an unknown user may at most propose something to others."""
+    return scope.namespace is None or identity.user_id is not None or store.proposes or shared == "write"
+
+
+def cut_operations(
+    asked: Sequence[JsonValue], stores: Sequence[LearningStore], limits: Mapping[str, int]
+) -> tuple[list[JsonValue], list[Refusal]]:
+    """Return the operations that are worth looking at, and one refusal for the others of each learning store.
+
+    An answer may hold a hundred thousand operations where ten are kept: to read, check and plan each of them would
+    stop the process for minutes.
+    """
+    store_of = {kind.__name__: store.name for store in stores for kind in store.operations}
+    kept: list[JsonValue] = []
+    seen, dropped = Counter[str](), Counter[str]()
+    for item in asked:
+        name = item.get("operation") if isinstance(item, dict) else None
+        store = store_of.get(name, "") if isinstance(name, str) else ""
+        seen[store] += 1
+        if seen[store] <= limits.get(store, 10) * TRIED:
+            kept.append(item)
+        else:
+            dropped[store] += 1
+    refused = [
+        Refusal(operation=store or "?", reason=f"{count} more operations were not looked at: too many for one turn")
+        for store, count in dropped.items()
+    ]
+    if refused:
+        log.warning("%d operations were not looked at: too many for one turn", sum(dropped.values()))
+    return kept, refused
+
+
 def expected_versions(changes: Sequence[Change], records: Sequence[Record]) -> dict[str, int]:
     """Return the versions that the records have now that `changes` are about; 0: there is none."""
     versions = {record.id: record.version for record in records}
     return {change.id: versions.get(change.id, 0) for change in changes if change.id}
 
 
-def commit(draft: Draft, known: Sequence[ScopeSnapshot], earlier: Sequence[Proposal] = ()) -> Flow[Commit]:
+def commit(
+    draft: Draft,
+    known: Sequence[ScopeSnapshot],
+    earlier: Sequence[Proposal] = (),
+    withdrawn: Sequence[Change] = (),
+) -> Flow[Commit]:
     """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
+
+    Args:
+        draft: What to commit.
+        known: What is stored.
+        earlier: What was proposed before.
+        withdrawn: Changes that come first and ask nobody: they take back what an edited message had taught.
 
     Raises:
         ConflictError: Others were first every time.
     """
-    scopes = [(each.store, each.scope) for each in known]
-    at_hand = iter([(None, known, earlier)])
+    scopes = [(snapshot.store, snapshot.scope) for snapshot in known]
+    first_try = iter([(None, known, earlier)])
     session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
-        found, there, before = next(at_hand, None) or (yield from load_turn(scopes, draft.identity, draft.id, session))
-        if found is not None:
-            return found
-        plan = CommitPlan(draft, {each.store.name: each for each in there}, before)
+        existing, snapshots, before = next(first_try, None) or (
+            yield from load_turn(scopes, draft.identity, draft.id, draft.query, session)
+        )
+        if existing is not None:
+            return existing
+        plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
+        for snapshot in snapshots:
+            gone = [one for one in withdrawn if one.store == snapshot.store.name and one.id in snapshot.by_id]
+            plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
         plan.capture()
         made = to_commit(plan)
-        if made.changes or made.proposed or draft.keep_empty:
-            yield from write_commit(made, there, plan.proposed)
+        if made.changes or made.proposed or draft.kind is CommitKind.TURN:
+            yield from write_commit(made, snapshots, plan.proposed)
         return made
 
     return (yield from retry_on_conflict(attempt))
@@ -301,12 +489,15 @@ def to_commit(plan: CommitPlan) -> Commit:
         identity=plan.draft.identity,
         at=plan.draft.at,
         changes=tuple(plan.changes),
-        refused=tuple(plan.refused),
+        refused=(*plan.draft.refused, *plan.refused),
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
-        turn=plan.draft.turn_id,
-        recalled=plan.draft.recalled,
-        namespaces={name: place for name, each in plan.known.items() if (place := each.scope.namespace) is not None},
+        provenance=plan.draft.provenance,
+        namespaces={
+            name: namespace
+            for name, snapshot in plan.known.items()
+            if (namespace := snapshot.scope.namespace) is not None
+        },
     )
 
 
@@ -320,13 +511,14 @@ def write_commit(
     """Write a commit with its changes, what it proposes, and `more`, all or nothing, if nobody was first."""
     new = [put_commit(made), *map(put_proposal, proposed)]
     operations, expect = [*new, *more], {**{(put.namespace, put.key): 0 for put in new}, **(expects or {})}
-    for each in known:
-        mine = [change for change in made.changes if change.store == each.store.name]
-        changed, versions = record_puts(each, mine, made.at)
-        operations += [*changed, *outbox_entries(each.store, each.scope, (change.id for change in mine))]
+    for snapshot in known:
+        store, scope = snapshot.store, snapshot.scope
+        mine = [change for change in made.changes if change.store == store.name]
+        changed, versions = record_puts(snapshot, mine, made.at)
+        operations += [*changed, *outbox_entries(store, scope, (change.id for change in mine))]
         expect.update(versions)
     keyed, versions = yield from commit_keys(made, known, made.at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
     yield from write(operations, expect, made.id)
-    for each in known:
-        yield from sync_index(each.store, each.scope, [change.id for change in made.changes])
+    for snapshot in known:
+        yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in made.changes])

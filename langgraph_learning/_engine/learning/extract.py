@@ -14,21 +14,33 @@ from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.capture import find_citing, read_capture
-from langgraph_learning._engine.learning.commit import Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import (
+    CommitKind,
+    CommitRules,
+    Draft,
+    OperationRequest,
+    Shared,
+    commit,
+    cut_operations,
+    may_teach,
+)
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage, clip_middle, shorten_trajectory
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.provenance import tool_only_terms
+from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, derived_id, join_turns
+from langgraph_learning._engine.learning.withdraw import digest_messages, withdraw_edited
 from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import ACTIVE, Commit, Record, Scope, Source, Usage
+from langgraph_learning.records import ACTIVE, Commit, Record, Refusal, Scope, Source, Usage
 from langgraph_learning.stores import Entry, LearningStore
 from langgraph_learning.text import fold, tokens
 
 SHOWN_TOKENS = 4_000
 """How much of what is known already an extraction is shown, in tokens."""
+LONGEST_QUERY = 4_000
+"""How much of what the user said is looked for among the older records, in characters."""
 LONGEST_TURN = 64_000
 """How much an extraction is shown in all, in characters: the newest part of a long backlog."""
 
@@ -51,6 +63,9 @@ def extract(
     heard: TurnInput,
     limits: Mapping[str, int],
     mask: Mask = mask_secrets,
+    *,
+    shared: Shared = "propose",
+    thread: ThreadWords | None = None,
     capturing: Sequence[LearningStore] = (),
     current: Sequence[TurnMessage] | None = None,
 ) -> Flow[Commit | None]:
@@ -61,6 +76,8 @@ def extract(
         heard: The turn.
         limits: How many changes each learning store may make.
         mask: Takes secrets out of what is stored.
+        shared: What becomes of a change to what others taught in a shared namespace.
+        thread: Who has said what in the thread so far; by default only this turn is known.
         capturing: The learning stores that keep messages: in the same commit, and where a call fails, in their own.
         current: The messages of the thread, as they stand now.
 
@@ -69,55 +86,64 @@ def extract(
         StoreError: The store failed; an unread store is not an empty one, so nothing is written.
     """
     turn, identity = heard.turn, heard.identity
-    stores = _stores(works, capturing, heard)
+    reached = _stores(works, capturing, heard)
+    stores = [(store, scope) for store, scope in reached if may_teach(store, scope, identity, shared)]
     if not stores or not (turn.human or (capturing and turn.messages)):
         return None
     key = _commit_id(stores, heard)
+    query = "\n".join(message.text for message in turn.human)[:LONGEST_QUERY]
     captured = read_capture(heard, key, mask, current) if capturing else None
-    made, known, earlier = yield from load_turn(stores, identity, key, captured.session if captured else None)
+    made, known, earlier = yield from load_turn(stores, identity, key, query, captured.session if captured else None)
     if made is not None:
         return made
     cited_by = (yield from find_citing(str(identity.user_id), captured, known)) if captured else []
+    withdrawn = yield from withdraw_edited([each for each in known if not each.store.captures], turn, identity)
+    read, known = known, [each.without(change.id for change in withdrawn) for each in known]
+    spoken = read_turn(turn)
     draft = Draft(
-        id=key,
-        identity=identity,
-        at=heard.at,
-        requests=(),
-        limits=limits,
+        CommitKind.TURN,
+        key,
+        identity,
+        heard.at,
+        CommitRules(limits, mask, shared),
+        provenance=heard.provenance,
         shown_ids={each.store.name: each.short_ids for each in known},
-        mask=mask,
-        turn_id=heard.provenance.turn_id,
-        graph_ns=heard.provenance.graph_ns,
-        recalled=heard.provenance.recalled,
+        query=query,
+        thread=ThreadWords((*spoken.spoken, *thread.spoken)) if thread else spoken,
         captured=captured,
         cited_by=tuple(cited_by),
     )
     try:
-        requests, usage = yield from _ask_models(works if turn.human else (), known, heard)
+        requests, refused, usage = yield from _ask_models(works if turn.human else (), known, heard, limits)
     except Exception:  # whatever a provider raises: what was said is kept, then it goes on to whoever decides
         if captured is not None:
-            kept = replace(draft, id=derived_id("said", key, heard.at.isoformat()), keep_empty=False)
-            yield from commit(kept, [each for each in known if each.store.captures])
+            kept = replace(draft, id=derived_id("said", key, heard.at.isoformat()))
+            yield from commit(kept, [each for each in read if each.store.captures])
         raise
-    return (yield from commit(replace(draft, requests=tuple(requests), usage=usage), known, earlier))
+    asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage)
+    return (yield from commit(asked, read, earlier, withdrawn))
 
 
 def _ask_models(
-    works: Sequence[Extraction], known: Sequence[ScopeSnapshot], heard: TurnInput
-) -> Flow[tuple[list[OperationRequest], Usage]]:
-    """Return what the models ask for, and what that cost."""
+    works: Sequence[Extraction], known: Sequence[ScopeSnapshot], heard: TurnInput, limits: Mapping[str, int]
+) -> Flow[tuple[list[OperationRequest], list[Refusal], Usage]]:
+    """Return what the models ask for, what of it is too much, and what that cost."""
+    turn = heard.turn
     source = Source(thread_id=heard.identity.thread_id, checkpoint_id=heard.checkpoint_id)
     requests: list[OperationRequest] = []
+    refused: list[Refusal] = []
     usage = Usage()
     for work in works:
         if mine := [each for each in known if each.store in work.stores]:
             schema = answer_schema(kind for each in mine for kind in each.store.operations)
-            prompt = build_prompt(mine, heard, work.tools, work.trajectory)
-            answer = yield from ask_for_operations(work.model, schema, prompt, work.methods)
-            items = answer.operations
-            requests += [read_request(item, heard.turn, source, work.tools, work.trajectory) for item in items]
+            answer = yield from ask_for_operations(
+                work.model, schema, build_prompt(mine, heard, work.tools, work.trajectory), work.methods
+            )
+            asked, cut = cut_operations(answer.operations, [each.store for each in mine], limits)
+            requests += [read_request(item, turn, source, work.tools, work.trajectory) for item in asked]
+            refused += cut
             usage += answer.usage
-    return requests, usage
+    return requests, refused, usage
 
 
 def _stores(
@@ -220,8 +246,9 @@ def _section(known: ScopeSnapshot, text: str) -> str:
 
 def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
     label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
+    # On one line: a line break in a stored text could begin a line with a short id, and so forge one.
     text = prompts.escape(entry.text)
-    return f"{label}: {text}" if label else text
+    return f"{label}: {' '.join(text.split())}" if label else text.replace("\n", "\n  ")
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
@@ -248,12 +275,8 @@ def read_request(
     calls = _as_messages(turn.trajectory) if trajectory else ()
     spoken = (*(turn.with_tools if tools else turn.messages), *calls)
     sure = verify_quote(item.get("quote"), spoken, turn, source)
-    by_user = sure.actor == "user" and sure.quote is not None
-    # What the agent itself wrote into its calls is no tool's word, for who is shown the calls.
-    agents = [message.text for message in calls if message.role == "agent"]
-    words = () if tools else tool_only_terms(arguments, turn, vouched=by_user, agents=agents)
     said = [message.said_at for message in turn.messages if message.id in sure.message_ids and message.said_at]
-    return OperationRequest(item.get("operation"), arguments, sure, words, said_at=max(said, default=None))
+    return OperationRequest(item.get("operation"), arguments, sure, said_at=max(said, default=None))
 
 
 def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:
@@ -268,10 +291,13 @@ def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, so
     by_user_first = sorted(spoken, key=lambda said: said.role != "user")
     said = next((said for said in by_user_first if wanted and wanted in _normalize_quote(said.text)), None)
     if said is None:
-        ids = tuple(each.id for each in turn.human if each.id)
-        return source.model_copy(update={"actor": "assistant", "message_ids": ids})
-    heard = (said.id,) if said.id else ()
-    return source.model_copy(update={"actor": said.role, "message_ids": heard, "quote": str(quote).strip()})
+        human = [message for message in turn.human if message.id]
+        ids = tuple(message.id for message in human if message.id)
+        return source.model_copy(
+            update={"actor": "assistant", "message_ids": ids, "digest": digest_messages(human) if ids else None}
+        )
+    heard = {"message_ids": (said.id,), "digest": digest_messages([said])} if said.id else {}
+    return source.model_copy(update={"actor": said.role, "quote": str(quote).strip(), **heard})
 
 
 def _normalize_quote(text: str) -> str:

@@ -20,6 +20,7 @@ LONGEST_TRAJECTORY = 12_000
 QUOTED = "quoted"
 """`additional_kwargs={"learning": "quoted"}`: the message holds somebody else's words."""
 
+_RECALLED = re.compile(r"\A<learning_context>\n.*?\n</learning_context>(\n\n|\Z)", re.DOTALL)
 _THOUGHTS = re.compile(r"<(think|thinking)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHTS_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
 _STRUCTURED_REPLY = "Returning structured response"  # how `create_agent` answers the call of a response tool
@@ -122,8 +123,11 @@ def count_user_messages(messages: Iterable[BaseMessage], speakers: Speakers) -> 
 
 
 def message_text(message: BaseMessage) -> str:
-    """Return the text of a message, without thoughts: reasoning blocks are no text, `<think>` is taken out."""
-    text = str(message.text)
+    """Return the text of a message, without thoughts: reasoning blocks are no text, `<think>` is taken out.
+
+    A graph within `around` has what was recalled in the user's message: nobody has said that.
+    """
+    text = _RECALLED.sub("", str(message.text)) if isinstance(message, HumanMessage) else str(message.text)
     if isinstance(message, AIMessage) and "think" in text.lower():
         # Some chat templates open the thought in the prompt: the answer then holds its end alone.
         text = _THOUGHTS_END.split(_THOUGHTS.sub("", text))[-1]

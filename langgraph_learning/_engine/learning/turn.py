@@ -29,8 +29,6 @@ from langgraph_learning._engine.learning.messages import (
 )
 from langgraph_learning.records import Identity, Provenance
 
-BEGINNING = ""
-"""The message id of a watermark before the first message."""
 ANCHORS = 20
 """With how many ids of the messages before it a turn is kept: its beginning is found again by any of them."""
 KEPT_CHARS = 64_000
@@ -73,9 +71,10 @@ class Turn:
 
     def after(self, earlier: "Turn") -> "Turn":
         """Return `earlier` and then this one, as one turn."""
-        parts = (*earlier.messages, *earlier.tools, *earlier.trajectory)
-        shift = 1 + max((part.position for part in parts), default=-1)
-        moved = self._shifted(shift) if shift else self
+        positions = [part.position for part in (*earlier.messages, *earlier.tools)]
+        positions += [step.position for step in earlier.trajectory]
+        shift = 1 + max(positions, default=-1)
+        moved = self._shift_positions(shift) if shift else self
         return Turn(
             (*earlier.messages, *moved.messages),
             earlier.human_offset,
@@ -83,7 +82,7 @@ class Turn:
             (*earlier.trajectory, *moved.trajectory),
         )
 
-    def _shifted(self, shift: int) -> "Turn":
+    def _shift_positions(self, shift: int) -> "Turn":
         return Turn(
             tuple(replace(each, position=each.position + shift) for each in self.messages),
             self.human_offset,
@@ -174,11 +173,8 @@ def turn_since(
     speakers: Speakers = EVERYBODY,
     said_at: datetime | None = None,
 ) -> Turn:
-    """Return what was said after the watermark.
-
-    Without one, when its message was trimmed away, or when it is another user's: the last turn only.
-    """
-    start = window_start(messages, mark, user_id)
+    """Return what was said after the watermark, or the last turn: see `turn_beginning`."""
+    start = turn_beginning(messages, mark, user_id)
     before = count_user_messages(messages[:start], speakers)
     return replace(turn_of(messages[start:], speakers, said_at), human_offset=before)
 
@@ -219,6 +215,8 @@ def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
     """Return the index in `messages` from which on everything belongs to the turn."""
     ids = [message.id for message in messages]
     own = {message.id for message in (*kept.turn.messages, *kept.turn.tools) if message.id}
+    if not (kept.turn.messages or kept.turn.tools or kept.anchors):  # it began in an empty thread: all of it is here
+        return 0
     if present := [index for index, id in enumerate(ids) if id in own]:
         return present[0]
     if not own and kept.turn.messages:  # messages without ids: the last that says what the turn began with
@@ -226,8 +224,10 @@ def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
         return max((index for index, message in enumerate(messages) if str(message.text).strip() == first), default=0)
     if present := [index for index, id in enumerate(ids) if id in kept.anchors]:
         return present[-1] + 1
-    # Everything from before is gone, so what is left came after. A human message that leads it is no word of the
-    # user's: summaries and rewritten questions stand there.
+    # Everything from before is gone, so what is left came after. Where the user's first words were kept, a human
+    # message that leads it is none of theirs: summaries and rewritten questions stand there.
+    if not kept.turn.human:
+        return 0
     return next((index for index, message in enumerate(messages) if not is_human(message)), len(messages))
 
 
@@ -244,13 +244,6 @@ def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark
     """Return the mark after the last message; None when it has no id to find it by."""
     last = messages[-1].id if messages else None
     return Watermark(message_id=last, user_id=user_id) if last else None
-
-
-def mark_before(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> Watermark | None:
-    """Return the mark before the window: a turn that could not be learned from is read again with the next one."""
-    start = window_start(messages, mark, user_id)
-    before = messages[start - 1].id if start else BEGINNING
-    return Watermark(message_id=before, user_id=user_id) if before is not None else None
 
 
 def last_human(messages: Sequence[BaseMessage]) -> BaseMessage | None:
@@ -272,13 +265,19 @@ def question(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) ->
     return "\n".join(message.text for message in turn.human or turn.with_tools if message.role != "assistant")
 
 
-def window_start(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
-    """Return the index of the first message to learn from."""
-    if mark and mark.get("user_id") == user_id:
-        seen, ids = mark.get("message_id"), [message.id for message in messages]
-        if seen == BEGINNING or seen in ids:
-            return 0 if seen == BEGINNING else ids.index(seen) + 1
-    return last_turn_start(messages)
+def turn_beginning(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
+    """Return the index of the first message of a turn that begins now: the first after the watermark.
+
+    Without one, when its message was trimmed away, or when it is another user's, that is where the last turn begins. So
+    it is when no human message came since: the last may have been edited under its id. If it was not, its commit is
+    there already.
+    """
+    last = last_turn_start(messages)
+    ids = [message.id for message in messages]
+    if not mark or mark.get("user_id") != user_id or mark.get("message_id") not in ids:
+        return last
+    start = ids.index(mark.get("message_id")) + 1
+    return start if any(map(is_human, messages[start:])) else min(start, last)
 
 
 def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:

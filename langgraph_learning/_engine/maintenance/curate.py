@@ -14,7 +14,9 @@ from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import (
+    CommitKind,
     CommitPlan,
+    CommitRules,
     Draft,
     OperationRequest,
     retry_on_conflict,
@@ -95,9 +97,12 @@ class CurationRound:
         """Do what the learning stores themselves say."""
         at = self.plan.draft.at.astimezone(ZoneInfo(self.plan.draft.identity.timezone))
         for known in list(self.plan.known.values()):
-            for each in known.store.curate(known.records, at, max_age):
-                self.plan.add_changes(self.plan.known[each.store], each.changes, Source())
-                (self.merged if each.kind == "merged" else self.retired).append(each)
+            curated = known.store.curate(known.records, at, max_age)
+            # At once: to apply each by itself would copy all records as often as something is merged.
+            changes = [change for one in curated for change in one.changes]
+            self.plan.add_changes(self.plan.known[known.store.name], changes, Source())
+            self.merged += [one for one in curated if one.kind == "merged"]
+            self.retired += [one for one in curated if one.kind != "merged"]
 
     def judge(self) -> None:
         """Do what the model asked for, where the records are still what it was shown."""
@@ -172,9 +177,8 @@ def curate(
     def attempt() -> Flow[CurationReport]:
         nonlocal judged
         known, earlier = yield from _load_scopes(mine, identity)
-        limits = {each.store.name: EVERYTHING for each in known}
         key = derived_id("curation", identity.user_id, identity.thread_id, at.isoformat())
-        draft = Draft(id=key, identity=identity, at=at, requests=(), limits=limits, upkeep=True, mask=mask)
+        draft = Draft(CommitKind.UPKEEP, key, identity, at, CommitRules(mask=mask))
         made = CurationRound(
             CommitPlan(draft, {each.store.name: each for each in known}, earlier), judged or JudgeResult()
         )
@@ -228,8 +232,10 @@ def _ask_judge(judge: Judge, known: ScopeSnapshot, shown: Sequence[Record], judg
 
 
 def _notes(store: LearningStore, labels: dict[str, Record]) -> list[BaseMessage]:
+    # Each on one line: a line break in a stored text could begin a line with a short id, and so forge one.
     lines = (
-        f"{label} ({record.created_at:%Y-%m-%d}, {record.updated_at:%Y-%m-%d}): {prompts.escape(record.text)}"
+        f"{label} ({record.created_at:%Y-%m-%d}, {record.updated_at:%Y-%m-%d}): "
+        + " ".join(prompts.escape(record.text).split())
         for label, record in labels.items()
     )
     return [

@@ -8,7 +8,15 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Result
 
 from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import CommitPlan, Draft, retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit import (
+    CommitKind,
+    CommitPlan,
+    CommitRules,
+    Draft,
+    retry_on_conflict,
+    to_commit,
+    write_commit,
+)
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,
@@ -20,7 +28,6 @@ from langgraph_learning._engine.maintenance.votes import (
 )
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.repository import (
-    EVERYTHING,
     ScopeSnapshot,
     find_commit,
     read_commit,
@@ -159,9 +166,8 @@ def _set_aside(
     there: Sequence[ScopeSnapshot], harmful: Sequence[VotedRecord], spoken: TurnVote, at: datetime
 ) -> CommitPlan:
     """Plan that what is harmful is not recalled until a person has decided about it."""
-    limits = {each.store.name: EVERYTHING for each in there}
     key = derived_id("feedback", spoken.key, at.isoformat())
-    draft = Draft(id=key, identity=spoken.identity, at=at, requests=(), limits=limits, upkeep=True)
+    draft = Draft(CommitKind.UPKEEP, key, spoken.identity, at, CommitRules())
     plan = CommitPlan(draft, {each.store.name: each for each in there})
     for each in harmful:
         name, source = each.record.store, each.record.source

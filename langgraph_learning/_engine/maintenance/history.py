@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
 
 from langgraph.store.base import Item, PutOp
 
@@ -27,15 +26,7 @@ from langgraph_learning.records import (
     Update,
 )
 from langgraph_learning.stores import LearningStore
-
-
-class StoredState(Protocol):
-    """One state of an item, as a store with history keeps it."""
-
-    value: dict[str, Any] | None
-    version: int
-    at: datetime
-    source: dict[str, Any] | None
+from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
@@ -46,7 +37,7 @@ def history(stores: Sequence[LearningStore], identity: Identity, record_id: str)
     """
     for store, scope in scoped_to(stores, identity):
         namespace = (*scope.path, store.name)
-        if kept := (yield from call_store("history", namespace, record_id)):
+        if kept := (yield from call_store(VersionedStore.history, namespace, record_id)):
             return [_revision(namespace, record_id, each) for each in kept]
     return []
 
@@ -84,7 +75,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             place = commit.namespaces.get(store, "the user's own")
             raise ScopeError(f"commit {commit_id!r} changed {store} in another namespace than this machine's: {place}")
         namespace = (*scope.path, store)
-        states = yield from call_store("history", namespace, key)
+        states = yield from call_store(VersionedStore.history, namespace, key)
         if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
@@ -115,15 +106,15 @@ def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> t
     return (states[places[0] - 1] if places[0] else None), states[-1]
 
 
-def _without_keys(value: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
     """Return what a record says: what else it is found by may have changed since, that is no reason to keep it."""
     return value and {name: part for name, part in value.items() if name not in ("keys", "version")}
 
 
-def _with_keys(value: dict[str, Any] | None, last: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def _with_keys(value: Mapping[str, Json] | None, last: Mapping[str, Json] | None) -> dict[str, Json] | None:
     """Return an earlier state as it is put back: found by what it is found by now."""
-    if not value or not ("keys" in value or "keys" in (last or {})):
-        return value
+    if value is None:
+        return None
     keys = (last or value).get("keys")
     return {**{name: part for name, part in value.items() if name != "keys"}, **({"keys": keys} if keys else {})}
 
@@ -132,7 +123,7 @@ def _state_record(namespace: Namespace, key: str, kept: StoredState) -> Record |
     return _record(namespace, key, kept) if kept.value is not None else None
 
 
-def _restored(namespace: Namespace, key: str, value: dict[str, Any] | None, last: StoredState) -> Record | None:
+def _restored(namespace: Namespace, key: str, value: Mapping[str, Json] | None, last: StoredState) -> Record | None:
     if value is None:
         return None
     at = last.at
@@ -140,7 +131,7 @@ def _restored(namespace: Namespace, key: str, value: dict[str, Any] | None, last
     return Record.from_item(item)
 
 
-def _inverse_change(store: str, key: str, last: StoredState, value: dict[str, Any] | None) -> Change:
+def _inverse_change(store: str, key: str, last: StoredState, value: Mapping[str, Json] | None) -> Change:
     source = Source(actor="person")
     if value is None:
         return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)

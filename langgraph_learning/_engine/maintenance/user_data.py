@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
+from langgraph_learning._engine.learning.commit import LONGEST_STATEMENT
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record
@@ -17,7 +18,8 @@ from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStor
 from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores import LearningStore, Refused
+from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
@@ -44,7 +46,7 @@ def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str
     for store in indexed:  # what somebody else wrote stays, or is put back
         yield from _update_vector_index(store, taught)
     try:
-        counts = cast("dict[str, int]", (yield from call_store("purge", prefix)))
+        counts = yield from call_store(VersionedStore.purge, prefix)
     except UnsupportedByStore:  # a store without history: what it shows is all there is
         items = 0
         while found := _under(prefix, (yield from _read(prefix, PAGE))):
@@ -57,7 +59,7 @@ def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str
 def _find_taught(user_id: str) -> Flow[list[Address]]:
     """Return where in shared namespaces the user has written."""
     try:
-        return cast("list[Address]", (yield from call_store("all_addresses", SHARED, {"source": {"user_id": user_id}})))
+        return (yield from call_store(VersionedStore.all_addresses, SHARED, _written_by(user_id)))
     except UnsupportedByStore:
         items = _under(SHARED, (yield from _read(SHARED, EVERYTHING)))
         return [(tuple(item.namespace), item.key) for item in items if _author_of(item.value) == user_id]
@@ -68,7 +70,7 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     found: list[Address] = []
     try:
         for namespace in dict.fromkeys(unlabel(path[-2]) for path, _ in taught):
-            found += yield from call_store("all_addresses", (ROOT,), {"namespace": namespace})
+            found += yield from call_store(VersionedStore.all_addresses, (ROOT,), {"namespace": namespace})
     except UnsupportedByStore:
         items = _under((ROOT,), (yield from _read((ROOT,), EVERYTHING)))
         found = [(tuple(item.namespace), item.key) for item in items]
@@ -85,34 +87,20 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     return [*repeat, *sorted(votes)]
 
 
+def _written_by(user_id: str) -> dict[str, Any]:
+    return {"source": {"user_id": user_id}}
+
+
 def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
     repeated = yield from _find_derived(taught)
-    found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
-    others = [isinstance(item, Item) and _author_of(item.value) != user_id for item in found]
-    stays = [address for address, other in zip(taught, others, strict=True) if other]
-    goes = [address for address, other in zip(taught, others, strict=True) if not other]
     try:
-        before = yield from _restore_previous(goes, user_id)
-    except UnsupportedByStore:  # all of it is the user's
-        yield from batch(*(PutOp(namespace, key, None) for namespace, key in (*goes, *repeated)))
+        yield from call_store(VersionedStore.erase_written, taught, _written_by(user_id), index=["text"])
+    except UnsupportedByStore:  # without history there is one state of each, and all that were found are the user's
+        yield from batch(*(PutOp(namespace, key, None) for namespace, key in (*taught, *repeated)))
         return len(taught)
-    if stays:
-        yield from call_store("erase_history", stays)
-    if goes or repeated:
-        yield from call_store("erase", [*goes, *repeated])
-    yield from write(before, {})
+    if repeated:
+        yield from call_store(VersionedStore.erase, repeated)
     return len(taught)
-
-
-def _restore_previous(addresses: Iterable[Address], user_id: str) -> Flow[list[PutOp]]:
-    """Return what puts the records back that others had written before the user first touched them."""
-    puts = []
-    for namespace, key in addresses:
-        states = yield from call_store("history", namespace, key)
-        mine = next((place for place, kept in enumerate(states) if _author_of(kept.value or {}) == user_id), 0)
-        if mine and (value := states[mine - 1].value) is not None:
-            puts.append(PutOp(namespace, key, value, index=["text"]))
-    return puts
 
 
 def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flow[None]:
@@ -146,27 +134,34 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
 
 
 def load(
-    stores: Iterable[LearningStore],
+    stores: Sequence[LearningStore],
     identity: Identity,
     rows: Iterable[Mapping[str, Any]],
     mask: Mask = mask_secrets,
+    *,
+    vouched: bool = False,
 ) -> Flow[int]:
     """Take in what `export` handed out, as this user's, and return how many records that were.
 
-    A record of the same id is replaced. All rows are read before one is written.
+    A record of the same id is replaced. All rows are read before one is written. A file may say anything of where its
+    records come from, so they are marked as imported, and as approved by nobody, unless the caller vouches for it.
 
     Raises:
-        RecordError: A row is no record; nothing is written.
+        RecordError: A row is no record, or does not fit its learning store; nothing is written.
         ScopeError: It is not known for whom, or a row belongs to no user; nothing is written.
     """
     if identity.user_id is None:
         raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
-    records = [_as_own_record(row, identity.user_id, mask) for row in rows]
-    stores = tuple(stores)
-    ours = {store.name: store for store in stores if store.index is not None}
-    indexed = [(ours[record.store], record.scope, record.id) for record in records if record.store in ours]
+    by_name = {store.name: store for store in stores}
+    records = [
+        _as_own_record(row, f"row {number}", identity.user_id, by_name, mask, vouched=vouched)
+        for number, row in enumerate(rows, 1)
+    ]
+    indexed = [
+        (store, record.scope, record.id) for record in records if (store := by_name[record.store]).index is not None
+    ]
     now = datetime.now(UTC)
-    keeps_messages = any(store.captures for store in stores)
+    keeps_messages = any(store.captures for store in by_name.values())
     learned = [record for record in records if keeps_messages and record.source.message_ids]
     replaced = yield from batch(*(GetOp(record.namespace, record.id, refresh_ttl=False) for record in learned))
     old = [Record.from_item(item) if isinstance(item, Item) else None for item in replaced]
@@ -181,21 +176,60 @@ def load(
     return len(records)
 
 
-def _as_own_record(row: Mapping[str, Any], user_id: str, mask: Mask) -> Record:
+def _as_own_record(
+    row: Mapping[str, Any],
+    where: str,
+    user_id: str,
+    stores: Mapping[str, LearningStore],
+    mask: Mask,
+    *,
+    vouched: bool,
+) -> Record:
+    """Return a row as a record of this user; what it says is masked before it is repeated anywhere."""
     if not isinstance(row, Mapping):
-        raise RecordError(f"the row {row!r:.200} is not a record: give the rows of an export, each a mapping")
+        raise RecordError(f"{where} is not a record: give the rows of an export, each a mapping")
     try:
         record = Record.model_validate({"source": Source(actor="import"), **row})
     except ValidationError as error:
-        raise RecordError(f"the row {dict(row)!r:.200} is not a record: {error}") from error
-    if not record.store.isidentifier() or record.store in NOT_RECORDS:
-        raise RecordError(f"the row {dict(row)!r:.200} is not a record: {record.store!r} names no learning store")
+        wrong = error.errors(include_input=False)[0]
+        named = ".".join(map(str, wrong["loc"]))
+        raise RecordError(f"{where} is not a record: {named}: {wrong['msg']}") from error
     if record.scope.namespace is not None or record.scope.user_id is None:
-        raise ScopeError(f"the record {record.id!r} belongs to no user")
+        raise ScopeError(f"{where}: the record {record.id!r} belongs to no user")
+    if reason := misfit(stores, record):
+        raise RecordError(f"{where} does not fit: {reason}")
     content = {key: mask_values(value, mask) for key, value in record.content.items()}
-    keys = {key: mask(text) for key, text in record.keys.items()}
-    scope = record.scope.model_copy(update={"user_id": user_id})
-    return record.model_copy(update={"scope": scope, "content": content, "text": mask(record.text), "keys": keys})
+    return record.model_copy(
+        update={
+            "scope": record.scope.model_copy(update={"user_id": user_id}),
+            "content": content,
+            "text": mask(record.text),
+            "keys": {key: mask(text) for key, text in record.keys.items()},
+            "source": _imported(record.source, mask, vouched=vouched),
+        }
+    )
+
+
+def misfit(stores: Mapping[str, LearningStore], record: Record) -> str | None:
+    """Return why a record could not have been written by its learning store; None if it could."""
+    if (store := stores.get(record.store)) is None:
+        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
+    if len(record.text) > LONGEST_STATEMENT:
+        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
+    try:
+        store.check_content(record.content)
+    except Refused as error:
+        return f"{record.store}: {error.args[0]}"
+    return None
+
+
+def _imported(source: Source, mask: Mask, *, vouched: bool) -> Source:
+    """Return the source of what is loaded: where it came from stays, who is said to have vouched for it does not."""
+    quote = mask(source.quote) if source.quote else None
+    if vouched:
+        return source.model_copy(update={"quote": quote})
+    claims = {"actor": "import", "approved_by": None, "approved_at": None, "quote": quote}
+    return source.model_copy(update=claims)
 
 
 def _read(prefix: Namespace, limit: int) -> Flow[list[Item]]:

@@ -1,21 +1,15 @@
-"""Which records matter for a text: BM25 over the records at hand, fused with the scores a store gave them.
+"""Which records matter for a text: BM25 over the records at hand, fused with the scores a store gave them."""
 
-The figures behind the constants (k1, b, the weights, standardised scores instead of ranks) were measured on
-conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
-"""
-
-import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
+from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 from langgraph_learning.stores import Ranked
 from langgraph_learning.text import query_terms, terms
 
-K1, B = 0.9, 0.4
-LEXICAL, GIVEN = 0.7, 0.3
 SWAY = 0.5
 """How much votes may change a score, at the most."""
 
@@ -104,20 +98,9 @@ def _rank_here(
 def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:
     if not texts:
         return []
-    lengths = [text.total() for text in texts]
-    average = fmean(lengths) or 1.0
-    weight = {}
-    for term in asked:
-        containing = sum(term in text for text in texts)
-        weight[term] = math.log(1 + (len(texts) - containing + 0.5) / (containing + 0.5))
-    return [
-        sum(
-            weight[term] * count * text[term] / (text[term] + K1 * (1 - B + B * length / average))
-            for term, count in asked.items()
-            if term in text
-        )
-        for text, length in zip(texts, lengths, strict=True)
-    ]
+    weights = term_weights(asked, texts)
+    mean_length = fmean(text.total() for text in texts) or 1.0
+    return [bm25(text, weights, mean_length) for text in texts]
 
 
 def _fuse(lexical: list[float], given: list[float | None]) -> list[dict[str, float]]:
@@ -125,9 +108,9 @@ def _fuse(lexical: list[float], given: list[float | None]) -> list[dict[str, flo
     worst = min(score for score in given if score is not None)
     dense = _standardise([worst if score is None else score for score in given])
     pairs = zip(_standardise(lexical), dense, strict=True)
-    return [{"words": LEXICAL * one, "meaning": GIVEN * other} for one, other in pairs]
+    return [{"words": LEXICAL * one, "meaning": DENSE * other} for one, other in pairs]
 
 
 def _standardise(scores: list[float]) -> list[float]:
-    mean, spread = fmean(scores), pstdev(scores) + 1e-9
+    mean, spread = fmean(scores), scale(pstdev(scores))
     return [(score - mean) / spread for score in scores]

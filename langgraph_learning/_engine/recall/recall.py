@@ -1,8 +1,10 @@
 """The recall flow: choose, rank, budget, render; one round trip to the store and no model call."""
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import TypeAlias
 
 from langgraph.store.base import SearchOp
 from pydantic import Field
@@ -19,9 +21,13 @@ from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Ident
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
+from langgraph_learning.versioned_store import VersionedStore
 
 MIN_TOKENS = 20
 """How many tokens must be left for the beginning of a record that is too long."""
+LONGEST_NAME = 60
+"""How long the name of another user may be, in characters."""
+AuthorName: TypeAlias = Callable[[str], str | None]
 LONGEST_QUERY = 4_000
 """How much of the turn is searched for, in characters."""
 
@@ -126,8 +132,38 @@ def _rank(each: ScopeSnapshot, query: str) -> list[Ranked]:
     return apply_votes(rank_records(each.records, query, each.scores, final=each.ranked), each.votes)
 
 
+def attribute(
+    snapshot: ScopeSnapshot, identity: Identity | None, author_name: AuthorName | None = None
+) -> ScopeSnapshot:
+    """Return a snapshot whose shared records say who else taught them: they are rendered with it."""
+    if snapshot.scope.namespace is None:
+        return snapshot
+    own, names = (identity.user_id if identity else None), dict[str, str]()
+
+    def attributed(record: Record) -> Record:
+        user = record.source.user_id
+        if user is None or user == own:
+            return record
+        if user not in names:
+            names[user] = _author(user, author_name)
+        return record.model_copy(update={"source": record.source.model_copy(update={"author": names[user]})})
+
+    return replace(snapshot, records=tuple(map(attributed, snapshot.records)))
+
+
+def _author(user: str, author_name: AuthorName | None) -> str:
+    """Return how a user is called: a user may have chosen the name, so it is kept short and cannot close a mark."""
+    given = str(author_name(user) or "") if author_name is not None else ""
+    return re.sub(r"[\s()\[\],;]+", " ", given)[:LONGEST_NAME].strip() or "another user"
+
+
 def recall(
-    stores: Iterable[LearningStore], identity: Identity, query: str, budget: int, shown: frozenset[str] = frozenset()
+    stores: Iterable[LearningStore],
+    identity: Identity,
+    query: str,
+    budget: int,
+    author_name: AuthorName | None = None,
+    shown: frozenset[str] = frozenset(),
 ) -> Flow[Recall]:
     """Return what fits `query` best within `budget` tokens.
 
@@ -136,13 +172,15 @@ def recall(
         identity: Who is asking; without what a learning store's scope takes it is not read.
         query: What the user said in this turn.
         budget: How long the text may be, in tokens.
+        author_name: Returns how another user is called.
         shown: The ids of the messages of this thread that the model is shown anyway.
     """
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
-    found = yield from _read_stores(mine, query[:LONGEST_QUERY])
-    found = [without(each, identity.thread_id, shown) for each in found]
+    read = yield from _read_stores(mine, query[:LONGEST_QUERY])
+    unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
+    found = [attribute(snapshot, identity, author_name) for snapshot in unseen]
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
     return _render(found, _choose(candidates, found, budget), budget)
 
@@ -156,7 +194,15 @@ def search(stores: Iterable[LearningStore], identity: Identity, query: str, limi
     return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
 
 
-def lookup(store: LearningStore, scope: Scope, search: Operation, at: datetime, budget: int) -> Flow[str]:
+def lookup(
+    store: LearningStore,
+    scope: Scope,
+    search: Operation,
+    at: datetime,
+    budget: int,
+    identity: Identity | None = None,
+    author_name: AuthorName | None = None,
+) -> Flow[str]:
     """Return what answers an agent's search, as lines within `budget` tokens.
 
     Args:
@@ -165,13 +211,16 @@ def lookup(store: LearningStore, scope: Scope, search: Operation, at: datetime, 
         search: One of its `searches`: what to look for, and how much of it to show.
         at: Now, for searches by age.
         budget: How long the answer may be, in tokens.
+        identity: Who asks.
+        author_name: Returns how another user is called.
 
     Raises:
         LearningError: The learning store failed over its records.
     """
     asked = search.model_dump()
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
-    [found] = yield from _read_stores([(store, scope)], query, status=None)
+    [read] = yield from _read_stores([(store, scope)], query, status=None)
+    found = attribute(read, identity, author_name)
     best = _rank(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
     try:
@@ -207,12 +256,10 @@ def _read_stores(
     read_here = []
     for (store, scope), ops in zip(stores, asked, strict=True):
         mine = [next(results) for _ in ops]
-        ordered = store.captures
-        read_here.append(
-            (yield from read_ordered(store, scope, query, mine, stand))
-            if ordered
-            else read_snapshot(store, scope, *mine)
-        )
+        if store.captures:
+            read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
+        else:
+            read_here.append(read_snapshot(store, scope, *mine))
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
     found = []
     for each, ops in zip(read_here, asked, strict=True):
@@ -271,8 +318,8 @@ def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[i
     """How many records there are that were not read; of the past nobody has counted them."""
     if len(each.records) < op.limit or stand.revision is not None:
         return 0
-    total = yield from call_store("count", op.namespace_prefix)
-    return max(0, int(total) - len(each.records))
+    total = yield from call_store(VersionedStore.count, op.namespace_prefix)
+    return max(0, total - len(each.records))
 
 
 def _candidates(each: ScopeSnapshot, query: str) -> list[Candidate]:
@@ -318,7 +365,7 @@ def _choose(candidates: list[Candidate], found: Sequence[ScopeSnapshot], budget:
 
 
 def _turn_to_choose(candidate: Candidate) -> tuple[int, float]:
-    """What is always shown comes first, then what has a share of its own, then the best fits."""
+    """Return what comes first: what is always shown, then what has a share of its own, then the best fits."""
     if candidate.always:
         return 0, 0.0
     return (1 if candidate.snapshot.store.share < 1 else 2), -candidate.entry.score

@@ -1,15 +1,9 @@
-"""One program for sync and async: the work is sync, and a thread of our own does it for whoever awaits.
+"""The async half of a sync checkpointer, and what LangGraph's savers lack: copies and rollbacks."""
 
-Nothing here belongs to an event loop, so one object serves sync code, any loop, two loops, and sync code inside a
-running loop. The threads are ours and few: the default executor of a loop is shared with everybody's blocking calls.
-"""
-
-import asyncio
 import json
 from builtins import list as listed  # savers have a method of that name
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from concurrent.futures import Executor
-from typing import Any, ParamSpec, TypeAlias, TypeVar
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import Any, TypeAlias
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -22,24 +16,12 @@ from langgraph.checkpoint.base import (
 )
 
 from langgraph_learning.checkpointers._store.statements import Block, Dialect, load_blocks
+from langgraph_learning.checkpointers._threads import WorkerThreads
 
-P = ParamSpec("P")
-T = TypeVar("T")
 Parameters = dict[str, str]
 Saver: TypeAlias = BaseCheckpointSaver[Any]  # of any kind of channel version
 Filter: TypeAlias = dict[str, Any]
 Writes: TypeAlias = Sequence[tuple[str, Any]]  # channels and values
-
-
-class WorkerThreads:
-    """Awaits sync methods in the threads of an executor that somebody else opens and closes."""
-
-    def __init__(self, executor: Executor) -> None:
-        self._executor = executor
-
-    async def __call__(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `method` returns, without keeping the event loop waiting."""
-        return await asyncio.get_running_loop().run_in_executor(self._executor, lambda: method(*args, **kwargs))
 
 
 class AsyncSaverMixin(BaseCheckpointSaver[str]):
@@ -73,7 +55,7 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
 
     def delete_for_runs(self, run_ids: Sequence[str]) -> None:
         """Delete what the runs saved, in every thread and namespace; later checkpoints of other runs stay."""
-        steps = (*self._block("doom"), *self._block("doom_runs"), *self._block("delete_doomed"))
+        steps = (*self._block("create_selection"), *self._block("select_runs"), *self._block("delete_selection"))
         self._transact(steps, {"runs": json.dumps([str(run) for run in run_ids])})
 
     def list(

@@ -1,77 +1,138 @@
-"""LangGraph's PostgresSaver for both colours, with copies and rollbacks, on a pool."""
+"""LangGraph's PostgresSaver for sync and async code, with copies and rollbacks, in a schema of its own."""
 
+import re
 import threading
-import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
-from typing import TypeAlias, cast
+from contextlib import ExitStack, contextmanager, nullcontext
+from typing import Any, Self, cast
 
 import psycopg
 from langgraph.checkpoint.postgres import PostgresSaver
-from psycopg import Connection, sql
+from langgraph.checkpoint.serde.base import SerializerProtocol
+from psycopg import Cursor
 from psycopg.rows import DictRow, dict_row
-from psycopg_pool import ConnectionPool
 
-from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters, WorkerThreads
-
-Pool: TypeAlias = ConnectionPool[Connection[DictRow]]
+from langgraph_learning.checkpointers._installation import SET_UP, create_schema, find_installation
+from langgraph_learning.checkpointers._postgres import AnyConnection, Connections, is_behind_pooler
+from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters
+from langgraph_learning.checkpointers._store.statements import load_blocks
+from langgraph_learning.checkpointers._threads import WorkerThreads
+from langgraph_learning.errors import StoreError
 
 
 class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
-    """A checkpointer on Postgres for sync code and any event loop."""
+    """A checkpointer on Postgres for sync code and any event loop.
+
+    LangGraph's statements name their tables without a schema, and would find those of whichever schema comes first in
+    the session's search path. Behind a pooler that is another client's: so each statement gets the schema written in.
+    """
 
     SQL = "postgres"
 
-    def __init__(self, pool: Pool, *, threads: WorkerThreads) -> None:
-        super().__init__(pool)
-        self._pool = pool
-        self._threads = threads
+    def __init__(
+        self,
+        connections: Connections,
+        *,
+        threads: WorkerThreads,
+        schema: str | None = None,
+        serde: SerializerProtocol | None = None,
+    ) -> None:
+        super().__init__(cast("Any", connections), serde=serde)
+        self._connections, self._threads, self._schema = connections, threads, schema
+        self._qualify = _Qualifier("public", self.MIGRATIONS)
         # PostgresSaver lets one thread in at a time, which a single connection needs; each of ours has its own
-        self.lock = cast(threading.Lock, nullcontext())
+        self.lock = cast("threading.Lock", nullcontext())
+
+    def setup(self) -> None:
+        """Make what is missing; nothing is written, and no right to write is needed, where all is there."""
+        with self._connections.lend(unhurried=True) as connection, connection.transaction():
+            pooled = self._connections.behind_pooler = is_behind_pooler(connection)
+            installation = find_installation(connection, self._schema, behind_pooler=pooled)
+            self._qualify = _Qualifier(installation.schema, self.MIGRATIONS)
+            if not installation.missing and self._applied(connection, installation.name) == len(self.MIGRATIONS):
+                return
+            self._begin_setup(connection)
+            create_schema(connection, installation)
+            with self._qualified_cursor(connection) as cursor:
+                for number in range(self._applied(connection, installation.name), len(self.MIGRATIONS)):
+                    # Concurrently is no word for a transaction; and in one, a set-up that fails leaves nothing behind.
+                    cursor.execute(re.sub(r"\bconcurrently\b", "", self.MIGRATIONS[number], flags=re.IGNORECASE))
+                    cursor.execute("insert into checkpoint_migrations (v) values (%s)", (number,))
+
+    def _begin_setup(self, connection: AnyConnection) -> None:
+        milliseconds = int(1_000 * self._connections.patience.seconds)
+        steps = load_blocks("postgres", "savers")["begin_setup"]
+        try:
+            for step in steps:
+                connection.execute(step.encode(), {"wait": str(milliseconds), "lock": SET_UP}, prepare=False)
+        except psycopg.errors.LockNotAvailable as error:
+            raise StoreError("another process has been setting this database up for too long: try again") from error
+
+    def _applied(self, connection: AnyConnection, schema: str) -> int:
+        """How many of LangGraph's migrations the database has seen."""
+        exists, count = load_blocks("postgres", "savers")["applied_checkpoint_migrations"]
+        with self._qualified_cursor(connection) as cursor:
+            table = cursor.execute(exists, {"schema": schema, "table": "checkpoint_migrations"}).fetchone()
+            if table is None or not table["present"]:
+                return 0
+            found = cursor.execute(count).fetchone()
+            return int(found["number"]) if found else 0
 
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
-        with self._pool.connection() as connection, connection.transaction():
+        with (
+            self._connections.lend(unhurried=True) as connection,
+            connection.transaction(),
+            self._qualified_cursor(connection) as cursor,
+        ):
             for statement in statements:
-                connection.execute(statement.encode(), parameters, prepare=False)
+                cursor.execute(statement, parameters, prepare=False)
+
+    @contextmanager
+    def _cursor(self, *, pipeline: bool = False) -> Iterator[Cursor[DictRow]]:
+        with ExitStack() as stack:
+            connection = stack.enter_context(self._connections.lend())
+            if pipeline:  # what belongs together is one transaction, sent at once
+                if self.supports_pipeline:
+                    stack.enter_context(connection.pipeline())
+                stack.enter_context(connection.transaction())
+            yield stack.enter_context(self._qualified_cursor(connection))
+
+    def _qualified_cursor(self, connection: AnyConnection) -> "_QualifiedCursor":
+        cursor = _QualifiedCursor(connection, row_factory=dict_row)
+        cursor.format = psycopg.pq.Format.BINARY
+        cursor.qualify = self._qualify
+        return cursor
 
 
-@contextmanager
-def advisory_lock(url: str, schema: str | None) -> Iterator[None]:
-    """Create the schema, and let one process at a time set up what is in it."""
-    name = f"langgraph-learning {schema or ''}"
-    with psycopg.connect(url, autocommit=True) as connection:
-        # Asked again and again: who waits inside the database holds a snapshot, and the set-up that is waited for
-        # (CREATE INDEX CONCURRENTLY) would wait for the end of that snapshot
-        while not _single_value(connection.execute("select pg_try_advisory_lock(hashtextextended(%s, 0))", (name,))):
-            time.sleep(0.05)
-        if schema is not None:
-            connection.execute(sql.SQL("create schema if not exists {}").format(sql.Identifier(schema)))
-        yield  # closing the connection gives the lock back
+class _Qualifier:
+    """Writes a schema before the names of the tables that `migrations` create."""
+
+    def __init__(self, schema: str, migrations: Iterable[str]) -> None:
+        tables = re.findall(r"create table if not exists (\w+)", " ".join(migrations), flags=re.IGNORECASE)
+        self._name = re.compile(rf"(?<![\w.\"'])(?:{'|'.join(sorted(tables))})(?!\w)")
+        self._schema = schema
+        self._written: dict[tuple[str, bool], str] = {}
+
+    def __call__(self, query: str, *, has_params: bool = False) -> str:
+        """Return `query` with the schema; next to parameters, a percent sign in its name is doubled."""
+        if (text := self._written.get((query, has_params))) is None:
+            schema = self._schema.replace("%", "%%") if has_params else self._schema
+            text = self._name.sub(lambda found: f"{schema}.{found[0]}", query)
+            if len(self._written) < 1_000:
+                self._written[query, has_params] = text
+        return text
 
 
-def _single_value(cursor: psycopg.Cursor[tuple[object, ...]]) -> object:
-    row = cursor.fetchone()
-    return row[0] if row else None
+class _QualifiedCursor(Cursor[DictRow]):
+    """A cursor that writes the schema into the statements it is given."""
 
+    qualify: _Qualifier
 
-@contextmanager
-def open_pool(url: str, schema: str | None, *, size: int) -> Iterator[Pool]:
-    """Open connections as LangGraph's savers and stores need them, in `schema`, and close them."""
+    def execute(self, query: Any, params: Any = None, **options: Any) -> Self:
+        return super().execute(self._with_schema(query, params), params, **options)
 
-    def configure(connection: Connection[DictRow]) -> None:
-        if schema is not None:  # `public` is where extensions live
-            connection.execute("select set_config('search_path', quote_ident(%s) || ', public', false)", (schema,))
+    def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
+        super().executemany(self._with_schema(query, params_seq), params_seq, **options)
 
-    opened: Pool = ConnectionPool(
-        url,
-        min_size=1,
-        max_size=size,
-        open=False,
-        configure=configure,
-        check=ConnectionPool.check_connection,
-        kwargs={"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row},
-        name="langgraph-learning",
-    )
-    with opened:
-        opened.wait()
-        yield opened
+    def _with_schema(self, query: Any, params: object) -> Any:
+        return self.qualify(query, has_params=params is not None) if isinstance(query, str) else query

@@ -14,13 +14,15 @@ known then (`revision_of`). Two things make that harder than it sounds:
 
 import asyncio
 import copy
+import logging
+import time
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from threading import Event, Lock
-from typing import Any, Generic, Protocol, Self, TypeAlias, TypeVar, cast, runtime_checkable
+from typing import Any, Generic, Self, TypeAlias, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -32,6 +34,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.capabilities import delegate, with_capabilities
 from langgraph_learning.checkpointers._saver.thread_data import (
@@ -40,9 +43,14 @@ from langgraph_learning.checkpointers._saver.thread_data import (
     erase_sessions,
     erase_thread_records,
 )
-from langgraph_learning.labels import label
+from langgraph_learning.errors import ScopeError
+from langgraph_learning.labels import fault_of_id, label
 from langgraph_learning.langgraph_private import checkpoint_of, is_unfinished, saves_at_exit
+from langgraph_learning.versioned_store import VersionedStore, supports
 
+log = logging.getLogger("langgraph_learning")
+
+_NO_STAMP = "the store does not say its revision: a run from this checkpoint will recall what is known by then"
 REVISION = "learning_revision"
 PAST = "learning_past"
 PATIENCE = 10.0  # seconds to wait for a checkpoint that is being saved in the background
@@ -54,28 +62,6 @@ V = TypeVar("V")
 Found: TypeAlias = CheckpointTuple | None
 Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
 Stamp: TypeAlias = dict[str, int]
-
-
-@runtime_checkable
-class HasRevision(Protocol):
-    """A store that counts its commits."""
-
-    def revision(self) -> int:
-        """Return the number of the newest commit."""
-
-
-class HasLastRevision(HasRevision, Protocol):
-    """A store that also knows, without asking the database, the newest commit it has seen or made."""
-
-    last_revision: int
-
-
-@runtime_checkable
-class HasSeenRevision(Protocol):
-    """A store that knows when it saw which of its commits."""
-
-    def revision_seen_at(self, at: datetime) -> int | None:
-        """Return the newest revision it had seen by then, if it still knows."""
 
 
 # the newest channel version that this context was given, and the revision known at that moment: a checkpoint that has
@@ -115,7 +101,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         self._forget_thread = forget_thread or partial(erase_thread_records, store)
         self._starts: _RecentValues[tuple[str, str], int | None] = _RecentValues()
         self._left: _RecentValues[str, _UnfinishedReplay] = _RecentValues()
-        self._counts = isinstance(store, HasRevision)
+        self._counts = supports(store, VersionedStore.revision)
         self._counts_here = self._counts and hasattr(store, "last_revision")
 
     def revision_of(self, config: RunnableConfig) -> int | None:
@@ -134,7 +120,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now."""
         if (start := _start_of(config)) is None:
             began = self._await_beginning(config)
-            return self._continued_replay(config, began.is_set() or await asyncio.to_thread(began.wait, PATIENCE))
+            return self._continued_replay(config, await _await_event(began, PATIENCE))
         if start not in self._starts:
             await self.aget_tuple(_checkpoint_config(*start))
         return self._starts.get(start)
@@ -160,19 +146,17 @@ class LearningSaver(BaseCheckpointSaver[Any]):
 
     def get_tuple(self, config: RunnableConfig) -> Found:
         """Return the checkpoint of `config`, the latest one of its thread when it names none."""
-        self._refresh_revision()
+        _check_thread(config)
+        if self._counts_here:  # every run begins by reading a checkpoint: see what other processes have committed
+            self._current_stamp()
         return _run(self._read_flow(config), self.saver.get_tuple)
 
     async def aget_tuple(self, config: RunnableConfig) -> Found:
         """Return the checkpoint of `config`, the latest one of its thread when it names none."""
+        _check_thread(config)
         if self._counts_here:
-            await asyncio.to_thread(self._refresh_revision)
+            await self._acurrent_stamp()
         return await _arun(self._read_flow(config), self.saver.aget_tuple)
-
-    def _refresh_revision(self) -> None:
-        """Let the store see what other processes have committed: every run begins by reading a checkpoint."""
-        if self._counts_here:
-            self._current_stamp()
 
     def _read_flow(self, config: RunnableConfig) -> Reading:
         """Read a checkpoint, and note what a run that starts there has to recall."""
@@ -196,7 +180,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return the inner checkpointer's next version of a channel."""
         version = self.saver.get_next_version(current, channel)
         if self._counts_here:
-            _MADE.set((version, cast("HasLastRevision", self.store).last_revision))
+            _MADE.set((version, cast("VersionedStore", self.store).last_revision))
         return version
 
     def put(
@@ -220,7 +204,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     ) -> RunnableConfig:
         """Save a checkpoint with the revision that was current when it was made."""
         stamp = self._stamp(config, checkpoint, metadata, new_versions)
-        stamp = await asyncio.to_thread(self._current_stamp) if stamp is None else stamp
+        stamp = await self._acurrent_stamp() if stamp is None else stamp
         return await self.saver.aput(config, checkpoint, _with_stamp(metadata, stamp), new_versions)
 
     def _stamp(
@@ -235,11 +219,9 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         if self._counts_here and made_of in new.values():
             return {REVISION: known}
         # A wrapper that counts versions itself, as LangGraph's server does: go by the time.
-        seen = (
-            self.store.revision_seen_at(datetime.fromisoformat(checkpoint["ts"]))
-            if isinstance(self.store, HasSeenRevision)
-            else None
-        )
+        if not supports(store := self.store, VersionedStore.revision_seen_at):
+            return None
+        seen = cast("VersionedStore", store).revision_seen_at(datetime.fromisoformat(checkpoint["ts"]))
         return {REVISION: seen} if seen is not None else None
 
     def _replayed_revision(self, config: RunnableConfig, metadata: CheckpointMetadata) -> int | None:
@@ -257,7 +239,20 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return left.revision
 
     def _current_stamp(self) -> Stamp:
-        return {REVISION: cast("HasRevision", self.store).revision()}
+        try:
+            return {REVISION: cast("VersionedStore", self.store).revision()}
+        except Exception:
+            log.warning(_NO_STAMP, exc_info=True)
+            return {}
+
+    async def _acurrent_stamp(self) -> Stamp:
+        if not supports(self.store, VersionedStore.arevision):
+            return self._current_stamp()
+        try:
+            return {REVISION: await cast("VersionedStore", self.store).arevision()}
+        except Exception:
+            log.warning(_NO_STAMP, exc_info=True)
+            return {}
 
     def delete_thread(self, thread_id: str, *, learned: bool = False) -> None:
         """Delete a thread with its session context; with `learned`, also what users taught in it."""
@@ -322,6 +317,11 @@ class _RecentValues(Generic[K, V]):
         self._limit = limit
         self._lock = Lock()
         self._values: dict[K, V] = {}
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Take a new lock in a forked process: a thread of the parent may hold this one."""
+        self._lock = Lock()
 
     def __contains__(self, key: K) -> bool:
         return key in self._values
@@ -339,6 +339,19 @@ class _RecentValues(Generic[K, V]):
     def drop(self, key: K) -> None:
         with self._lock:
             self._values.pop(key, None)
+
+
+async def _await_event(event: Event, seconds: float) -> bool:
+    """Wait for an event of another thread without taking one of the loop's own threads for it."""
+    deadline = time.monotonic() + seconds
+    while not event.is_set() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
+    return event.is_set()
+
+
+def _check_thread(config: RunnableConfig) -> None:
+    if fault := fault_of_id("thread id", _thread(config)):
+        raise ScopeError(fault)
 
 
 def _start_of(config: RunnableConfig) -> tuple[str, str] | None:

@@ -1,16 +1,20 @@
-"""LangGraph's SqliteSaver for both colours, with copies, rollbacks and pruning, on one connection."""
+"""LangGraph's SqliteSaver for sync and async code, with copies, rollbacks and pruning, on one connection."""
 
 import json
 import sqlite3
-import time
+import threading
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
+from typing import cast
 
+from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
-from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters, WorkerThreads
-
-PATIENCE = 30.0  # seconds that a connection waits for another one to finish writing
+from langgraph_learning.checkpointers._fork import abandon, renew_in_child
+from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, PatientLock
+from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters
+from langgraph_learning.checkpointers._sqlite import connect, enable_wal
+from langgraph_learning.checkpointers._threads import WorkerThreads
 
 
 class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
@@ -18,9 +22,37 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
 
     SQL = "sqlite"
 
-    def __init__(self, conn: sqlite3.Connection, *, threads: WorkerThreads) -> None:
-        super().__init__(conn)
-        self._threads = threads
+    def __init__(
+        self, path: str, *, threads: WorkerThreads, timeout: float = TIMEOUT, serde: SerializerProtocol | None = None
+    ) -> None:
+        super().__init__(_open(path, timeout), serde=serde)
+        self._path, self._threads, self._patience = path, threads, Patience(timeout)
+        self._make_lock()
+        renew_in_child(self)
+
+    def _make_lock(self) -> None:
+        self.lock = cast("threading.Lock", PatientLock(self._patience))
+
+    def renew(self) -> None:
+        """Open the file anew in a forked process; what is in memory was copied with it, and stays its own."""
+        self._make_lock()
+        if self._path != ":memory:":
+            abandon(self.conn)
+            self.conn = _open(self._path, self._patience.timeout)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.conn.close()
+
+    @contextmanager
+    def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
+        """Lend a cursor; while another process holds the file for ever, only the first one waits for it long."""
+        try:
+            with super().cursor(transaction) as cursor:
+                yield cursor
+        except sqlite3.OperationalError:
+            self._patience.note_failure()
+            raise
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
         """Delete all but each namespace's latest checkpoint of the threads, or everything of them.
@@ -38,8 +70,8 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
         if strategy == "delete":
             return self._transact(self._block("delete_threads", "prune"), parameters)
         self._refuse_deltas(parameters)
-        doomed = (*self._block("doom"), *self._block("doom_superseded", "prune"))
-        self._transact((*doomed, *self._block("delete_doomed")), parameters)
+        selection = (*self._block("create_selection"), *self._block("select_superseded", "prune"))
+        self._transact((*selection, *self._block("delete_selection")), parameters)
 
     def _refuse_deltas(self, parameters: Parameters) -> None:
         [query] = self._block("threads_with_deltas", "prune")
@@ -57,25 +89,11 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
                     self.conn.execute(statement, parameters)
 
 
-@contextmanager
-def open_connection(path: str, *, autocommit: bool = False) -> Iterator[sqlite3.Connection]:
-    """Open a connection that any thread may use, in WAL mode where there is a file, and close it."""
-    opened = sqlite3.connect(
-        path, timeout=PATIENCE, check_same_thread=False, isolation_level=None if autocommit else "IMMEDIATE"
-    )
-    with closing(opened):
-        enable_wal(opened)
-        yield opened
-
-
-def enable_wal(connection: sqlite3.Connection) -> None:
-    """Switch to WAL mode; SQLite does not wait its timeout for this switch, so we do."""
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            connection.execute("pragma journal_mode = wal")
-            return
-        except sqlite3.OperationalError as error:
-            if "locked" not in str(error) or time.monotonic() > deadline:
-                raise
-            time.sleep(0.02)
+def _open(path: str, timeout: float) -> sqlite3.Connection:
+    connection = connect(path, timeout=timeout, isolation_level="IMMEDIATE")
+    try:
+        enable_wal(connection, timeout)
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection

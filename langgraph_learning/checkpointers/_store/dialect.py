@@ -7,6 +7,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from langgraph_learning.errors import StoreError
+
 Row = tuple[Any, ...]
 Params = Mapping[str, object]
 Floats = NDArray[np.float32]
@@ -14,6 +16,10 @@ Floats = NDArray[np.float32]
 Scores = NDArray[np.void]
 SCORES = np.dtype([("item", "<i8"), ("score", "<f8")])
 EVERYTHING = 2**62
+
+
+class RetryableError(StoreError):
+    """The database has undone a transaction for the sake of another one, and asks to try it again."""
 
 
 class Session(Protocol):
@@ -50,8 +56,11 @@ class Dialect(Protocol):
     def reading(self, *, snapshot: bool = False) -> AbstractContextManager[Session]:
         """Give a session to read with; with `snapshot`, all its statements see one state."""
 
-    def writing(self) -> AbstractContextManager[Session]:
-        """Give a session in a transaction that no other writer shares the database with."""
+    def writing(self, *, unhurried: bool = False) -> AbstractContextManager[Session]:
+        """Give a session in a transaction that no other writer shares the database with.
+
+        With `unhurried` its statements may take as long as they need, as the erasing of much does.
+        """
 
     def setup(self, dims: int | None) -> None:
         """Bring the tables up to date, those for vectors too if `dims` is given."""

@@ -1,5 +1,6 @@
 """What a database holds, found out without changing it: opening one makes tables and migrates."""
 
+import math
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -8,10 +9,11 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
+from langgraph_learning.checkpointers._patience import TIMEOUT
 from langgraph_learning.checkpointers._store.codec import read_path
 from langgraph_learning.checkpointers._store.dialect import Row
 from langgraph_learning.checkpointers._store.statements import Dialect, load_blocks, migrations, pending_migrations
-from langgraph_learning.checkpointers.database import connect, sqlite_path
+from langgraph_learning.checkpointers.database import connect, postgres_url, sqlite_path
 from langgraph_learning.errors import StoreError
 
 Query: TypeAlias = Callable[[str], list[Row]]
@@ -79,26 +81,31 @@ def _query_sqlite(path: str) -> Iterator[Query]:
 def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
     import psycopg
 
+    from langgraph_learning.checkpointers._installation import find_installation
+    from langgraph_learning.checkpointers._postgres import is_behind_pooler
+
     blocks = load_blocks("postgres", "state")
     try:
-        with psycopg.connect(url, autocommit=True, connect_timeout=10) as connection:
-            if schema is not None:
-                # Without `public` a schema that is missing is no current one: nothing was made there.
-                connection.execute("select set_config('search_path', quote_ident(%s), false)", (schema,))
+        timeout = math.ceil(TIMEOUT)
+        with psycopg.connect(postgres_url(url), connect_timeout=timeout, prepare_threshold=None) as connection:
+            installation = find_installation(connection, schema, behind_pooler=is_behind_pooler(connection))
+            # In this transaction alone: behind a pooler the session is somebody else's afterwards. Without `public` a
+            # schema that is missing is no current one: nothing was made there.
+            connection.execute("select set_config('search_path', %s, true)", (installation.schema,))
             yield lambda name: connection.execute(blocks[name][0].encode()).fetchall()
     except psycopg.Error as error:
         raise StoreError(f"cannot open the Postgres database: {error}") from error
 
 
 def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseState:
-    [(server,)] = ask("server")
-    installed, available = next(iter(ask("extension")), (None, None))
+    [(server,)] = ask("server_version")
+    installed, available = next(iter(ask("vector_version")), (None, None))
     known = migrations(dialect)
-    if not ask("made"):
+    if not ask("has_tables"):
         names = tuple(name for number, (name, _) in known.items() if number not in pending_migrations(dialect, None))
         return DatabaseState(server, pending=names, extension=installed, available=available)
-    there = {int(row[0]) for row in ask("migrated")}
-    dims = next((int(row[0]) for row in ask("dims")), None) if 1 in there else None
+    there = {int(row[0]) for row in ask("applied_migrations")}
+    dims = next((int(row[0]) for row in ask("get_dims")), None) if 1 in there else None
     return DatabaseState(
         server,
         made=True,
@@ -110,6 +117,6 @@ def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseStat
         dims=dims,
         extension=installed,
         available=available,
-        size=int(ask("size")[0][0]),
-        counts={read_path(path): int(items) for path, items in (ask("kept") if counting else ())},
+        size=int(ask("size_in_bytes")[0][0]),
+        counts={read_path(path): int(items) for path, items in (ask("count_by_path") if counting else ())},
     )

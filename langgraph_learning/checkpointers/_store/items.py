@@ -8,8 +8,6 @@ from langgraph.store.base import Item, SearchItem
 
 from langgraph_learning.checkpointers._store.codec import Json
 
-Address = tuple[tuple[str, ...], str]
-
 
 class StoredItem(Item):
     """An item and its version, which `transact(expect=...)` takes."""

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from weakref import WeakValueDictionary
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.dialect import Dialect
 from langgraph_learning.checkpointers._store.embedding import Embedder
 from langgraph_learning.errors import ConfigurationError, StoreError
@@ -16,6 +17,11 @@ class RevisionTracker:
     def __init__(self, database: str | None = None) -> None:
         self.database, self.revision = database, 0
         self._moments: deque[tuple[datetime, int]] = deque(maxlen=1_024)
+        self._lock = Lock()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Take a new lock in a forked process: a thread of the parent may hold this one."""
         self._lock = Lock()
 
     def __call__(self, revision: int) -> int:
@@ -39,8 +45,8 @@ _LOCK = Lock()
 def tracker_for(dialect: Dialect) -> RevisionTracker:
     """Return what is shared by all stores on this very database; a copy of it is another one."""
     with dialect.reading() as session:
-        [(database,)] = session.rows("database", {})
-        [(revision,)] = session.rows("revision", {})
+        [(database,)] = session.rows("database_id", {})
+        [(revision,)] = session.rows("last_revision", {})
     with _LOCK:
         seen = _TRACKERS.setdefault(str(database), RevisionTracker(str(database)))
     seen(int(revision))
@@ -50,7 +56,7 @@ def tracker_for(dialect: Dialect) -> RevisionTracker:
 def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
     """Find out how long the vectors are, before the tables for them are made."""
     with dialect.reading() as session:
-        kept = next((int(row[0]) for row in session.rows("marked", {"name": "dims"})), None)
+        kept = next((int(row[0]) for row in session.rows("get_mark", {"name": "dims"})), None)
     dims = embedder.dims or embedder.probe() or kept or 0
     if not dims:
         raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
@@ -68,11 +74,11 @@ def settle_embedder(dialect: Dialect, name: str | None) -> None:
     if name is None:
         return
     with dialect.reading() as session:
-        kept = session.rows("fact", {"name": "embedder"})
+        kept = session.rows("get_fact", {"name": "embedder"})
     if not kept:
         with dialect.writing() as session:
-            session.run("keep_fact", {"name": "embedder", "value": name})
-            kept = session.rows("fact", {"name": "embedder"})  # of two that open it at once the first one counts
+            session.run("add_fact", {"name": "embedder", "value": name})
+            kept = session.rows("get_fact", {"name": "embedder"})  # of two that open it at once the first one counts
     if kept[0][0] != name:
         raise _other_vectors(_describe(kept[0][0]), name)
 

@@ -1,15 +1,18 @@
 """The Postgres dialect: a pool of connections, pgvector where it is there, one installation per schema."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, TypeAlias
+from threading import BoundedSemaphore
 from zlib import crc32
 
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, Row, Scores
+from langgraph_learning.checkpointers._fork import renew_in_child
+from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, limited
+from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, RetryableError, Row, Scores
 from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import ConfigurationError, StoreError
@@ -19,16 +22,20 @@ try:
     from psycopg.abc import Buffer
     from psycopg.adapt import Loader
     from psycopg.pq import Format
-    from psycopg.rows import dict_row, tuple_row
-    from psycopg.sql import Identifier
-    from psycopg_pool import ConnectionPool
+    from psycopg.rows import tuple_row
+
+    from langgraph_learning.checkpointers._installation import SET_UP, Installation, create_schema, find_installation
+    from langgraph_learning.checkpointers._postgres import (
+        AnyConnection,
+        Connections,
+        Pool,
+        is_behind_pooler,
+        with_rows,
+    )
 except ImportError as missing:
     raise ConfigurationError("Postgres needs: pip install 'langgraph-learning[postgres]'") from missing
 
-Connection: TypeAlias = psycopg.Connection[Any]  # of any kind of row
-Pool: TypeAlias = "ConnectionPool[Any]"
 _SENT = np.dtype([("item", ">i8"), ("score", ">f8")])
-_ANY_SCHEMA = crc32(b"langgraph_learning")
 
 
 class _JsonText(Loader):
@@ -43,18 +50,18 @@ class _JsonText(Loader):
 class PostgresSession:
     """One connection; lists are arrays, vectors are text."""
 
-    def __init__(self, connection: Connection, sql: Statements) -> None:
-        self._connection, self._sql = connection, sql
+    def __init__(self, connection: AnyConnection, sql: Statements, *, prepare: bool = True) -> None:
+        self._connection, self._sql, self._prepare = connection, sql, prepare
 
     def with_sql(self, sql: Statements) -> "PostgresSession":
         """Return this session with other statements."""
-        return PostgresSession(self._connection, sql)
+        return PostgresSession(self._connection, sql, prepare=self._prepare)
 
-    def _execute(self, text: str, params: Params | None = None, *, plan_anew: bool = False) -> psycopg.Cursor[Row]:
+    def _execute(self, text: str, params: Params, *, plan_anew: bool = False) -> psycopg.Cursor[Row]:
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         cursor.adapters.register_loader("jsonb", _JsonText)
         # A prepared search would get a plan for any terms, any scope and any limit: the slowest one.
-        return cursor.execute(text.encode(), params, prepare=False if plan_anew else None)
+        return cursor.execute(text.encode(), params, prepare=None if self._prepare and not plan_anew else False)
 
     def rows(self, name: str, params: Params, **parts: str) -> list[Row]:
         """Return the rows of a query."""
@@ -67,17 +74,22 @@ class PostgresSession:
     def many(self, name: str, rows: Sequence[Params]) -> None:
         """Run a statement once with the `rows` as columns."""
         if rows:
+            with_rows(self._connection, len(rows))
             self._execute(self._sql(name), {column: [row[column] for row in rows] for column in rows[0]})
 
     def script(self, steps: Sequence[str]) -> None:
         """Run the steps of a migration."""
         for step in steps:
-            self._execute(step)
+            self._execute(step, {})
+
+    def begin(self, name: str, **parts: str) -> None:
+        """Run the statements that begin a transaction in one round trip, which only the simple protocol can do."""
+        self._connection.execute(self._sql(name, parts).encode(), prepare=False)
 
     def scores(self, name: str, params: Params, **parts: str) -> Scores:
         """Return items and scores, which come as one string of bytes."""
         if name == "score_nearest":
-            self.rows("tune", {})
+            self.rows("tune_vector_index", {})
         [(sent,)] = self._execute(self._sql(name, parts), params, plan_anew=True).fetchall()
         return np.frombuffer(sent, dtype=_SENT).astype(SCORES)
 
@@ -99,115 +111,149 @@ def _translate_errors() -> Iterator[None]:
     """Turn errors of the driver into ours."""
     try:
         yield
+    except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as error:
+        raise RetryableError(f"Postgres: {error}") from error
+    except psycopg.errors.LockNotAvailable as error:
+        raise StoreError("Postgres: another process has held the lock for too long; nothing was written") from error
     except psycopg.Error as error:
         raise StoreError(f"Postgres: {error}") from error
 
 
 class PostgresDialect:
-    """A pool, and one installation in a schema of its database."""
+    """The connections, and one installation in a schema of their database."""
 
-    def __init__(self, pool: "Pool | str", schema: str | None) -> None:
-        self._owned = isinstance(pool, str)
-        self._pool: Pool = _open(pool) if isinstance(pool, str) else pool
-        self._schema, self._lock = schema, _ANY_SCHEMA
+    def __init__(self, source: "Connections | Pool | str", schema: str | None, timeout: float) -> None:
+        self._owned = not isinstance(source, Connections)
+        self._connections = source if isinstance(source, Connections) else Connections(source, timeout=timeout)
+        self._schema, self._lock, self._name = schema, SET_UP, ""
         self._sql = Statements("postgres", schema="", vector="public")
-        self.threads = max(2, min(self._pool.max_size, 16))
+        self.threads = max(2, min(self._connections.size, 16))
         self.has_vectors = self._set_up = False
+        self._writers = self._make_writers()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Forget the writers of the parent of a forked process."""
+        self._writers = self._make_writers()
+
+    def _make_writers(self) -> BoundedSemaphore:
+        # Writers wait for one another; readers must find a connection meanwhile.
+        return BoundedSemaphore(max(1, self._connections.size // 2))
 
     @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        with _translate_errors():
-            if self._owned and self._pool.closed:
-                self._pool.open()
-            with self._pool.connection() as connection:
-                yield connection
+    def _session(self, *, unhurried: bool = False) -> Iterator[tuple[AnyConnection, PostgresSession]]:
+        with _translate_errors(), self._connections.lend(unhurried=unhurried) as connection:
+            yield connection, PostgresSession(connection, self._sql, prepare=not self._connections.behind_pooler)
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[PostgresSession]:
         """Give a session to read with."""
-        with self._connection() as connection:
-            session = PostgresSession(connection, self._sql)
+        with self._session() as (connection, session):
             if snapshot:
                 with connection.transaction():
-                    session.run("snapshot", {})
+                    session.begin("begin_snapshot")
                     yield session
             else:
                 yield session
 
     @contextmanager
-    def writing(self) -> Iterator[PostgresSession]:
+    def writing(self, *, unhurried: bool = False) -> Iterator[PostgresSession]:
         """Give a session in a transaction of the only writer.
 
         The lock is the first statement: a snapshot taken before it would miss the commit that was waited for, and
         revisions would not follow the order of commits.
         """
-        with self._connection() as connection, connection.transaction():
-            session = PostgresSession(connection, self._sql)
-            session.run("lock", {"lock": self._lock})
-            if self._set_up and not self.has_vectors:
-                self.has_vectors = bool(session.rows("vectors", {})[0][0])
+        with self._writing(unhurried=unhurried) as (_, session):
             yield session
 
+    @contextmanager
+    def _writing(self, *, unhurried: bool) -> Iterator[tuple[AnyConnection, PostgresSession]]:
+        patience = self._connections.patience
+        with (
+            limited(self._writers, patience),
+            self._session(unhurried=unhurried) as (connection, session),
+            connection.transaction(),
+        ):
+            self._begin_write(session, patience)
+            if self._set_up and not self.has_vectors:
+                self.has_vectors = bool(
+                    session.rows("has_table", {"schema": self._name, "table": "hybrid_vectors"})[0][0]
+                )
+            yield connection, session
+
+    def _begin_write(self, session: PostgresSession, patience: Patience) -> None:
+        wait = math.ceil(1_000 * patience.seconds)
+        try:
+            session.begin("begin_write", lock=str(self._lock), wait=str(wait), idle=str(int(800 * patience.timeout)))
+        except psycopg.errors.LockNotAvailable:
+            patience.note_failure()
+            raise
+
     def setup(self, dims: int | None) -> None:
-        """Bring the tables up to date, those for vectors if `dims` is given."""
-        self._lock, self._set_up = _ANY_SCHEMA, False
-        with self.writing() as session:
-            vector = self._extension(session, dims)
-            name = self._ensure_schema(session)
-            self._sql = Statements("postgres", schema=name, vector=vector, dims=str(dims))
-            applied = _migrate(session.with_sql(self._sql), self._sql, dims)
+        """Bring the tables up to date; nothing is written where they are already."""
+        self._set_up = False
+        with self._session() as (connection, session), connection.transaction():
+            self._connections.behind_pooler = is_behind_pooler(connection)
+            installation = find_installation(connection, self._schema, behind_pooler=self._connections.behind_pooler)
+            complete = self._use(installation, session, dims)
+        if not complete:
+            self._lock = SET_UP
+            with self._writing(unhurried=True) as (connection, session):
+                create_schema(connection, installation)
+                self._install(session, installation, dims)
+        # Each installation has a lock of its own for its commits.
+        self._lock, self._set_up = crc32(installation.schema.encode(), SET_UP), True
+
+    def _use(self, installation: Installation, session: PostgresSession, dims: int | None) -> bool:
+        """Take over what is there, and return whether nothing is missing."""
+        self._name = installation.name
+        schema, vector = installation.schema.replace("%", "%%"), installation.vector or "public"
+        self._sql = Statements("postgres", schema=schema, vector=vector, dims=str(dims))
+        session = session.with_sql(self._sql)
+        if installation.missing or not _has_table(session, self._name, "hybrid_migrations"):
+            return False
+        applied = {int(row[0]) for row in session.rows("applied_migrations", {})}
         self.has_vectors = VECTORS in applied
-        self._lock, self._set_up = crc32(name.encode(), _ANY_SCHEMA), True
+        if migrations("postgres").keys() - applied - pending_migrations("postgres", dims):
+            return False
+        return dims is None or session.rows("get_mark", {"name": "dims"}) == [(dims,)]
 
-    def _ensure_schema(self, session: PostgresSession) -> str:
-        [(name, missing)] = session.rows("here", {"schema": self._schema})
-        if name is None:
-            raise ConfigurationError("this connection has no current schema; give schema=")
-        quoted = Identifier(name).as_string(None)
-        if self._schema is not None and missing:
-            session.script([Statements("postgres", schema=quoted)("add_schema")])
-        return quoted
-
-    def _extension(self, session: PostgresSession, dims: int | None) -> str:
-        """The schema the vector type lives in; it is installed where all can see it when it is needed."""
-        found = session.rows("extension", {})
-        if not found and dims is not None:
+    def _install(self, session: PostgresSession, installation: Installation, dims: int | None) -> None:
+        if dims is not None and installation.vector is None:
             try:
-                session.script([self._sql("add_extension")])
+                session.script([self._sql("create_extension")])
             except psycopg.Error as error:
                 raise ConfigurationError(
                     f"embed= needs the extension pgvector in this database ({error}); without embed= search is lexical"
                 ) from error
-            return "public"
-        return str(found[0][0]) if found else "public"
+        session = session.with_sql(self._sql)
+        self.has_vectors = VECTORS in _migrate(session, self._sql, installation.name, dims)
 
     def scrub(self) -> None:
         """Leave that to autovacuum."""
 
     def close(self) -> None:
-        """Close the pool if it is ours."""
+        """Close the connections if they are ours."""
         if self._owned:
-            self._pool.close()
+            self._connections.close()
 
 
-def _migrate(session: PostgresSession, sql: Statements, dims: int | None) -> set[int]:
-    session.run("setup", {})
-    applied = {int(row[0]) for row in session.rows("applied", {})}
+def _has_table(session: PostgresSession, schema: str, table: str) -> bool:
+    return bool(session.rows("has_table", {"schema": schema, "table": table})[0][0])
+
+
+def _migrate(session: PostgresSession, sql: Statements, name: str, dims: int | None) -> set[int]:
+    if not _has_table(session, name, "hybrid_migrations"):
+        session.run("create_migrations", {})
+    applied = {int(row[0]) for row in session.rows("applied_migrations", {})}
     for number, (name, steps) in migrations("postgres").items():
         if number not in applied | pending_migrations("postgres", dims):
             session.script([sql.fill(step) for step in steps])
             session.run("add_migration", {"number": number, "name": name})
             applied.add(number)
     if dims is not None:
-        session.run("mark", {"name": "dims", "value": dims})
+        session.run("set_mark", {"name": "dims", "value": dims})
     return applied
-
-
-def _open(dsn: str) -> "Pool":
-    kwargs = {"autocommit": True, "prepare_threshold": 0, "row_factory": dict_row}
-    return ConnectionPool(
-        dsn, min_size=1, max_size=10, kwargs=kwargs, open=False, check=ConnectionPool.check_connection
-    )
 
 
 class PostgresHybridStore(HybridStore):
@@ -215,12 +261,13 @@ class PostgresHybridStore(HybridStore):
 
     def __init__(
         self,
-        pool: "Pool | str",
+        pool: "Connections | Pool | str",
         *,
         embed: Embeddings | str | None = None,
         dims: int | None = None,
         schema: str | None = None,
         fields: Sequence[str] = ("$",),
         clock: Callable[[], datetime] = utc_now,
+        timeout: float = TIMEOUT,
     ) -> None:
-        super().__init__(PostgresDialect(pool, schema), embed=embed, dims=dims, fields=fields, clock=clock)
+        super().__init__(PostgresDialect(pool, schema, timeout), embed=embed, dims=dims, fields=fields, clock=clock)

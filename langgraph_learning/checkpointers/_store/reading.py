@@ -69,13 +69,13 @@ class SearchScope:
         low, high = path_range(op.namespace_prefix)
         self.session, self.revision = session, moment.revision
         self.where, self.source = condition.text, moment.source(session)
-        self.chosen = session.fragment("chosen_by" if op.filter else "chosen_any", where=self.where)
+        self.visible = session.fragment("visible_filtered" if op.filter else "visible_any", where=self.where)
         self.params = {**condition.params, **moment.params, "low": low, "high": high}
 
     def rows(self, name: str, **params: object) -> list[Row]:
         """Run a search statement over this scope."""
         return self.session.rows(
-            name, {**self.params, **params}, where=self.where, chosen=self.chosen, source=self.source
+            name, {**self.params, **params}, where=self.where, visible=self.visible, source=self.source
         )
 
 
@@ -87,7 +87,7 @@ def browse(scope: SearchScope, limit: int, offset: int) -> Page:
 def get_rows(session: Session, ops: Sequence[GetOp], moment: AsOf) -> dict[int, Row]:
     """Return the rows of the items that exist, by position in `ops`."""
     paths, keys = [write_path(op.namespace) for op in ops], [write_key(op.key) for op in ops]
-    name = "get" if moment.revision is None else "get_at"
+    name = "get_items" if moment.revision is None else "get_items_at"
     rows = session.rows(name, {"paths": paths, "keys": keys, **moment.params})
     return {row[0]: row[1:] for row in rows}
 
@@ -96,7 +96,7 @@ def list_namespaces(session: Session, op: ListNamespacesOp, moment: AsOf) -> lis
     """Return the namespaces that hold items and meet the conditions, cut at the depth asked for."""
     conditions = op.match_conditions or ()
     low, high = path_range(_fixed_prefix(conditions))
-    rows = session.rows("paths", {**moment.params, "low": low, "high": high}, source=moment.source(session))
+    rows = session.rows("list_paths", {**moment.params, "low": low, "high": high}, source=moment.source(session))
     matching = (path for path in (read_path(row[0]) for row in rows) if all(_path_matches(path, c) for c in conditions))
     cut = sorted({path[: op.max_depth] for path in matching})
     return cut[op.offset : op.offset + op.limit]
@@ -121,7 +121,7 @@ def _path_matches(path: tuple[str, ...], condition: MatchCondition) -> bool:
 
 def history(session: Session, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
     """Return all states of an item, the oldest first."""
-    rows = session.rows("history", {"path": write_path(namespace), "key": write_key(key)})
+    rows = session.rows("item_history", {"path": write_path(namespace), "key": write_key(key)})
     return [
         StoredRevision(
             value=None if value is None else read_json(value),

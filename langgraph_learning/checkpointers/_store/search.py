@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 from langgraph_learning.checkpointers._store.dialect import EVERYTHING, SCORES, Floats, Row, Scores
 from langgraph_learning.checkpointers._store.reading import Page, SearchScope
 from langgraph_learning.checkpointers._store.writing import index_query_terms
+from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 
-K1, B = 0.9, 0.4
-LEXICAL, DENSE = 0.7, 0.3
 EXACT_UP_TO = 50_000  # items in scope whose vectors are all compared
 CANDIDATES = 200  # the best of each kind; fixed, or pages would not fit together
 
@@ -51,7 +50,7 @@ def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int
 def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: int, offset: int) -> Page:
     ids, fused = _fuse(*_find_candidates(scope, words, vector))
     page = ids[offset : offset + limit].tolist()
-    rows = scope.session.rows("by_id", {"ids": page})
+    rows = scope.session.rows("get_by_id", {"ids": page})
     found: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
     if len(found) < limit:
         rest = {"limit": limit - len(found), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
@@ -61,7 +60,7 @@ def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: i
 
 def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:
     """The scores of words and of vectors; of a small scope all, of a large one the best of each and their other."""
-    [(size,)] = scope.rows("size")
+    [(size,)] = scope.rows("count_items")
     asked, query = _word_params(words), {"query": scope.session.vector(vector), "candidates": CANDIDATES}
     if size <= EXACT_UP_TO:
         lexical = _scores(scope, "score_words", ids=[], candidates=EVERYTHING, **asked)
@@ -81,7 +80,7 @@ def _find_nearest(scope: SearchScope, query: dict[str, object]) -> Scores:
 
 
 def _scores(scope: SearchScope, name: str, **params: object) -> Scores:
-    return scope.session.scores(name, {**scope.params, **params}, where=scope.where, chosen=scope.chosen)
+    return scope.session.scores(name, {**scope.params, **params}, where=scope.where, visible=scope.visible)
 
 
 def best_of_each(scores: Scores) -> Scores:
@@ -109,7 +108,7 @@ def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np
         column = np.full(len(ids), lowest)
         column[place] = scores["score"]
         spread = column[best].std() if len(scores) else 0.0
-        total += weight * (column - lowest) / (spread if spread > 1e-9 else 1.0)
+        total += weight * (column - lowest) / scale(spread)
     total = np.round(total, 9)
     order = np.argsort(-total, kind="stable")
     return ids[order], total[order]
@@ -125,32 +124,25 @@ def _is_best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 def _rank_as_of(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
     """Rank what stood at a revision: old versions have no index, their stored words are read."""
-    rows = scope.rows("scan")
+    rows = scope.rows("scan_as_of")
     documents = [row[-3].split() for row in rows if row[-3] is not None]
-    weights = _weights(words, documents)
+    weights = term_weights(words, documents)
     mean = max(sum(map(len, documents)) / max(len(documents), 1), 1.0)
     ranked = []
     for row in rows:
-        *columns, stored, recorded_from, chosen = row
-        if chosen:
+        *columns, stored, recorded_from, matches = row
+        if matches:
             item = columns[-1]
-            score = _bm25(Counter((stored or "").split()), weights, mean)
+            score = _round(bm25(Counter((stored or "").split()), weights, mean))
             order = (-score, item, 0) if score else (0.0, -recorded_from, -item)
             ranked.append((order, tuple(columns), score))
     ranked.sort(key=lambda one: one[0])
     return Page([(columns, score) for _, columns, score in ranked[offset : offset + limit]])
 
 
-def _weights(words: Counter[str], documents: Sequence[list[str]]) -> dict[str, float]:
-    having = Counter(term for document in documents for term in set(document) if term in words)
-    n = len(documents)
-    return {term: words[term] * math.log(1 + (n - df + 0.5) / (df + 0.5)) for term, df in having.items()}
-
-
-def _bm25(document: Counter[str], weights: dict[str, float], mean: float) -> float:
-    norm = K1 * (1 - B + B * document.total() / mean)
-    parts = (weight * document[term] / (document[term] + norm) for term, weight in weights.items() if term in document)
-    return math.floor(sum(parts) * 1e9 + 0.5) / 1e9
+def _round(score: float) -> float:
+    """Round as the statements do, so that the past ranks as the present did."""
+    return math.floor(score * 1e9 + 0.5) / 1e9
 
 
 def as_scores(rows: Sequence[Row]) -> Scores:

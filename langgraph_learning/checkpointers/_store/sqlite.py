@@ -3,8 +3,6 @@
 import json
 import math
 import sqlite3
-import threading
-import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -14,6 +12,9 @@ from pathlib import Path
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
+from langgraph_learning.checkpointers._fork import abandon, renew_in_child
+from langgraph_learning.checkpointers._patience import SHARE, TIMEOUT, Patience, PatientLock
+from langgraph_learning.checkpointers._sqlite import connect, enable_wal
 from langgraph_learning.checkpointers._store.codec import Json, write_time
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, Row, Scores
 from langgraph_learning.checkpointers._store.search import as_scores
@@ -22,7 +23,6 @@ from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import StoreError
 
 _SQL = Statements("sqlite")
-_PATIENCE = 30.0  # seconds another process may keep the file busy
 
 
 class SqliteSession:
@@ -110,9 +110,9 @@ def _json_holds(several: str, one: str) -> bool:
     return isinstance(held, list) and _json_among(one, several)
 
 
-def connect(path: str) -> sqlite3.Connection:
+def open_connection(path: str, timeout: float = TIMEOUT) -> sqlite3.Connection:
     """Open the database with what the statements need."""
-    connection = sqlite3.connect(path, timeout=_PATIENCE, isolation_level=None, check_same_thread=False)
+    connection = connect(path, timeout=timeout)
     for pragma in _SQL("connect").split(";"):
         connection.execute(pragma)
     connection.create_function("ln", 1, math.log, deterministic=True)  # not every SQLite has mathematics
@@ -127,14 +127,26 @@ class SqliteDialect:
 
     has_vectors = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, timeout: float) -> None:
         self._path, self._memory = path, path == ":memory:"
+        self._patience = Patience(timeout)
         self.threads = 1 if self._memory else 4
         self._idle: deque[sqlite3.Connection] = deque()
-        self._writer = threading.RLock()  # cheaper than to wait for the file
+        self._closed = False
+        self._make_locks()
+        renew_in_child(self)
+
+    def _make_locks(self) -> None:
+        self._writer = PatientLock(self._patience, reentrant=True)  # cheaper than to wait for the file
         # In memory there is one connection, or every thread would have an empty database of its own.
         self._turn: AbstractContextManager[object] = self._writer if self._memory else nullcontext()
-        self._closed = False
+
+    def renew(self) -> None:
+        """Open the file anew in a forked process; what is in memory was copied with it, and stays its own."""
+        self._make_locks()
+        if not self._memory:
+            abandon(self._idle)
+            self._idle = deque()
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
@@ -156,7 +168,7 @@ class SqliteDialect:
         try:
             return self._idle.pop()
         except IndexError:
-            return connect(self._path)
+            return open_connection(self._path, self._patience.timeout)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
         if self._closed or len(self._idle) >= self.threads:  # a burst of threads leaves no crowd of open files
@@ -167,13 +179,32 @@ class SqliteDialect:
     @contextmanager
     def _transaction(self, begin: str) -> Iterator[SqliteSession]:
         with self._connection() as connection:
-            connection.execute(_SQL(begin))
+            self._begin(connection, begin)
             try:
                 yield SqliteSession(connection)
                 connection.execute(_SQL("commit"))
             finally:
                 if connection.in_transaction:
                     connection.execute(_SQL("rollback"))
+
+    def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
+        """Begin a transaction; while another process holds the file for ever, only the first one waits for it long."""
+        brief = (seconds := self._patience.seconds) < self._patience.timeout * SHARE
+        if brief:
+            connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(int(1_000 * seconds))}))
+        try:
+            connection.execute(_SQL(begin))
+        except sqlite3.OperationalError:
+            self._patience.note_failure()
+            raise
+        finally:
+            if brief:
+                self._restore_busy_timeout(connection)
+        self._patience.note_success()
+
+    def _restore_busy_timeout(self, connection: sqlite3.Connection) -> None:
+        milliseconds = int(1_000 * self._patience.timeout * SHARE)
+        connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(milliseconds)}))
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[SqliteSession]:
@@ -186,43 +217,34 @@ class SqliteDialect:
                 yield SqliteSession(connection)
 
     @contextmanager
-    def writing(self) -> Iterator[SqliteSession]:
-        """Give a session in a transaction of the only writer."""
-        with self._writer, self._transaction("lock") as session:
+    def writing(self, *, unhurried: bool = False) -> Iterator[SqliteSession]:
+        """Give a session in a transaction of the only writer; statements here take as long as they need anyway."""
+        with self._writer, self._transaction("begin_write") as session:
             yield session
 
     def setup(self, dims: int | None) -> None:
-        """Bring the tables up to date."""
-        self._turn_on_wal()
+        """Bring the tables up to date; nothing is written where they are already."""
+        with self._connection() as connection:
+            enable_wal(connection, self._patience.timeout)
+            if _is_complete(SqliteSession(connection), dims):
+                return
         with self.writing() as session:
-            session.run("setup", {})
-            applied = {row[0] for row in session.rows("applied", {})}
+            session.run("create_migrations", {})
+            applied = {row[0] for row in session.rows("applied_migrations", {})}
             for number, (name, steps) in migrations("sqlite").items():
                 if number not in applied:
                     session.script(steps)
                     session.run("add_migration", {"number": number, "name": name})
             if dims is not None:
-                session.run("mark", {"name": "dims", "value": dims})
-
-    def _turn_on_wal(self) -> None:
-        """Change the journal; SQLite does not wait here for other processes that do the same, so this does."""
-        deadline = time.monotonic() + _PATIENCE
-        with self._connection() as connection:
-            while True:
-                try:
-                    connection.execute(_SQL("journal"))
-                    return
-                except sqlite3.OperationalError:
-                    if time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.02)
+                session.run("set_mark", {"name": "dims", "value": dims})
 
     def scrub(self) -> None:
         """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
         with self._writer, self._connection() as connection:
-            connection.execute(_SQL("hurry"))  # writers wait for this
-            busy, *_ = connection.execute(_SQL("scrub")).fetchone()
-            connection.execute(_SQL("take_time"))
+            seconds = min(2.0, self._patience.seconds)  # writers wait for this
+            connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(int(1_000 * seconds))}))
+            busy, *_ = connection.execute(_SQL("empty_wal")).fetchone()
+            self._restore_busy_timeout(connection)
         if busy:  # never claim that it is gone while it can be read in the file beside
             raise StoreError(
                 "erased, but another connection is reading, and the write-ahead log still holds the text:"
@@ -236,6 +258,15 @@ class SqliteDialect:
             self._idle.pop().close()
 
 
+def _is_complete(session: SqliteSession, dims: int | None) -> bool:
+    """Whether a database has all migrations, so that opening it need not wait for whoever writes."""
+    if not session.rows("has_table", {"table": "hybrid_migrations"})[0][0]:
+        return False
+    applied = {row[0] for row in session.rows("applied_migrations", {})}
+    complete = applied >= migrations("sqlite").keys()
+    return complete and (dims is None or session.rows("get_mark", {"name": "dims"}) == [(dims,)])
+
+
 class SqliteHybridStore(HybridStore):
     """A store in a SQLite file, or `":memory:"`."""
 
@@ -247,5 +278,6 @@ class SqliteHybridStore(HybridStore):
         dims: int | None = None,
         fields: Sequence[str] = ("$",),
         clock: Callable[[], datetime] = utc_now,
+        timeout: float = TIMEOUT,
     ) -> None:
-        super().__init__(SqliteDialect(str(path)), embed=embed, dims=dims, fields=fields, clock=clock)
+        super().__init__(SqliteDialect(str(path), timeout), embed=embed, dims=dims, fields=fields, clock=clock)

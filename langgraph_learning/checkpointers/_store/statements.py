@@ -6,12 +6,15 @@ from importlib.resources import files
 from string import Template
 from typing import Literal, TypeAlias
 
+from langgraph_learning.scoring import K1, B
+
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
 Block: TypeAlias = tuple[str, ...]
 
 _FILES = ("setup", "reads", "search", "filters", "writes")
 VECTORS, NEAREST, ORPHANS = 2, 3, 5  # migrations of Postgres that wait for an embedder
 INDEXABLE = 2_000  # dimensions pgvector can index
+_BM25 = {"k1": str(K1), "b": str(B)}
 _PLACEHOLDER = re.compile(r"(?<!\$)\$([a-z]\w*)")
 
 
@@ -65,7 +68,7 @@ class Statements:
     """The statements of one dialect, with what is fixed for one database (such as the schema) filled in."""
 
     def __init__(self, dialect: Dialect, **fixed: str) -> None:
-        self._blocks, self._fixed = store_blocks(dialect), fixed
+        self._blocks, self._fixed = store_blocks(dialect), {**_BM25, **fixed}
         self._complete: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
 
     def __call__(self, name: str, parts: dict[str, str] | None = None) -> str:

@@ -2,15 +2,17 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import wraps
 from types import TracebackType
-from typing import ParamSpec, Self, TypeVar
+from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
 
+from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.batch import BatchPlan
 from langgraph_learning.checkpointers._store.codec import (
     path_range,
@@ -20,11 +22,12 @@ from langgraph_learning.checkpointers._store.codec import (
     write_key,
     write_path,
 )
-from langgraph_learning.checkpointers._store.dialect import Dialect, Row
+from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Row
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
+from langgraph_learning.checkpointers._store.erasure import plan_erasure
 from langgraph_learning.checkpointers._store.filters import Condition
 from langgraph_learning.checkpointers._store.get_batching import GetBatcher
-from langgraph_learning.checkpointers._store.items import Address, StoredRevision
+from langgraph_learning.checkpointers._store.items import StoredRevision
 from langgraph_learning.checkpointers._store.metadata import RevisionTracker, settle_dims, settle_embedder, tracker_for
 from langgraph_learning.checkpointers._store.reading import (
     AsOf,
@@ -38,11 +41,26 @@ from langgraph_learning.checkpointers._store.reading import (
 )
 from langgraph_learning.checkpointers._store.reindex import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
-from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.errors import StoreError, UnsupportedByStore
+from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
+from langgraph_learning.checkpointers._threads import WorkerThreads
+from langgraph_learning.errors import UnsupportedByStore
+from langgraph_learning.versioned_store import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+def in_thread(
+    method: "Callable[Concatenate[HybridStore, P], T]",
+) -> "Callable[Concatenate[HybridStore, P], Coroutine[Any, Any, T]]":
+    """Return the async twin of a method: it does the same in a thread of the store."""
+
+    @wraps(method)
+    async def run(self: "HybridStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
+        bound: Callable[P, T] = getattr(self, method.__name__)
+        return await self._threads(bound, *args, **kwargs)
+
+    return run
 
 
 def utc_now() -> datetime:
@@ -50,6 +68,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+WRITERS = 4
+"""The threads of writes: they wait for one another, and reads must not wait behind them."""
+RETRIES = 2
+"""How often a commit is tried again that the database has undone for the sake of another one."""
 _PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
 
 
@@ -74,10 +96,16 @@ class HybridStore(BaseStore):
         self.ttl_config = _PLAIN_READS
         self._dialect, self._fields, self._clock = dialect, tuple(fields), clock
         self._embedder = Embedder(embed, dims)
-        self._executor = ThreadPoolExecutor(dialect.threads, thread_name_prefix="hybrid-store")
-        self._ticks = GetBatcher(self._get_many, self._executor)
+        self._threads = WorkerThreads(dialect.threads, name="hybrid-store")
+        self._writing_threads = WorkerThreads(WRITERS, name="hybrid-store-writer")
+        self._gets = GetBatcher(self._get_many, self._threads)
         self._setting_up, self._ready = threading.Lock(), threading.Event()
         self._seen = RevisionTracker()
+        renew_in_child(self)
+
+    def renew(self) -> None:
+        """Let a forked process set up with a lock of its own."""
+        self._setting_up = threading.Lock()
 
     def setup(self) -> None:
         """Make or migrate the tables; safe to call from many processes at once."""
@@ -107,12 +135,13 @@ class HybridStore(BaseStore):
 
     def close(self) -> None:
         """Give back threads and connections; a pool that was handed in stays open."""
-        self._executor.shutdown()
+        self._threads.close()
+        self._writing_threads.close()
         self._dialect.close()
 
     async def asetup(self) -> None:
         """`setup()` without blocking the loop."""
-        await self._aside(self.setup)
+        await self._threads(self.setup)
 
     async def aclose(self) -> None:
         """`close()` without blocking the loop."""
@@ -134,14 +163,6 @@ class HybridStore(BaseStore):
     ) -> None:
         await self.aclose()
 
-    async def _aside(self, step: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        loop = asyncio.get_running_loop()
-        try:
-            job = loop.run_in_executor(self._executor, lambda: step(*args, **kwargs))
-        except RuntimeError as closed:  # the executor takes no more work
-            raise StoreError(f"this store is closed ({closed})") from closed
-        return await job
-
     def batch(self, ops: Iterable[Op]) -> list[Result]:
         """Carry out `ops`: reads see the state before the writes, the writes are one commit."""
         plan = BatchPlan.of(ops, self._fields)
@@ -152,11 +173,12 @@ class HybridStore(BaseStore):
         """Like `batch`; gets of one tick of the loop are asked for together."""
         every = list(ops)
         if every and all(isinstance(op, GetOp) for op in every):
-            return await self._ticks.get(list(BatchPlan.of(every, self._fields).gets.values()))
+            return await self._gets.get(list(BatchPlan.of(every, self._fields).gets.values()))
+        threads = self._writing_threads if any(isinstance(op, PutOp) for op in every) else self._threads
         if not self._embedder.active:
-            return await self._aside(self.batch, every)
-        plan = await self._aside(BatchPlan.of, every, self._fields)  # long texts take their time
-        return await self._aside(self._execute, plan, await self._aembed(plan))
+            return await threads(self.batch, every)
+        plan = await self._threads(BatchPlan.of, every, self._fields)  # long texts take their time
+        return await threads(self._execute, plan, await self._aembed(plan))
 
     async def _aembed(self, plan: BatchPlan) -> Vectors:
         if not (plan.documents or plan.queries):
@@ -192,7 +214,7 @@ class HybridStore(BaseStore):
                 results[position] = list_namespaces(session, listing, moment)
         if fresh and moment.revision is None:
             with self._dialect.writing() as session:
-                session.run("refresh", {"ids": fresh, "now": moment.now})
+                session.run("refresh_ttl", {"ids": fresh, "now": moment.now})
 
     def _execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
         self.setup()
@@ -208,10 +230,18 @@ class HybridStore(BaseStore):
     ) -> int:
         self.setup()
         expected = {(write_path(namespace), write_key(key)): version for (namespace, key), version in expect.items()}
+        for _ in range(RETRIES):
+            with suppress(RetryableError):
+                return self._seen(self._write(writes, vectors, expected, source))
+        return self._seen(self._write(writes, vectors, expected, source))
+
+    def _write(
+        self, writes: Sequence[ItemWrite], vectors: Vectors, expected: Mapping[ItemPlace, int], source: object
+    ) -> int:
         with self._dialect.writing() as session:
-            commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=self._dialect.has_vectors)
-            revision = commit.run(writes, expected, source)
-        return self._seen(revision)
+            has_vectors = self._dialect.has_vectors
+            commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=has_vectors)
+            return commit.run(writes, expected, source)
 
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision this store had seen by then; None when that is too long ago to know."""
@@ -242,9 +272,9 @@ class HybridStore(BaseStore):
     ) -> int:
         """`transact()` without blocking the loop."""
         if not self._embedder.active:
-            return await self._aside(self.transact, puts, expect=expect, source=source)
-        plan = await self._aside(self._plan_writes, puts)
-        return await self._aside(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
+            return await self._writing_threads(self.transact, puts, expect=expect, source=source)
+        plan = await self._threads(self._plan_writes, puts)
+        return await self._writing_threads(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
 
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
@@ -262,14 +292,14 @@ class HybridStore(BaseStore):
         """Return the number of the last commit; commits are numbered in the order they become visible."""
         self.setup()
         with self._dialect.reading() as session:
-            return self._seen(int(session.rows("revision", {})[0][0]))
+            return self._seen(int(session.rows("last_revision", {})[0][0]))
 
     def count(self, prefix: tuple[str, ...]) -> int:
         """Return how many items lie under `prefix`; those that have expired count until they are swept."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
-            return int(session.rows("size", {"low": low, "high": high})[0][0])
+            return int(session.rows("count_items", {"low": low, "high": high})[0][0])
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
         """Return all states of an item, the oldest first; a deletion is a state without a value."""
@@ -285,7 +315,7 @@ class HybridStore(BaseStore):
         """Erase everything under `prefix`, history and sources included, and return how many rows that were."""
         self.setup()
         low, high = path_range(prefix)
-        with self._dialect.writing() as session:
+        with self._dialect.writing(unhurried=True) as session:
             counts = purge(session, {"low": low, "high": high}, has_vectors=self._dialect.has_vectors)
         self._dialect.scrub()
         return counts
@@ -293,7 +323,7 @@ class HybridStore(BaseStore):
     def sweep(self) -> int:
         """Erase expired items with their history, and return how many that were."""
         self.setup()
-        with self._dialect.writing() as session:
+        with self._dialect.writing(unhurried=True) as session:
             swept = sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
         self._dialect.scrub()
         return swept
@@ -303,7 +333,7 @@ class HybridStore(BaseStore):
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
-            rows = session.rows("paths_ever", {"low": low, "high": high, "suffix": write_path(suffix)})
+            rows = session.rows("all_paths", {"low": low, "high": high, "suffix": write_path(suffix)})
         return [read_path(row[0]) for row in rows]
 
     def all_addresses(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
@@ -312,46 +342,35 @@ class HybridStore(BaseStore):
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
             condition = Condition(session, dict(filter))
-            rows = session.rows("ever", {**condition.params, "low": low, "high": high}, where=condition.text)
+            rows = session.rows("all_places", {**condition.params, "low": low, "high": high}, where=condition.text)
         return [(read_path(path), read_key(key)) for path, key in rows]
 
     def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
         """Erase items with their history, or their history alone, and return how many there were."""
         self.setup()
         places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
-        with self._dialect.writing() as session:
+        with self._dialect.writing(unhurried=True) as session:
             has_vectors = self._dialect.has_vectors
             erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
         self._dialect.scrub()
         return erased
 
-    def erase_history(self, addresses: Iterable[Address]) -> int:
-        """Erase the past of items, whose present stays, and return how many there were."""
-        return self.erase(addresses, history_only=True)
+    def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
+        """Erase what one author wrote at `addresses`, and return how many items there were.
 
-    async def aget_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
-        """`get_versions()` without blocking the loop."""
-        return await self._aside(self.get_versions, addresses)
+        `by` is what the author's states hold, such as `{"source": {"user_id": "ada"}}`. Where another author wrote
+        last, that state stays, without its past; where one wrote before, that state is put back, indexed by `index`.
+        """
+        plan = plan_erasure(self, addresses, by)
+        self.erase(plan.keep_present, history_only=True)
+        erased = self.erase(plan.erase)
+        self.transact([PutOp(namespace, key, value, index) for (namespace, key), value in plan.restore.items()])
+        return erased + len(plan.keep_present)
 
-    async def arevision(self) -> int:
-        """`revision()` without blocking the loop."""
-        return await self._aside(self.revision)
-
-    async def acount(self, prefix: tuple[str, ...]) -> int:
-        """`count()` without blocking the loop."""
-        return await self._aside(self.count, prefix)
-
-    async def ahistory(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
-        """`history()` without blocking the loop."""
-        return await self._aside(self.history, namespace, key)
-
-    async def apurge(self, prefix: tuple[str, ...]) -> dict[str, int]:
-        """`purge()` without blocking the loop."""
-        return await self._aside(self.purge, prefix)
-
-    async def asweep(self) -> int:
-        """`sweep()` without blocking the loop."""
-        return await self._aside(self.sweep)
+    arevision, acount, ahistory = in_thread(revision), in_thread(count), in_thread(history)
+    apurge, aerase, aerase_written = in_thread(purge), in_thread(erase), in_thread(erase_written)
+    aall_namespaces, aall_addresses = in_thread(all_namespaces), in_thread(all_addresses)
+    aget_versions, asweep = in_thread(get_versions), in_thread(sweep)
 
 
 class StoreAsOf(BaseStore):
@@ -370,7 +389,7 @@ class StoreAsOf(BaseStore):
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
         """`batch()` without blocking the loop."""
         plan = BatchPlan.of(_check_reads(ops), ())
-        return await self._store._aside(self._store._execute_as_of, plan, self.revision)
+        return await self._store._threads(self._store._execute_as_of, plan, self.revision)
 
 
 def _check_reads(ops: Iterable[Op]) -> list[Op]:

@@ -124,7 +124,7 @@ _ORDER = (
     "put_postings",
     "delete_vectors",
     "put_vectors",
-    "count",
+    "add_to_counts",
 )
 
 
@@ -141,7 +141,7 @@ class WriteTransaction:
         last = {write.place: write for write in writes}  # of two writes to one key the later one counts
         places = [*last, *(place for place in expect if place not in last)]
         asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
-        rows = self._session.rows("current", asked)
+        rows = self._session.rows("read_current", asked)
         if not rows:
             return _revision(self._session)
         current = {place: _CurrentRow.of(row, self._now) for place, row in zip(places, rows, strict=True)}
@@ -214,13 +214,13 @@ class WriteTransaction:
             length[now.ns] += len(write.terms or ()) - len(now.terms or ())
         for ns in items:
             if items[ns] or length[ns]:
-                self._queue("count", id=ns, items=items[ns], length=length[ns])
+                self._queue("add_to_counts", id=ns, items=items[ns], length=length[ns])
 
     def _flush(self, revision: int, source: object) -> None:
         written = None if source is None else write_json(source)
         self._session.run("add_commit", {"revision": revision, "at": self._now, "source": written})
         if self._rows.get("delete_items"):
-            self._session.run("keep_ids", {})
+            self._session.run("save_last_ids", {})
         for name in _ORDER:
             if rows := self._rows.get(name):
                 self._session.many(name, rows)
@@ -235,9 +235,9 @@ def _check_expected(expect: Mapping[ItemPlace, int], current: Mapping[ItemPlace,
 
 def sweep(session: Session, now: datetime, *, has_vectors: bool) -> int:
     """Erase what has expired, with its history, and return how many items that were."""
-    expired = session.rows("expired", {"now": now})
+    expired = session.rows("expired_items", {"now": now})
     _erase(session, expired, has_vectors=has_vectors)
-    session.run("forget_bare_sources", {})
+    session.run("erase_orphan_sources", {})
     return len(expired)
 
 
@@ -245,19 +245,19 @@ def erase(session: Session, places: Iterable[ItemPlace], *, has_vectors: bool, h
     """Erase items with their history, or their history alone, and return how many there were."""
     asked = list(dict.fromkeys(places))
     params = {"paths": [path for path, _ in asked], "keys": [key for _, key in asked]}
-    found = [row for row in session.rows("standing", params) if row[1] is not None] if asked else []
+    found = [row for row in session.rows("read_places", params) if row[1] is not None] if asked else []
     if history_only:
         for _, ns, key, *_ in found:
             session.many("delete_versions", [{"ns": ns, "key": key}])
         _raise_floor(session, bool(found))
     else:
         _erase(session, found, has_vectors=has_vectors)
-    session.run("forget_bare_sources", {})
+    session.run("erase_orphan_sources", {})
     return len(found)
 
 
 def _erase(session: Session, rows: Sequence[Row], *, has_vectors: bool) -> None:
-    session.run("keep_ids", {})
+    session.run("save_last_ids", {})
     for item, ns, key, stored, length in rows:
         session.many("delete_versions", [{"ns": ns, "key": key}])
         if item is None:  # its history was all there was
@@ -266,15 +266,15 @@ def _erase(session: Session, rows: Sequence[Row], *, has_vectors: bool) -> None:
         session.many("delete_postings", postings)
         if has_vectors:
             session.many("delete_vectors", [{"ns": ns, "item": item}])
-        session.many("count", [{"id": ns, "items": -(stored is not None), "length": -length}])
+        session.many("add_to_counts", [{"id": ns, "items": -(stored is not None), "length": -length}])
     session.many("delete_items", [{"id": row[0]} for row in rows if row[0] is not None])
     _raise_floor(session, bool(rows))
 
 
 def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, int]:
     """Erase everything in a range of paths, and return how many rows of each kind that were."""
-    session.run("keep_ids", {})
-    session.run("forget_sources", bounds)
+    session.run("save_last_ids", {})
+    session.run("erase_sources", bounds)
     kinds = ["postings", *(["vectors"] if has_vectors else []), "versions", "items", "namespaces"]
     counts = {kind: session.run(f"purge_{kind}", bounds) for kind in kinds}
     _raise_floor(session, any(counts.values()))
@@ -284,8 +284,8 @@ def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, i
 def _raise_floor(session: Session, erased: bool) -> None:
     """Versions start above all that were erased, so that a stale writer cannot take a new item for the old one."""
     if erased:
-        session.run("mark", {"name": "floor", "value": _revision(session)})
+        session.run("set_mark", {"name": "floor", "value": _revision(session)})
 
 
 def _revision(session: Session) -> int:
-    return int(session.rows("revision", {})[0][0])
+    return int(session.rows("last_revision", {})[0][0])

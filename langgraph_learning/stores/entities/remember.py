@@ -178,7 +178,7 @@ def _content(record: Record) -> str:
 
 def strip_rendering(given: str, record: Record) -> str:
     """Return the statement that a model copied, without what recall or a report puts around it."""
-    text = re.sub(r"( \((as of|inferred|no longer)[^()]*\))+$", "", one_line(html.unescape(given)))
+    text = re.sub(r"( \((as of|inferred|no longer|from |said by )[^()]*\))+$", "", one_line(html.unescape(given)))
     name, _, _ = record.text.partition(f": {_content(record)}")
     return text.removeprefix(f"{name}: ") or text
 

@@ -1,15 +1,19 @@
--- chosen_any --
--- Without a filter only what has expired is left out: few, by an index, and the items need not be read.
+-- visible_any --
+-- True for an item that a search without a filter may show. Few items expire, so an index lists those that have, and
+-- no item need be read.
 c.item not in (select i.id from $schema.hybrid_items i where i.expires_at <= %(now)s)
 
--- chosen_by --
-exists (select 1 from $schema.hybrid_items i where i.id = c.item and $alive and $where)
+-- visible_filtered --
+-- True for an item that has not expired and meets the filter.
+exists (select 1 from $schema.hybrid_items i where i.id = c.item and $not_expired and $where)
 
--- size --
+-- count_items --
+-- Count the items of a range of namespaces, from the counts that each write keeps.
 select coalesce(sum(items), 0)::bigint from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
 
--- words --
--- BM25, k1 .9, b .4, counted over the scope; rounded, so that sums in another order tie alike.
+-- score_terms --
+-- Score the items of a range by BM25 over the terms of a query, counted over the range. Scores are rounded, so that
+-- sums taken in another order tie alike. The offset keeps the lateral join a lookup in the index for each term.
 with scope as materialized (
   select id, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
 size as materialized (
@@ -17,7 +21,7 @@ size as materialized (
 found as materialized (
   select p.term, p.item, p.tf, p.length
   from scope s cross join unnest(%(terms)s::text[]) w(term)
-  cross join lateral (  -- the offset keeps it a lookup in the index for each term
+  cross join lateral (
     select * from $schema.hybrid_postings where ns = s.id and term = w.term collate "C" offset 0) p),
 weights as materialized (
   select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
@@ -25,49 +29,55 @@ weights as materialized (
   from found f cross join size z group by f.term, z.n),
 scored as materialized (
   select f.item,
-    floor(sum(w.weight * f.tf / (f.tf + .9::float8 * (.6::float8 + .4::float8 * f.length / z.mean))) * 1e9 + .5) / 1e9
+    floor(sum(w.weight * f.tf / (f.tf + $k1::float8 * (1 - $b::float8 + $b::float8 * f.length / z.mean))) * 1e9 + .5) / 1e9
     as score
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 
 -- rank_words --
-$words,
+-- Read one page of the items that hold any term of the query, the best first.
+$score_terms,
 page as materialized (
-  select c.item, c.score from scored c where $chosen order by c.score desc, c.item limit %(limit)s offset %(offset)s)
+  select c.item, c.score from scored c where $visible order by c.score desc, c.item limit %(limit)s offset %(offset)s)
 select $columns, p.score
 from page p join $schema.hybrid_items i on i.id = p.item join $schema.hybrid_namespaces n on n.id = i.ns
 order by p.score desc, i.id
 
 -- rank_all --
-$words
+-- Read one page of all items of a range: those that match first, then the newest.
+$score_terms
 select $columns, coalesce(s.score, 0.0)::float8
 from scope c join $schema.hybrid_namespaces n on n.id = c.id join $schema.hybrid_items i on i.ns = n.id
 left join scored s on s.item = i.id
-where $alive and $where and i.id <> all(%(ids)s::bigint[])
+where $not_expired and $where and i.id <> all(%(ids)s::bigint[])
 order by coalesce(s.score, 0) desc, case when s.score is not null then i.id else 0 end, i.recorded_from desc, i.id desc
 limit %(limit)s offset %(offset)s
 
 -- score_words --
-$words,
-live as materialized (select c.item, c.score from scored c where $chosen)
+-- Return item and BM25 score of the best candidates, and of the items named in `ids`.
+$score_terms,
+live as materialized (select c.item, c.score from scored c where $visible)
 select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
   (select item, score from live order by score desc, item limit %(candidates)s)
   union select item, score from live where item = any(%(ids)s::bigint[])) x
 
 -- score_vectors --
+-- Return every item of a range with its similarity to the query, compared exactly.
 -- All of the scope, exactly: the sum keeps the planner from an index that filters afterwards and loses rows.
 select coalesce(string_agg(int8send(c.item) || float8send(
   1 - ((c.embedding operator($vector.<=>) %(query)s::$vector.vector) + 0)), ''::bytea), ''::bytea)
 from $schema.hybrid_namespaces n join $schema.hybrid_vectors c on c.ns = n.id
-where n.path >= %(low)s and n.path < %(high)s and $chosen
+where n.path >= %(low)s and n.path < %(high)s and $visible
 
 -- score_nearest --
+-- Return the items nearest to the query.
 select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::bytea) from (
   select c.item, 1 - (c.embedding operator($vector.<=>) %(query)s::$vector.vector) as score
   from $schema.hybrid_vectors c join $schema.hybrid_namespaces n on n.id = c.ns
-  where n.path >= %(low)s and n.path < %(high)s and $chosen
+  where n.path >= %(low)s and n.path < %(high)s and $visible
   order by c.embedding operator($vector.<=>) %(query)s::$vector.vector limit %(candidates)s) x
 
 -- score_these --
+-- Return the similarity to the query of the items named in `ids`.
 select coalesce(string_agg(int8send(v.item) || float8send(
   1 - (v.embedding operator($vector.<=>) %(query)s::$vector.vector)), ''::bytea), ''::bytea)
 from $schema.hybrid_items i join $schema.hybrid_vectors v on v.ns = i.ns and v.item = i.id

@@ -1,25 +1,32 @@
 -- What a database holds, asked of the tables as they are: nothing here makes or changes one.
 
--- made --
+-- has_tables --
+-- Tell whether the tables of this package are there.
 select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relname = 'hybrid_migrations' and n.nspname = current_schema()
 
--- migrated --
+-- applied_migrations --
+-- List the migrations that were applied.
 select number from hybrid_migrations
 
--- kept --
+-- count_by_path --
+-- Count the items of each namespace.
 select n.path, count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns group by n.path
 
--- dims --
+-- get_dims --
+-- Return how long the vectors are.
 select value from hybrid_marks where name = 'dims'
 
--- size --
+-- size_in_bytes --
+-- Return how much room the tables take.
 select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = current_schema() and c.relkind in ('r', 'm')
 
--- server --
+-- server_version --
+-- Name the database and its version.
 select 'PostgreSQL ' || current_setting('server_version')
 
--- extension --
+-- vector_version --
+-- Return the installed and the available version of the extension for vectors.
 select installed_version, default_version from pg_available_extensions where name = 'vector'

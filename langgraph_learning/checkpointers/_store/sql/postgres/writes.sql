@@ -1,4 +1,5 @@
--- current --
+-- read_current --
+-- Read what a transaction is about to change: ids, versions, expiry, and the highest numbers given out so far.
 -- One index lookup a key, whatever the planner knows of tables that have just been filled.
 select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key),
@@ -14,18 +15,22 @@ left join lateral (select * from $schema.hybrid_items where ns = n.id and key = 
 order by w.position
 
 -- add_commit --
+-- Record a commit with its time and its source.
 insert into $schema.hybrid_commits (revision, at, source) values (%(revision)s, %(at)s, %(source)s::jsonb)
 
 -- add_namespaces --
+-- Add namespaces that hold their first item.
 insert into $schema.hybrid_namespaces (id, path) select * from unnest(%(id)s::int[], %(path)s::text[])
 
 -- supersede --
+-- Copy items to their history before they change.
 insert into $schema.hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
   created_at, updated_at, expires_at, terms)
 select ns, key, version, i.id, value, recorded_from, w.revision, created_at, updated_at, expires_at, terms
 from unnest(%(id)s::bigint[], %(revision)s::bigint[]) w(id, revision) join $schema.hybrid_items i on i.id = w.id
 
 -- add_tombstones --
+-- Record deletions in the history.
 insert into $schema.hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
   created_at, updated_at)
 select ns, key, version, item, null, revision, revision, at, at
@@ -33,9 +38,11 @@ from unnest(%(ns)s::int[], %(key)s::text[], %(version)s::bigint[], %(item)s::big
   %(revision)s::bigint[], %(at)s::timestamptz[]) w(ns, key, version, item, revision, at)
 
 -- delete_items --
+-- Delete items; their history stays.
 delete from $schema.hybrid_items where id = any(%(id)s::bigint[])
 
 -- put_items --
+-- Insert items, or replace those that have the same id.
 insert into $schema.hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl,
   length, terms)
 select * from unnest(%(id)s::bigint[], %(ns)s::int[], %(key)s::text[], %(value)s::text[]::jsonb[],
@@ -46,60 +53,73 @@ on conflict (id) do update set value = excluded.value, version = excluded.versio
   expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
 
 -- delete_postings --
+-- Take terms of items out of the index of words.
 delete from $schema.hybrid_postings p
 using unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[]) w(ns, term, item)
 where p.ns = w.ns and p.term = w.term and p.item = w.item
 
 -- put_postings --
+-- Add terms of items to the index of words.
 insert into $schema.hybrid_postings (ns, term, item, tf, length)
 select * from unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[], %(tf)s::int[], %(length)s::int[])
 
 -- delete_vectors --
+-- Delete the vectors of items.
 delete from $schema.hybrid_vectors v using unnest(%(ns)s::int[], %(item)s::bigint[]) w(ns, item)
 where v.ns = w.ns and v.item = w.item
 
 -- put_vectors --
+-- Add vectors, one for each indexed field of an item.
 insert into $schema.hybrid_vectors (ns, item, field, embedding)
 select ns, item, field, embedding::$vector.vector
 from unnest(%(ns)s::int[], %(item)s::bigint[], %(field)s::text[], %(embedding)s::text[]) w(ns, item, field, embedding)
 on conflict (ns, item, field) do update set embedding = excluded.embedding
 
--- count --
+-- add_to_counts --
+-- Add to the numbers of items and of terms that a namespace counts.
 update $schema.hybrid_namespaces n set items = n.items + w.items, length = n.length + w.length
 from unnest(%(id)s::int[], %(items)s::bigint[], %(length)s::bigint[]) w(id, items, length) where n.id = w.id
 
--- mark --
+-- set_mark --
+-- Set a number that this database keeps under a name.
 insert into $schema.hybrid_marks (name, value) values (%(name)s, %(value)s)
 on conflict (name) do update set value = excluded.value
 
--- keep_fact --
+-- add_fact --
+-- Add a fact about this database, unless it is known already.
 insert into $schema.hybrid_facts (name, value) values (%(name)s, %(value)s) on conflict (name) do nothing
 
--- marked --
+-- get_mark --
+-- Read a number that this database keeps under a name.
 select value from $schema.hybrid_marks where name = %(name)s
 
--- expired --
+-- expired_items --
+-- List the items that have expired.
 select id, ns, key, terms, length from $schema.hybrid_items where expires_at <= %(now)s
 
--- standing --
+-- read_places --
+-- Read ids, terms and lengths of the items at some places, for erasing them.
 select i.id, n.id, w.key, i.terms, i.length
 from unnest(%(paths)s::text[], %(keys)s::text[]) w(path, key)
 left join $schema.hybrid_namespaces n on n.path = w.path
 left join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
 
 -- delete_versions --
+-- Delete the history of an item.
 delete from $schema.hybrid_versions v using unnest(%(ns)s::int[], %(key)s::text[]) w(ns, key)
 where v.ns = w.ns and v.key = w.key
 
--- keep_ids --
--- An id is never given out twice: what another process keeps under it must not pass for a new item's.
+-- save_last_ids --
+-- Save the highest ids before rows are deleted. An id is never given out twice: what another process keeps under it
+-- must not pass for a new item's.
 insert into $schema.hybrid_marks (name, value)
 select 'items', coalesce(max(id), 0) from $schema.hybrid_items where true
 union all select 'namespaces', coalesce(max(id), 0) from $schema.hybrid_namespaces where true
 on conflict (name) do update set value = greatest(hybrid_marks.value, excluded.value)
 
--- forget_sources --
--- A commit that also wrote elsewhere keeps its source: others' history and undo need it.
+-- erase_sources --
+-- Erase the sources of the commits that wrote in a range of namespaces. A commit that also wrote elsewhere keeps its
+-- source: the history of others needs it.
 update $schema.hybrid_commits set source = null where source is not null and revision in (
   select i.recorded_from from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
   where n.path >= %(low)s and n.path < %(high)s
@@ -112,29 +132,34 @@ and not exists (
   select 1 from $schema.hybrid_versions v join $schema.hybrid_namespaces n on n.id = v.ns
   where v.recorded_from = revision and not (n.path >= %(low)s and n.path < %(high)s))
 
--- forget_bare_sources --
--- Of commits of which nothing is left.
+-- erase_orphan_sources --
+-- Erase the sources of commits of which no row is left.
 update $schema.hybrid_commits set source = null where source is not null
 and not exists (select 1 from $schema.hybrid_items i where i.recorded_from = revision)
 and not exists (select 1 from $schema.hybrid_versions v where v.recorded_from = revision)
 
 -- purge_items --
+-- Delete all items of a range of namespaces.
 delete from $schema.hybrid_items
 where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
 
 -- purge_versions --
+-- Delete all history of a range of namespaces.
 delete from $schema.hybrid_versions
 where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
 
 -- purge_postings --
+-- Delete a range of namespaces from the index of words.
 delete from $schema.hybrid_postings
 where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
 
 -- purge_vectors --
+-- Delete all vectors of a range of namespaces.
 delete from $schema.hybrid_vectors
 where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
 
 -- purge_namespaces --
+-- Delete a range of namespaces themselves.
 delete from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
 
 -- set_fact --

@@ -1,6 +1,7 @@
 -- Copying and deleting in the tables of LangGraph's SqliteSaver.
 
 -- copy_thread --
+-- Copy everything of one thread to another; what that one has already stays.
 insert or ignore into checkpoints
     (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
 select :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata
@@ -12,21 +13,24 @@ select :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, 
 from writes
 where thread_id = :source;
 
--- doom --
-create temp table doomed (thread_id text, checkpoint_ns text, checkpoint_id text);
+-- create_selection --
+-- Create the list of checkpoints that the next statements delete.
+create temp table to_delete (thread_id text, checkpoint_ns text, checkpoint_id text);
 
--- doom_runs --
-insert into doomed
+-- select_runs --
+-- Select the checkpoints that some runs saved.
+insert into to_delete
 select thread_id, checkpoint_ns, checkpoint_id
 from checkpoints
 where json_extract(cast(metadata as text), '$.run_id') in (select value from json_each(:runs));
 
--- delete_doomed --
+-- delete_selection --
+-- Delete the selected checkpoints with all that only they need.
 delete from writes
-where (thread_id, checkpoint_ns, checkpoint_id) in (select * from doomed);
+where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
 delete from checkpoints
-where (thread_id, checkpoint_ns, checkpoint_id) in (select * from doomed);
+where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
 -- what is left of a broken chain begins here
 update checkpoints set parent_checkpoint_id = null
-where (thread_id, checkpoint_ns, parent_checkpoint_id) in (select * from doomed);
-drop table doomed;
+where (thread_id, checkpoint_ns, parent_checkpoint_id) in (select * from to_delete);
+drop table to_delete;

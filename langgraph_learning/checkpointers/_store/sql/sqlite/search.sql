@@ -1,15 +1,19 @@
--- chosen_any --
--- Without a filter only what has expired is left out: few, by an index, and the items need not be read.
+-- visible_any --
+-- True for an item that a search without a filter may show. Few items expire, so an index lists those that have, and
+-- no item need be read.
 c.item not in (select i.id from hybrid_items i where i.expires_at <= :now)
 
--- chosen_by --
-exists (select 1 from hybrid_items i where i.id = c.item and $alive and $where)
+-- visible_filtered --
+-- True for an item that has not expired and meets the filter.
+exists (select 1 from hybrid_items i where i.id = c.item and $not_expired and $where)
 
--- size --
+-- count_items --
+-- Count the items of a range of namespaces, from the counts that each write keeps.
 select coalesce(sum(items), 0) from hybrid_namespaces where path >= :low and path < :high
 
--- words --
--- BM25, k1 .9, b .4, counted over the scope; rounded, so that sums in another order tie alike.
+-- score_terms --
+-- Score the items of a range by BM25 over the terms of a query, counted over the range. Scores are rounded, so that
+-- sums taken in another order tie alike.
 with scope as materialized (
   select id, items, length from hybrid_namespaces where path >= :low and path < :high),
 size as materialized (
@@ -23,43 +27,49 @@ weights as materialized (
     * json_extract(:times, '$$[' || (select key from json_each(:terms) where value = f.term) || ']') as weight
   from found f cross join size z group by f.term),
 scored as materialized (
-  select f.item, cast(sum(w.weight * f.tf / (f.tf + .9 * (.6 + .4 * f.length / z.mean))) * 1e9 + .5 as integer) / 1e9
+  select f.item, cast(sum(w.weight * f.tf / (f.tf + $k1 * (1 - $b + $b * f.length / z.mean))) * 1e9 + .5 as integer) / 1e9
     as score
   from found f join weights w on w.term = f.term cross join size z group by f.item)
 
 -- rank_words --
-$words,
+-- Read one page of the items that hold any term of the query, the best first.
+$score_terms,
 page as materialized (
-  select c.item, c.score from scored c where $chosen order by c.score desc, c.item limit :limit offset :offset)
+  select c.item, c.score from scored c where $visible order by c.score desc, c.item limit :limit offset :offset)
 select $columns, p.score
 from page p cross join hybrid_items i on i.id = p.item cross join hybrid_namespaces n on n.id = i.ns
 order by p.score desc, i.id
 
 -- rank_all --
-$words
+-- Read one page of all items of a range: those that match first, then the newest.
+$score_terms
 select $columns, coalesce(s.score, 0.0)
 from scope c cross join hybrid_namespaces n on n.id = c.id cross join hybrid_items i on i.ns = n.id
 left join scored s on s.item = i.id
-where $alive and $where and i.id not in (select value from json_each(:ids))
+where $not_expired and $where and i.id not in (select value from json_each(:ids))
 order by coalesce(s.score, 0) desc, case when s.score is not null then i.id else 0 end, i.recorded_from desc, i.id desc
 limit :limit offset :offset
 
 -- score_words --
-$words,
-live as materialized (select c.item, c.score from scored c where $chosen)
+-- Return item and BM25 score of the best candidates, and of the items named in `ids`.
+$score_terms,
+live as materialized (select c.item, c.score from scored c where $visible)
 select item, score from (select item, score from live order by score desc, item limit :candidates)
 union select item, score from live where item in (select value from json_each(:ids))
 
 -- score_vectors --
+-- Return every item of a range with its similarity to the query, compared exactly.
 select c.item, c.embedding
 from hybrid_namespaces n cross join hybrid_vectors c on c.ns = n.id
-where n.path >= :low and n.path < :high and $chosen
+where n.path >= :low and n.path < :high and $visible
 
 -- score_nearest --
+-- Return the items nearest to the query.
 -- There is no index to ask: all of the scope is compared.
 $score_vectors
 
 -- score_these --
+-- Return the similarity to the query of the items named in `ids`.
 select v.item, v.embedding
 from json_each(:ids) w cross join hybrid_items i on i.id = w.value
 cross join hybrid_vectors v on v.ns = i.ns and v.item = i.id

@@ -1,39 +1,47 @@
 -- What only this database needs, and what begins its transactions.
 
 -- connect --
-pragma busy_timeout = 30000;
+-- Prepare a new connection: overwrite what is deleted.
 pragma secure_delete = on;
 pragma foreign_keys = off
 
--- journal --
-pragma journal_mode = wal
-
 -- begin --
+-- Begin a transaction that reads.
 begin
 
--- lock --
+-- begin_write --
+-- Become the only writer, as the first statement of a transaction.
 begin immediate
 
 -- commit --
+-- Commit the transaction.
 commit
 
 -- rollback --
+-- Roll the transaction back.
 rollback
 
--- hurry --
-pragma busy_timeout = 2000
+-- set_busy_timeout --
+-- Set how long to wait for other writers.
+pragma busy_timeout = $milliseconds
 
--- take_time --
-pragma busy_timeout = 30000
-
--- scrub --
+-- empty_wal --
+-- Copy the write-ahead log into the file and cut it to nothing: deleted text is overwritten in the file, but not in
+-- the log.
 pragma wal_checkpoint(truncate)
 
--- setup --
+-- has_table --
+-- Tell whether a table exists.
+select exists (select 1 from sqlite_master where type = 'table' and name = :table)
+
+-- create_migrations --
+-- Create the table that records which migrations were applied.
 create table if not exists hybrid_migrations (number integer primary key, name text not null)
 
--- applied --
+-- applied_migrations --
+-- List the migrations that were applied.
 select number from hybrid_migrations
 
 -- add_migration --
+-- Record that a migration was applied.
 insert into hybrid_migrations (number, name) values (:number, :name)

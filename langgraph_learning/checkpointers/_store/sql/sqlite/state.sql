@@ -1,22 +1,29 @@
 -- What a database holds, asked of the tables as they are: nothing here makes or changes one.
 
--- made --
+-- has_tables --
+-- Tell whether the tables of this package are there.
 select 1 from sqlite_master where type = 'table' and name = 'hybrid_migrations'
 
--- migrated --
+-- applied_migrations --
+-- List the migrations that were applied.
 select number from hybrid_migrations
 
--- kept --
+-- count_by_path --
+-- Count the items of each namespace.
 select n.path, count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns group by n.path
 
--- dims --
+-- get_dims --
+-- Return how long the vectors are.
 select value from hybrid_marks where name = 'dims'
 
--- size --
+-- size_in_bytes --
+-- Return how much room the tables take.
 select page_count * page_size from pragma_page_count(), pragma_page_size()
 
--- server --
+-- server_version --
+-- Name the database and its version.
 select 'SQLite ' || sqlite_version()
 
--- extension --
+-- vector_version --
+-- Return the installed and the available version of the extension for vectors.
 select null, null

@@ -1,4 +1,5 @@
--- current --
+-- read_current --
+-- Read what a transaction is about to change: ids, versions, expiry, and the highest numbers given out so far.
 select w.key as position, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from hybrid_versions v
    where v.ns = n.id and v.key = json_extract(:keys, '$$[' || w.key || ']')),
@@ -13,25 +14,31 @@ left join hybrid_items i on i.ns = n.id and i.key = json_extract(:keys, '$$[' ||
 order by w.key
 
 -- add_commit --
+-- Record a commit with its time and its source.
 insert into hybrid_commits (revision, at, source) values (:revision, :at, :source)
 
 -- add_namespaces --
+-- Add namespaces that hold their first item.
 insert into hybrid_namespaces (id, path) values (:id, :path)
 
 -- supersede --
+-- Copy items to their history before they change.
 insert into hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
   created_at, updated_at, expires_at, terms)
 select ns, key, version, id, value, recorded_from, :revision, created_at, updated_at, expires_at, terms
 from hybrid_items where id = :id
 
 -- add_tombstones --
+-- Record deletions in the history.
 insert into hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to, created_at, updated_at)
 values (:ns, :key, :version, :item, null, :revision, :revision, :at, :at)
 
 -- delete_items --
+-- Delete items; their history stays.
 delete from hybrid_items where id = :id
 
 -- put_items --
+-- Insert items, or replace those that have the same id.
 insert into hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl,
   length, terms)
 values (:id, :ns, :key, :value, :version, :recorded_from, :created_at, :updated_at, :expires_at, :ttl,
@@ -41,50 +48,63 @@ on conflict (id) do update set value = excluded.value, version = excluded.versio
   expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
 
 -- delete_postings --
+-- Take terms of items out of the index of words.
 delete from hybrid_postings where ns = :ns and term = :term and item = :item
 
 -- put_postings --
+-- Add terms of items to the index of words.
 insert into hybrid_postings (ns, term, item, tf, length) values (:ns, :term, :item, :tf, :length)
 
 -- delete_vectors --
+-- Delete the vectors of items.
 delete from hybrid_vectors where ns = :ns and item = :item
 
 -- put_vectors --
+-- Add vectors, one for each indexed field of an item.
 insert into hybrid_vectors (ns, item, field, embedding) values (:ns, :item, :field, :embedding)
 
--- count --
+-- add_to_counts --
+-- Add to the numbers of items and of terms that a namespace counts.
 update hybrid_namespaces set items = items + :items, length = length + :length where id = :id
 
--- mark --
+-- set_mark --
+-- Set a number that this database keeps under a name.
 insert into hybrid_marks (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value
 
--- keep_fact --
+-- add_fact --
+-- Add a fact about this database, unless it is known already.
 insert into hybrid_facts (name, value) values (:name, :value) on conflict (name) do nothing
 
--- marked --
+-- get_mark --
+-- Read a number that this database keeps under a name.
 select value from hybrid_marks where name = :name
 
--- expired --
+-- expired_items --
+-- List the items that have expired.
 select id, ns, key, terms, length from hybrid_items where expires_at <= :now
 
--- standing --
+-- read_places --
+-- Read ids, terms and lengths of the items at some places, for erasing them.
 select i.id, n.id, k.value, i.terms, i.length
 from json_each(:paths) w join json_each(:keys) k on k.key = w.key
 left join hybrid_namespaces n on n.path = w.value
 left join hybrid_items i on i.ns = n.id and i.key = k.value
 
 -- delete_versions --
+-- Delete the history of an item.
 delete from hybrid_versions where ns = :ns and key = :key
 
--- keep_ids --
--- An id is never given out twice: what another process keeps under it must not pass for a new item's.
+-- save_last_ids --
+-- Save the highest ids before rows are deleted. An id is never given out twice: what another process keeps under it
+-- must not pass for a new item's.
 insert into hybrid_marks (name, value)
 select 'items', coalesce(max(id), 0) from hybrid_items where true
 union all select 'namespaces', coalesce(max(id), 0) from hybrid_namespaces where true
 on conflict (name) do update set value = max(value, excluded.value)
 
--- forget_sources --
--- A commit that also wrote elsewhere keeps its source: others' history and undo need it.
+-- erase_sources --
+-- Erase the sources of the commits that wrote in a range of namespaces. A commit that also wrote elsewhere keeps its
+-- source: the history of others needs it.
 update hybrid_commits set source = null where source is not null and revision in (
   select i.recorded_from from hybrid_items i join hybrid_namespaces n on n.id = i.ns
   where n.path >= :low and n.path < :high
@@ -97,25 +117,30 @@ and not exists (
   select 1 from hybrid_versions v join hybrid_namespaces n on n.id = v.ns
   where v.recorded_from = revision and not (n.path >= :low and n.path < :high))
 
--- forget_bare_sources --
--- Of commits of which nothing is left.
+-- erase_orphan_sources --
+-- Erase the sources of commits of which no row is left.
 update hybrid_commits set source = null where source is not null
 and not exists (select 1 from hybrid_items i where i.recorded_from = revision)
 and not exists (select 1 from hybrid_versions v where v.recorded_from = revision)
 
 -- purge_items --
+-- Delete all items of a range of namespaces.
 delete from hybrid_items where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
 
 -- purge_versions --
+-- Delete all history of a range of namespaces.
 delete from hybrid_versions where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
 
 -- purge_postings --
+-- Delete a range of namespaces from the index of words.
 delete from hybrid_postings where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
 
 -- purge_vectors --
+-- Delete all vectors of a range of namespaces.
 delete from hybrid_vectors where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
 
 -- purge_namespaces --
+-- Delete a range of namespaces themselves.
 delete from hybrid_namespaces where path >= :low and path < :high
 
 -- set_fact --

@@ -81,3 +81,15 @@ def a_database(server: str) -> Iterator[str]:
             yield f"postgresql://{parts['user']}{secret}@{parts['host']}:{parts['port']}/{name}"
         finally:
             admin.execute(SQL("drop database {} with (force)").format(Identifier(name)))
+
+
+def empty_database(url: str) -> None:
+    """Delete all rows that tests have left; revisions go on, and what the database is stays."""
+    with psycopg.connect(url, autocommit=True) as connection:
+        found = connection.execute("select tablename from pg_tables where schemaname = 'public'").fetchall()
+        kept = ("hybrid_commits", "hybrid_marks", "hybrid_facts")
+        names = [SQL("{}").format(Identifier(name)) for (name,) in found if name not in kept]
+        names = [name for name in names if "migrations" not in name.as_string()]
+        if names:
+            connection.execute(SQL("truncate {}").format(SQL(", ").join(names)))
+            connection.execute("delete from hybrid_marks where name = 'floor'")  # versions begin at 1

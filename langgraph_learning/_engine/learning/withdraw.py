@@ -1,0 +1,78 @@
+"""A message that was edited and sent again under its id takes back what its old text taught.
+
+A chat window lets people edit what they wrote: the thread forks before the message, and the same id comes with other
+words. The store does not fork, so what rests on the old words is looked for among the records and taken back.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+
+from langgraph_learning._engine.flow import Flow, call_store
+from langgraph_learning._engine.learning.messages import TurnMessage, clip_middle
+from langgraph_learning._engine.learning.turn import Turn
+from langgraph_learning._engine.repository import ScopeSnapshot
+from langgraph_learning.errors import UnsupportedByStore
+from langgraph_learning.records import Change, Identity, Record, Remove, Source, Update
+from langgraph_learning.text import fold
+from langgraph_learning.versioned_store import VersionedStore
+
+
+def digest_messages(messages: Iterable[TurnMessage]) -> str:
+    """Return a short digest of what the messages say, by which an edit is noticed."""
+    texts = "\0".join(clip_middle(message.text) for message in messages)
+    return hashlib.sha256(texts.encode()).hexdigest()[:12]
+
+
+def withdraw_edited(known: Sequence[ScopeSnapshot], turn: Turn, identity: Identity) -> Flow[list[Change]]:
+    """Return the changes that take back what messages of `turn` taught when they said something else.
+
+    A record that the old text changed is put back to what it was before, where the store keeps history; one that it
+    added, or whose past is not known, is removed.
+    """
+    spoken = {message.id: message for message in turn.messages if message.id}
+    changes: list[Change] = []
+    for snapshot in known:
+        for record in snapshot.records:
+            if _is_theirs(record, identity) and _was_edited(record.source, spoken):
+                changes.append((yield from _take_back(snapshot, record, spoken)))
+    return changes
+
+
+def _is_theirs(record: Record, identity: Identity) -> bool:
+    source = record.source
+    shared_by_others = record.scope.namespace is not None and source.user_id != identity.user_id
+    return identity.thread_id is not None and source.thread_id == identity.thread_id and not shared_by_others
+
+
+def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
+    """Return whether the messages that a statement rests on are in the turn, and say something else there."""
+    messages = [spoken[id] for id in source.message_ids if id in spoken]
+    if not messages or len(messages) < len(source.message_ids):
+        return False
+    if source.digest is not None:
+        return source.digest != digest_messages(messages)
+    return bool(source.quote) and not any(fold(source.quote or "") in fold(message.text) for message in messages)
+
+
+def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[Change]:
+    removed = Remove(store=record.store, id=record.id, text=record.text, source=record.source)
+    if record.version == 1:
+        return removed
+    try:
+        states = yield from call_store(VersionedStore.history, (*snapshot.scope.path, record.store), record.id)
+    except UnsupportedByStore:
+        return removed
+    for state in reversed(states):
+        if state.value is None:
+            continue
+        source = Source.model_validate(state.value["source"])
+        if not _was_edited(source, spoken):
+            return Update(
+                store=record.store,
+                id=record.id,
+                content=state.value["content"],
+                text=state.value["text"],
+                status=state.value["status"],
+                source=source,
+            )
+    return removed

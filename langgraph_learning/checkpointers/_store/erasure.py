@@ -1,0 +1,45 @@
+"""What to erase of the items that several authors wrote, when one of them is forgotten.
+
+A user, or a thread, is forgotten by the same program: what it wrote goes with its history, and what others wrote stays.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from langgraph_learning.checkpointers._store.codec import Json
+from langgraph_learning.versioned_store import Address, VersionedStore
+
+
+@dataclass(frozen=True, slots=True)
+class ErasurePlan:
+    """What is erased with its history, what keeps its present state alone, and which earlier states are put back."""
+
+    erase: list[Address] = field(default_factory=list)
+    keep_present: list[Address] = field(default_factory=list)
+    restore: dict[Address, dict[str, Json]] = field(default_factory=dict)
+
+
+def plan_erasure(store: VersionedStore, addresses: Iterable[Address], by: Mapping[str, object]) -> ErasurePlan:
+    """Read the histories of `addresses`, and return what forgetting the author of the states `by` means for each."""
+    plan = ErasurePlan()
+    for address in addresses:
+        states = store.history(*address)
+        written = [holds(state.value or {}, by) for state in states]
+        if states and states[-1].value is not None and not written[-1]:
+            plan.keep_present.append(address)
+            continue
+        plan.erase.append(address)
+        first = written.index(True) if True in written else 0
+        if first and (before := states[first - 1].value) is not None:
+            plan.restore[address] = dict(before)
+    return plan
+
+
+def holds(value: Mapping[str, Json], part: Mapping[str, object]) -> bool:
+    """Return whether `value` holds all of `part`, objects inside it likewise."""
+    return all(
+        isinstance(inner := value.get(name), Mapping) and holds(inner, wanted)
+        if isinstance(wanted, Mapping)
+        else value.get(name) == wanted
+        for name, wanted in part.items()
+    )

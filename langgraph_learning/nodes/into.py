@@ -1,0 +1,165 @@
+"""`into`: recall, extraction and review in a copy of somebody's graph, which stays what it is."""
+
+import copy
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any, TypedDict, cast, get_type_hints
+
+from langgraph.channels import EphemeralValue
+from langgraph.graph import END, START, StateGraph
+from langgraph.graph.state import CompiledStateGraph
+from langgraph.pregel import Pregel
+from langgraph.types import Command
+
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.config import LearningContext
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.langgraph_private import read_channel, take_cache_default
+from langgraph_learning.nodes.around import AnyGraph
+from langgraph_learning.nodes.flow_node import FlowNode, State
+from langgraph_learning.nodes.review import review_step
+from langgraph_learning.nodes.run_context import Run
+from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.steps import extract_step, recall_step
+from langgraph_learning.nodes.wrap import Wrapped
+
+STEPS = ("recall", "extract", "review")
+
+
+def into(builder: object, settings: MachineSettings, models: Sequence[str]) -> AnyGraph:
+    """Return a copy of `builder` that recalls first and learns last, with the nodes in `models` shown the text.
+
+    Extraction is a deferred node that recall itself sets off: LangGraph runs it when nothing else is left to do, so it
+    comes after every end of the graph, whether an edge, a branch, a `Command` or nothing at all leads there. The edges
+    to `END` are led through it as well, for the picture and for runs that begin in the middle.
+    """
+    made = _copy(_check_builder(builder, settings, models))
+    host = list(made.nodes)
+    names = _step_names(host, settings)
+    for name in models:
+        _show(made, name, settings)
+    _lead_through(made, names)
+    recall, extract, review = (names[step] for step in STEPS)
+    entry = FlowNode(recall, settings, lambda run, state: _recall(run, state, made, extract))
+    waits = any(made.nodes[name].defer for name in host)
+    made.add_node(recall, cast("Any", entry))
+    made.add_edge(START, recall)
+    learn = FlowNode(extract, settings, lambda run, state: _extract(run, state, extract if waits else ""))
+    made.add_node(extract, cast("Any", learn), defer=True)
+    if settings.proposes:
+        made.add_node(review, cast("Any", FlowNode(review, settings, review_step)))
+        made.add_edge(extract, review)
+    made.add_edge(review if settings.proposes else extract, END)
+    return made
+
+
+def _check_builder(builder: object, settings: MachineSettings, models: Sequence[str]) -> AnyGraph:
+    if isinstance(builder, CompiledStateGraph):
+        raise ConfigurationError("into() takes the builder, before compile(); of a compiled graph it is graph.builder")
+    if not isinstance(builder, StateGraph):
+        raise ConfigurationError(f"into() takes a StateGraph, not {type(builder).__name__}")
+    if isinstance(models, str):
+        raise ConfigurationError(f"into(models={models!r}): give a list of names, [{models!r}]")
+    settings.extractions()
+    for name in models:
+        if name not in builder.nodes:
+            raise ConfigurationError(
+                f"into(models=...): there is no node {name!r}; there are {', '.join(builder.nodes)}"
+            )
+    if Keys(settings.name).turn in builder.channels:
+        raise ConfigurationError(
+            f"the machine {settings.name!r} is in this graph already; another one needs a name of its own,"
+            " LearningMachine(name=...)"
+        )
+    return builder
+
+
+def _copy(builder: AnyGraph) -> AnyGraph:
+    """Return a copy that shares no list or mapping with the host's own."""
+    made = copy.copy(builder)
+    made.nodes = {name: copy.copy(spec) for name, spec in builder.nodes.items()}
+    made.edges, made.waiting_edges = set(builder.edges), set(builder.waiting_edges)
+    made.branches = defaultdict(dict, {start: dict(named) for start, named in builder.branches.items()})
+    made.schemas, made.channels, made.managed = dict(builder.schemas), dict(builder.channels), dict(builder.managed)
+    made.context_schema = builder.context_schema or cast("Any", LearningContext)
+    made.compiled = False
+    take_cache_default(made)  # our nodes are not for the cache, whatever the host's are
+    return made
+
+
+def _step_names(host: Sequence[str], settings: MachineSettings) -> dict[str, str]:
+    """Return what our nodes are called: with the machine's name where the host has nodes of these names."""
+    taken = any(step in host for step in STEPS)
+    return {step: f"{settings.name}_{step}" if taken else step for step in STEPS}
+
+
+def _show(made: AnyGraph, name: str, settings: MachineSettings) -> None:
+    spec = made.nodes[name]
+    if spec.cache_policy is not None:
+        raise ConfigurationError(
+            f"the node {name!r} has a CachePolicy, and LangGraph takes its key from the node's input alone: one user"
+            " would get the answer that was made for another. Take the policy away from this node"
+        )
+    if isinstance(spec.runnable, Pregel):
+        raise ConfigurationError(
+            f"the node {name!r} is a graph itself, which would keep in its own state what it is shown: give the chat"
+            " model in it to learning.model(...), and leave the node out of models=[...]"
+        )
+    spec.runnable = cast("Any", Wrapped(spec.runnable, settings, settings.placement, name=name))
+
+
+def _lead_through(made: AnyGraph, names: dict[str, str]) -> None:
+    """Lead what starts the graph through recall, and what ends it through extraction."""
+    recall, extract = names["recall"], names["extract"]
+    made.edges = {(recall if a == START else a, extract if b == END else b) for a, b in made.edges}
+    made.waiting_edges = {(starts, extract if end == END else end) for starts, end in made.waiting_edges}
+    entry = _entry_schema(made)
+    for start, branches in list(made.branches.items()):
+        for name, branch in branches.items():
+            # A branch without a map may go anywhere: it keeps to the host's own nodes, and so does the picture.
+            ends = branch.ends or {end: end for end in (*made.nodes, END)}
+            branch = branch._replace(ends={said: extract if end == END else end for said, end in ends.items()})
+            if start == START:
+                branch = branch._replace(input_schema=branch.input_schema or entry)
+            branches[name] = branch
+        if start == START:
+            made._add_schema(entry)
+            made.branches[recall] = made.branches.pop(START)
+    for spec in made.nodes.values():
+        if isinstance(spec.ends, dict):
+            spec.ends = {extract if end == END else end: label for end, label in spec.ends.items()}
+        elif spec.ends:
+            spec.ends = tuple(extract if end == END else end for end in spec.ends)
+
+
+def _entry_schema(made: AnyGraph) -> type[Any]:
+    """Return what a branch at `START` reads: the state, and what only the input has."""
+    keys = {key for schema in (made.state_schema, made.input_schema) for key in made.schemas[schema]}
+    if keys == set(made.schemas[made.state_schema]):
+        return cast("type[Any]", made.state_schema)
+    fields = {
+        key: hint
+        for schema in (made.input_schema, made.state_schema)
+        for key, hint in get_type_hints(schema, include_extras=True).items()
+    }
+    return cast("type[Any]", TypedDict("Entry", fields, total=False))  # type: ignore[misc]
+
+
+def _recall(run: Run, state: State, made: AnyGraph, extract: str) -> Flow[Any]:
+    """Recall, set extraction off, and pass on what lives for one step, which is ours now."""
+    update = yield from recall_step(run, state)
+    passing = [key for key, channel in made.channels.items() if isinstance(channel, EphemeralValue)]
+    kept = {key: value for key in passing if (value := read_channel(run.config, key)) is not None}
+    return Command(update={**kept, **update}, goto=extract)
+
+
+def _extract(run: Run, state: State, waits: str) -> Flow[Any]:
+    """Learn; where the host defers nodes of its own, once nothing has run since the step before.
+
+    LangGraph sets off all deferred nodes at once, and what the host's lead to runs after that.
+    """
+    key, step = Keys(run.settings.name).settled, int((run.config.get("metadata") or {}).get("langgraph_step") or 0)
+    if waits and (state.get(key) or {}).get("step") != step - 1:
+        return Command(update={key: {"step": step}}, goto=waits)
+    return (yield from extract_step(run, state))

@@ -1,0 +1,138 @@
+"""`learning.model`: the same chat model, which shows what was recalled in the run that it is called in.
+
+The model gets a subclass of its own class, so it stays what it is for `isinstance`, for tools, structured output,
+profiles and tracing; only what it is sent differs. It is changed where a call begins, before LangChain looks into its
+cache of answers: an answer that was made for one user is not found by another.
+"""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar, cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.prompt_values import PromptValue
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.fallbacks import RunnableWithFallbacks
+from langgraph.runtime import get_runtime
+
+from langgraph_learning._engine.settings import A_MODEL, MachineSettings, resolve_model
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.langgraph_private import runtime_of
+from langgraph_learning.nodes.flow_node import refuse_cache
+from langgraph_learning.nodes.placement import place_in_system, place_in_turn, read_messages
+from langgraph_learning.nodes.run_context import AnyRuntime, Run
+from langgraph_learning.nodes.steps import model_text_step
+
+T = TypeVar("T")
+PLAIN = "__learning_plain_class__"
+"""Where the class of a shown model keeps the class that it was made from."""
+
+
+def show_to_model(model: object, settings: MachineSettings) -> Any:
+    """Return `model`, or the chat models within a binding, a sequence or fallbacks, as shown what is recalled.
+
+    Raises:
+        ConfigurationError: There is no chat model in it.
+    """
+    shown, count = _show(resolve_model(model) if isinstance(model, str) else model, settings)
+    if not count:
+        raise ConfigurationError(f"model({model!r}): there is no chat model in it; {A_MODEL}")
+    return shown
+
+
+def without_context(model: T) -> T:
+    """Return a chat model as it was before `learning.model`: what extracts is not shown what was recalled."""
+    plain = getattr(type(model), PLAIN, None)
+    if plain is None:
+        return model
+    made = cast("BaseChatModel", model).model_copy()
+    object.__setattr__(made, "__class__", plain)
+    return cast("T", made)
+
+
+def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
+    """Return the same runnable with its chat models shown the text, and how many those are."""
+    if isinstance(model, BaseChatModel):
+        return _shown_model(model, settings), 1
+    if isinstance(model, RunnableBindingBase):
+        bound, count = _show(model.bound, settings)
+        return model.model_copy(update={"bound": bound}), count
+    if isinstance(model, RunnableWithFallbacks):
+        first, count = _show(model.runnable, settings)
+        others = [_show(other, settings) for other in model.fallbacks]
+        update = {"runnable": first, "fallbacks": [other for other, _ in others]}
+        return model.model_copy(update=update), count + sum(number for _, number in others)
+    if isinstance(model, RunnableSequence):
+        steps = [_show(step, settings) for step in model.steps]
+        count = sum(number for _, number in steps)
+        made = RunnableSequence(*(cast("Runnable[Any, Any]", step) for step, _ in steps), name=model.name)
+        return (made if count else model), count
+    return model, 0
+
+
+def _shown_model(model: BaseChatModel, settings: MachineSettings) -> BaseChatModel:
+    plain = type(without_context(model))
+
+    class Shown(plain):  # type: ignore[misc, valid-type]
+        def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+            return super().invoke(_add_text(settings, input, config), config, **kwargs)
+
+        async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+            return await super().ainvoke(await _aadd_text(settings, input, config), config, **kwargs)
+
+        def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+            yield from super().stream(_add_text(settings, input, config), config, **kwargs)
+
+        async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
+            async for chunk in super().astream(await _aadd_text(settings, input, config), config, **kwargs):
+                yield chunk
+
+    for name in ("__name__", "__qualname__", "__module__", "__doc__"):
+        setattr(Shown, name, getattr(plain, name))  # tracing and serialisation know a model by these
+    setattr(Shown, PLAIN, plain)
+    made = without_context(model).model_copy()
+    object.__setattr__(made, "__class__", Shown)
+    return made
+
+
+def _add_text(settings: MachineSettings, given: Any, config: RunnableConfig | None) -> Any:
+    run, messages = _begin(settings, given, config)
+    if run is None:
+        return given
+    return _place(settings, messages, run.driver.run(model_text_step(run, messages)))
+
+
+async def _aadd_text(settings: MachineSettings, given: Any, config: RunnableConfig | None) -> Any:
+    run, messages = _begin(settings, given, config)
+    if run is None:
+        return given
+    return _place(settings, messages, await run.driver.arun(model_text_step(run, messages)))
+
+
+def _begin(
+    settings: MachineSettings, given: Any, config: RunnableConfig | None
+) -> tuple[Run | None, list[BaseMessage]]:
+    """Return the run and the messages of a call; no run where the model is called outside of a graph."""
+    handed = runtime_of(config)
+    if handed is None and not _in_graph():
+        return None, []
+    # What follows a step of a sequence that LangGraph has taken apart knows its run by the configuration alone.
+    run = Run.current(settings) if handed is None else Run(settings, cast("AnyRuntime", handed), config or {})
+    refuse_cache(run, "that calls learning.model(...)")
+    if isinstance(given, PromptValue):
+        return run, given.to_messages()
+    return run, [HumanMessage(given)] if isinstance(given, str) else read_messages(given)
+
+
+def _in_graph() -> bool:
+    try:
+        return get_runtime() is not None
+    except (KeyError, RuntimeError):
+        return False
+
+
+def _place(settings: MachineSettings, messages: list[BaseMessage], text: str) -> list[BaseMessage]:
+    place: Callable[[list[BaseMessage], str], list[BaseMessage]]
+    place = place_in_turn if settings.placement == "turn" else place_in_system
+    return place(messages, text)

@@ -1,0 +1,46 @@
+"""Wiring that cannot work is said once, with the fix: otherwise nothing is learned, or shown, and nobody notices."""
+
+from langgraph_learning.config import LearningMode
+from langgraph_learning.nodes.recalled import RunRecall
+from langgraph_learning.nodes.run_context import Run
+
+RECALL, EXTRACT, REVIEW, TOOLS = "recall", "extract", "review", "tools"
+
+
+def check_recall(run: Run, turn: str) -> None:
+    """Say that no extraction followed an earlier turn of this thread."""
+    settings, thread = run.settings, run.thread
+    earlier = any(known == thread and other != turn for known, other in settings.turns)
+    if settings.extracting and thread and earlier and EXTRACT not in settings.steps:
+        names = ", ".join(store.name for store in settings.extracting)
+        settings.warn_once(
+            EXTRACT,
+            f"{names}: nothing was learned from the turn before, no extraction ran after it. Add"
+            " learning.extract_node() where every path of the graph ends, or take learning.into(builder)",
+        )
+
+
+def check_extraction(run: Run, memory: RunRecall) -> None:
+    """Say what this run shows of the wiring, once it has come to extraction."""
+    settings = run.settings
+    if memory.current is not None and memory.texts.get(memory.current) and not memory.asked:
+        settings.warn_once(
+            "unread",
+            "what was recalled in this run reached no model. Wrap the node that calls it, learning.wrap(node), name it"
+            " in learning.into(builder, models=[...]), or give its chat model to learning.model(...)",
+        )
+    agentic = [store.name for store in settings.stores if store.config.mode is LearningMode.AGENTIC and store.tools]
+    if agentic and run.model is None and TOOLS not in settings.steps:
+        settings.warn_once(
+            TOOLS,
+            f"{', '.join(agentic)}: AGENTIC learns by the agent's tools alone, and nobody has taken them. Bind them,"
+            " model.bind_tools([*tools, *learning.tools()]), and give them to the node that runs tools",
+        )
+    if settings.proposes and EXTRACT in settings.steps and REVIEW not in settings.steps:
+        names = ", ".join(store.name for store in settings.stores if store.proposes)
+        settings.warn_once(
+            REVIEW,
+            f"{names}: PROPOSE asks a person, and no review ran after the turn before. Add learning.review_node()"
+            " after extraction; or decide by learning.inbox(), or scoped(...).proposals() and decide()",
+        )
+    settings.steps.add(EXTRACT)

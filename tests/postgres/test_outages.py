@@ -1,0 +1,260 @@
+"""A database that is away, silent, or held by a process that was stopped: the reply comes, and everything heals."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from contracts.savers import learner, thread, turn
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.base import Op, Result
+from langgraph.store.memory import InMemoryStore
+from postgres.gateway import Gateway
+from postgres.world import FACT, memories, talk, talk_at_once
+
+from langgraph_learning import LearningMachine, connect, create_learning_agent
+from langgraph_learning.checkpointers import LearningSaver
+from langgraph_learning.checkpointers._patience import BRIEF, SHARE, Patience
+from langgraph_learning.checkpointers._postgres import Connections
+from langgraph_learning.checkpointers._store.store import HybridStore
+from langgraph_learning.errors import StoreError
+from langgraph_learning.testing import ScriptedChatModel
+
+
+@pytest.fixture
+def gateway(postgres_url: str) -> Iterator[Gateway]:
+    gateway = Gateway(postgres_url)
+    yield gateway
+    gateway.end()
+
+
+def test_the_turn_after_a_failover_goes_on_although_every_connection_in_the_pool_is_dead(postgres_url: str) -> None:
+    with connect(postgres_url, timeout=8) as db:
+        talk_at_once(db, [f"user {number}" for number in range(8)])  # the pool has grown
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            ended = admin.execute(
+                "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            ).fetchone()
+        assert ended is not None
+        assert ended[0] > 3
+        assert talk(db, "ada", "t") == "Hello"
+        assert memories(db, "ada") == [FACT]
+
+
+def test_an_outage_is_said_and_heals_when_the_server_is_back(gateway: Gateway) -> None:
+    with connect(gateway.url, timeout=1) as db:
+        db.store.put(("a",), "k", {"n": 1})
+        gateway.close()
+        for _ in range(3):
+            with pytest.raises(StoreError, match="Postgres"):
+                db.store.get(("a",), "k")
+        gateway.open()
+        assert _eventually(db.store, "k") == {"n": 1}
+
+
+def _eventually(store: Any, key: str) -> Any:
+    for _ in range(100):
+        try:
+            return store.get(("a",), key).value
+        except StoreError:
+            time.sleep(0.05)
+    return store.get(("a",), key).value
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_the_reply_comes_while_the_database_is_away_and_the_checkpointer_elsewhere(
+    gateway: Gateway, colour: str
+) -> None:
+    with connect(gateway.url, timeout=1) as db:
+        db.store.put(("a",), "k", {"n": 1})
+        saver = LearningSaver(InMemorySaver(), db.store)
+        learning = LearningMachine(user_memory=True)
+        agent = create_learning_agent(
+            ScriptedChatModel(replies=["Hello"], repeat=True), learning=learning, store=db.store, checkpointer=saver
+        )
+        given: Any = {"messages": [("user", "I like tea")]}
+        options: Any = {"context": {"user_id": "ada"}}
+        gateway.close()
+        if colour == "sync":
+            said = agent.invoke(given, thread(), **options)
+        else:
+            said = asyncio.run(agent.ainvoke(given, thread(), **options))
+        assert said["messages"][-1].text == "Hello"
+
+
+def test_a_server_that_falls_silent_is_given_up(gateway: Gateway) -> None:
+    with connect(gateway.url, timeout=1) as db:
+        db.store.put(("a",), "k", {"n": 1})
+        gateway.silent = True
+        with pytest.raises(StoreError, match="Postgres"):
+            db.store.get(("a",), "k")
+        with pytest.raises(StoreError), connect(gateway.url, timeout=2):
+            pass
+        gateway.close()
+        gateway.silent = False
+        gateway.open()
+        assert _eventually(db.store, "k") == {"n": 1}
+
+
+def test_an_answer_is_not_waited_for_longer_than_said_and_no_connection_is_kept_that_may_bring_it(
+    postgres_url: str,
+) -> None:
+    connections = Connections(postgres_url, timeout=0.5)
+    try:
+        with pytest.raises(psycopg.OperationalError, match="no answer"), connections.lend() as connection:
+            connection.execute("select pg_sleep(60)")
+        assert connection.closed
+        with connections.lend() as connection:
+            row = connection.execute("select 1 as one").fetchone()
+            assert row == {"one": 1}
+    finally:
+        connections.close()
+
+
+def test_after_a_wait_in_vain_the_next_ones_are_brief_until_one_succeeds(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    patience = Patience(10)
+    assert patience.seconds == 10 * SHARE
+    patience.note_failure()
+    assert patience.seconds == 10 * BRIEF
+    assert SHARE + 3 * BRIEF < 1  # recall, extraction and the checkpoint of one reply
+    patience.note_success()
+    assert patience.seconds == 10 * SHARE
+    patience.note_failure()
+    now = 111.0
+    assert patience.seconds == 10 * SHARE
+
+
+FREEZE = """
+import os, signal, sys
+from langgraph_learning import connect
+with connect(sys.argv[1]) as db:
+    with db.store._dialect.writing():
+        print("holds", flush=True)
+        os.kill(os.getpid(), signal.SIGSTOP)
+"""
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def frozen_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database of which a process that was stopped holds the commit lock."""
+    if request.param == "postgres":
+        url = str(request.getfixturevalue("postgres_url"))
+    else:
+        url = f"sqlite:///{tmp_path / 'learning.db'}"
+    with connect(url) as db:
+        db.store.put(("a",), "k", {"n": 1})
+    process = subprocess.Popen([sys.executable, "-c", FREEZE, url], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    assert process.stdout is not None
+    assert process.stdout.readline() == b"holds\n"
+    yield url
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+
+
+def test_a_process_that_was_stopped_in_a_commit_holds_up_nobody_for_long(frozen_url: str) -> None:
+    # The holder has the default timeout: on Postgres the server ends it, a file nobody can take from it.
+    with connect(frozen_url, timeout=8 if frozen_url.startswith("postgres") else 1) as db:
+        assert db.store.get(("a",), "k") is not None
+        with ThreadPoolExecutor(12) as threads:
+            writes = [threads.submit(db.store.put, ("a",), f"w{number}", {"n": number}) for number in range(12)]
+            assert db.store.get(("a",), "k") is not None
+            failed = [write.exception() for write in writes]
+        if frozen_url.startswith("postgres"):
+            assert failed == [None] * 12
+        else:
+            assert {type(error) for error in failed} == {StoreError}
+            assert {item.key for item in db.store.search(("a",))} == {"k"}
+
+
+def test_set_up_gives_up_with_a_reason_while_another_process_holds_it(postgres_url: str) -> None:
+    from langgraph_learning.checkpointers._installation import SET_UP
+
+    with psycopg.connect(postgres_url) as holder:
+        holder.execute("select pg_advisory_xact_lock(%s)", (SET_UP,))
+        with pytest.raises(StoreError, match="set"), connect(postgres_url, timeout=1):
+            pass
+    with connect(postgres_url, timeout=1):
+        pass
+
+
+class BrokenStore(InMemoryStore):
+    def revision(self) -> int:
+        raise StoreError("the store is broken")
+
+    last_revision = 0
+
+    def batch(self, ops: Iterable[Op]) -> list[Result]:
+        raise StoreError("the store is broken")
+
+    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
+        raise StoreError("the store is broken")
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+async def test_a_checkpointer_whose_store_is_broken_still_keeps_the_conversation(colour: str) -> None:
+    saver = LearningSaver(InMemorySaver(), BrokenStore())
+    agent = create_learning_agent(
+        ScriptedChatModel(replies=["Hello"], repeat=True),
+        learning=LearningMachine(user_memory=True),
+        store=saver.store,
+        checkpointer=saver,
+    )
+    given: Any = {"messages": [("user", "Hi")]}
+    options: Any = {"context": {"user_id": "ada"}}
+    if colour == "sync":
+        said = await asyncio.to_thread(lambda: agent.invoke(given, thread(), **options))
+    else:
+        said = await agent.ainvoke(given, thread(), **options)
+    assert said["messages"][-1].text == "Hello"
+    assert [message.text for message in agent.get_state(thread()).values["messages"]] == ["Hi", "Hello"]
+
+
+async def test_a_checkpoint_is_read_while_the_threads_of_the_loop_are_busy(tmp_path: Path) -> None:
+    busy = threading.Event()
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+    async with connect(f"sqlite:///{tmp_path / 'learning.db'}") as db:
+        await learner(db.checkpointer, colour="async").ainvoke(turn("one"), thread())
+        waiting = asyncio.get_running_loop().run_in_executor(None, busy.wait, 30)
+        try:
+            async with asyncio.timeout(20):
+                found = await db.checkpointer.aget_tuple(thread())
+                assert found is not None
+                assert await db.checkpointer.arevision_of(found.config) is None
+                await db.checkpointer.aput(thread(checkpoint_ns=""), found.checkpoint, {}, {})
+        finally:
+            busy.set()
+            await waiting
+
+
+def test_a_commit_that_the_database_undid_for_another_is_tried_again(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with connect(postgres_url) as db:
+        assert isinstance(db.store, HybridStore)
+        write, failures = (
+            db.store._write,
+            iter([psycopg.errors.SerializationFailure(), psycopg.errors.DeadlockDetected()]),
+        )
+
+        def fail_first(*args: Any) -> int:
+            from langgraph_learning.checkpointers._store.postgres import _translate_errors
+
+            with _translate_errors():
+                for failure in failures:
+                    raise failure
+            return write(*args)
+
+        monkeypatch.setattr(db.store, "_write", fail_first)
+        db.store.put(("a",), "k", {"n": 1})
+        assert db.store.get(("a",), "k") is not None
