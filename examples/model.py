@@ -2,7 +2,7 @@
 
 import re
 
-from langchain_core.messages import BaseMessage, SystemMessage
+from langchain_core.messages import BaseMessage
 from pydantic import JsonValue
 
 from langgraph_learning.testing import op
@@ -10,8 +10,9 @@ from langgraph_learning.testing import op
 
 def stand_in_reply(messages: list[BaseMessage]) -> str:
     """Say what a real model would have been shown: a script cannot answer what it does not know."""
-    told = [message for message in messages if isinstance(message, SystemMessage)]
-    known = [line for message in told for line in str(message.text).splitlines() if line.lstrip().startswith("- ")]
+    said = "\n".join(str(message.text) for message in messages)
+    recalled = "\n".join(re.findall("<learning_context>(.*?)</learning_context>", said, flags=re.S))
+    known = [line for line in recalled.splitlines() if line.lstrip().startswith("- ")]
     shown = "\n".join(known) or "(nothing yet)"
     return f"[scripted] I cannot think of an answer. A model would know this about you:\n{shown}"
 

@@ -1,24 +1,40 @@
 """A learning machine for LangGraph: what a user says in one conversation makes the agent better in the next."""
 
-from langgraph_learning._engine.recall.recall import Recall, Receipt
-from langgraph_learning.agent import create_learning_agent
-from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
-from langgraph_learning.config import (
-    ConversationsConfig,
-    DecisionLogConfig,
-    EntityMemoryConfig,
-    LearnedKnowledgeConfig,
-    LearningContext,
-    LearningMode,
-    SessionContextConfig,
-    UserMemoryConfig,
-    UserProfileConfig,
-)
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from langgraph_learning.display import register_views
-from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import Commit, CurationReport, Proposal, Record, Revision, Scope, Source
-from langgraph_learning.scoped import Scoped
-from langgraph_learning.stores import LearningStore
+
+if TYPE_CHECKING:
+    from langgraph_learning._engine.approval.approval import Outcome
+    from langgraph_learning._engine.recall.recall import Recall, Receipt
+    from langgraph_learning.agent import create_learning_agent
+    from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
+    from langgraph_learning.config import (
+        ConversationsConfig,
+        DecisionLogConfig,
+        EntityMemoryConfig,
+        LearnedKnowledgeConfig,
+        LearningContext,
+        LearningMode,
+        SessionContextConfig,
+        UserMemoryConfig,
+        UserProfileConfig,
+    )
+    from langgraph_learning.machine import LearningMachine
+    from langgraph_learning.records import (
+        Commit,
+        CurationReport,
+        Feedback,
+        Identity,
+        Proposal,
+        Record,
+        Revision,
+        Scope,
+        Source,
+    )
+    from langgraph_learning.scoped import Scoped
+    from langgraph_learning.stores import LearningStore
 
 __all__ = [
     "Commit",
@@ -26,6 +42,8 @@ __all__ = [
     "CurationReport",
     "DecisionLogConfig",
     "EntityMemoryConfig",
+    "Feedback",
+    "Identity",
     "LearnedKnowledgeConfig",
     "LearningContext",
     "LearningDB",
@@ -33,6 +51,7 @@ __all__ = [
     "LearningMode",
     "LearningSaver",
     "LearningStore",
+    "Outcome",
     "Proposal",
     "Recall",
     "Receipt",
@@ -47,5 +66,53 @@ __all__ = [
     "connect",
     "create_learning_agent",
 ]
+__version__ = "0.1.0"
+
+# A name is imported when it is first asked for: the command line answers --help and TAB without LangChain.
+_MODULES = {
+    "_engine.approval.approval": ("Outcome",),
+    "_engine.recall.recall": ("Recall", "Receipt"),
+    "agent": ("create_learning_agent",),
+    "checkpointers": ("LearningDB", "LearningSaver", "connect"),
+    "config": (
+        "ConversationsConfig",
+        "DecisionLogConfig",
+        "EntityMemoryConfig",
+        "LearnedKnowledgeConfig",
+        "LearningContext",
+        "LearningMode",
+        "SessionContextConfig",
+        "UserMemoryConfig",
+        "UserProfileConfig",
+    ),
+    "machine": ("LearningMachine",),
+    "records": (
+        "Commit",
+        "CurationReport",
+        "Feedback",
+        "Identity",
+        "Proposal",
+        "Record",
+        "Revision",
+        "Scope",
+        "Source",
+    ),
+    "scoped": ("Scoped",),
+    "stores": ("LearningStore",),
+}
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names}
+
+if not TYPE_CHECKING:  # a type checker reads the imports above, and refuses what is not among them
+
+    def __getattr__(name: str) -> object:
+        if (module := _MODULE_OF.get(name)) is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{module}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 register_views("langgraph_learning.views")  # imported when a notebook shows a value, not before

@@ -136,7 +136,7 @@ def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
 
 def take_cache_default(builder: Any) -> None:
     """Give the default `CachePolicy` of a graph to the nodes that it has so far, and to none that follow."""
-    defaults = copy.copy(getattr(builder, "_node_defaults", None))
+    defaults: Any = copy.copy(getattr(builder, "_node_defaults", None))
     policy = getattr(defaults, "cache_policy", None)
     if policy is None:
         return

@@ -21,13 +21,15 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
 from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
-from langgraph_learning.nodes import AnyGraph, FlowNode, Run, Wrapped, around
+from langgraph_learning.nodes import AnyGraph, FlowNode, Wrapped
+from langgraph_learning.nodes.around import around
 from langgraph_learning.nodes.identity import agent_name
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.into import into
 from langgraph_learning.nodes.model import show_to_model, without_context
 from langgraph_learning.nodes.placement import read_messages, show_first
 from langgraph_learning.nodes.review import review_step
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages

@@ -132,7 +132,7 @@ class LearningMiddleware(_MachineMiddleware):
             ConfigurationError: It has another tool in the place of one of them.
         """
         if self._model is None:
-            self._model = cast("BaseChatModel", without_context(request.model))
+            self._model = without_context(request.model)
         given = {tool.name: (tool.metadata or {}).get(MACHINE) for tool in request.tools if isinstance(tool, BaseTool)}
         wanted = {operation.__name__ for store in self._settings.stores for operation in store.tools}
         if theirs := sorted(name for name in wanted & given.keys() if given[name] != self._settings.name):

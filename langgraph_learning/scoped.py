@@ -34,6 +34,7 @@ from langgraph_learning._engine.repository import EVERYTHING, commits_namespace,
 from langgraph_learning._engine.settings import MachineSettings, check_store, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
+from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.records import (
@@ -58,9 +59,9 @@ P = TypeVar("P", bound=UserProfile, default=UserProfile)
 class Scoped:
     """What one user (in one thread) has taught: every method has an `a...` twin."""
 
-    settings: MachineSettings
+    _settings: MachineSettings
     identity: Identity
-    driver: Driver
+    _driver: Driver
 
     @classmethod
     def of(
@@ -87,17 +88,27 @@ class Scoped:
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
         return cls(settings, check_ids(identity), Driver(opened))
 
+    @property
+    def stores(self) -> tuple[LearningStore, ...]:
+        """The learning stores of the machine."""
+        return self._settings.stores
+
+    @property
+    def mask(self) -> Mask:
+        """The function that takes secrets out of a text before it is stored."""
+        return self._settings.mask
+
     def records(self, learning_store: str | None = None) -> list[Record]:
         """Return the records, oldest first; of one learning store, or of all.
 
         Raises:
             ConfigurationError: The machine has no such learning store.
         """
-        return self.driver.run(self._records(learning_store))
+        return self._driver.run(self._records(learning_store))
 
     async def arecords(self, learning_store: str | None = None) -> list[Record]:
         """Return what `records` does."""
-        return await self.driver.arun(self._records(learning_store))
+        return await self._driver.arun(self._records(learning_store))
 
     def search(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
         """Return the records that fit `query` best, over all learning stores, or of the one named `store`.
@@ -105,19 +116,19 @@ class Scoped:
         Raises:
             ConfigurationError: The machine has no such learning store.
         """
-        return self.driver.run(search(self._resolve_stores(store), self.identity, query, limit))
+        return self._driver.run(search(self._resolve_stores(store), self.identity, query, limit))
 
     async def asearch(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
         """Return what `search` does."""
-        return await self.driver.arun(search(self._resolve_stores(store), self.identity, query, limit))
+        return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit))
 
     def recall(self, query: str) -> Recall:
         """Return what a model would be shown if the user said `query`, and why."""
-        return self.driver.run(self._recall(query))
+        return self._driver.run(self._recall(query))
 
     async def arecall(self, query: str) -> Recall:
         """Return what `recall` does."""
-        return await self.driver.arun(self._recall(query))
+        return await self._driver.arun(self._recall(query))
 
     def learn(
         self,
@@ -141,7 +152,7 @@ class Scoped:
             ExtractionError: The model's answer cannot be used; of this part nothing is learned.
             StoreError: The store failed; of this part nothing is written.
         """
-        return self.driver.run(self._learn(messages, at, progress))
+        return self._driver.run(self._learn(messages, at, progress))
 
     async def alearn(
         self,
@@ -151,7 +162,7 @@ class Scoped:
         progress: Callable[[int, int], object] | None = None,
     ) -> Commit | None:
         """Return what `learn` does."""
-        return await self.driver.arun(self._learn(messages, at, progress))
+        return await self._driver.arun(self._learn(messages, at, progress))
 
     def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return the user profile as an object of its schema; fields that are not known are None.
@@ -162,19 +173,19 @@ class Scoped:
         Raises:
             ConfigurationError: Another schema is configured, or no user profile.
         """
-        return self.driver.run(self._profile(schema))
+        return self._driver.run(self._profile(schema))
 
     async def aprofile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return what `profile` does."""
-        return await self.driver.arun(self._profile(schema))
+        return await self._driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
         """Return what changed something, oldest first."""
-        return self.driver.run(self._commits())
+        return self._driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
         """Return what `commits` does."""
-        return await self.driver.arun(self._commits())
+        return await self._driver.arun(self._commits())
 
     def history(self, record_id: str) -> list[Revision]:
         """Return all states of a record, the oldest first; a removal is a state without a record.
@@ -182,11 +193,11 @@ class Scoped:
         Raises:
             UnsupportedByStore: The store keeps no history.
         """
-        return self.driver.run(history(self.settings.stores, self.identity, record_id))
+        return self._driver.run(history(self._settings.stores, self.identity, record_id))
 
     async def ahistory(self, record_id: str) -> list[Revision]:
         """Return what `history` does."""
-        return await self.driver.arun(history(self.settings.stores, self.identity, record_id))
+        return await self._driver.arun(history(self._settings.stores, self.identity, record_id))
 
     def undo(self, commit_id: str) -> Commit:
         """Put every record that a commit changed back to what it was, as a commit that can be undone in turn.
@@ -196,19 +207,19 @@ class Scoped:
             ConflictError: A record was changed since; nothing is undone.
             UnsupportedByStore: The store keeps no history.
         """
-        return self.driver.run(undo(self.settings.stores, self.identity, commit_id, datetime.now(UTC)))
+        return self._driver.run(undo(self._settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     async def aundo(self, commit_id: str) -> Commit:
         """Do what `undo` does."""
-        return await self.driver.arun(undo(self.settings.stores, self.identity, commit_id, datetime.now(UTC)))
+        return await self._driver.arun(undo(self._settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     def proposals(self) -> list[Proposal]:
         """Return what waits for a person, in the order it was proposed, marked where it has become stale."""
-        return self.driver.run(proposals(self.settings.stores, self.identity))
+        return self._driver.run(proposals(self._settings.stores, self.identity))
 
     async def aproposals(self) -> list[Proposal]:
         """Return what `proposals` does."""
-        return await self.driver.arun(proposals(self.settings.stores, self.identity))
+        return await self._driver.arun(proposals(self._settings.stores, self.identity))
 
     def review_queue(self, namespace: str | None = None) -> list[Proposal]:
         """Return the proposals, of any user and of none, that this person may decide about, the oldest first.
@@ -216,11 +227,11 @@ class Scoped:
         Args:
             namespace: What is proposed for this shared namespace; by default everything.
         """
-        return self.driver.run(self._review_queue(namespace))
+        return self._driver.run(self._review_queue(namespace))
 
     async def areview_queue(self, namespace: str | None = None) -> list[Proposal]:
         """Return what `review_queue` does."""
-        return await self.driver.arun(self._review_queue(namespace))
+        return await self._driver.arun(self._review_queue(namespace))
 
     def apply(self, operation: str, /, **arguments: Any) -> Commit:
         """Carry out one operation by a person's own hand; a record is named by its own id.
@@ -242,11 +253,11 @@ class Scoped:
             ScopeError: Nobody knows whose the record would be.
             ValueError: The operation cannot be carried out; nothing is written.
         """
-        return self.driver.run(self._apply(operation, arguments))
+        return self._driver.run(self._apply(operation, arguments))
 
     async def aapply(self, operation: str, /, **arguments: Any) -> Commit:
         """Do what `apply` does."""
-        return await self.driver.arun(self._apply(operation, arguments))
+        return await self._driver.arun(self._apply(operation, arguments))
 
     def decide(
         self,
@@ -271,7 +282,7 @@ class Scoped:
             ProposalError: It is gone, was decided already, the edit is not valid, or what it would change has changed
                 meanwhile: it then says how it stands now, and waits for another look.
         """
-        return self.driver.run(self._decide(proposal_id, decision, edit, by, message))
+        return self._driver.run(self._decide(proposal_id, decision, edit, by, message))
 
     async def adecide(
         self,
@@ -283,7 +294,7 @@ class Scoped:
         message: str | None = None,
     ) -> Outcome:
         """Do what `decide` does."""
-        return await self.driver.arun(self._decide(proposal_id, decision, edit, by, message))
+        return await self._driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
@@ -307,13 +318,13 @@ class Scoped:
             ExtractionError: The model's answer cannot be used; nothing is changed.
             ConflictError: Others were first every time; nothing is changed.
         """
-        return self.driver.run(self._curate(dry_run, model, max_age_days))
+        return self._driver.run(self._curate(dry_run, model, max_age_days))
 
     async def acurate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
         """Do what `curate` does."""
-        return await self.driver.arun(self._curate(dry_run, model, max_age_days))
+        return await self._driver.arun(self._curate(dry_run, model, max_age_days))
 
     def feedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
         """Count what was recalled in a turn of this user as helpful or harmful, as `LearningMachine.feedback` does.
@@ -321,30 +332,30 @@ class Scoped:
         Raises:
             ScopeError: It is no turn of this user; nothing is counted.
         """
-        return self.driver.run(self._feedback(commit_or_receipt, helpful))
+        return self._driver.run(self._feedback(commit_or_receipt, helpful))
 
     async def afeedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
         """Do what `feedback` does."""
-        return await self.driver.arun(self._feedback(commit_or_receipt, helpful))
+        return await self._driver.arun(self._feedback(commit_or_receipt, helpful))
 
     def forget(self) -> dict[str, int]:
         """Erase everything of this user in the store, history and commits included; return how many rows that were.
 
         What was said stays in the checkpoints of the threads: `checkpointer.delete_thread` erases those.
         """
-        return self.driver.run(forget(self.settings.stores, self.identity))
+        return self._driver.run(forget(self._settings.stores, self.identity))
 
     async def aforget(self) -> dict[str, int]:
         """Do what `forget` does."""
-        return await self.driver.arun(forget(self.settings.stores, self.identity))
+        return await self._driver.arun(forget(self._settings.stores, self.identity))
 
     def export(self) -> Iterator[dict[str, Any]]:
         """Return the records of this user in all threads, one JSON row each."""
-        return iter(self.driver.run(export(self.identity)))
+        return iter(self._driver.run(export(self.identity)))
 
     async def aexport(self) -> AsyncIterator[dict[str, Any]]:
         """Return what `export` does."""
-        for row in await self.driver.arun(export(self.identity)):
+        for row in await self._driver.arun(export(self.identity)):
             yield row
 
     def load(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
@@ -359,14 +370,14 @@ class Scoped:
             RecordError: A row is no record, or does not fit its learning store; nothing is written.
             ScopeError: There is no user, or a row belongs to none; nothing is written.
         """
-        return self.driver.run(self._load(rows, vouched))
+        return self._driver.run(self._load(rows, vouched))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
         """Do what `load` does."""
-        return await self.driver.arun(self._load(rows, vouched))
+        return await self._driver.arun(self._load(rows, vouched))
 
     def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
-        return load_rows(self.settings.stores, self.identity, rows, self.settings.mask, vouched=vouched)
+        return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
@@ -374,11 +385,11 @@ class Scoped:
 
     def _recall(self, query: str) -> Flow[Recall]:
         return recall(
-            self.settings.stores,
+            self._settings.stores,
             self.identity,
             query,
-            self.settings.context_tokens,
-            self.settings.author_name,
+            self._settings.context_tokens,
+            self._settings.author_name,
         )
 
     def _learn(
@@ -388,7 +399,7 @@ class Scoped:
         progress: Callable[[int, int], object] | None,
     ) -> Flow[Commit | None]:
         history = convert_to_messages(messages)
-        return learn_history(self.settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
+        return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
@@ -405,45 +416,45 @@ class Scoped:
         if edit is not None and proposal is not None:
             args = {**proposal.args, **edit}
             try:
-                check_edit(self.settings.stores, proposal, proposal.name, args)
+                check_edit(self._settings.stores, proposal, proposal.name, args)
             except ValueError as error:
                 raise ProposalError(f"the edit is not valid: {error}") from error
         kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
         owner = proposal.identity if proposal is not None else None
         decision = ReviewDecision(key, kind, args=args, message=message, owner=owner)
-        [outcome] = yield from decide(self.settings.stores, self.identity, [decision], approver, self.settings.mask)
+        [outcome] = yield from decide(self._settings.stores, self.identity, [decision], approver, self._settings.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
 
     def _approver(self, by: str | None = None) -> Approver:
         user = self.identity.user_id
-        return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self.settings.reviewers)
+        return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
 
     def _find_proposal(self, key: str, approver: Approver) -> Flow[Proposal | None]:
         """Return a proposal to this user, or where reviewers are named to anybody."""
         own = yield from fetch_proposals(self.identity, [key])
-        if own or self.settings.reviewers is None:
+        if own or self._settings.reviewers is None:
             return own[0] if own else None
         return (yield from find_proposal(key))
 
     def _review_queue(self, namespace: str | None) -> Flow[list[Proposal]]:
         whole = self.identity.user_id is None
-        return review_queue(self.settings.stores, None if whole else self._approver(), namespace)
+        return review_queue(self._settings.stores, None if whole else self._approver(), namespace)
 
     def _apply(self, name: str, arguments: Mapping[str, Any]) -> Flow[Commit]:
-        offering = [store for store in self.settings.stores if any(kind.__name__ == name for kind in store.operations)]
+        offering = [store for store in self._settings.stores if any(kind.__name__ == name for kind in store.operations)]
         if not offering:
-            names = [kind.__name__ for store in self.settings.stores for kind in store.operations]
+            names = [kind.__name__ for store in self._settings.stores for kind in store.operations]
             raise ConfigurationError(f"this machine has no operation {name!r}; it has {', '.join(names) or 'none'}")
         mine = scoped_to(offering[:1], self.identity)
-        if not mine or not may_teach(*mine[0], self.identity, self.settings.shared):
+        if not mine or not may_teach(*mine[0], self.identity, self._settings.shared):
             raise ScopeError(f"{name}: {NOBODY_APPLIES}")
         at, identity = datetime.now(UTC), self.identity
         key = derived_id("person", identity.user_id, identity.thread_id, name, arguments, at.isoformat())
         request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor="person"))
         _, known, earlier = yield from load_turn(mine, identity, key)
-        draft = Draft(CommitKind.PERSON, key, identity, at, self.settings.rules, requests=(request,))
+        draft = Draft(CommitKind.PERSON, key, identity, at, self._settings.rules, requests=(request,))
         made = yield from commit(draft, known, earlier)
         if made.refused:
             raise ValueError("; ".join(refusal.reason for refusal in made.refused))
@@ -455,16 +466,16 @@ class Scoped:
         if not isinstance(dry_run, bool):
             raise ConfigurationError(f"curate(dry_run={dry_run!r}): give True or False")
         chat = resolve_model(model)
-        judge = Judge(chat, self.settings.methods) if chat is not None else None
+        judge = Judge(chat, self._settings.methods) if chat is not None else None
         age = timedelta(days=days) if days is not None else None
         now = datetime.now(UTC)
-        options = self.settings
+        options = self._settings
         return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
             raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
-        return feedback(self.settings.stores, self.identity, about, helpful, datetime.now(UTC))
+        return feedback(self._settings.stores, self.identity, about, helpful, datetime.now(UTC))
 
     def _profile(self, schema: type[P]) -> Flow[P]:
         [store] = self._resolve_stores("user_profile")
@@ -491,10 +502,10 @@ class Scoped:
 
     def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:
         if name is None:
-            return self.settings.stores
-        chosen = tuple(store for store in self.settings.stores if store.name == name)
+            return self._settings.stores
+        chosen = tuple(store for store in self._settings.stores if store.name == name)
         if not chosen:
-            there = ", ".join(store.name for store in self.settings.stores) or "none"
+            there = ", ".join(store.name for store in self._settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
         return chosen
 

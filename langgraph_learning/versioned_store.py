@@ -80,6 +80,9 @@ class VersionedStore(Protocol):
     ) -> int:
         """`transact()` without blocking the loop."""
 
+    def replay(self, states: Sequence[tuple[PutOp, datetime, Mapping[str, object] | None]]) -> int:
+        """Write states as they were written before, each a commit of its own time and source; return the revision."""
+
     def history(self, namespace: Namespace, key: str) -> Sequence[StoredState]:
         """Return all states of an item, the oldest first."""
 

@@ -17,7 +17,7 @@ RANKS = {
     "stores": 3,
     "_engine": 4,
     **dict.fromkeys(("nodes", "views"), 5),
-    **dict.fromkeys(("middleware", "tools", "scoped", "importing"), 6),
+    **dict.fromkeys(("backup", "middleware", "tools", "scoped", "importing"), 6),
     "machine": 7,
     **dict.fromkeys(("agent", "cli"), 8),
     "__init__": 9,

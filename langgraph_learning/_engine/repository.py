@@ -36,7 +36,7 @@ SEARCH_LIMIT = 200
 """How many records a store that ranks by itself is asked for, and how many any other's search adds."""
 READ_LIMIT = 5_000
 """How many records of a learning store are read, at most."""
-PLAN_LIMIT = 2_000
+PLAN_LIMIT = 1_500
 """How many of them a turn is planned against, at most: the newest; what fits its words comes on top."""
 SESSION_TAIL = 500
 """How many of the newest messages of a session a turn is planned against."""

@@ -8,11 +8,10 @@ EXTRA = "the command line needs its extra: pip install 'langgraph-learning[cli]'
 def main() -> None:
     """Run the command line."""
     try:
-        import rich
         import typer
     except ImportError as missing:
         sys.exit(f"error: {EXTRA} ({missing})")
-    del rich, typer
+    del typer
     from langgraph_learning.cli.app import app
 
     app()

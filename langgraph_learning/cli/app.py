@@ -1,18 +1,37 @@
 """All commands under one name."""
 
+from typing import Annotated
+
 import typer
 
-from langgraph_learning.cli import database, doctor, importing, mutations, queries
+import langgraph_learning
+from langgraph_learning.cli import applying, backup, database, doctor, importing, learning, mutations, queries
 
 app = typer.Typer(
     name="langgraph-learning",
-    help="Look into what a learning machine has learned, mend it, move it.\n\n"
-    "Give the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 done, 1 refused or failed (one"
-    " line on stderr says why), 2 wrong usage.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, mutations, importing, database, doctor):
+for part in (queries, applying, mutations, learning, backup, importing, database, doctor):
     part.register(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"langgraph-learning {langgraph_learning.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Look into what a learning machine has learned, mend it, move it.
+
+    Give the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 done, 1 refused or failed (one line
+    on stderr says why), 2 wrong usage.
+    """

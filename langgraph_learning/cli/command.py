@@ -75,9 +75,7 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
         try:
             step(target, **given)
         except LearningError as error:
-            texts = [
-                option for option in given.values() if isinstance(option, str)
-            ]  # an import's source has a password, too
+            texts = [option for option in given.values() if isinstance(option, str)]  # a source has a password, too
             complain(target.without_secrets(str(error), *texts))
             raise typer.Exit(1) from None
 
@@ -86,8 +84,8 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
         inspect.Parameter(option, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
         for option, (annotation, default) in shared.items()
     ]
-    parameters = [*(each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in own), *added]
+    parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
     del run.__wrapped__  # typer would read the signature of `step`
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {each.name: each.annotation for each in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name)(run)

@@ -1,16 +1,16 @@
 """The commands about the database itself."""
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import typer
 
-from langgraph_learning._engine.approval.proposals import PROPOSALS
-from langgraph_learning._engine.repository import EVERYTHING
-from langgraph_learning.checkpointers._store.inspect import DatabaseState
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
 from langgraph_learning.cli.target import Target, check_exists
-from langgraph_learning.records import NOT_RECORDS, ROOT, Namespace, Scope
+
+if TYPE_CHECKING:
+    from langgraph_learning.checkpointers._store.inspect import DatabaseState
 
 
 def register(app: typer.Typer) -> None:
@@ -24,6 +24,8 @@ def stats(at: Target) -> None:
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
+    from langgraph_learning.records import NOT_RECORDS, ROOT, Scope
+
     state = check_exists(at.state(counting=True))
     prefix = (ROOT,) if at.user is None else Scope(user_id=at.user).path
     mine = {namespace: count for namespace, count in state.counts.items() if namespace[: len(prefix)] == prefix}
@@ -42,8 +44,11 @@ def stats(at: Target) -> None:
     say(f"{'database':<20}{_size(state.size):>10}")
 
 
-def _count_waiting(at: Target, prefix: Namespace) -> int:
+def _count_waiting(at: Target, prefix: tuple[str, ...]) -> int:
     """Return how many proposals wait: those that were decided are kept, so that they are not proposed again."""
+    from langgraph_learning._engine.approval.proposals import PROPOSALS
+    from langgraph_learning._engine.repository import EVERYTHING
+
     with at.open() as opened:
         waiting = opened.store.search(prefix, filter={"status": "pending"}, limit=EVERYTHING, refresh_ttl=False)
     return sum(item.namespace[-1] == PROPOSALS for item in waiting)
@@ -67,7 +72,7 @@ def migrate(at: Target) -> None:
     say(_migration_summary(before, after, done))
 
 
-def _migration_summary(before: DatabaseState | None, after: DatabaseState, done: list[str]) -> str:
+def _migration_summary(before: "DatabaseState | None", after: "DatabaseState", done: list[str]) -> str:
     made = before is None or not before.made
     return f"{'made' if made else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
 

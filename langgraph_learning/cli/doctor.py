@@ -7,19 +7,18 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import urlsplit
 
 import typer
-from packaging.requirements import Requirement
 
-from langgraph_learning.checkpointers._store.embedding import Embedder
-from langgraph_learning.checkpointers._store.inspect import DatabaseState
-from langgraph_learning.checkpointers.database import sqlite_path
 from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import say, write_json
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError, LearningError
+
+if TYPE_CHECKING:
+    from langgraph_learning.checkpointers._store.inspect import DatabaseState
 
 PACKAGE = "langgraph-learning"
 KEYS = {
@@ -91,28 +90,32 @@ def _checks(at: Target, model: str | None) -> Iterator[Check]:
 
 
 def _packages() -> Iterator[Check]:
+    from packaging.requirements import Requirement
+
     try:
-        wanted = [Requirement(each) for each in requires(PACKAGE) or ()]
+        wanted = [Requirement(line) for line in requires(PACKAGE) or ()]
         yield Check("package", "ok", f"{PACKAGE} {version(PACKAGE)}")
     except PackageNotFoundError:
         yield Check("package", "warning", f"{PACKAGE} is not installed", f"pip install {PACKAGE}")
         return
-    for each in wanted:
-        if each.marker is not None and not each.marker.evaluate({"extra": ""}):
+    for requirement in wanted:
+        if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
-        mend = f"pip install '{each.name}{each.specifier}'"
+        mend = f"pip install '{requirement.name}{requirement.specifier}'"
         try:
-            found = version(each.name)
+            installed = version(requirement.name)
         except PackageNotFoundError:
-            yield Check("package", "error", f"{each.name} is not installed", mend)
+            yield Check("package", "error", f"{requirement.name} is not installed", mend)
             continue
-        if each.specifier.contains(found, prereleases=True):
-            yield Check("package", "ok", f"{each.name} {found}")
+        if requirement.specifier.contains(installed, prereleases=True):
+            yield Check("package", "ok", f"{requirement.name} {installed}")
         else:
-            yield Check("package", "error", f"{each.name} is {found}, and {each.specifier} is needed", mend)
+            yield Check(
+                "package", "error", f"{requirement.name} is {installed}, and {requirement.specifier} is needed", mend
+            )
 
 
-def _database(at: Target) -> Generator[Check, None, DatabaseState | None]:
+def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
     """Check the database without opening it for use: that would make tables and migrate."""
     if not at.url:
         mend = "give --db sqlite:///learning.db, or set LANGGRAPH_LEARNING_DB"
@@ -138,12 +141,14 @@ def _database(at: Target) -> Generator[Check, None, DatabaseState | None]:
 
 
 def _file(url: str) -> Iterator[Check]:
+    from langgraph_learning.checkpointers.database import sqlite_path
+
     path = Path(sqlite_path(url.partition("://")[2])) if url.startswith("sqlite:") else None
     if path is not None and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
         yield Check("file", "error", "it cannot be written", f"chmod u+w {path} {path.resolve().parent}")
 
 
-def _migrations(state: DatabaseState) -> Check:
+def _migrations(state: "DatabaseState") -> Check:
     if state.unknown:
         told = f"the tables are of a newer version (migration {state.unknown[-1]})"
         return Check("migrations", "error", told, f"pip install -U {PACKAGE}")
@@ -155,7 +160,7 @@ def _migrations(state: DatabaseState) -> Check:
     return Check("migrations", "ok", f"{len(state.applied)} applied, none to do")
 
 
-def _pgvector(state: DatabaseState, *, wanted: bool) -> Check:
+def _pgvector(state: "DatabaseState", *, wanted: bool) -> Check:
     if state.extension is not None:
         return Check("pgvector", "ok", state.extension)
     if state.available is not None:
@@ -168,10 +173,12 @@ def _pgvector(state: DatabaseState, *, wanted: bool) -> Check:
     return Check("pgvector", "warning", "this server has none: search goes by words alone", mend)
 
 
-def _embedder(embed: str, state: DatabaseState | None) -> Check:
+def _embedder(embed: str, state: "DatabaseState | None") -> Check:
     """Check an embedder; only the one that needs no network is asked for a vector."""
     if embed != "local":
         return _provider("embedder", embed)
+    from langgraph_learning.checkpointers._store.embedding import Embedder
+
     try:
         dims = Embedder(embed, None).probe()
     except LearningError as error:

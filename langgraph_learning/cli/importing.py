@@ -4,19 +4,20 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from langgraph_learning._engine.maintenance.user_data import misfit
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.machines import machine_for_everything
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
-from langgraph_learning.cli.target import OpenTarget, Target
+from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.importing import ImportPreview, preview_rows, read
-from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import Record
+
+if TYPE_CHECKING:
+    from langgraph_learning.cli.open_target import OpenTarget
+    from langgraph_learning.importing import ImportPreview
+    from langgraph_learning.masking import Mask
+    from langgraph_learning.records import Record
 
 PAGE = 500
 """How many records are written at once, as `load` does."""
@@ -50,23 +51,25 @@ def import_(
 
     Example: langgraph-learning import mem0.json --from mem0 -d sqlite:///learning.db -u alex@example.com --dry-run
     """
-    told, found = read(source, kind, user_at=user_at)
+    from langgraph_learning.importing import preview_rows, read
+
+    origin, rows = read(source, kind, user_at=user_at)
     with _open_target(at, dry_run=dry_run) as opened:
         # Masked as `load` masks: what is there already would look like something else.
-        intake = preview_rows(found, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened), _check(opened))
+        intake = preview_rows(rows, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened), _check(opened))
         _print_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
             if replaced:
                 confirm(f"{replaced} records that are there are replaced by others of their id. Do it?", yes=yes)
             _write(opened, intake, vouched=vouch)
-    _report(at, told, intake, dry_run=dry_run)
+    _report(at, origin, intake, dry_run=dry_run)
     if not intake.users and not intake.unchanged and intake.skipped:
         raise ConfigurationError("nothing of this source could be taken in")
 
 
 @contextmanager
-def _open_target(at: Target, *, dry_run: bool) -> Iterator[OpenTarget | None]:
+def _open_target(at: Target, *, dry_run: bool) -> "Iterator[OpenTarget | None]":
     """Open the database; a dry run makes none, and needs none."""
     state = at.state()
     if dry_run and (state is None or not state.made):
@@ -78,22 +81,27 @@ def _open_target(at: Target, *, dry_run: bool) -> Iterator[OpenTarget | None]:
         yield opened
 
 
-def _mask(opened: OpenTarget | None) -> Mask:
-    return opened.scoped_for().settings.mask if opened is not None else mask_secrets
+def _mask(opened: "OpenTarget | None") -> "Mask":
+    from langgraph_learning.masking import mask_secrets
+
+    return opened.scoped_for().mask if opened is not None else mask_secrets
 
 
-def _check(opened: OpenTarget | None) -> Callable[[Record], str | None]:
+def _check(opened: "OpenTarget | None") -> "Callable[[Record], str | None]":
     """Return what says why a record would not be taken."""
+    from langgraph_learning._engine.maintenance.user_data import misfit
+    from langgraph_learning.cli.machines import machine_for_everything
+
     machine = opened.machine(None) if opened is not None else machine_for_everything("global", {})
     stores = {store.name: store for store in machine.stores}
     return lambda record: misfit(stores, record)
 
 
-def _existing_rows(opened: OpenTarget | None) -> Callable[[str], Iterator[Mapping[str, Any]]]:
+def _existing_rows(opened: "OpenTarget | None") -> Callable[[str], Iterator[Mapping[str, Any]]]:
     return lambda user: opened.scoped_for(user).export() if opened is not None else iter(())
 
 
-def _write(opened: OpenTarget, intake: ImportPreview, *, vouched: bool) -> None:
+def _write(opened: "OpenTarget", intake: "ImportPreview", *, vouched: bool) -> None:
     rows = {user: intake.rows(user) for user in intake.users}
     with progress("Importing", sum(map(len, rows.values()))) as done:
         for user, theirs in rows.items():
@@ -102,20 +110,20 @@ def _write(opened: OpenTarget, intake: ImportPreview, *, vouched: bool) -> None:
                 done(scoped.load(theirs[start : start + PAGE], vouched=vouched))
 
 
-def _print_skipped(intake: ImportPreview) -> None:
+def _print_skipped(intake: "ImportPreview") -> None:
     for reason, count in Counter(skipped.reason for skipped in intake.skipped).items():
         places = [skipped.where for skipped in intake.skipped if skipped.reason == reason]
         more = f" and {count - TOLD} more" if count > TOLD else ""
         notice(f"left out: {', '.join(places[:TOLD])}{more}: {reason}")
 
 
-def _report(at: Target, kind: str, intake: ImportPreview, *, dry_run: bool) -> None:
+def _report(at: Target, kind: str, intake: "ImportPreview", *, dry_run: bool) -> None:
     users = {
         user: {"new": len(intake.new.get(user, ())), "replaced": len(intake.replacing.get(user, ()))}
         for user in intake.users
     }
     if at.as_json:
-        skipped = [{"where": each.where, "reason": each.reason} for each in intake.skipped]
+        left_out = [{"where": skipped.where, "reason": skipped.reason} for skipped in intake.skipped]
         write_json(
             {
                 "from": kind,
@@ -123,7 +131,7 @@ def _report(at: Target, kind: str, intake: ImportPreview, *, dry_run: bool) -> N
                 "new": sum(counts["new"] for counts in users.values()),
                 "replaced": sum(counts["replaced"] for counts in users.values()),
                 "unchanged": intake.unchanged,
-                "skipped": skipped,
+                "skipped": left_out,
                 "users": users,
             }
         )

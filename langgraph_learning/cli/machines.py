@@ -49,16 +49,20 @@ class _StoredLearningStore(LearningStore):
         raise Refused("this learning store is not configured here")
 
 
-def machine_for_everything(namespace: str, scopes: Mapping[str, Iterable[Scope]]) -> LearningMachine:
+def machine_for_everything(
+    namespace: str, scopes: Mapping[str, Iterable[Scope]], model: str | None = None
+) -> LearningMachine:
     """Return a machine of every learning store, and of those that only lie in the database.
 
     Args:
         namespace: Where shared knowledge lies.
         scopes: Where there are records of learning stores, by name.
+        model: What extracts, for a command that learns.
     """
     custom = [
-        type(name, (_StoredLearningStore,), {"name": name})(frozenset(found))
-        for name, found in scopes.items()
+        type(name, (_StoredLearningStore,), {"name": name})(frozenset(stored))
+        for name, stored in scopes.items()
         if name not in SLOTS
     ]
-    return LearningMachine(**dict.fromkeys(SLOTS, True), custom_stores=custom, namespace=namespace)  # type: ignore[arg-type]
+    slots = dict.fromkeys(SLOTS, True)
+    return LearningMachine(**slots, custom_stores=custom, namespace=namespace, model=model)  # type: ignore[arg-type]

@@ -1,14 +1,15 @@
 """The commands that change what was learned."""
 
+from collections import Counter
 from typing import Annotated
 
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.output import confirm, notice, say, write_json
+from langgraph_learning.cli.ids import find_by_prefix
+from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
 from langgraph_learning.cli.proposals import decide
 from langgraph_learning.cli.target import Target
-from langgraph_learning.errors import ScopeError
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -19,23 +20,28 @@ def register(app: typer.Typer) -> None:
         command(app, step)
 
 
-def undo(at: Target, commit: Annotated[str, typer.Argument(help="The id of a commit.")], yes: Yes = False) -> None:
+def undo(
+    at: Target,
+    commit: Annotated[str, typer.Argument(help="The id of a commit, or its beginning.")],
+    yes: Yes = False,
+) -> None:
     """Put every record that a commit changed back to what it was; `history` lists the commits.
 
     Example: langgraph-learning undo -d sqlite:///learning.db -u alex@example.com 5d0c... --yes
     """
     with at.open() as opened:
-        scoped = opened.scoped_for(at.whose)
-        meant = next((made for made in scoped.commits() if made.id == commit), None)
-        if meant is None:
-            raise ScopeError(f"there is no commit {commit!r} of this user; `history` lists them")
+        whose = at.whose
+        opened.check_user()
+        scoped = opened.scoped_for(whose)
+        commits = {made.id: made for made in scoped.commits()}
+        meant = commits[find_by_prefix(commit, commits, "commit", "history")]
         for change in meant.changes:
             notice(f"{change.kind} {change.store}: {change.text}")
         confirm("Undo this?", yes=yes)
-        made = scoped.undo(commit)
-    for refusal in made.refused:
+        undone = scoped.undo(meant.id)
+    for refusal in undone.refused:
         notice(f"not {refusal.operation}: {refusal.reason}")
-    write_json(made) if at.as_json else say(f"undone by commit {made.id}")
+    write_json(undone) if at.as_json else say(f"undone by commit {undone.id}")
 
 
 def forget(at: Target, yes: Yes = False) -> None:
@@ -44,12 +50,21 @@ def forget(at: Target, yes: Yes = False) -> None:
     Example: langgraph-learning forget -d sqlite:///learning.db -u alex@example.com
     """
     with at.open() as opened:
-        scoped = opened.scoped_for(at.whose)
-        count = len(list(scoped.export()))
-        confirm(f"Erase all {count} records of {at.whose!r}, what they taught to all, and its history?", yes=yes)
-        counts = scoped.forget()
+        whose = at.whose
+        opened.check_user()
+        scoped = opened.scoped_for(whose)
+        kept = Counter(row["store"] for row in scoped.export())
+        beside = {"commits": len(scoped.commits()), "proposals": len(scoped.proposals())}
+        question = f"Erase all {kept.total()} records of {whose!r}, what they taught to all, and its history?"
+        confirm(question, yes=yes)
+        erased = scoped.forget()
     notice("what was said stays in the checkpoints of the threads: checkpointer.delete_thread erases it")
-    write_json(counts) if at.as_json else say(", ".join(f"{rows} {what}" for what, rows in counts.items()) or "nothing")
+    beside["shared"] = erased.get("shared", 0)
+    if at.as_json:
+        write_json({"records": dict(sorted(kept.items())), **beside, "items": erased.get("items", 0)})
+        return
+    told = [f"{count} {what}" for what, count in (*sorted(kept.items()), *beside.items()) if count]
+    say(f"forgotten: {', '.join(told)}" if told else "nothing was known")
 
 
 def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do it, as a commit.")] = False) -> None:
@@ -57,8 +72,10 @@ def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do i
 
     Example: langgraph-learning curate -d sqlite:///learning.db -u alex@example.com --apply
     """
-    with at.open() as opened:
-        report = opened.scoped_for(at.whose).curate(dry_run=not apply)
+    with at.open() as opened, progress("Looking through the records"):
+        whose = at.whose
+        opened.check_user()
+        report = opened.scoped_for(whose).curate(dry_run=not apply)
     if at.as_json:
         write_json(report)
         return

@@ -1,29 +1,38 @@
-"""Where things are written: results to stdout, everything else to stderr."""
+"""Where things are written: results to stdout, everything else to stderr; a table for eyes, lines for a pipe."""
 
 import json
+import os
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 import typer
-from pydantic import BaseModel
-from rich import box
-from rich.console import Console
-from rich.progress import Progress
-from rich.table import Table
-from rich.text import Text
 
-WIDE = 160
-"""How wide a table is that no terminal limits."""
+from langgraph_learning.cli.ids import shorten
+
+DETAILED = 110
+"""From how many columns on a terminal also shows the details."""
+_STYLES = {"text": "", "name": "cyan", "detail": "dim", "time": "dim", "id": "yellow"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of what is listed: its title, and what stands in it."""
+
+    title: str
+    cell: Callable[[Any], object]
+    kind: Literal["text", "name", "detail", "time", "id"] = "text"
+    """A text gets the width there is, an id is never folded, a detail is left out where it is narrow."""
 
 
 def jsonable(thing: object) -> object:
     """Return records, reports and the like as JSON."""
-    if isinstance(thing, BaseModel):
-        return thing.model_dump(mode="json")
+    if (dump := getattr(thing, "model_dump", None)) is not None:
+        return dump(mode="json")
     return asdict(thing) if is_dataclass(thing) and not isinstance(thing, type) else thing
 
 
@@ -48,23 +57,61 @@ def day(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def show(
-    things: Iterable[object], columns: Mapping[str, Callable[[Any], object]], *, as_json: bool, none: str = ""
-) -> None:
-    """Write things, a line of JSON or a row of a table each; `none` tells a reader that there are none."""
-    found = list(things)
+def show(things: Iterable[object], columns: Sequence[Column], *, as_json: bool, none: str = "") -> None:
+    """Write things, each a line of JSON, a row of a table on a terminal, or a line with tabs in a pipe.
+
+    Args:
+        things: What is listed.
+        columns: What is shown of each; the ids come last.
+        as_json: Whether to write JSON.
+        none: What tells a reader that there are none.
+    """
+    listed = list(things)
     if as_json:
-        for thing in found:
+        for thing in listed:
             write_json(thing)
-    elif found:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for title in columns:
-            table.add_column(title, overflow="fold")
-        for thing in found:
-            table.add_row(*(Text(plain(cell(thing))) for cell in columns.values()))
-        Console(file=sys.stdout, width=None if sys.stdout.isatty() else WIDE).print(table)
-    elif none:
-        notice(none)
+    elif not listed:
+        notice(none) if none else None
+    elif sys.stdout.isatty():
+        _print_table(listed, columns)
+    else:
+        for thing in listed:
+            typer.echo("\t".join(" ".join(plain(column.cell(thing)).split()) for column in columns))
+
+
+def _print_table(things: Sequence[object], columns: Sequence[Column]) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    width = shutil.get_terminal_size().columns
+    shown = [column for column in columns if column.kind != "detail" or width >= DETAILED]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=any(column.kind == "text" for column in shown))
+    cells: list[list[str]] = []
+    for column in shown:
+        told = [plain(column.cell(thing)) for thing in things]
+        if column.kind == "id":
+            short = shorten(filter(None, told))
+            told = [short.get(key, "") for key in told]
+        fold = column.kind in ("text", "detail")
+        table.add_column(
+            column.title,
+            style=_STYLES[column.kind],
+            overflow="fold",
+            no_wrap=not fold,
+            ratio={"text": 3, "detail": 1}.get(column.kind),
+        )
+        cells.append(told)
+    for row in zip(*cells, strict=True):
+        table.add_row(*map(Text, row))
+    _console(stderr=False).print(table)
+
+
+def _console(*, stderr: bool) -> Any:
+    from rich.console import Console
+
+    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    return Console(file=sys.stderr if stderr else sys.stdout, color_system=colours)
 
 
 def say(text: str) -> None:
@@ -79,11 +126,12 @@ def notice(text: str) -> None:
 
 def complain(text: str) -> None:
     """Tell in one line why it did not work."""
-    notice(f"error: {' '.join(text.split())}")
+    coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
+    typer.echo(f"{typer.style('error:', fg='red') if coloured else 'error:'} {plain(' '.join(text.split()))}", err=True)
 
 
 def interactive() -> bool:
-    """Whether there is somebody to ask."""
+    """Return whether there is somebody to ask."""
     return sys.stdin.isatty()
 
 
@@ -97,9 +145,19 @@ def confirm(question: str, *, yes: bool) -> None:
 
 
 @contextmanager
-def progress(title: str, total: int, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr if that is a terminal; what is yielded takes how many more are done."""
-    hidden = not (shown and total and sys.stderr.isatty())
-    with Progress(console=Console(file=sys.stderr), transient=True, disable=hidden, redirect_stdout=False) as bar:
+def progress(title: str, total: int | None = None, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """Show a bar on stderr if that is a terminal; what is yielded takes how many more are done.
+
+    Args:
+        title: What is being done.
+        total: How many there are; None where nobody knows, then it only shows that something goes on.
+        shown: Whether to show it at all.
+    """
+    if not (shown and total != 0 and sys.stderr.isatty()):
+        yield lambda done: None
+        return
+    from rich.progress import Progress
+
+    with Progress(console=_console(stderr=True), transient=True, redirect_stdout=False) as bar:
         task = bar.add_task(title, total=total)
         yield lambda done: bar.advance(task, done)

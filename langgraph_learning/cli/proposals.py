@@ -1,15 +1,20 @@
 """What waits for a person: proposals, and the decision about one."""
 
 import json
-from typing import Annotated, Any, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from langgraph_learning.cli.output import day, say, show, write_json
-from langgraph_learning.cli.target import OpenTarget, Target
+from langgraph_learning.cli.ids import find_by_prefix
+from langgraph_learning.cli.output import Column, day, say, show, write_json
+from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import Proposal
-from langgraph_learning.scoped import Scoped
+
+if TYPE_CHECKING:
+    from langgraph_learning.cli.open_target import OpenTarget
+    from langgraph_learning.records import Proposal
+    from langgraph_learning.scoped import Scoped
 
 
 def proposals(
@@ -23,35 +28,40 @@ def proposals(
     Example: langgraph-learning proposals -d sqlite:///learning.db --all
     """
     with at.open() as opened:
-        waiting = queue_of_all(opened) if everybody else opened.scoped_for(at.whose).proposals()
-    columns = {**PROPOSALS, **({"of": _owner_of} if everybody else {})}
+        if everybody:
+            waiting = queue_of_all(opened)
+        else:
+            whose = at.whose
+            opened.check_user()
+            waiting = opened.scoped_for(whose).proposals()
+    columns = (*PROPOSALS[:1], Column("of", _owner_of, "name"), *PROPOSALS[1:]) if everybody else PROPOSALS
     show(waiting, columns, as_json=at.as_json, none="nothing waits")
 
 
-def queue_of_all(opened: OpenTarget) -> list[Proposal]:
+def queue_of_all(opened: "OpenTarget") -> "list[Proposal]":
     """Return what waits of all, each looked at by a machine that has its user's learning stores."""
-    found = opened.scoped_for().review_queue()
-    owners = dict.fromkeys((proposal.identity.user_id, proposal.identity.thread_id) for proposal in found)
+    queue = opened.scoped_for().review_queue()
+    owners = dict.fromkeys((proposal.identity.user_id, proposal.identity.thread_id) for proposal in queue)
     looked_at = (opened.scoped_for(user, thread).proposals() for user, thread in owners)
     each_once = {proposal.id: proposal for proposals in looked_at for proposal in proposals}
     return sorted(each_once.values(), key=lambda proposal: proposal.age)
 
 
-def _owner_of(proposal: Proposal) -> str:
+def _owner_of(proposal: "Proposal") -> str:
     where = f" in {proposal.namespace}" if proposal.namespace else ""
     return f"{proposal.identity.user_id or 'an unknown user'}{where}"
 
 
-PROPOSALS = {
-    "id": lambda proposal: proposal.id,
-    "at": lambda proposal: day(proposal.at),
-    "proposal": lambda proposal: proposal.description,
-}
+PROPOSALS = (
+    Column("proposal", lambda proposal: proposal.description),
+    Column("at", lambda proposal: day(proposal.at), "time"),
+    Column("id", lambda proposal: proposal.id, "id"),
+)
 
 
 def decide(
     at: Target,
-    proposal: Annotated[str, typer.Argument(help="The id of a proposal.")],
+    proposal: Annotated[str, typer.Argument(help="The id of a proposal, or its beginning.")],
     answer: Annotated[Literal["approve", "reject"], typer.Argument(help="approve or reject.")],
     edit: Annotated[
         str | None, typer.Option(metavar="JSON", help="With approve: arguments to change, as a JSON object.")
@@ -70,34 +80,38 @@ def decide(
         raise typer.BadParameter("--edit goes with approve")
     with at.open() as opened:
         scoped = opened.scoped_for(at.user) if at.user is not None else _scoped_for_owner(opened, proposal)
+        waiting = scoped.proposals()
+        key = _full_id(proposal, waiting)
         if answer == "approve":
-            _check_known(scoped, proposal)
-        outcome = scoped.decide(proposal, answer, edit=changed, by=by, message=message)
+            _check_known(scoped, [one for one in waiting if one.id == key])
+        outcome = scoped.decide(key, answer, edit=changed, by=by, message=message)
     if at.as_json:
         write_json(outcome)
     else:
         say(f"{outcome.result}{f' by commit {outcome.commit}' if outcome.commit else ''}")
 
 
-def _scoped_for_owner(opened: OpenTarget, wanted: str) -> Scoped:
-    owner = next((found.identity for found in opened.scoped_for().review_queue() if found.id == wanted), None)
-    if owner is None:
+def _full_id(wanted: str, waiting: "Sequence[Proposal]") -> str:
+    """Return the id that begins like this; one that does not wait is left as it is: `decide` says what came of it."""
+    known = [proposal.id for proposal in waiting]
+    waits = any(key.startswith(wanted) for key in known)
+    return find_by_prefix(wanted, known, "proposal", "proposals") if waits else wanted
+
+
+def _scoped_for_owner(opened: "OpenTarget", wanted: str) -> "Scoped":
+    queue = {proposal.id: proposal.identity for proposal in opened.scoped_for().review_queue()}
+    if not any(key.startswith(wanted) for key in queue):
         raise ConfigurationError(f"no proposal {wanted!r} waits; `proposals --all` lists them")
+    owner = queue[find_by_prefix(wanted, queue, "proposal", "proposals --all")]
     return opened.scoped_for(owner.user_id, owner.thread_id)
 
 
-def _check_known(scoped: Scoped, wanted: str) -> None:
+def _check_known(scoped: "Scoped", waiting: "Sequence[Proposal]") -> None:
     """Refuse to approve what this machine would read differently: it would leave out fields it does not know."""
-    for proposal in scoped.proposals():
-        known = [
-            operation
-            for store in scoped.settings.stores
-            if store.name == proposal.store
-            for operation in store.operations
-            if operation.__name__ == proposal.name
-        ]
+    for proposal in waiting:
+        operations = [kind for store in scoped.stores if store.name == proposal.store for kind in store.operations]
         given = {name for name, value in proposal.args.items() if value is not None}
-        if proposal.id == wanted and not any(given <= operation.model_fields.keys() for operation in known):
+        if not any(kind.__name__ == proposal.name and given <= kind.model_fields.keys() for kind in operations):
             raise ConfigurationError(
                 f"{proposal.name}({', '.join(sorted(given))}) is of a schema or learning store of your own: name your"
                 " machine by --machine module:name"

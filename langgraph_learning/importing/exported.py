@@ -1,10 +1,23 @@
-"""Our own export: JSON lines of records."""
+"""Our own export: JSON lines of records; of a whole backup what belongs to users."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning.importing.rows import Found
+from langgraph_learning.importing.rows import Found, Skipped
+
+WHOLE = "`langgraph-learning load` takes in a whole backup"
 
 
 def rows(lines: Iterable[Mapping[str, object]]) -> Iterator[Found]:
-    """Take each as it is: whether it is a record is found out where all rows are checked."""
-    yield from map(dict, lines)
+    """Take each record as it is: whether it is one is found out where all rows are checked."""
+    for line in lines:
+        if (namespace := line.get("namespace")) is not None:
+            kind = namespace[-1] if isinstance(namespace, list) and namespace else namespace
+            yield Skipped(f"{kind} {line.get('key')}", f"it is no record; {WHOLE}")
+        else:
+            yield {name: value for name, value in line.items() if name != "history"}
+
+
+def is_backup_row(line: Mapping[str, object]) -> bool:
+    """Return whether a line is one of a whole backup that is no record."""
+    namespace = line.get("namespace")
+    return isinstance(namespace, list) and namespace[:1] == ["learning"] and "value" in line

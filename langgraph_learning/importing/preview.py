@@ -6,6 +6,7 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from langgraph_learning.importing.exported import WHOLE
 from langgraph_learning.importing.rows import Found, Row, Skipped
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import Namespace, Record, Source
@@ -104,7 +105,7 @@ def _record(row: Row, user: str | None, at: datetime) -> Record | Skipped:
         wrong = error.errors()[0]
         return Skipped(where, f"it is no record: {'.'.join(map(str, wrong['loc']))}: {wrong['msg']}")
     if record.scope.namespace is not None:
-        return Skipped(where, "it belongs to a namespace, not to a user")
+        return Skipped(where, f"it belongs to a namespace, not to a user; {WHOLE}")
     if record.scope.user_id is None and user is None:
         return Skipped(where, "the source does not say whose it is: give --user")
     return record

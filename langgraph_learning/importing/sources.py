@@ -95,6 +95,8 @@ def _of_documents(
 
 def _kind(entries: list[Document]) -> str:
     keys = set(entries[0]) if entries else set()
+    if entries and exported.is_backup_row(entries[0]):
+        return "export"
     marks = [
         ("export", {"store", "scope", "content"}),
         ("agno", agno.COLUMNS),

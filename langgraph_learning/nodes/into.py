@@ -137,13 +137,14 @@ def _entry_schema(made: AnyGraph) -> type[Any]:
     """Return what a branch at `START` reads: the state, and what only the input has."""
     keys = {key for schema in (made.state_schema, made.input_schema) for key in made.schemas[schema]}
     if keys == set(made.schemas[made.state_schema]):
-        return cast("type[Any]", made.state_schema)
+        return made.state_schema
     fields = {
         key: hint
         for schema in (made.input_schema, made.state_schema)
         for key, hint in get_type_hints(schema, include_extras=True).items()
     }
-    return cast("type[Any]", TypedDict("Entry", fields, total=False))  # type: ignore[misc]
+    entry = TypedDict("Entry", fields, total=False)  # type: ignore[misc]
+    return cast("type[Any]", entry)
 
 
 def _recall(run: Run, state: State, made: AnyGraph, extract: str) -> Flow[Any]:

@@ -66,7 +66,8 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
     if isinstance(model, RunnableSequence):
         steps = [_show(step, settings) for step in model.steps]
         count = sum(number for _, number in steps)
-        made = RunnableSequence(*(cast("Runnable[Any, Any]", step) for step, _ in steps), name=model.name)
+        shown = [cast("Runnable[Any, Any]", step) for step, _ in steps]
+        made: RunnableSequence[Any, Any] = RunnableSequence(*shown, name=model.name)
         return (made if count else model), count
     return model, 0
 

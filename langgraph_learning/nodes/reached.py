@@ -1,12 +1,14 @@
 """Whether the recalled text reached a model: a node may trim its messages, or send others."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 from langchain_core.callbacks import BaseCallbackHandler, BaseCallbackManager
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
+from langchain_core.runnables.config import var_child_runnable_config
 
 from langgraph_learning.nodes.run_context import Run
 
@@ -18,16 +20,26 @@ class ModelCalls(BaseCallbackHandler):
         self._run, self._node, self._text = run, node, text
         self._without = self._with = 0
 
-    def watch(self, config: RunnableConfig) -> RunnableConfig:
-        """Return the configuration under which the node's model calls are seen."""
+    @contextmanager
+    def watch(self, config: RunnableConfig) -> Iterator[RunnableConfig]:
+        """See the node's model calls for as long as it runs, and say once if none of them held the text."""
         if not self._text:
-            return config
+            yield config
+            return
         callbacks = config.get("callbacks")
         if isinstance(callbacks, BaseCallbackManager):
-            watched = callbacks.copy()
+            watched: Any = callbacks.copy()
             watched.add_handler(self, inherit=True)
-            return {**config, "callbacks": watched}
-        return {**config, "callbacks": [*(callbacks or []), self]}
+        else:
+            watched = [*(callbacks or []), self]
+        seen: RunnableConfig = {**config, "callbacks": watched}
+        # A node that hands no configuration on calls its model under the one that LangGraph has set.
+        token = var_child_runnable_config.set(seen)
+        try:
+            yield seen
+        finally:
+            var_child_runnable_config.reset(token)
+        self._report()
 
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
@@ -38,7 +50,7 @@ class ModelCalls(BaseCallbackHandler):
         else:
             self._without += 1
 
-    def report(self) -> None:
+    def _report(self) -> None:
         """Say once that the node's model calls were made without the text."""
         if self._without and not self._with:
             self._run.settings.warn_once(

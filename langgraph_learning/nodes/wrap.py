@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, get_type_hints
+from typing import Any, cast, get_type_hints
 
 from langchain_core.messages import BaseMessage, RemoveMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
@@ -37,10 +37,10 @@ class Shower:
         text = run.driver.run(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
-            answer = call(self._with_text(state, messages, view), calls.watch(config or {}))
+            with calls.watch(config or {}) as watched:
+                answer = call(self._with_text(state, messages, view), watched)
         except ParentCommand as handoff:  # a graph inside hands over to one around us, with its messages
-            raise ParentCommand(restore(handoff.args[0], view, self._settings.messages_key)) from None
-        calls.report()
+            raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
 
     async def arun(
@@ -51,11 +51,14 @@ class Shower:
         text = await run.driver.arun(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
-            answer = await call(self._with_text(state, messages, view), calls.watch(config or {}))
+            with calls.watch(config or {}) as watched:
+                answer = await call(self._with_text(state, messages, view), watched)
         except ParentCommand as handoff:
-            raise ParentCommand(restore(handoff.args[0], view, self._settings.messages_key)) from None
-        calls.report()
+            raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
+
+    def _handoff(self, handoff: ParentCommand, view: View) -> ParentCommand:
+        return ParentCommand(cast("Command[Any]", restore(handoff.args[0], view, self._settings.messages_key)))
 
     def _begin(self, state: object, config: RunnableConfig | None) -> tuple[Run, list[Any] | None]:
         run = Run.current(self._settings, config)

@@ -40,7 +40,7 @@ SEARCH = "Look up entities, by name or by what is known about them; without a qu
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
-MOST_READ = 2_000
+MOST_READ = 1_500
 """How much of a learning store is read at once where the store does not rank."""
 TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
 """Names that a field of a schema cannot have, because an argument or the record has them."""

@@ -140,8 +140,7 @@ def test_two_thousand_memories_stay_within_the_budget_and_the_rest_is_named(home
     agent = home.agent(learning, replies=["A violin."], extractions=[[]])
     home.store.batch(puts(known, "alice"))
     agent.say("Which instrument do I play, the violin?")
-    [system] = [message for message in agent.model.prompts["reply"][-1] if message.type == "system"]
-    text = str(system.text)
+    text = agent.shown()
     assert tokens(text) <= budget
     assert "Plays the violin" in text
     recalled = agent.of().recall("Which instrument do I play, the violin?")

@@ -223,7 +223,7 @@ def test_the_agent_searches_memories_and_is_told_of_the_search_only_where_it_has
     agent = home.agent(LearningMachine(user_memory=config), replies=replies, extractions=[[]])
     agent.of().load({"id": f"r{n}", **memory_row(text)} for n, text in enumerate(texts))
     [answer] = [m for m in agent.turn("Which instrument?")["messages"] if m.type == "tool"]
-    assert str(answer.text).endswith("Plays the violin")
+    assert "Plays the violin" in str(answer.text)
     assert "more; ask to search by search_memories" in agent.shown()
     without = home.agent(LearningMachine(user_memory=True), replies=["?"], extractions=[[]])
     without.say("Which instrument?", thread="c2")

@@ -255,7 +255,7 @@ def refused(option: str, value: Any) -> Callable[[Kind], None]:
 def log_agent(kind: Kind) -> None:
     scoped, _ = logged(kind, agent="planner")
     assert len(scoped.records()) == 2
-    other = scoped.settings.stores[0].scope(scoped.identity.model_copy(update={"agent": "writer"}))
+    other = scoped.stores[0].scope(scoped.identity.model_copy(update={"agent": "writer"}))
     assert other is not None
     assert other != scoped.records()[0].scope
 

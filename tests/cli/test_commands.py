@@ -279,8 +279,8 @@ def test_a_url_that_cannot_be_opened_is_one_line_and_code_1(run: Run) -> None:
 
 
 def test_every_command_has_an_example_in_its_help(run: Run) -> None:
-    listed = "records search recall history undo forget proposals decide export import curate stats migrate doctor"
-    for name in listed.split():
+    reading, writing = "users records search recall history proposals export stats doctor", "undo forget decide curate"
+    for name in f"{reading} {writing} learn load import migrate".split():
         ended = run(name, "--help")
         assert ended.code == 0
         assert f"Example: langgraph-learning {name}" in " ".join(ended.out.split())

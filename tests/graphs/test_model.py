@@ -1,9 +1,11 @@
 """`learning.model`: the same chat model, shown what was recalled in the run that it is called in."""
 
+from itertools import pairwise
 from typing import Any, cast
 
 import pytest
 from graphs.world import ADA, BOB, COLOURS, FACT, Colour, invoked, known, machine, said, streamed, thread
+from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
@@ -264,7 +266,7 @@ async def test_in_the_functional_api_tasks_are_shown_the_text_and_the_turn_is_le
         @entrypoint(checkpointer=InMemorySaver(), store=store, context_schema=LearningContext)
         def chat(given: list[Any], *, previous: Any = None) -> Any:
             messages = add_messages(previous or [], given)
-            messages = add_messages(messages, [reply(cast("list[Any]", messages)).result()])
+            messages = add_messages(messages, reply(cast("list[Any]", messages)).result())
             learn.invoke({"messages": messages})
             return entrypoint.final(value=messages[-1], save=messages)  # type: ignore[index]
 
@@ -277,7 +279,7 @@ async def test_in_the_functional_api_tasks_are_shown_the_text_and_the_turn_is_le
         @entrypoint(checkpointer=InMemorySaver(), store=store, context_schema=LearningContext)
         async def chat(given: list[Any], *, previous: Any = None) -> Any:
             messages = add_messages(previous or [], given)
-            messages = add_messages(messages, [await areply(cast("list[Any]", messages))])
+            messages = add_messages(messages, await areply(cast("list[Any]", messages)))
             await learn.ainvoke({"messages": messages})
             return entrypoint.final(value=messages[-1], save=messages)  # type: ignore[index]
 
@@ -303,3 +305,24 @@ def test_a_config_that_is_handed_on_by_hand_is_enough() -> None:
     builder.add_node("node", node).add_edge(START, "node").compile(store=known()).invoke(said("Hi"), context=ADA)
 
     assert shown(model) == [("human", True)]
+
+
+@pytest.mark.parametrize("way", ["model", "middleware"])
+def test_what_stands_before_the_turn_stays_one_unchanged_prefix(way: str) -> None:
+    model = ScriptedChatModel(replies=["Well."] * 4)
+    learning, _ = machine([op("add_memory", content="Drinks tea")], [op("add_memory", content="Sails")], [], [])
+    options: dict[str, Any] = {"store": known(), "checkpointer": InMemorySaver()}
+    graph: Any = (
+        learning.into(calling(learning.model(model))).compile(**options)
+        if way == "model"
+        else create_agent(model, system_prompt="Be kind.", middleware=[*learning.middleware()], **options)
+    )
+
+    for text in ("Bees?", "Tea?", "Boats?", "Jazz?"):
+        graph.invoke(said(text), thread(), context=ADA)
+
+    prompts = model.prompts["reply"]
+    assert [sum("learning_context" in message.text for message in prompt) for prompt in prompts] == [1] * 4
+    for before, after in pairwise(prompts):
+        assert [message.text for message in after[: len(before) - 1]] == [message.text for message in before[:-1]]
+        assert after[len(before) - 1].text == before[-1].text.rpartition("\n\n")[2], "an old question stands as it was"

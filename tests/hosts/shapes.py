@@ -92,7 +92,7 @@ def email(model: Model) -> Graph:
         draft: str
         sent: bool
 
-    def triage(state: Email) -> Command[Literal["draft", "__end__"]]:
+    def triage(state: Email) -> Command[Any]:
         verdict = model.invoke([SystemMessage("Triage."), HumanMessage(state["email"])]).text
         return Command(goto="draft" if verdict == "respond" else END)
 
@@ -103,7 +103,7 @@ def email(model: Model) -> Graph:
         return Command(update={"sent": interrupt(state["draft"]) == "send"}, goto=END)
 
     builder: Graph = StateGraph(Email)
-    builder.add_node("triage", triage)
+    builder.add_node("triage", triage, destinations=("draft", END))
     builder.add_node("draft", draft)
     builder.add_node("review", review)
     builder.add_edge(START, "triage")

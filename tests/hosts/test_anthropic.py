@@ -88,7 +88,7 @@ def test_a_prompt_with_examples_before_the_conversation_is_sent(way: str, reques
 
 def test_an_agent_sends_one_system_prompt_and_the_text_in_the_users_message(requests: list[dict[str, Any]]) -> None:
     learning, _ = machine([])
-    agent = create_agent(claude(), system_prompt="Be kind.", middleware=[*learning.middleware()], store=known())
+    agent: Any = create_agent(claude(), system_prompt="Be kind.", middleware=[*learning.middleware()], store=known())
 
     agent.invoke(said("Bees?"), context=ADA)
 
@@ -99,7 +99,7 @@ def test_an_agent_sends_one_system_prompt_and_the_text_in_the_users_message(requ
 
 def test_placed_in_the_system_prompt_it_is_one_system_prompt(requests: list[dict[str, Any]]) -> None:
     learning, _ = machine([], placement="system")
-    agent = create_agent(claude(), system_prompt="Be kind.", middleware=[*learning.middleware()], store=known())
+    agent: Any = create_agent(claude(), system_prompt="Be kind.", middleware=[*learning.middleware()], store=known())
 
     agent.invoke(said("Bees?"), context=ADA)
 

@@ -62,7 +62,7 @@ MIDDLEWARE: dict[str, Any] = {
 async def talk(agent: Any, colour: Colour, text: str, name: str, user: dict[str, str]) -> Any:
     result = await invoked(agent, colour, said(text, "h1"), thread(name), context=user)
     if "__interrupt__" in result:
-        answer = Command(resume={"decisions": [{"type": "approve"}]})
+        answer: Command[Any] = Command(resume={"decisions": [{"type": "approve"}]})
         result = await invoked(agent, colour, answer, thread(name), context=user)
     return plain(result)
 
@@ -100,7 +100,7 @@ def test_a_tool_selector_keeps_the_learning_tools_out_of_its_way() -> None:
     store = InMemoryStore()
     a_machine([op("add_memory", content=FACT)]).scoped(user_id="ada", store=store).learn([("user", BEES)])
     selector = LLMToolSelectorMiddleware(model=chosen, max_tools=1)
-    agent = create_agent(model, [weather], middleware=[*learning.middleware(), selector], store=store)
+    agent: Any = create_agent(model, [weather], middleware=[*learning.middleware(), selector], store=store)
 
     agent.invoke(said("Weather?"), context=ADA)
 

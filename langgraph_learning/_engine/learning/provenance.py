@@ -278,7 +278,7 @@ def is_yes(text: str) -> bool:
 
 def _asked(text: str) -> str:
     """Return what a yes to `text` is a yes to: its last question, with what that is about, else its last sentences."""
-    sentences = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
+    sentences: list[str] = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
     asked = [place for place, sentence in enumerate(sentences) if sentence.endswith(("?", "？"))]
     if not asked:
         return " ".join(sentences[-2:])

@@ -62,7 +62,7 @@ def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
         raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
     if kept not in (None, dims):
         with dialect.reading() as session:
-            names = [str(row[0]) for row in session.rows("fact", {"name": "embedder"})]
+            names = [str(row[0]) for row in session.rows("get_fact", {"name": "embedder"})]
         made_by = f"{_describe(*names) if names else 'another embedder'} ({kept} dimensions)"
         raise _other_vectors(made_by, f"{embedder.name or 'this one'} ({dims})")
     embedder.dims = dims

@@ -23,7 +23,7 @@ def settle_analysis(dialect: Dialect, fields: Sequence[str]) -> None:
     """Bring the index up to date with `text.terms`; `fields` are what this store indexes unless a put names others."""
     current = analysis_version()
     with dialect.reading() as session:
-        kept = session.rows("fact", {"name": "analysis"})
+        kept = session.rows("get_fact", {"name": "analysis"})
         if kept and kept[0][0] == current:
             return
     _reindex(dialect, fields)
@@ -77,7 +77,7 @@ def _rewrite_items(session: Session, rows: Sequence[Row], fields: Sequence[str])
     session.many("put_item_terms", items)
     session.many("delete_postings", gone)
     session.many("put_postings", added)
-    session.many("count", [{"id": ns, "items": 0, "length": length} for ns, length in lengths.items()])
+    session.many("add_to_counts", [{"id": ns, "items": 0, "length": length} for ns, length in lengths.items()])
 
 
 def _terms(value: Json, stored: Sequence[str], fields: Sequence[str]) -> list[str]:

@@ -276,6 +276,28 @@ class HybridStore(BaseStore):
         plan = await self._threads(self._plan_writes, puts)
         return await self._writing_threads(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
 
+    def replay(self, states: Sequence[tuple[PutOp, datetime, Mapping[str, object] | None]]) -> int:
+        """Write states of items as they were written before, each a commit of its own time and source, all or none.
+
+        This is how a backup brings its history along. It returns the revision.
+        """
+        plan = self._plan_writes([put for put, _, _ in states])
+        self.setup()
+        vectors = self._embedder.vectors(plan.documents, ())
+        moments = [(write, at, source) for write, (_, at, source) in zip(plan.writes, states, strict=True)]
+        for _ in range(RETRIES):
+            with suppress(RetryableError):
+                return self._seen(self._write_states(moments, vectors))
+        return self._seen(self._write_states(moments, vectors))
+
+    def _write_states(self, states: Sequence[tuple[ItemWrite, datetime, object]], vectors: Vectors) -> int:
+        revision = 0
+        with self._dialect.writing() as session:
+            for write, at, source in states:
+                commit = WriteTransaction(session, at, vectors=vectors, has_vectors=self._dialect.has_vectors)
+                revision = commit.run([write], {}, source)
+        return revision
+
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
         if plan.reads:
@@ -370,7 +392,7 @@ class HybridStore(BaseStore):
     arevision, acount, ahistory = in_thread(revision), in_thread(count), in_thread(history)
     apurge, aerase, aerase_written = in_thread(purge), in_thread(erase), in_thread(erase_written)
     aall_namespaces, aall_addresses = in_thread(all_namespaces), in_thread(all_addresses)
-    aget_versions, asweep = in_thread(get_versions), in_thread(sweep)
+    aget_versions, asweep, areplay = in_thread(get_versions), in_thread(sweep), in_thread(replay)
 
 
 class StoreAsOf(BaseStore):

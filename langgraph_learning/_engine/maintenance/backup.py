@@ -1,0 +1,289 @@
+"""Everything that was learned, by everybody: handed out page by page, and taken in again.
+
+A backup is JSON rows. A record is the row that `export` makes of it; what lies beside the records (commits, proposals,
+votes) names its namespace and key. Each namespace is read in the order of its keys, as of one revision: two databases
+that hold the same give the same rows, whatever is written meanwhile, and one page of values is in memory.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeAlias, cast
+
+from langgraph.store.base import GetOp, Item, PutOp, SearchOp
+from pydantic import ValidationError
+
+from langgraph_learning._engine.approval.proposals import PROPOSALS
+from langgraph_learning._engine.flow import Flow, batch, call_store, write
+from langgraph_learning._engine.recall.vector_index import PENDING, Address, outbox_entries, sync_index
+from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning.errors import RecordError, UnsupportedByStore
+from langgraph_learning.masking import Mask, mask_values
+from langgraph_learning.records import NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import VersionedStore
+
+PAGE = 500
+"""How many items are read, and written, at once."""
+_WORDS = frozenset({"content", "text", "quote", "args", "message", "description"})
+"""Under which names a value holds words that somebody said; ids and dates are not masked."""
+_CHANGED = -1
+"""A version that no record has: what rests on it is stale."""
+Row: TypeAlias = dict[str, Any]
+Value: TypeAlias = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What a backup is made of: the namespaces, as of a revision; the items themselves where a store keeps none."""
+
+    namespaces: tuple[Namespace, ...]
+    revision: int | None = None
+    items: Mapping[Namespace, Sequence[Item]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """What came of the rows of a backup."""
+
+    written: int = 0
+    unchanged: int = 0
+    """What was there already: after an interruption these are the rows before it."""
+
+    def __add__(self, other: "Restored") -> "Restored":
+        return Restored(self.written + other.written, self.unchanged + other.unchanged)
+
+
+def find_snapshot(prefix: Namespace = (ROOT,)) -> Flow[Snapshot]:
+    """Return what there is to back up under `prefix`, proposals last: they rest on the records."""
+    try:
+        revision = yield from call_store(VersionedStore.revision)
+        found = cast("list[Namespace]", (yield from call_store(VersionedStore.all_namespaces, prefix, ())))
+        return Snapshot(tuple(_in_order(found)), revision)
+    except UnsupportedByStore:  # one page with everything: several of a store without revisions would miss some
+        [items] = yield from batch(SearchOp(prefix, limit=EVERYTHING, refresh_ttl=False))
+        lying: dict[Namespace, list[Item]] = {}
+        for item in sorted(cast("list[Item]", items), key=lambda item: item.key):
+            if (namespace := tuple(item.namespace))[: len(prefix)] == prefix:
+                lying.setdefault(namespace, []).append(item)
+        return Snapshot(tuple(_in_order(lying)), items=lying)
+
+
+def _in_order(namespaces: Iterable[Namespace]) -> list[Namespace]:
+    kept = (tuple(namespace) for namespace in namespaces if namespace[-1] != PENDING)
+    return sorted(kept, key=lambda namespace: (namespace[-1] == PROPOSALS, namespace))
+
+
+def find_keys(snapshot: Snapshot, namespace: Namespace) -> Flow[list[str]]:
+    """Return the keys of all items that lie, or lay, in `namespace`, in their order."""
+    if snapshot.revision is None:
+        return [item.key for item in snapshot.items[namespace]]
+    found = cast("list[Address]", (yield from call_store(VersionedStore.all_addresses, namespace, {})))
+    return sorted(key for path, key in found if tuple(path) == namespace)
+
+
+def read_rows(snapshot: Snapshot, namespace: Namespace, keys: Sequence[str], *, history: bool) -> Flow[list[Row]]:
+    """Return the rows of some items of a namespace, with `history` also of those that were removed.
+
+    Raises:
+        UnsupportedByStore: History is asked for, and the store keeps none.
+    """
+    items = yield from _read_items(snapshot, [(namespace, key) for key in keys])
+    rows = []
+    for key, item in zip(keys, items, strict=True):
+        row = (yield from _row(snapshot, item)) if item is not None else None
+        if history:
+            row = yield from _with_history(namespace, key, item, row)
+        rows += [row] if row is not None else []
+    return rows
+
+
+def _read_items(snapshot: Snapshot, places: Sequence[Address]) -> Flow[list[Item | None]]:
+    if snapshot.revision is None:
+        lying = {(namespace, item.key): item for namespace, _ in places[:1] for item in snapshot.items[namespace]}
+        return [lying[place] for place in places]
+    asked = (GetOp(namespace, key, refresh_ttl=False) for namespace, key in places)
+    return cast("list[Item | None]", (yield from batch(*asked, as_of=snapshot.revision)))
+
+
+def _row(snapshot: Snapshot, item: Item) -> Flow[Row]:
+    namespace = tuple(item.namespace)
+    if namespace[-1] not in NOT_RECORDS:
+        try:
+            record = Record.from_item(item)
+            if record.namespace == namespace:
+                return {"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})}
+        except RecordError:  # kept as it is: a backup leaves nothing out
+            pass
+    row = {"namespace": list(namespace), "key": item.key, "value": dict(item.value)}
+    if namespace[-1] == PROPOSALS and item.value.get("expects"):
+        # Another database counts other versions: what matters is whether they are still those it was made for.
+        expects = cast("dict[str, int]", row["value"].pop("expects"))
+        versions = yield from _versions(snapshot, item.value, expects)
+        row["expects"] = {key: versions[key] == version for key, version in expects.items()}
+    return row
+
+
+def _with_history(namespace: Namespace, key: str, item: Item | None, row: Row | None) -> Flow[Row | None]:
+    states = yield from call_store(VersionedStore.history, namespace, key)
+    if item is None:
+        if not states or states[-1].value is not None:  # written after the snapshot
+            return None
+        row = {"namespace": list(namespace), "key": key, "value": None}
+    else:
+        newest = getattr(item, "version", 0)
+        states = [state for state in states if state.version <= newest]
+    *earlier, last = states
+    told = [{"value": state.value, "at": state.at.isoformat(), "source": state.source} for state in earlier]
+    return {**cast("Row", row), "history": [*told, {"at": last.at.isoformat(), "source": last.source}]}
+
+
+def _versions(snapshot: Snapshot, proposal: Value, ids: Iterable[str]) -> Flow[dict[str, int]]:
+    """Return the versions of the records that a proposal rests on; 0 for what is not there."""
+    versions = {}
+    for key in ids:
+        places = [(namespace, key) for namespace in _places(proposal)]
+        if snapshot.revision is None and snapshot.items:
+            found = [item for path, _ in places for item in snapshot.items.get(path, ()) if item.key == key]
+        else:
+            asked = (GetOp(*place, refresh_ttl=False) for place in places)
+            found = [one for one in (yield from batch(*asked, as_of=snapshot.revision)) if isinstance(one, Item)]
+        versions[key] = next((getattr(item, "version", item.value.get("version", 1)) for item in found), 0)
+    return versions
+
+
+def _places(proposal: Value) -> list[Namespace]:
+    """Return where the records of a proposal may lie: only its learning store, if it is configured, knows which."""
+    if (shared := proposal.get("namespace")) is not None:
+        scopes = [Scope(namespace=shared)]
+    else:
+        of = proposal["identity"]
+        user, thread, agent = of.get("user_id"), of.get("thread_id"), of.get("agent")
+        scopes = [Scope(user_id=user), Scope(user_id=user, thread_id=thread), Scope(user_id=user, agent=agent)]
+    return list(dict.fromkeys((*scope.path, proposal["store"]) for scope in scopes))
+
+
+@dataclass(frozen=True)
+class _Restorable:
+    """An item of a backup, checked and masked."""
+
+    namespace: Namespace
+    key: str
+    value: Value | None
+    history: Sequence[Mapping[str, Any]] = ()
+    expects: Mapping[str, bool] | None = None
+    """Of a proposal: the records it rests on, and whether they were still those it was made for."""
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], mask: Mask) -> "_Restorable":
+        try:
+            history = [{**state, "value": _masked(state.get("value"), mask)} for state in row.get("history", ())]
+            for state in history:
+                datetime.fromisoformat(state["at"])
+            if "namespace" not in row:
+                record = Record.model_validate({"source": Source(actor="import"), **row})
+                if not record.store.isidentifier() or record.store in NOT_RECORDS:
+                    raise ValueError(f"{record.store!r} names no learning store")
+                return cls(record.namespace, record.id, cast("Value", _masked(record.value(), mask)), history)
+            namespace, value = tuple(map(str, row["namespace"])), row["value"]
+            if namespace[:1] != (ROOT,) or len(namespace) < 2 or namespace[-1] == PENDING:
+                raise ValueError(f"nothing of this package lies in {namespace}")
+            if value is not None and not isinstance(value, Mapping):
+                raise ValueError("its value is no object")
+            return cls(namespace, str(row["key"]), cast("Value", _masked(value, mask)), history, row.get("expects"))
+        except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise RecordError(f"the row {row!r:.200} is none of a backup: {error}") from error
+
+    @property
+    def indexed(self) -> list[str] | bool:
+        """What a store finds it by: a record by its text, anything else not at all."""
+        return ["text"] if self.namespace[-1] not in NOT_RECORDS else False
+
+    def put(self, value: Value | None) -> PutOp:
+        """Return the operation that writes one of its states."""
+        index = self.indexed or False
+        return PutOp(self.namespace, self.key, cast("dict[str, Any] | None", value), index=cast("Any", index))
+
+
+def _masked(value: Any, mask: Mask) -> Any:
+    if isinstance(value, Mapping):
+        return {
+            name: mask_values(inner, mask) if name in _WORDS else _masked(inner, mask) for name, inner in value.items()
+        }
+    return [_masked(inner, mask) for inner in value] if isinstance(value, list) else value
+
+
+def restore_rows(rows: Iterable[Mapping[str, Any]], stores: Sequence[LearningStore], mask: Mask) -> Flow[Restored]:
+    """Write the rows of a backup that are not there yet; all of them are checked before one is written.
+
+    Raises:
+        RecordError: A row is none of a backup.
+        UnsupportedByStore: A row has a history, and the store keeps none.
+    """
+    items = [_Restorable.of(row, mask) for row in rows]
+    records = yield from _restore([item for item in items if not item.expects], stores)
+    proposals = []  # they rest on records that may stand in the same rows
+    for item in items:
+        if item.expects:
+            proposals.append((yield from _with_versions(item)))
+    return records + (yield from _restore(proposals, stores))
+
+
+def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> Flow[Restored]:
+    if not items:
+        return Restored()
+    present = yield from batch(*(GetOp(item.namespace, item.key, refresh_ttl=False) for item in items))
+    missing = [item for item, found in zip(items, present, strict=True) if not _says(found, item.value)]
+    absent = {(item.namespace, item.key) for item, found in zip(items, present, strict=True) if found is None}
+    states, puts = [], []
+    for item in missing:
+        fresh = item.history and (item.namespace, item.key) in absent
+        if fresh and not (yield from call_store(VersionedStore.history, item.namespace, item.key)):
+            states += _replayed(item)
+        elif item.value is not None:
+            puts.append(item.put(item.value))
+        # What was removed stays as it is where it was written again since, or is removed already.
+    if states:
+        yield from call_store(VersionedStore.replay, states)
+    yield from _write(puts, missing, stores)
+    written = len({(put.namespace, put.key) for put in [*puts, *(state[0] for state in states)]})
+    return Restored(written, len(items) - written)
+
+
+def _replayed(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, Any] | None]]:
+    *earlier, last = item.history
+    for state, value in [*((state, state.get("value")) for state in earlier), (last, item.value)]:
+        yield item.put(value), datetime.fromisoformat(state["at"]), state.get("source")
+
+
+def _write(puts: Sequence[PutOp], items: Iterable[_Restorable], stores: Iterable[LearningStore]) -> Flow[None]:
+    """Write `puts`, and tell the vector stores of the records among the items."""
+    ours = {store.name: store for store in stores if store.index is not None}
+    indexed: dict[Namespace, list[_Restorable]] = {}
+    for item in items:
+        if item.namespace[-1] in ours and item.value is not None:
+            indexed.setdefault(item.namespace, []).append(item)
+    tasks = [
+        (ours[namespace[-1]], Scope.model_validate(cast("Value", found[0].value)["scope"]), [one.key for one in found])
+        for namespace, found in indexed.items()
+    ]
+    outbox = [entry for store, scope, keys in tasks for entry in outbox_entries(store, scope, keys)]
+    if outbox or puts:
+        yield from write([*outbox, *puts], {})
+    for store, scope, keys in tasks:
+        yield from sync_index(store, scope, keys)
+
+
+def _with_versions(item: _Restorable) -> Flow[_Restorable]:
+    """Let a proposal rest on the versions that this database counts; one that was stale stays so."""
+    holds, value = cast("Mapping[str, bool]", item.expects), cast("Value", item.value)
+    versions = yield from _versions(Snapshot(()), value, holds)
+    expects = {key: versions[key] if same else _CHANGED for key, same in holds.items()}
+    return _Restorable(item.namespace, item.key, {**value, "expects": expects}, item.history)
+
+
+def _says(found: object, value: Value | None) -> bool:
+    """Whether an item holds this value; how often it was written before does not count."""
+    if not isinstance(found, Item) or value is None:
+        return False
+    return {**found.value, "version": None} == {**value, "version": None}

@@ -1,0 +1,114 @@
+"""A whole backup: all that was learned, of all users and in all shared namespaces, as JSON rows.
+
+Example:
+    ```python
+    from langgraph_learning import backup, connect
+
+    with connect("sqlite:///learning.db") as old, connect("postgresql://localhost/app") as new:
+        print(backup.load(new.store, backup.export(old.store)))
+    ```
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+from langgraph.store.base import BaseStore
+
+from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.maintenance.backup import (
+    PAGE,
+    Restored,
+    Row,
+    find_keys,
+    find_snapshot,
+    read_rows,
+    restore_rows,
+)
+from langgraph_learning.masking import Mask, mask_secrets
+from langgraph_learning.records import ROOT, Scope
+from langgraph_learning.stores import LearningStore
+
+__all__ = ["Restored", "aexport", "aload", "export", "load", "pages"]
+
+T = TypeVar("T")
+
+
+def export(store: BaseStore, *, user_id: str | None = None, history: bool = False) -> Iterator[Row]:
+    """Yield everything that lies in `store` as it stands now, one JSON row each, in an order of its own.
+
+    Args:
+        store: What `connect()` opens, or any other of LangGraph's stores.
+        user_id: Whose; by default everybody's, with the shared namespaces.
+        history: Whether each row brings its earlier states along, and what was removed has a row, too.
+
+    Raises:
+        UnsupportedByStore: History is asked for, and the store keeps none.
+    """
+    driver = Driver(store)
+    snapshot = driver.run(find_snapshot(_prefix(user_id)))
+    for namespace in snapshot.namespaces:
+        for keys in pages(driver.run(find_keys(snapshot, namespace))):
+            yield from driver.run(read_rows(snapshot, namespace, keys, history=history))
+
+
+async def aexport(store: BaseStore, *, user_id: str | None = None, history: bool = False) -> AsyncIterator[Row]:
+    """Yield what `export` does."""
+    driver = Driver(store)
+    snapshot = await driver.arun(find_snapshot(_prefix(user_id)))
+    for namespace in snapshot.namespaces:
+        for keys in pages(await driver.arun(find_keys(snapshot, namespace))):
+            for row in await driver.arun(read_rows(snapshot, namespace, keys, history=history)):
+                yield row
+
+
+def load(
+    store: BaseStore,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    stores: Sequence[LearningStore] = (),
+    mask: Mask = mask_secrets,
+) -> Restored:
+    """Write what `export` handed out, a page at a time, and return how much was new.
+
+    What is there already is left alone, so a load that was interrupted goes on when it is run again. What is there and
+    says something else is written over; its earlier states stay in the history.
+
+    Args:
+        store: Where to.
+        rows: The rows, of any number.
+        stores: The learning stores whose vector stores are to be told.
+        mask: Takes secrets out of what is stored.
+
+    Raises:
+        RecordError: A row is none of a backup; the pages before it are written.
+    """
+    driver, total = Driver(store), Restored()
+    for page in pages(rows):
+        total += driver.run(restore_rows(page, stores, mask))
+    return total
+
+
+async def aload(
+    store: BaseStore,
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    stores: Sequence[LearningStore] = (),
+    mask: Mask = mask_secrets,
+) -> Restored:
+    """Do what `load` does."""
+    driver, total = Driver(store), Restored()
+    for page in pages(rows):
+        total += await driver.arun(restore_rows(page, stores, mask))
+    return total
+
+
+def _prefix(user_id: str | None) -> tuple[str, ...]:
+    return (ROOT,) if user_id is None else Scope(user_id=user_id).path
+
+
+def pages(things: Iterable[T]) -> Iterator[list[T]]:
+    """Yield `things` by the page, as they are read and written."""
+    left = iter(things)
+    while page := list(islice(left, PAGE)):
+        yield page

@@ -1,0 +1,109 @@
+"""An open database with the machine that works on it: users, records, and ids by their beginning."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import cast
+
+from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning.checkpointers import connect
+from langgraph_learning.checkpointers._store.store import HybridStore
+from langgraph_learning.cli.machines import load_machine, machine_for_everything
+from langgraph_learning.cli.output import notice
+from langgraph_learning.cli.target import Target
+from langgraph_learning.errors import ConfigurationError, RecordError
+from langgraph_learning.labels import label, unlabel
+from langgraph_learning.machine import LearningMachine
+from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
+from langgraph_learning.scoped import Scoped
+
+NOBODY = "no --user: only what is shared by the namespace is looked at"
+_FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespace": "namespace"}
+
+
+@contextmanager
+def open_target(target: Target) -> Iterator["OpenTarget"]:
+    """Open the database of `target`, and make what is missing."""
+    with connect(target.where, embed=target.embed, schema=target.schema) as db:
+        yield OpenTarget(cast("HybridStore", db.store), target)
+
+
+def scope_of(namespace: Namespace) -> Scope | None:
+    """Return the scope of the records that lie in `namespace`; None if it is none of a learning store."""
+    names, values = namespace[1:-1:2], namespace[2:-1:2]
+    if namespace[:1] != (ROOT,) or len(names) != len(values) or not names or not _FIELDS.keys() >= set(names):
+        return None
+    scope = Scope.model_validate({_FIELDS[name]: unlabel(value) for name, value in zip(names, values, strict=True)})
+    return scope if scope.path == namespace[:-1] else None
+
+
+@dataclass(frozen=True)
+class OpenTarget:
+    """An open database, with the machine that works on it."""
+
+    store: HybridStore
+    target: Target
+
+    def machine(self, user: str | None, model: str | None = None) -> LearningMachine:
+        """Return the machine that was named, else one of every learning store that there is for `user`."""
+        if self.target.machine is not None and model is not None:
+            raise ConfigurationError("--model and --machine: your machine has its model; give one of the two")
+        if self.target.machine is not None:
+            return load_machine(self.target.machine)
+        scopes: dict[str, set[Scope]] = {}
+        for namespace in self._namespaces(user):
+            scope, name = scope_of(namespace), namespace[-1]
+            if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
+                scopes.setdefault(name, set()).add(scope)
+        return machine_for_everything(self.target.namespace, scopes, model)
+
+    def scoped_for(self, user: str | None = None, thread: str | None = None, *, model: str | None = None) -> Scoped:
+        """Return the data API of a user, in `thread` or in the one that was asked for."""
+        asked = thread if thread is not None else self.target.thread
+        return self.machine(user, model).scoped(user_id=user, thread_id=asked, store=self.store)
+
+    def users(self) -> list[str]:
+        """Return all users of whom something is kept."""
+        namespaces = self.store.list_namespaces(prefix=(ROOT, "user"), max_depth=3, limit=EVERYTHING)
+        return sorted({unlabel(namespace[2]) for namespace in namespaces})
+
+    def records(self, user: str | None) -> list[Record]:
+        """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.
+
+        What is no record is told on stderr.
+        """
+        records = []
+        for prefix in self._prefixes(user):
+            for item in self.store.search(prefix, limit=EVERYTHING, refresh_ttl=False):
+                if tuple(item.namespace)[: len(prefix)] != prefix or item.namespace[-1] in NOT_RECORDS:
+                    continue
+                try:
+                    records.append(Record.from_item(item))
+                except RecordError as error:
+                    notice(str(error))
+        asked = self.target.thread
+        mine = [record for record in records if asked is None or record.scope.thread_id in (None, asked)]
+        return sorted(mine, key=lambda record: (record.created_at, record.store, record.id))
+
+    def check_user(self) -> None:
+        """Say on stderr where no user is named, or one of whom nothing is kept, with those whose name is alike."""
+        user = self.target.user
+        if user is None:
+            notice(NOBODY)
+            return
+        if self.store.all_namespaces((ROOT, "user", label(user)), ()):
+            return
+        users = self.users()
+        folded = {name.casefold(): name for name in users}
+        alike = get_close_matches(user.casefold(), folded, n=3, cutoff=0.7)
+        meant = f"; did you mean {' or '.join(repr(folded[name]) for name in alike)}?" if alike else ""
+        notice(f"nothing is kept of a user {user!r}{meant or '; `users` lists those who are known'}")
+
+    def _namespaces(self, user: str | None) -> list[Namespace]:
+        return [namespace for prefix in self._prefixes(user) for namespace in self.store.all_namespaces(prefix, ())]
+
+    def _prefixes(self, user: str | None) -> list[Namespace]:
+        own = Scope(user_id=user) if user is not None else None
+        shared = Scope.in_namespace(self.target.namespace, Identity(user_id=user))
+        return list(dict.fromkeys(scope.path for scope in (own, shared) if scope is not None))
