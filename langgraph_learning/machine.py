@@ -76,6 +76,7 @@ class LearningMachine(Keywords):
         entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: What helps again, whoever asks next.
         decision_log: What the agent decided, why, and what came of it.
+        conversations: What was said, message by message; no model is asked.
         custom_stores: Learning stores of your own.
         namespace: Where shared knowledge lies, for the learning stores that have a namespace.
         store: Where to keep what is learned; without it the store of the graph that runs.
@@ -123,6 +124,7 @@ class LearningMachine(Keywords):
         entity_memory: Choice = False,
         learned_knowledge: Choice = False,
         decision_log: Choice = False,
+        conversations: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
         namespace: str = "global",
         store: BaseStore | None = None,
@@ -173,6 +175,7 @@ class LearningMachine(Keywords):
             "entity_memory": entity_memory,
             "learned_knowledge": learned_knowledge,
             "decision_log": decision_log,
+            "conversations": conversations,
         }
         stores = resolve_stores(choices, custom_stores, namespace)
         default = without_context(resolve_model(model))
