@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
     from langgraph_learning.config import (
         Background,
+        ConversationsConfig,
         DecisionLogConfig,
         EntityMemoryConfig,
         LearnedKnowledgeConfig,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Background",
     "Commit",
+    "ConversationsConfig",
     "CurationReport",
     "DecisionLogConfig",
     "EntityMemoryConfig",
@@ -76,6 +78,7 @@ _MODULES = {
     "checkpointers": ("LearningDB", "LearningSaver", "connect"),
     "config": (
         "Background",
+        "ConversationsConfig",
         "DecisionLogConfig",
         "EntityMemoryConfig",
         "LearnedKnowledgeConfig",

@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.json_schema import inline_schema
 from langgraph_learning.schemas import (
     Decision,
     Entity,
@@ -109,6 +110,8 @@ class StoreConfig(Keywords):
                 f"{name}(schema={self.schema!r}): give a subclass of {self.base.__name__},"
                 f" e.g. `class Mine({self.base.__name__}): ...`"
             )
+        if self.schema is not None:
+            inline_schema(self.schema)  # raises for what no model can be asked for
         check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
         for field in fields(self):
             value = getattr(self, field.name)
@@ -126,6 +129,12 @@ def check_limit(name: str, limit: object) -> None:
         raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
 
 
+def check_seconds(name: str, seconds: object) -> None:
+    """Refuse a time that is not a number of seconds above 0."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+
+
 def check_text(name: str, text: object) -> None:
     """Refuse what is no text, and text that says nothing."""
     if not isinstance(text, str) or not text.strip():
@@ -134,9 +143,15 @@ def check_text(name: str, text: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UserProfileConfig(StoreConfig):
-    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields."""
+    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields.
+
+    Args:
+        open_fields: Also keep facts that the schema has no field for, under names of their own (`details`).
+    """
 
     base: ClassVar[type[BaseModel]] = UserProfile
+
+    open_fields: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,6 +183,44 @@ class SessionContextConfig(StoreConfig):
     base: ClassVar[type[BaseModel]] = SessionContext
 
     enable_planning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationsConfig(StoreConfig):
+    """What was said, message by message. No model is ever asked for it.
+
+    Args:
+        roles: Whose messages are kept: `"user"`, `"assistant"`, or both.
+        max_chars: How much of a long message is kept, in characters.
+        retention: How long a message is kept; None for as long as the user is not forgotten.
+        share: At most this share of the recalled text is conversation.
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
+
+    roles: tuple[str, ...] = ("user", "assistant")
+    max_chars: int = 8_000
+    retention: timedelta | None = None
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.roles, tuple) or not self.roles or not set(self.roles) <= {"user", "assistant"}:
+            raise ConfigurationError(f"ConversationsConfig(roles={self.roles!r}): give ('user', 'assistant') or one of")
+        check_limit("ConversationsConfig(max_chars=...)", self.max_chars)
+        if self.retention is not None and not (
+            isinstance(self.retention, timedelta) and self.retention > timedelta(minutes=1)
+        ):
+            raise ConfigurationError(
+                f"ConversationsConfig(retention={self.retention!r}): give a timedelta of more than a minute, or None"
+            )
+        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
+            raise ConfigurationError(f"ConversationsConfig(share={self.share!r}): give a number above 0, at most 1")
+        for option in ("model", "schema", "max_updates_per_run", "instructions", "additional_instructions"):
+            if getattr(self, option) is not None:
+                raise ConfigurationError(f"ConversationsConfig({option}=...): nothing is extracted here; leave it out")
+        if self.learn_from_tools:
+            raise ConfigurationError("ConversationsConfig(learn_from_tools=...): what tools return is never kept")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,9 +16,19 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.model_call import CallLimits
+from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
-from langgraph_learning.config import Background, Keywords, Model, check_limit, check_text, resolve_background
+from langgraph_learning.config import (
+    Background,
+    Keywords,
+    Model,
+    check_limit,
+    check_seconds,
+    check_text,
+    resolve_background,
+)
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -76,6 +86,7 @@ class LearningMachine(Keywords):
         entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: What helps again, whoever asks next.
         decision_log: What the agent decided, why, and what came of it.
+        conversations: What was said, message by message; no model is asked.
         custom_stores: Learning stores of your own.
         namespace: Where shared knowledge lies, for the learning stores that have a namespace.
         store: Where to keep what is learned; without it the store of the graph that runs.
@@ -93,6 +104,9 @@ class LearningMachine(Keywords):
             holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
         user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        extraction_max_tokens: How long the answer of an extraction may be; None leaves it to the model.
+        extraction_timeout: After how many seconds an extraction fails, and its turn is heard again with the next one;
+            None waits for ever.
         shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
             it would change or remove of others waits for a person; without a user it teaches nothing there.
             `"write"`: it may change everything.
@@ -122,6 +136,7 @@ class LearningMachine(Keywords):
         entity_memory: Choice = False,
         learned_knowledge: Choice = False,
         decision_log: Choice = False,
+        conversations: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
         namespace: str = "global",
         store: BaseStore | None = None,
@@ -134,6 +149,8 @@ class LearningMachine(Keywords):
         turn: Callable[[Any], object] | None = None,
         user_tools: Sequence[str] = (),
         mask: Callable[[str], str] | None = mask_secrets,
+        extraction_max_tokens: int | None = 8_000,
+        extraction_timeout: float | None = 120.0,
         shared: Literal["propose", "write"] = "propose",
         reviewers: Callable[..., object] | None = None,
         author_name: Callable[[str], str | None] | None = None,
@@ -157,6 +174,8 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
+        check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
         _check_sharing(shared, reviewers=reviewers, author_name=author_name)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
@@ -169,6 +188,7 @@ class LearningMachine(Keywords):
             "entity_memory": entity_memory,
             "learned_knowledge": learned_knowledge,
             "decision_log": decision_log,
+            "conversations": conversations,
         }
         stores = resolve_stores(choices, custom_stores, namespace)
         default = without_context(resolve_model(model))
@@ -193,6 +213,7 @@ class LearningMachine(Keywords):
             turn=turn,
             user_tools=frozenset(user_tools),
             mask=mask or str,
+            methods=OutputMethods(CallLimits(extraction_max_tokens, extraction_timeout)),
             shared=shared,
             reviewers=reviewers,
             author_name=author_name,

@@ -44,7 +44,9 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     now = datetime.now(UTC)
     # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
     heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
-    keyed = [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
+    keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
+    if not keyed:  # nothing is extracted, or nobody has spoken
+        return True
     defer = yield from _find_queue(store, background, run.settings.name)
     made = yield from schedule_turns(
         keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, thread, defer

@@ -252,7 +252,12 @@ def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearne
     made = BackgroundLearner(replace(settings), store)
     settings.learners[key] = made
     if callable(before_close := getattr(store, "before_close", None)):
-        before_close(lambda: (made.close(), settings.learners.pop(key, None)))
+
+        def close() -> None:
+            settings.learners.pop(key, None)
+            made.close()
+
+        before_close(close)
     if type(store) is InMemoryStore:
         settings.warn_once(
             "in_memory",

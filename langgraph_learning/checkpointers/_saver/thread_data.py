@@ -23,6 +23,7 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
     for namespace in tuple(_sessions(store, thread_label)):
         purge(namespace)
     _erase_pending(store, thread_id)
+    _erase_messages(store, thread_id)
     _strip_commits(store, thread_id)
 
 
@@ -35,6 +36,17 @@ def _erase_pending(store: BaseStore, thread_id: str) -> None:
         return
     for item in list(_find_items(store, _in_thread(thread_id))):
         if item.namespace[-1] == PENDING:
+            store.delete(item.namespace, item.key)
+
+
+def _erase_messages(store: BaseStore, thread_id: str) -> None:
+    """Erase the messages of the thread that were kept for later conversations: records with a place in a session."""
+    said = {"source": {"thread_id": thread_id}}
+    if is_versioned(store):
+        store.erase(store.all_addresses(LEARNED, {**said, "session": {"$exists": True}}))
+        return
+    for item in list(_find_items(store, said)):
+        if item.value.get("session") is not None:
             store.delete(item.namespace, item.key)
 
 
