@@ -31,12 +31,19 @@ def worker(
         str, typer.Argument(metavar="MODULE:NAME", help="Your LearningMachine, e.g. app.agent:learning.")
     ],
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="From how many users at once.")] = 4,
+    curate_days: Annotated[
+        float | None, typer.Option(min=0.01, help="Curate what all users taught every so many days.", metavar="DAYS")
+    ] = None,
+    sweep_days: Annotated[
+        float | None, typer.Option(min=0.01, help="Erase what has expired every so many days.", metavar="DAYS")
+    ] = None,
 ) -> None:
     """Learn from the turns that wait in a database, until it is asked to end; any number of workers may run.
 
     Example: langgraph-learning worker -d postgresql://localhost/app app.agent:learning --concurrency 8
     """
-    from langgraph_learning._engine.background.learner import BackgroundLearner
+    from langgraph_learning._engine.background.care import care_in_background, care_tasks
+    from langgraph_learning._engine.background.learner import BackgroundLearner, utc_now
     from langgraph_learning._engine.background.pending import find_namespaces
     from langgraph_learning._engine.flow import Driver
     from langgraph_learning.cli.machines import load_machine
@@ -45,7 +52,13 @@ def worker(
     settings = load_machine(machine)._settings
     settings.extractions()  # a worker cannot know an agent's model
     settings = replace(settings, background=settings.background or Background())
+    tasks = care_tasks(
+        settings,
+        curate_every=timedelta(days=curate_days) if curate_days else None,
+        sweep_every=timedelta(days=sweep_days) if sweep_days else None,
+    )
     with at.open(make=True) as opened:
+        care_in_background(Driver(opened.store), tasks, utc_now)
         jobs: Any = getattr(opened.store, "jobs", None)
         if jobs is not None and find_spec("procrastinate") is not None:
             learner = BackgroundLearner(settings, opened.store, threads=0)
