@@ -49,13 +49,15 @@ def worker(
     from langgraph_learning.cli.machines import load_machine
     from langgraph_learning.config import Background
 
-    settings = load_machine(machine)._settings
+    learning = load_machine(machine)
+    settings = learning._settings
     settings.extractions()  # a worker cannot know an agent's model
     settings = replace(settings, background=settings.background or Background())
     tasks = care_tasks(
         settings,
         curate_every=timedelta(days=curate_days) if curate_days else None,
         sweep_every=timedelta(days=sweep_days) if sweep_days else None,
+        reflect=getattr(learning, "reflect", None),
     )
     with at.open(make=True) as opened:
         care_in_background(Driver(opened.store), tasks, utc_now)

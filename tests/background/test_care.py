@@ -8,9 +8,10 @@ from graphs.world import memories
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import connect
+from langgraph_learning import Background, connect
 from langgraph_learning._engine.background.care import care_tasks, take_care
 from langgraph_learning._engine.flow import Driver
+from langgraph_learning.errors import ConfigurationError
 
 NOW = datetime(2026, 5, 8, tzinfo=UTC)
 WEEK = timedelta(days=7)
@@ -58,3 +59,15 @@ def test_what_has_expired_is_swept() -> None:
         assert take_care(Driver(db.store), care_tasks(machine._settings, sweep_every=WEEK), NOW) == ["sweep"]
         assert db.store.count(("learning", "user")) == 0  # type: ignore[attr-defined]
         assert memories(db.store) == []
+
+
+def test_a_machine_that_reflects_does_so_once_a_period_and_one_that_cannot_is_refused() -> None:
+    machine, _ = learning_machine(background=Background(reflect_every=WEEK))
+    with pytest.raises(ConfigurationError, match="reflect_every"):
+        care_tasks(machine._settings)
+    times: list[int] = []
+    tasks = care_tasks(machine._settings, reflect=lambda: times.append(1))
+    store = Driver(InMemoryStore())
+    for days in (0, 6, 7):
+        take_care(store, tasks, NOW + timedelta(days=days))
+    assert len(times) == 2

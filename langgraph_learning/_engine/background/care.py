@@ -12,7 +12,7 @@ from langgraph_learning._engine.flow import Driver, Flow, StoreCall, batch, writ
 from langgraph_learning._engine.maintenance.curate import curate
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ConflictError, LearningError
+from langgraph_learning.errors import ConfigurationError, ConflictError, LearningError
 from langgraph_learning.labels import unlabel
 from langgraph_learning.records import CARE, ROOT, Identity, Namespace
 
@@ -54,15 +54,32 @@ def sweep() -> Flow[None]:
     yield StoreCall("sweep", (), {})
 
 
+def _call(step: Callable[[], object]) -> Flow[None]:
+    step()
+    yield from ()
+
+
 def care_tasks(
-    settings: MachineSettings, *, curate_every: timedelta | None = None, sweep_every: timedelta | None = None
+    settings: MachineSettings,
+    *,
+    curate_every: timedelta | None = None,
+    sweep_every: timedelta | None = None,
+    reflect: Callable[[], object] | None = None,
 ) -> dict[str, tuple[timedelta, Task]]:
-    """Return what is to be done how often; without a period it is not done."""
+    """Return what is to be done how often; without a period it is not done.
+
+    Raises:
+        ConfigurationError: `Background(reflect_every=...)` asks for what this machine cannot do.
+    """
     tasks: dict[str, tuple[timedelta, Task]] = {}
     if curate_every is not None:
         tasks[f"curate {settings.name}"] = (curate_every, lambda now: curate_all(settings, now))
     if sweep_every is not None:
         tasks["sweep"] = (sweep_every, lambda _: sweep())
+    if settings.background is not None and settings.background.reflect_every is not None:
+        if reflect is None:
+            raise ConfigurationError("Background(reflect_every=...): this machine cannot reflect; leave it out")
+        tasks[f"reflect {settings.name}"] = (settings.background.reflect_every, lambda _: _call(reflect))
     return tasks
 
 
