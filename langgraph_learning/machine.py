@@ -73,6 +73,8 @@ class LearningMachine(Keywords):
         session_context: Where the conversation stands.
         entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: What helps again, whoever asks next.
+        procedures: How things are done, from what the agent's tool calls came to.
+        instructions: Rules that the agent works by.
         decision_log: What the agent decided, why, and what came of it.
         custom_stores: Learning stores of your own.
         namespace: Where shared knowledge lies, for the learning stores that have a namespace.
@@ -117,6 +119,8 @@ class LearningMachine(Keywords):
         session_context: Choice = False,
         entity_memory: Choice = False,
         learned_knowledge: Choice = False,
+        procedures: Choice = False,
+        instructions: Choice = False,
         decision_log: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
         namespace: str = "global",
@@ -158,11 +162,13 @@ class LearningMachine(Keywords):
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
         choices = {
+            "instructions": instructions,
             "user_profile": user_profile,
             "user_memory": user_memory,
             "session_context": session_context,
             "entity_memory": entity_memory,
             "learned_knowledge": learned_knowledge,
+            "procedures": procedures,
             "decision_log": decision_log,
         }
         stores = resolve_stores(choices, custom_stores, namespace)

@@ -4,7 +4,7 @@ All of them are frozen and JSON-able: they travel through graph state, interrupt
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
@@ -24,7 +24,7 @@ ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
 """Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
-NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed"})
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -93,7 +93,8 @@ class Scope(Frozen):
     def path(self) -> Namespace:
         """The store namespace of this scope; two scopes never share one."""
         if self.namespace is not None:
-            return (ROOT, "namespace", label(self.namespace))
+            agent = ("agent", label(self.agent)) if self.agent is not None else ()
+            return (ROOT, "namespace", label(self.namespace), *agent)
         parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
@@ -144,7 +145,57 @@ class Source(Frozen):
         return f" ({', '.join(marks)})" if marks else ""
 
 
-class Record(Frozen):
+VALIDITY = ("valid_from", "valid_to", "expires_at")
+
+
+class Validity(Frozen):
+    """From when to when something holds; what is open has no date. A day in UTC counts as the whole day."""
+
+    valid_from: Timestamp | None = None
+    valid_to: Timestamp | None = None
+    """Since when something else holds in its place."""
+    expires_at: Timestamp | None = None
+    """From when on it is not recalled, because nobody knows whether it still holds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_content(cls, value: object) -> object:
+        """Take the dates from the content, where a schema has fields of these names."""
+        content = value.get("content") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or not isinstance(content, Mapping) or content.keys().isdisjoint(VALIDITY):
+            return value
+        read = {name: _moment(content[name], end=name != "valid_from") for name in VALIDITY if name in content}
+        return {**value, **{name: moment for name, moment in read.items() if moment and value.get(name) is None}}
+
+    @property
+    def validity(self) -> dict[str, datetime | None]:
+        """The three dates, for a change of the same record."""
+        return {name: getattr(self, name) for name in VALIDITY}
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether it holds at a moment."""
+        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
+        return (self.valid_from is None or self.valid_from <= moment) and all(moment < end for end in ends)
+
+    @property
+    def validity_label(self) -> str:
+        """What a reader is told of when it holds; nothing if it is open on both sides."""
+        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
+        parts = [f"since {self.valid_from:%Y-%m-%d}"] if self.valid_from else []
+        parts += [f"until {min(ends) - timedelta(microseconds=1):%Y-%m-%d}"] if ends else []
+        return f" ({', '.join(parts)})" if parts else ""
+
+
+def _moment(value: JsonValue, *, end: bool) -> datetime | None:
+    """Return the moment that a text names; of a day its beginning or its end, of what is neither None."""
+    try:
+        moment = _with_timezone(datetime.fromisoformat(str(value)))
+    except ValueError:
+        return None
+    return moment + timedelta(days=1) if end and len(str(value)) == len("2026-01-31") else moment
+
+
+class Record(Validity):
     """One learned thing: the unit of reading, writing, history and approval."""
 
     id: str
@@ -165,7 +216,8 @@ class Record(Frozen):
 
     def value(self) -> dict[str, JsonValue]:
         """Return what a store keeps under the record's id."""
-        return self.model_dump(mode="json", exclude={"id"})
+        open_ends = {name for name in VALIDITY if getattr(self, name) is None}
+        return self.model_dump(mode="json", exclude={"id", *open_ends})
 
     @classmethod
     def from_item(cls, item: Item) -> "Record":
@@ -181,7 +233,7 @@ class Record(Frozen):
             raise RecordError(f"the item {item.key!r} in {item.namespace} is not a record: {error}") from error
 
 
-class Add(Frozen):
+class Add(Validity):
     """A new record; the engine gives it an id where the learning store names none."""
 
     kind: Literal["add"] = "add"
@@ -193,7 +245,7 @@ class Add(Frozen):
     source: Source = Source()
 
 
-class Update(Frozen):
+class Update(Validity):
     """Other content, or another status, for a record."""
 
     kind: Literal["update"] = "update"
@@ -390,6 +442,25 @@ class Proposal(Frozen):
         lines += [f'Because it was said: "{self.source.quote}"'] if self.source.quote else []
         lines += ["What it would change has changed meanwhile: look again."] if self.stale else []
         return "\n".join([f"{self.store}: {self.name}", *lines])
+
+
+class Reflection(Frozen):
+    """What a reflection read, and what it came to, unless it was a dry run."""
+
+    dry_run: bool
+    events: int = 0
+    """How many turns, votes, outcomes and corrections the model was shown."""
+    changes: tuple[Change, ...] = ()
+    """What it changed, or would; each with the turns that it rests on in its source."""
+    proposed: tuple[Proposal, ...] = ()
+    """What waits for a person."""
+    refused: tuple[Refusal, ...] = ()
+    """What the model asked for that cannot be done, or rests on nothing."""
+    commits: tuple[str, ...] = ()
+    """What to `undo`, the last one first."""
+    usage: Usage = Usage()
+    failed: str | None = None
+    """Why it stopped half way: what is in `commits` stands, and the next reflection goes on from there."""
 
 
 def _status(change: Change) -> str | None:

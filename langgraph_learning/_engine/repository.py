@@ -124,6 +124,7 @@ class ScopeSnapshot:
             source=change.source,
             created_at=old.created_at if old else at,
             updated_at=at,
+            **change.validity,
         )
 
 

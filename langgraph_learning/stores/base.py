@@ -55,6 +55,8 @@ class Entry:
     """A shorter text for it, shown where there is no room for the long one."""
     first: bool = False
     """Whether it opens its part of the prompt, before anything is chosen by how well it fits."""
+    place: int | None = None
+    """Where it stands among those that open their part; by default by age."""
 
     @property
     def score(self) -> float:
@@ -234,7 +236,7 @@ class LearningStore(ABC):
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
-        return f"{record.text}{record.source.label}"
+        return f"{record.text}{record.validity_label}{record.source.label}"
 
     def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself.
@@ -250,7 +252,8 @@ class LearningStore(ABC):
     def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
         """Return the pieces that answer a search, given all records: by default those that fit, and are `found`."""
         query = str(getattr(search, "query", None) or "")
-        fitting = [each for each in ranked if not query or each.score > 0 or each.matched]
+        holding = [each for each in ranked if each.record.holds_at(at)]
+        fitting = [each for each in holding if not query or each.score > 0 or each.matched]
         return self.entries(self.filter_search(search, fitting, at), query)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:

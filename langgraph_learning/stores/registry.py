@@ -10,8 +10,10 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.stores import (
     DecisionLogStore,
     EntityMemoryStore,
+    InstructionsStore,
     LearnedKnowledgeStore,
     LearningStore,
+    ProceduresStore,
     SessionContextStore,
     UserMemoryStore,
     UserProfileStore,
@@ -20,11 +22,13 @@ from langgraph_learning.stores.base import check_complete
 
 Choice: TypeAlias = bool | StoreConfig | LearningStore
 SLOTS: Mapping[str, type[LearningStore]] = {
+    "instructions": InstructionsStore,  # first: how to work is read before what is known
     "user_profile": UserProfileStore,
     "user_memory": UserMemoryStore,
     "session_context": SessionContextStore,
     "entity_memory": EntityMemoryStore,
     "learned_knowledge": LearnedKnowledgeStore,
+    "procedures": ProceduresStore,
     "decision_log": DecisionLogStore,
 }
 
