@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.json_schema import inline_schema
 from langgraph_learning.schemas import (
     Decision,
     Entity,
@@ -110,6 +111,8 @@ class StoreConfig(Keywords):
                 f"{name}(schema={self.schema!r}): give a subclass of {self.base.__name__},"
                 f" e.g. `class Mine({self.base.__name__}): ...`"
             )
+        if self.schema is not None:
+            inline_schema(self.schema)  # raises for what no model can be asked for
         check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
         for field in fields(self):
             value = getattr(self, field.name)
@@ -127,6 +130,12 @@ def check_limit(name: str, limit: object) -> None:
         raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
 
 
+def check_seconds(name: str, seconds: object) -> None:
+    """Refuse a time that is not a number of seconds above 0."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+
+
 def check_text(name: str, text: object) -> None:
     """Refuse what is no text, and text that says nothing."""
     if not isinstance(text, str) or not text.strip():
@@ -135,9 +144,15 @@ def check_text(name: str, text: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UserProfileConfig(StoreConfig):
-    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields."""
+    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields.
+
+    Args:
+        open_fields: Also keep facts that the schema has no field for, under names of their own (`details`).
+    """
 
     base: ClassVar[type[BaseModel]] = UserProfile
+
+    open_fields: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,11 @@ from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.model_call import CallLimits
+from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
-from langgraph_learning.config import Keywords, Model, check_limit, check_text
+from langgraph_learning.config import Keywords, Model, check_limit, check_seconds, check_text
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -93,6 +95,9 @@ class LearningMachine(Keywords):
             holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
         user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        extraction_max_tokens: How long the answer of an extraction may be; None leaves it to the model.
+        extraction_timeout: After how many seconds an extraction fails, and its turn is heard again with the next one;
+            None waits for ever.
         shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
             it would change or remove of others waits for a person; without a user it teaches nothing there.
             `"write"`: it may change everything.
@@ -134,6 +139,8 @@ class LearningMachine(Keywords):
         turn: Callable[[Any], object] | None = None,
         user_tools: Sequence[str] = (),
         mask: Callable[[str], str] | None = mask_secrets,
+        extraction_max_tokens: int | None = 8_000,
+        extraction_timeout: float | None = 120.0,
         shared: Literal["propose", "write"] = "propose",
         reviewers: Callable[..., object] | None = None,
         author_name: Callable[[str], str | None] | None = None,
@@ -156,6 +163,8 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
+        check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
         _check_sharing(shared, reviewers=reviewers, author_name=author_name)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
@@ -193,6 +202,7 @@ class LearningMachine(Keywords):
             turn=turn,
             user_tools=frozenset(user_tools),
             mask=mask or str,
+            methods=OutputMethods(CallLimits(extraction_max_tokens, extraction_timeout)),
             shared=shared,
             reviewers=reviewers,
             author_name=author_name,

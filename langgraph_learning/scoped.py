@@ -136,6 +136,8 @@ class Scoped:
     def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
         """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
 
+        What was asked for and refused stands in the commit's `refused`, also where nothing was changed.
+
         Raises:
             ConfigurationError: There is no model to extract with.
             ExtractionError: The model's answer cannot be used; nothing is written.
@@ -163,7 +165,7 @@ class Scoped:
         return await self._driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
-        """Return what changed something, oldest first."""
+        """Return what changed something, or was refused all of it, oldest first."""
         return self._driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
@@ -385,7 +387,7 @@ class Scoped:
         made = yield from extract(
             settings.extractions(), heard, settings.limits, settings.mask, shared=settings.shared, thread=thread
         )
-        return made if made is not None and (made.changes or made.proposed) else None
+        return made if made is not None and (made.changes or made.proposed or made.refused) else None
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
@@ -483,7 +485,8 @@ class Scoped:
         namespace = commits_namespace(self.identity)
         [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
         items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
-        commits = [commit for item in items if (commit := read_commit(item)) is not None and commit.changes]
+        commits = [commit for item in items if (commit := read_commit(item)) is not None]
+        commits = [commit for commit in commits if commit.changes or commit.refused]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))
 
     def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:

@@ -13,14 +13,21 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, Ty
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from langchain_core.vectorstores import VectorStore
 from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 
-from langgraph_learning._engine.learning.operation_schema import Schema
+from langgraph_learning._engine.learning.model_call import (
+    CallLimits,
+    Options,
+    ainvoke_in_time,
+    invoke_in_time,
+    structured_model,
+)
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
+from langgraph_learning.json_schema import Schema
 from langgraph_learning.langgraph_private import checkpointer, without_streaming
 from langgraph_learning.versioned_store import Expected as Expected
 from langgraph_learning.versioned_store import VersionedStore, is_versioned
@@ -29,7 +36,6 @@ log = logging.getLogger("langgraph_learning")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,8 @@ class ModelCall:
     model: BaseChatModel
     schema: Schema
     messages: tuple[BaseMessage, ...]
-    options: Mapping[str, object]
+    options: Options
+    limits: CallLimits = field(default_factory=CallLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +229,8 @@ class Driver:
 
     def _perform(self, effect: Effect) -> object:
         if isinstance(effect, ModelCall):
-            return _structured_model(effect).invoke(effect.messages, without_streaming(_CONFIG))
+            model = structured_model(effect.model, effect.schema, effect.options, effect.limits)
+            return invoke_in_time(model, effect.messages, without_streaming(_CONFIG), effect.limits.timeout)
         if isinstance(effect, DescribeStore):
             saver = self._time_travel_saver()
             return StoreInfo(self.ranks, saver.revision_of(self.config) if saver else None)
@@ -241,7 +249,8 @@ class Driver:
 
     async def _aperform(self, effect: Effect) -> object:
         if isinstance(effect, ModelCall):
-            return await _structured_model(effect).ainvoke(effect.messages, without_streaming(_CONFIG))
+            model = structured_model(effect.model, effect.schema, effect.options, effect.limits)
+            return await ainvoke_in_time(model, effect.messages, without_streaming(_CONFIG), effect.limits.timeout)
         if isinstance(effect, DescribeStore):
             same = getattr(checkpointer(self.config), "store", None) is self.store
             # To compare two stores, both may have to be opened.
@@ -326,11 +335,3 @@ async def _acall_vector_store(effect: VectorStoreCall) -> object:
 
 # The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.
 _CONFIG: RunnableConfig = {"tags": [TAG_NOSTREAM], "run_name": "learning.extract"}
-
-
-def _structured_model(effect: ModelCall) -> Structured:
-    # Not streamed: see `unstreamed`. A model that was told to stream gives its answers whole on a copy.
-    told = getattr(effect.model, "streaming", None) is True
-    model = effect.model.model_copy(update={"streaming": False}) if told else effect.model
-    made = model.with_structured_output(effect.schema, include_raw=True, **effect.options)
-    return cast("Structured", made)

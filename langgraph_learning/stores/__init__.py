@@ -1,6 +1,15 @@
-"""What is learned: one file per learning store, none of which does I/O."""
+"""What is learned: one file per learning store, none of which does I/O.
 
-from langgraph_learning.stores.base import Entry, LearningStore, Operation, Ranked, Refused, operation
+A learning store of your own takes all it needs from here (`docs/tutorials/own-learning-store.md`):
+
+```python
+from langgraph_learning.stores import ID, Add, LearningStore, Operation, Record, StoreConfig, operation
+```
+"""
+
+from langgraph_learning.config import StoreConfig
+from langgraph_learning.records import Add, Change, Record, Remove, Update
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Operation, Ranked, Refused, operation
 from langgraph_learning.stores.decision_log import DecisionLogStore
 from langgraph_learning.stores.entity_memory import EntityMemoryStore
 from langgraph_learning.stores.instructions import InstructionsStore
@@ -11,6 +20,9 @@ from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.stores.user_profile import UserProfileStore
 
 __all__ = [
+    "ID",
+    "Add",
+    "Change",
     "DecisionLogStore",
     "EntityMemoryStore",
     "Entry",
@@ -20,8 +32,12 @@ __all__ = [
     "Operation",
     "ProceduresStore",
     "Ranked",
+    "Record",
     "Refused",
+    "Remove",
     "SessionContextStore",
+    "StoreConfig",
+    "Update",
     "UserMemoryStore",
     "UserProfileStore",
     "operation",

@@ -83,7 +83,7 @@ class InstructionsStore(LearningStore):
         content = {**record.content, **given}
         return Update(store=self.name, id=record.id, content=content, text=_text(content))
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Every rule, whatever the user asks: the most helpful first, the older first among equals."""
         by_age = sorted(ranked, key=lambda each: (each.record.created_at, each.record.id))
         best = sorted(by_age, key=lambda each: each.votes[1] - each.votes[0])

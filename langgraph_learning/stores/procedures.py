@@ -80,7 +80,7 @@ class ProceduresStore(LearningStore):
             return []
         return [Update(store=self.name, id=old.id, content=content, text=_text(content))]
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Every procedure by itself; where room is short, by its title and when to follow it."""
         return [
             Entry(self.render(each.record), (each,), brief="\n".join(each.record.text.split("\n")[:2]))

@@ -221,7 +221,8 @@ def lookup(
     best = _rank(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
     try:
-        entries, left = store.search_entries(search, best, at)[: asked.get("limit") or None], budget
+        entries, left = store.search_entries(search, best, at, complete=found.complete), budget
+        entries = entries[: asked.get("limit") or None]
     except FAULTS as error:
         raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
     lines: list[str] = []
@@ -251,7 +252,7 @@ def _read_stores(
     every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
     results = iter((yield from batch(*every, as_of=stand.revision)))
     read_here = [
-        read_snapshot(store, scope, *(next(results) for _ in ops))
+        read_snapshot(store, scope, *(next(results) for _ in ops), limit=ops[0].limit)
         for (store, scope), ops in zip(stores, asked, strict=True)
     ]
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
@@ -261,9 +262,10 @@ def _read_stores(
             each = yield from _reread_status(each, ops[0], stand, status)
         each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
         if stand.ranks:
-            each = replace(
-                each, ranked=ops[0].query is not None, unread=(yield from _count_unread(each, ops[0], stand))
-            )
+            unread = yield from _count_unread(each, ops[0], stand)
+            # A read that is full is complete all the same when the count says so; of the past nobody has counted.
+            complete = each.complete or (stand.revision is None and unread == 0)
+            each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
         if status is not None:
             each = _filter_status(each, status, at)
         if query and stand.revision is None:  # a vector store knows the present only

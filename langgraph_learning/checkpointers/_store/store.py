@@ -378,11 +378,7 @@ class HybridStore(BaseStore):
         return erased
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
-        """Erase what one author wrote at `addresses`, and return how many items there were.
-
-        `by` is what the author's states hold, such as `{"source": {"user_id": "ada"}}`. Where another author wrote
-        last, that state stays, without its past; where one wrote before, that state is put back, indexed by `index`.
-        """
+        """Erase what one author wrote, as `VersionedStore` says, and return how many items there were."""
         plan = plan_erasure(self, addresses, by)
         self.erase(plan.keep_present, history_only=True)
         erased = self.erase(plan.erase)
