@@ -324,6 +324,24 @@ def _gather_provenance(value: object) -> object:
     return {"provenance": {_OLDER[name]: value[name] for name in older}, **rest}
 
 
+class ToolCallOutcome(Frozen):
+    """One tool call of the agent: its arguments as JSON, and the beginning and end of what came of it."""
+
+    name: str
+    arguments: str = ""
+    result: str = ""
+    failed: bool = False
+
+
+class Trajectory(Frozen):
+    """The agent's tool calls of a turn in which one failed, and what the user had asked; read by `reflect`."""
+
+    asked: str = ""
+    message_ids: tuple[str, ...] = ()
+    """The user's messages."""
+    calls: tuple[ToolCallOutcome, ...] = ()
+
+
 class Commit(Frozen):
     """The changes of one turn, written together; the unit of undo."""
 
@@ -338,6 +356,8 @@ class Commit(Frozen):
     provenance: Provenance = Provenance()
     namespaces: dict[str, str] = {}
     """In which shared namespace it changed a learning store; where none is named, in what is the user's own."""
+    trajectory: Trajectory | None = None
+    """The agent's tool calls of the turn, where one failed and a learning store reads them."""
 
     _read_older = model_validator(mode="before")(_gather_provenance)
 

@@ -183,6 +183,8 @@ class LearningStore(ABC):
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     reads_trajectory: ClassVar[bool] = False
     """Whether its extraction is shown the agent's tool calls, with their arguments and how each ended."""
+    reflects: ClassVar[bool] = False
+    """Whether `reflect` may change it: what it holds is about the agent's work and not about one user."""
     reads_archived: ClassVar[bool] = False
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
     recall_limit: ClassVar[int] = 200

@@ -34,6 +34,7 @@ class InstructionsStore(LearningStore):
 
     name: ClassVar[str] = "instructions"
     about_user: ClassVar[bool] = False
+    reflects: ClassVar[bool] = True
     config_class = InstructionsConfig
     config: InstructionsConfig
     label: ClassVar[str] = "i"

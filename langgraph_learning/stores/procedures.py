@@ -33,6 +33,7 @@ class ProceduresStore(LearningStore):
 
     name: ClassVar[str] = "procedures"
     about_user: ClassVar[bool] = False
+    reflects: ClassVar[bool] = True
     reads_trajectory: ClassVar[bool] = True
     config_class = ProceduresConfig
     config: ProceduresConfig

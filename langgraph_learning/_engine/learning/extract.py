@@ -23,7 +23,7 @@ from langgraph_learning._engine.learning.operation_request import drop_repeated,
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import TurnInput, commit_id, join_turns
+from langgraph_learning._engine.learning.turn import TurnInput, commit_id, failed_trajectory, join_turns
 from langgraph_learning._engine.learning.withdraw import withdraw_edited
 from langgraph_learning._engine.repository import find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
@@ -115,6 +115,7 @@ def extract(
         usage=usage,
         query=query,
         thread=ThreadWords((*spoken.spoken, *thread.spoken)) if thread else spoken,
+        trajectory=failed_trajectory(turn, mask) if any(work.trajectory for work in works) else None,
     )
     made = yield from commit(draft, stored, earlier, withdrawn)
     for refusal in made.refused:
