@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from langgraph_learning.agent import create_learning_agent
     from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
     from langgraph_learning.config import (
+        ConversationsConfig,
         DecisionLogConfig,
         EntityMemoryConfig,
         InstructionsConfig,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Commit",
+    "ConversationsConfig",
     "CurationReport",
     "DecisionLogConfig",
     "EntityMemoryConfig",
@@ -79,6 +81,7 @@ _MODULES = {
     "agent": ("create_learning_agent",),
     "checkpointers": ("LearningDB", "LearningSaver", "connect"),
     "config": (
+        "ConversationsConfig",
         "DecisionLogConfig",
         "EntityMemoryConfig",
         "InstructionsConfig",

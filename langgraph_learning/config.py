@@ -4,6 +4,7 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Self, TypeAlias
 
@@ -184,6 +185,44 @@ class SessionContextConfig(StoreConfig):
     base: ClassVar[type[BaseModel]] = SessionContext
 
     enable_planning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationsConfig(StoreConfig):
+    """What was said, message by message. No model is ever asked for it.
+
+    Args:
+        roles: Whose messages are kept: `"user"`, `"assistant"`, or both.
+        max_chars: How much of a long message is kept, in characters.
+        retention: How long a message is kept; None for as long as the user is not forgotten.
+        share: At most this share of the recalled text is conversation.
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
+
+    roles: tuple[str, ...] = ("user", "assistant")
+    max_chars: int = 8_000
+    retention: timedelta | None = None
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.roles, tuple) or not self.roles or not set(self.roles) <= {"user", "assistant"}:
+            raise ConfigurationError(f"ConversationsConfig(roles={self.roles!r}): give ('user', 'assistant') or one of")
+        check_limit("ConversationsConfig(max_chars=...)", self.max_chars)
+        if self.retention is not None and not (
+            isinstance(self.retention, timedelta) and self.retention > timedelta(minutes=1)
+        ):
+            raise ConfigurationError(
+                f"ConversationsConfig(retention={self.retention!r}): give a timedelta of more than a minute, or None"
+            )
+        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
+            raise ConfigurationError(f"ConversationsConfig(share={self.share!r}): give a number above 0, at most 1")
+        for option in ("model", "schema", "max_updates_per_run", "instructions", "additional_instructions"):
+            if getattr(self, option) is not None:
+                raise ConfigurationError(f"ConversationsConfig({option}=...): nothing is extracted here; leave it out")
+        if self.learn_from_tools:
+            raise ConfigurationError("ConversationsConfig(learn_from_tools=...): what tools return is never kept")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -80,6 +80,7 @@ class LearningMachine(Keywords):
         procedures: How things are done, from what the agent's tool calls came to.
         instructions: Rules that the agent works by.
         decision_log: What the agent decided, why, and what came of it.
+        conversations: What was said, message by message; no model is asked.
         custom_stores: Learning stores of your own.
         namespace: Where shared knowledge lies, for the learning stores that have a namespace.
         store: Where to keep what is learned; without it the store of the graph that runs.
@@ -129,6 +130,7 @@ class LearningMachine(Keywords):
         procedures: Choice = False,
         instructions: Choice = False,
         decision_log: Choice = False,
+        conversations: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
         namespace: str = "global",
         store: BaseStore | None = None,
@@ -181,6 +183,7 @@ class LearningMachine(Keywords):
             "learned_knowledge": learned_knowledge,
             "procedures": procedures,
             "decision_log": decision_log,
+            "conversations": conversations,
         }
         stores = resolve_stores(choices, custom_stores, namespace)
         default = without_context(resolve_model(model))

@@ -24,6 +24,8 @@ ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
 """Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
+INDEXED = ["text", "keys.*"]
+"""What of a record a store searches."""
 NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections"})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
@@ -195,7 +197,18 @@ def _moment(value: JsonValue, *, end: bool) -> datetime | None:
     return moment + timedelta(days=1) if end and len(str(value)) == len("2026-01-31") else moment
 
 
-class Record(Validity):
+class Ordered(Frozen):
+    """Where a record stands among others, if its learning store keeps an order, and what else it is found by."""
+
+    session: str | None = None
+    """What it is a part of, such as a thread: records of one session are neighbours by their places."""
+    place: int | None = None
+    """Its place in the session."""
+    keys: dict[str, str] = {}
+    """Texts of records that rest on it, by learning store and id: it is found by their words, too."""
+
+
+class Record(Validity, Ordered):
     """One learned thing: the unit of reading, writing, history and approval."""
 
     id: str
@@ -216,8 +229,8 @@ class Record(Validity):
 
     def value(self) -> dict[str, JsonValue]:
         """Return what a store keeps under the record's id."""
-        open_ends = {name for name in VALIDITY if getattr(self, name) is None}
-        return self.model_dump(mode="json", exclude={"id", *open_ends})
+        unset = {name for name in (*Ordered.model_fields, *VALIDITY) if getattr(self, name) in (None, {})}
+        return self.model_dump(mode="json", exclude={"id", *unset})
 
     @classmethod
     def from_item(cls, item: Item) -> "Record":
@@ -233,7 +246,7 @@ class Record(Validity):
             raise RecordError(f"the item {item.key!r} in {item.namespace} is not a record: {error}") from error
 
 
-class Add(Validity):
+class Add(Validity, Ordered):
     """A new record; the engine gives it an id where the learning store names none."""
 
     kind: Literal["add"] = "add"
@@ -245,7 +258,7 @@ class Add(Validity):
     source: Source = Source()
 
 
-class Update(Validity):
+class Update(Validity, Ordered):
     """Other content, or another status, for a record."""
 
     kind: Literal["update"] = "update"

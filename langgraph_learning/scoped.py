@@ -1,6 +1,6 @@
 """The data API: one user's records without a graph, for scripts, notebooks, command line and admin pages."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
@@ -21,11 +21,9 @@ from langgraph_learning._engine.approval.approval import (
 )
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
 from langgraph_learning._engine.flow import Driver, Flow, batch
+from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
-from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.messages import Speakers
-from langgraph_learning._engine.learning.provenance import read_thread
-from langgraph_learning._engine.learning.turn import TurnInput, derived_id, turn_of
+from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -112,13 +110,27 @@ class Scoped:
         """Return what `records` does."""
         return await self._driver.arun(self._records(learning_store))
 
-    def search(self, query: str, *, limit: int = 5, at: datetime | None = None) -> list[Record]:
-        """Return the records that fit `query` best, over all learning stores; with `at` those that held then."""
-        return self._driver.run(search(self._settings.stores, self.identity, query, limit, _with_zone(at)))
+    def search(
+        self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
+    ) -> list[Record]:
+        """Return the records that fit `query` best, over all learning stores, or of the one named `store`.
 
-    async def asearch(self, query: str, *, limit: int = 5, at: datetime | None = None) -> list[Record]:
+        Args:
+            query: What to look for.
+            limit: How many at most.
+            store: In which learning store alone.
+            at: Of which moment, as `recall` takes it.
+
+        Raises:
+            ConfigurationError: The machine has no such learning store.
+        """
+        return self._driver.run(search(self._resolve_stores(store), self.identity, query, limit, _with_zone(at)))
+
+    async def asearch(
+        self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
+    ) -> list[Record]:
         """Return what `search` does."""
-        return await self._driver.arun(search(self._settings.stores, self.identity, query, limit, _with_zone(at)))
+        return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit, _with_zone(at)))
 
     def recall(self, query: str, *, at: datetime | None = None) -> Recall:
         """Return what a model would be shown if the user said `query`, and why.
@@ -133,21 +145,41 @@ class Scoped:
         """Return what `recall` does."""
         return await self._driver.arun(self._recall(query, at))
 
-    def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
-        """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
+    def learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        *,
+        at: datetime | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Commit | None:
+        """Learn from `messages`; return the last commit that this came to, None if they teach nothing.
+
+        The same messages teach once. A long history is learned in parts, each a commit of its own: one that was
+        interrupted goes on where it stopped when it is called again.
+
+        Args:
+            messages: A turn, or a history.
+            at: When it was said; by default now.
+            progress: Is told how many messages were learned from, and how many there are, after each part.
 
         What was asked for and refused stands in the commit's `refused`, also where nothing was changed.
 
         Raises:
             ConfigurationError: There is no model to extract with.
-            ExtractionError: The model's answer cannot be used; nothing is written.
-            StoreError: The store failed; nothing is written.
+            ExtractionError: The model's answer cannot be used; of this part nothing is learned.
+            StoreError: The store failed; of this part nothing is written.
         """
-        return self._driver.run(self._learn(messages))
+        return self._driver.run(self._learn(messages, at, progress))
 
-    async def alearn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
+    async def alearn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        *,
+        at: datetime | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Commit | None:
         """Return what `learn` does."""
-        return await self._driver.arun(self._learn(messages))
+        return await self._driver.arun(self._learn(messages, at, progress))
 
     def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return the user profile as an object of its schema; fields that are not known are None.
@@ -378,16 +410,14 @@ class Scoped:
             _with_zone(at),
         )
 
-    def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        speakers = Speakers(learning_tools=self._settings.tool_names, user_tools=self._settings.user_tools)
-        spoken = convert_to_messages(messages)
-        turn, thread = turn_of(spoken, speakers), read_thread(spoken, self._settings.name, speakers)
-        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        settings = self._settings
-        made = yield from extract(
-            settings.extractions(), heard, settings.limits, settings.mask, shared=settings.shared, thread=thread
-        )
-        return made if made is not None and (made.changes or made.proposed or made.refused) else None
+    def _learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        at: datetime | None,
+        progress: Callable[[int, int], object] | None,
+    ) -> Flow[Commit | None]:
+        history = convert_to_messages(messages)
+        return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
@@ -501,3 +531,10 @@ class Scoped:
 
 def _with_zone(at: datetime | None) -> datetime | None:
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _check_time(at: datetime | None, timezone: str) -> datetime | None:
+    """Return when something was said; a time without a zone is of the user's."""
+    if at is not None and not isinstance(at, datetime):
+        raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
+    return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at

@@ -130,6 +130,16 @@ class MachineSettings:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)
 
+    @property
+    def capturing(self) -> tuple[LearningStore, ...]:
+        """The learning stores that keep messages."""
+        return tuple(store for store in self.stores if store.captures)
+
+    @property
+    def learning(self) -> tuple[LearningStore, ...]:
+        """The learning stores that learn from every turn."""
+        return (*self.extracting, *self.capturing)
+
     def extractions(self, agent_model: BaseChatModel | None = None) -> list[Extraction]:
         """Return one extraction per model, each with the learning stores that share it.
 

@@ -10,6 +10,7 @@ from langgraph_learning.stores import ID, Add, LearningStore, Operation, Record,
 from langgraph_learning.config import StoreConfig
 from langgraph_learning.records import Add, Change, Record, Remove, Update
 from langgraph_learning.stores.base import ID, Entry, LearningStore, Operation, Ranked, Refused, operation
+from langgraph_learning.stores.conversations import ConversationsStore
 from langgraph_learning.stores.decision_log import DecisionLogStore
 from langgraph_learning.stores.entity_memory import EntityMemoryStore
 from langgraph_learning.stores.instructions import InstructionsStore
@@ -23,6 +24,7 @@ __all__ = [
     "ID",
     "Add",
     "Change",
+    "ConversationsStore",
     "DecisionLogStore",
     "EntityMemoryStore",
     "Entry",

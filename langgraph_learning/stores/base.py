@@ -9,7 +9,7 @@ import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, is_dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, tzinfo
 from typing import ClassVar, Literal
 
 from langchain_core.vectorstores import VectorStore
@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Curated, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Curated, Identity, Record, Scope
 from langgraph_learning.stores.curation import duplicates, find_outdated
 
 
@@ -62,6 +62,17 @@ class Entry:
     def score(self) -> float:
         """How well it fits: as well as the best of its records."""
         return max((each.score for each in self.ranked), default=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SpokenMessage:
+    """One message of the user or the assistant, without secrets, for the learning stores that keep messages."""
+
+    id: str
+    role: str
+    text: str
+    said_at: datetime
+    name: str | None = None
 
 
 class Refused(Exception):
@@ -185,10 +196,16 @@ class LearningStore(ABC):
     """Whether its extraction is shown the agent's tool calls, with their arguments and how each ended."""
     reflects: ClassVar[bool] = False
     """Whether `reflect` may change it: what it holds is about the agent's work and not about one user."""
+    captures: ClassVar[bool] = False
+    """Whether it keeps messages: `capture` is asked about each of a turn, and no model. Its records stand in the order
+    of their session, are recalled with their neighbours there, and are found by what other learning stores learned
+    from them."""
     reads_archived: ClassVar[bool] = False
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
     recall_limit: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
+    keys_messages: bool = False
+    """Whether messages are found by what it learns from them: set by a machine that keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
     """Read-only tools for the agent; a field `query` is what to search for, `limit` how much to show at most."""
@@ -216,6 +233,16 @@ class LearningStore(ABC):
         Raises:
             Refused: It cannot be done; the message tells the model why.
         """
+
+    def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
+        """Return what is kept of a message, None for nothing; asked where `captures` is set.
+
+        Args:
+            message: What was said.
+            zone: The time zone of the user.
+            kept: What is kept of it already: it may have been edited since.
+        """
+        return None
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Refuse content that this learning store could not have written; asked of what is loaded from a file.
@@ -316,6 +343,11 @@ class LearningStore(ABC):
     def extracts(self) -> bool:
         """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def share(self) -> float:
+        """How much of the recalled text it may fill at most."""
+        return 1.0
 
     @property
     def index(self) -> VectorStore | None:

@@ -32,7 +32,10 @@ def started(user: str, assistant: str, *stores: LearningStore, known: tuple[Reco
     stored = {store.name: items(*(record for record in known if record.store == store.name)) for store in stores}
     ops = hand.expects(Batch).ops
     newest = {op.namespace_prefix: op for op in reversed(ops) if isinstance(op, SearchOp)}.values()
-    hand.gets(Batch, [stored.get(op.namespace_prefix[-1], []) if op in newest else None for op in ops])
+    hand.gets(
+        Batch,
+        [stored.get(op.namespace_prefix[-1], []) if isinstance(op, SearchOp) and op in newest else None for op in ops],
+    )
     return hand
 
 

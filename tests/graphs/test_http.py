@@ -290,7 +290,7 @@ async def test_an_agentic_agent_end_to_end(server: Stub, model: ChatOpenAI, colo
         assert memories(db.store) == ["Drinks tea"]
 
     offered = [each["function"] for each in server.requests[0]["tools"]]
-    assert [each["name"] for each in offered] == ["add_memory", "update_memory", "delete_memory"]
+    assert [each["name"] for each in offered] == ["add_memory", "update_memory", "delete_memory", "search_memories"]
     assert not any(word in json.dumps(offered) for word in ("user_id", "runtime", "namespace"))
     assert not set(keywords([each["parameters"] for each in offered])) & {"oneOf", "$ref", "$defs", "const", "default"}
     assert texts(result["messages"])[-2:] == ["Stored: Drinks tea", "Noted"]

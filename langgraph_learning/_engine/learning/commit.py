@@ -16,6 +16,7 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
 from langgraph_learning._engine.flow import Expected, Flow, write
+from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
     ThreadWords,
@@ -138,6 +139,10 @@ class Draft:
     thread: ThreadWords | None = None
     """Who has said what in the conversation that asks for it; None where a person asks."""
     trajectory: Trajectory | None = None
+    captured: Captured | None = None
+    """The messages to keep, where a learning store keeps them."""
+    cited_by: tuple[Record, ...] = ()
+    """What rests on these messages already."""
 
     def day_of(self, said_at: datetime | None) -> date:
         """Return the day on which something was said, where the user is."""
@@ -373,6 +378,18 @@ class CommitPlan:
             reason = "was rejected" if again.status == "rejected" else "waits for a person already"
             self._refuse(name, f"the same {reason}")
 
+    def capture(self) -> None:
+        """Keep the messages, each found by what was learned from it, too."""
+        captured = self.draft.captured
+        if captured is None:
+            return
+        facts = [record for each in self.known.values() for record in each.records if record.session is None]
+        for known in [each for each in self.known.values() if each.store.captures]:
+            changes = plan_capture(known, captured, self.draft.at)
+            changes = with_keys(changes, [*self.draft.cited_by, *facts])
+            self.changes += changes
+            self.known[known.store.name] = known.with_changes(changes, self.draft.at)
+
 
 def may_teach(store: LearningStore, scope: Scope, identity: Identity, shared: Shared) -> bool:
     """Return whether `identity` may teach in `scope`: an unknown user may at most propose something to others."""
@@ -432,10 +449,11 @@ def commit(
     """
     scopes = [(snapshot.store, snapshot.scope) for snapshot in known]
     first_try = iter([(None, known, earlier)])
+    session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
         existing, snapshots, before = next(first_try, None) or (
-            yield from load_turn(scopes, draft.identity, draft.id, draft.query)
+            yield from load_turn(scopes, draft.identity, draft.id, draft.query, session)
         )
         if existing is not None:
             return existing
@@ -445,6 +463,7 @@ def commit(
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
+        plan.capture()
         made = to_commit(plan)
         if made.changes or made.proposed or draft.kind is CommitKind.TURN:
             yield from write_commit(made, snapshots, plan.proposed)
@@ -504,6 +523,8 @@ def write_commit(
         changed, versions = record_puts(snapshot, mine, made.at)
         operations += [*changed, *outbox_entries(store, scope, (change.id for change in mine))]
         expect.update(versions)
+    keyed, versions = yield from commit_keys(made, known, made.at)
+    operations, expect = [*operations, *keyed], {**expect, **versions}
     yield from write(operations, expect, made.id)
     for snapshot in known:
         yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in made.changes])

@@ -22,7 +22,19 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
     purge = cast("VersionedStore", store).purge if can_purge else partial(_delete, store)
     for namespace in tuple(_sessions(store, thread_label)):
         purge(namespace)
+    _erase_messages(store, thread_id)
     _strip_commits(store, thread_id)
+
+
+def _erase_messages(store: BaseStore, thread_id: str) -> None:
+    """Erase the messages of the thread that were kept for later conversations: records with a place in a session."""
+    said = {"source": {"thread_id": thread_id}}
+    if is_versioned(store):
+        store.erase(store.all_addresses(LEARNED, {**said, "session": {"$exists": True}}))
+        return
+    for item in list(_find_items(store, said)):
+        if item.value.get("session") is not None:
+            store.delete(item.namespace, item.key)
 
 
 class Thread(NamedTuple):

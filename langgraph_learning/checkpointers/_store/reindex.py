@@ -88,7 +88,7 @@ def _terms(value: Json, stored: Sequence[str], fields: Sequence[str]) -> list[st
     """
     if not isinstance(value, Mapping):
         return list(stored)
-    found = [analyze(value, chosen) for chosen in (fields, ["text"], *([name] for name in value))]
+    found = [analyze(value, chosen) for chosen in (fields, ["text"], ["text", "keys.*"], *([name] for name in value))]
     return max(found, key=lambda terms: _likeness(terms, stored))
 
 
