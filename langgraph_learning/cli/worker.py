@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -53,13 +54,13 @@ def worker(
     settings = learning._settings
     settings.extractions()  # a worker cannot know an agent's model
     settings = replace(settings, background=settings.background or Background())
-    tasks = care_tasks(
-        settings,
-        curate_every=timedelta(days=curate_days) if curate_days else None,
-        sweep_every=timedelta(days=sweep_days) if sweep_days else None,
-        reflect=getattr(learning, "reflect", None),
-    )
     with at.open(make=True) as opened:
+        tasks = care_tasks(
+            settings,
+            curate_every=timedelta(days=curate_days) if curate_days else None,
+            sweep_every=timedelta(days=sweep_days) if sweep_days else None,
+            reflect=partial(learning.reflect, store=opened.store),
+        )
         care_in_background(Driver(opened.store), tasks, utc_now)
         jobs: Any = getattr(opened.store, "jobs", None)
         if jobs is not None and find_spec("procrastinate") is not None:
