@@ -1,6 +1,6 @@
 """How far one Postgres goes: `python -m benchmarks.workers URL [--users 1000] [--turns 10] [--takes 0.5]`.
 
-A web process writes turns with their jobs, two workers learn from them, and one of these is killed on the way. Needs an
+A web process writes turns with their jobs; then two workers learn from them, and one is killed on the way. Needs an
 empty database and the extras `worker` and `cli`.
 """
 
@@ -63,13 +63,15 @@ def measure(url: str, users: int, turns: int, takes: float) -> dict[str, Any]:
     with connect(url) as db:
         store: Any = db.store
         store.jobs(learning.name)
+        writing = write_turns(store, users, turns)
+        began = time.monotonic()
         for _ in range(2):
             environment = {**os.environ, "TAKES": str(takes)}
             workers.append(subprocess.Popen([*command, "-c", "16"], env=environment, stderr=subprocess.DEVNULL))
-        began = time.monotonic()
-        writing = write_turns(store, users, turns)
-        workers[0].kill()
-        while any(turn.status == "waiting" for turn in Driver(store).run(load_all_pending())):
+        half = users * turns // 2
+        while left := sum(turn.status == "waiting" for turn in Driver(store).run(load_all_pending())):
+            if left <= half and workers[0].poll() is None:
+                workers[0].kill()
             time.sleep(1)
         took = time.monotonic() - began
         commits = [
