@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import cast
 
-from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
 from langgraph_learning.checkpointers import connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
@@ -71,6 +71,13 @@ class OpenTarget:
         """Return all users of whom something is kept."""
         namespaces = self.store.list_namespaces(prefix=(ROOT, "user"), max_depth=3, limit=EVERYTHING)
         return sorted({unlabel(namespace[2]) for namespace in namespaces})
+
+    def refusals(self, user: str | None) -> int:
+        """Return how many operations were refused in the commits that are kept, of one user or of all."""
+        users = self.users() if user is None else [user]
+        namespaces = [commits_namespace(Identity(user_id=name)) for name in users]
+        items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
+        return sum(len(item.value.get("refused") or ()) for item in items)
 
     def records(self, user: str | None) -> list[Record]:
         """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.

@@ -6,13 +6,22 @@ from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecor
 from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, styled, tag
 
 WIDTH = 160
-COLOURS = {"words": "#4c8fd6", "meaning": "#9b6dd6", "search": "#3a9d8f", "votes": "#c9762b"}
+COLOURS = {
+    "words": "#4c8fd6",
+    "meaning": "#9b6dd6",
+    "search": "#3a9d8f",
+    "neighbours": "#d69b4c",
+    "session": "#8fae3f",
+    "votes": "#d65c7a",
+}
 OTHER = "#8a8f98"  # readable on light and on dark, as all of them are
 LEGEND = {
     "words": "words in common",
     "meaning": "similar meaning",
     "search": "the store's own search",
     "votes": "votes of people",
+    "neighbours": "the messages around it",
+    "session": "its conversation",
 }
 HEAD = ("learning store", "record", "why", "score", "tokens")
 

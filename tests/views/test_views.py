@@ -307,7 +307,7 @@ def test_votes_have_a_colour_and_a_name_and_so_has_whatever_else_a_score_is_made
     ]
     markup = views.receipt_bars(Receipt(shown=tuple(entries)), {"m": "Keeps bees"})
     fills = [each["fill"] for each in map(dict, _rects(markup))]
-    assert fills == ["#c9762b", "#8a8f98"]
+    assert fills == ["#d65c7a", "#8a8f98"]
     assert 'alt="votes of people: -0.50, luck: 2.00"' in markup
     assert "Keeps bees" in Seen(markup).text
 
