@@ -1,10 +1,12 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
+import asyncio
 import copy
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -13,12 +15,21 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
-from langgraph_learning.config import Keywords, Model, check_limit, check_seconds, check_text
+from langgraph_learning.config import (
+    Background,
+    Keywords,
+    Model,
+    check_limit,
+    check_seconds,
+    check_text,
+    resolve_background,
+)
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -35,7 +46,8 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Feedback, Proposal
+from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
+from langgraph_learning.reflection import reflect_flow
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
@@ -75,6 +87,8 @@ class LearningMachine(Keywords):
         session_context: Where the conversation stands.
         entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: What helps again, whoever asks next.
+        procedures: How things are done, from what the agent's tool calls came to.
+        instructions: Rules that the agent works by.
         decision_log: What the agent decided, why, and what came of it.
         conversations: What was said, message by message; no model is asked.
         custom_stores: Learning stores of your own.
@@ -109,6 +123,8 @@ class LearningMachine(Keywords):
         placement: Where a model sees the recalled text (middleware, `model`, `into`, graphs in `around`): at the start
             of the user's last message, so that the conversation before it stays as it was, for prompt caches; or with
             "system" at the end of the system message, which a `dynamic_prompt` further in may then replace.
+        background: Whether to learn behind the reply: the turn is written into the store, and nobody waits for the
+            model that learns from it. True, or a `Background`.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -123,6 +139,8 @@ class LearningMachine(Keywords):
         session_context: Choice = False,
         entity_memory: Choice = False,
         learned_knowledge: Choice = False,
+        procedures: Choice = False,
+        instructions: Choice = False,
         decision_log: Choice = False,
         conversations: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
@@ -143,6 +161,7 @@ class LearningMachine(Keywords):
         reviewers: Callable[..., object] | None = None,
         author_name: Callable[[str], str | None] | None = None,
         placement: Placement = "turn",
+        background: bool | Background = False,
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
@@ -169,11 +188,13 @@ class LearningMachine(Keywords):
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
         choices = {
+            "instructions": instructions,
             "user_profile": user_profile,
             "user_memory": user_memory,
             "session_context": session_context,
             "entity_memory": entity_memory,
             "learned_knowledge": learned_knowledge,
+            "procedures": procedures,
             "decision_log": decision_log,
             "conversations": conversations,
         }
@@ -190,6 +211,7 @@ class LearningMachine(Keywords):
             models={each.name: without_context(resolve_model(each.config.model)) or default for each in stores},
             limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
             placement=placement,
+            background=resolve_background(background),
             store=store,
             context_tokens=context_tokens,
             scope=scope,
@@ -426,6 +448,63 @@ class LearningMachine(Keywords):
         """Return what `review_queue` does."""
         return await self.scoped(store=store).areview_queue(namespace)
 
+    def reflect(
+        self,
+        *,
+        user_id: str | int | None = None,
+        namespace: str | None = None,
+        since: datetime | None = None,
+        model: Model | None = None,
+        dry_run: bool = False,
+        store: BaseStore | None = None,
+    ) -> Reflection:
+        """Learn from what happened since the last reflection how to work better, and say what that came to.
+
+        It reads tool calls that failed and then worked, outcomes of decisions, corrections by users and votes, asks the
+        model once per batch of them, and changes procedures, instructions and learned knowledge by single operations,
+        each with the turns that it rests on. Where a learning store proposes, a person decides.
+
+        Args:
+            user_id: Reflect on this user's turns; by default on all that could teach the namespace.
+            namespace: Which shared knowledge is changed; by default the machine's.
+            since: Reflect on everything after this moment, also again.
+            model: What reflects; by default what extracts for these learning stores.
+            dry_run: Whether only to report; the model is asked all the same.
+            store: Where the records are; by default the machine's own store.
+
+        Raises:
+            ConfigurationError: There is nothing to reflect into, or no model.
+            ExtractionError: The model's first answer cannot be used; nothing is written.
+        """
+        scoped = self.scoped(user_id=user_id, store=store)
+        return scoped._driver.run(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
+
+    async def areflect(
+        self,
+        *,
+        user_id: str | int | None = None,
+        namespace: str | None = None,
+        since: datetime | None = None,
+        model: Model | None = None,
+        dry_run: bool = False,
+        store: BaseStore | None = None,
+    ) -> Reflection:
+        """Do what `reflect` does."""
+        scoped = self.scoped(user_id=user_id, store=store)
+        return await scoped._driver.arun(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
+
+    def _reflect(
+        self, scoped: Scoped, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
+    ) -> Flow[Reflection]:
+        return reflect_flow(
+            self._settings,
+            user_id=scoped.identity.user_id,
+            namespace=namespace or self.namespace,
+            since=since,
+            model=model,
+            dry_run=dry_run,
+        )
+
     def feedback(
         self,
         commit_or_receipt: Commit | Receipt | str,
@@ -467,6 +546,21 @@ class LearningMachine(Keywords):
         """Do what `feedback` does."""
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return await scoped.afeedback(commit_or_receipt, helpful)
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Learn now from all turns that this process has scheduled, and return whether none of them is left.
+
+        A turn that fails is tried once and goes on waiting. Where a worker learns elsewhere, wait for it. In async code
+        use `adrain`.
+
+        Args:
+            timeout: How long to wait, in seconds; None: until it is done.
+        """
+        return drain(self._settings, timeout)
+
+    async def adrain(self, timeout: float | None = None) -> bool:
+        """Do what `drain` does, without blocking the event loop."""
+        return await asyncio.to_thread(drain, self._settings, timeout)
 
     def _voter(
         self,

@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from langgraph.store.base import PutOp
+from langgraph.store.base import GetOp, PutOp
 from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
-from langgraph_learning._engine.flow import Expected, Flow, write
+from langgraph_learning._engine.flow import Expected, Flow, batch, write
 from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
@@ -29,7 +29,7 @@ from langgraph_learning._engine.learning.provenance import (
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
-from langgraph_learning.errors import ConflictError
+from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import (
     Change,
@@ -42,14 +42,21 @@ from langgraph_learning.records import (
     Remove,
     Scope,
     Source,
+    Trajectory,
     Usage,
 )
 from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.stores.maintenance import MAINTENANCE, plan_maintenance
+from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class TurnGone(LearningError):
+    """A turn that waited to be learned from is not there any more; nothing is written."""
+
 
 TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
@@ -92,6 +99,8 @@ class CommitKind(Enum):
     """A person's yes to proposals."""
     UPKEEP = "upkeep"
     """Curation, and what feedback sets aside."""
+    REFLECTION = "reflection"
+    """What many turns teach together; what others taught it changes as a turn would."""
 
     @property
     def names_own_ids(self) -> bool:
@@ -135,10 +144,13 @@ class Draft:
     """What the records were looked up by, besides the newest."""
     thread: ThreadWords | None = None
     """Who has said what in the conversation that asks for it; None where a person asks."""
+    trajectory: Trajectory | None = None
     captured: Captured | None = None
     """The messages to keep, where a learning store keeps them."""
     cited_by: tuple[Record, ...] = ()
     """What rests on these messages already."""
+    pending: tuple[Address, ...] = ()
+    """The turns that it is learned from, where these waited in the store: they go with its commit."""
 
     def day_of(self, said_at: datetime | None) -> date:
         """Return the day on which something was said, where the user is."""
@@ -146,7 +158,8 @@ class Draft:
 
     def limit(self, store: LearningStore) -> int | None:
         """Return how many changes a learning store may make; None without a limit."""
-        return self.rules.limits.get(store.name) if self.kind.is_conversation else None
+        limited = self.kind.is_conversation or self.kind is CommitKind.REFLECTION
+        return self.rules.limits.get(store.name) if limited else None
 
 
 @dataclass
@@ -219,8 +232,8 @@ class CommitPlan:
         """Return the source with its quote masked, and marked as a tool's where it may rest on one."""
         store, thread = known.store, self.draft.thread
         if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
-            by_user = source.actor == "user" and source.quote is not None
-            if not by_user and not is_supported(arguments, thread):
+            quotes_own = source.actor in ("user", "agent") and source.quote is not None
+            if not quotes_own and not is_supported(arguments, thread):
                 source = source.model_copy(update={"actor": "tool"})
         masked = self.draft.rules.mask(source.quote)[:LONGEST_QUOTE] if source.quote else None
         return source.model_copy(update={"quote": masked})
@@ -335,7 +348,7 @@ class CommitPlan:
             source = change.source.model_copy(update=approved if source.approved_at else {})
         if scope.namespace is None:
             return change.model_copy(update={"source": source, "id": identified})
-        shared = {} if stands else {"user_id": self.draft.identity.user_id}
+        shared = {} if stands else {"user_id": source.user_id or self.draft.identity.user_id}
         # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
         words = {"text": ""} if isinstance(change, Remove) else {}
         return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
@@ -461,10 +474,31 @@ def commit(
         plan.capture()
         made = to_commit(plan)
         if made.changes or made.proposed or draft.kind is CommitKind.TURN:
-            yield from write_commit(made, snapshots, plan.proposed)
+            removed, expects = yield from _take_pending(draft)
+            yield from write_commit(made, snapshots, plan.proposed, removed, expects)
         return made
 
     return (yield from retry_on_conflict(attempt))
+
+
+def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
+    """Return what removes the turns that waited, and writes down under the id of each that it is learned.
+
+    Turns that were joined are one commit. A replay brings one of them alone, and finds it learned by its own id.
+
+    Raises:
+        TurnGone: One does not wait any more: its user was forgotten, its thread deleted, or it is learned.
+    """
+    if not draft.pending:
+        return [], {}
+    there = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
+    if any(item is None for item in there):
+        raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
+    learned = [
+        put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
+    ]
+    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, there, strict=True)}
+    return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:
@@ -493,6 +527,7 @@ def to_commit(plan: CommitPlan) -> Commit:
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
         provenance=plan.draft.provenance,
+        trajectory=plan.draft.trajectory,
         namespaces={
             name: namespace
             for name, snapshot in plan.known.items()
