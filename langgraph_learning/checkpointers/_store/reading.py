@@ -61,9 +61,7 @@ class Page:
     def items(self) -> list[SearchItem]:
         """Return what LangGraph expects of a search."""
         parts = [*self.by_words, *(None for _ in self.rows[len(self.by_words) :])]
-        return [
-            FoundItem(stored_item(row), score, words) for (row, score), words in zip(self.rows, parts, strict=True)
-        ]
+        return [FoundItem(stored_item(row), score, words) for (row, score), words in zip(self.rows, parts, strict=True)]
 
 
 class SearchScope:
