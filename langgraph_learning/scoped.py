@@ -20,6 +20,12 @@ from langgraph_learning._engine.approval.approval import (
     review_queue,
 )
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
+from langgraph_learning._engine.background.pending import (
+    PendingTurn,
+    load_pending,
+    pending_namespace,
+    retry_failed,
+)
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
@@ -147,6 +153,8 @@ class Scoped:
             at: When it was said; by default now.
             progress: Is told how many messages were learned from, and how many there are, after each part.
 
+        What was asked for and refused stands in the commit's `refused`, also where nothing was changed.
+
         Raises:
             ConfigurationError: There is no model to extract with.
             ExtractionError: The model's answer cannot be used; of this part nothing is learned.
@@ -180,7 +188,7 @@ class Scoped:
         return await self._driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
-        """Return what changed something, oldest first."""
+        """Return what changed something, or was refused all of it, oldest first."""
         return self._driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
@@ -295,6 +303,22 @@ class Scoped:
     ) -> Outcome:
         """Do what `decide` does."""
         return await self._driver.arun(self._decide(proposal_id, decision, edit, by, message))
+
+    def pending(self) -> list[PendingTurn]:
+        """Return the turns of this user that wait to be learned from, and those that failed, oldest first."""
+        return self._driver.run(load_pending(pending_namespace(self.identity)))
+
+    async def apending(self) -> list[PendingTurn]:
+        """Return what `pending` does."""
+        return await self._driver.arun(load_pending(pending_namespace(self.identity)))
+
+    def retry_pending(self) -> int:
+        """Let the turns that failed wait again, due at once, and return how many these are."""
+        return self._driver.run(self._retry_pending())
+
+    async def aretry_pending(self) -> int:
+        """Do what `retry_pending` does."""
+        return await self._driver.arun(self._retry_pending())
 
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
@@ -427,6 +451,10 @@ class Scoped:
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
 
+    def _retry_pending(self) -> Flow[int]:
+        turns = yield from load_pending(pending_namespace(self.identity))
+        return (yield from retry_failed(turns, datetime.now(UTC)))
+
     def _approver(self, by: str | None = None) -> Approver:
         user = self.identity.user_id
         return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
@@ -497,7 +525,8 @@ class Scoped:
         namespace = commits_namespace(self.identity)
         [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
         items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
-        commits = [commit for item in items if (commit := read_commit(item)) is not None and commit.changes]
+        commits = [commit for item in items if (commit := read_commit(item)) is not None]
+        commits = [commit for commit in commits if commit.changes or commit.refused]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))
 
     def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:

@@ -56,6 +56,8 @@ class ScopeSnapshot:
     """Whether the scores are the store's last word."""
     unread: int = 0
     """How many more there are that were not read."""
+    complete: bool = True
+    """Whether all records of the scope were read, of whatever status; where nobody has counted, it is not."""
     suppressed: frozenset[str] = frozenset()
     """The ids of records that an archived one sets aside: read, and not shown."""
     order: tuple[Ranked, ...] | None = None
@@ -79,7 +81,7 @@ class ScopeSnapshot:
     def entries(self, ranked: Sequence[Ranked], query: str) -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`; none where the learning store fails over them."""
         try:
-            return self.store.entries(ranked, query)
+            return self.store.entries(ranked, query, complete=self.complete)
         except FAULTS:
             log.exception("%s cannot be shown", self.store.name)
             return []
@@ -114,7 +116,7 @@ class ScopeSnapshot:
                 # What one commit adds keeps its order: the short ids count on it.
                 moment = at + timedelta(microseconds=len(found))
                 found[change.id] = self.record(change, found.get(change.id), moment)
-        return ScopeSnapshot(self.store, self.scope, tuple(found.values()))
+        return ScopeSnapshot(self.store, self.scope, tuple(found.values()), complete=self.complete)
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
         """Return the record that `change` makes of `old`."""
@@ -164,15 +166,19 @@ def read_op(
     return SearchOp((*scope.path, store.name), wanted or None, limit=limit, query=query or None, refresh_ttl=False)
 
 
-def read_snapshot(store: LearningStore, scope: Scope, *results: Result) -> ScopeSnapshot:
-    """Return what the results of `read` hold: records of this scope alone, each once, oldest first."""
+def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> ScopeSnapshot:
+    """Return what the results of `read_op` hold: records of this scope alone, each once, oldest first.
+
+    `limit` is how many records the first of them may hold: one that is full may not be all there is.
+    """
+    full = limit is not None and len(cast("list[Item]", results[0] or ())) >= limit
     items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
     namespace = (*scope.path, store.name)
     mine = [item for item in items if tuple(item.namespace) == namespace]
     found = {item.key: Record.from_item(item) for item in mine}
     scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
     ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
-    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores))
+    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores), complete=not full)
 
 
 def load_snapshots(
@@ -204,7 +210,8 @@ def load_snapshots(
     results = yield from batch(*first, *newest, *fitting)
     found = results[len(first) :]
     snapshots = [
-        read_snapshot(store, scope, *found[place :: len(stores)]) for place, (store, scope) in enumerate(stores)
+        read_snapshot(store, scope, *found[place :: len(stores)], limit=limit)
+        for place, (store, scope) in enumerate(stores)
     ]
     # The scores are of what was searched for alone, and nothing to rank all of them by.
     return results[: len(first)], [replace(snapshot, scores={}) for snapshot in snapshots]

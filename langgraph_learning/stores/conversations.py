@@ -74,7 +74,7 @@ class ConversationsStore(LearningStore):
         oldest = at - timedelta(days=days) if days is not None else None
         return [each for each in fitting if oldest is None or _said_at(each.record) >= oldest]
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Show each passage by day and speaker: what fits, with the messages around it."""
         return [_passage(messages) for messages in _passages(ranked)]
 

@@ -184,7 +184,7 @@ def test_one_turn_is_recalled_once_in_all_graphs_tasks_and_tools_of_a_run() -> N
     builder.add_node("last", node).add_edge("inner", "last")
     graph = learning.into(builder).compile(store=known())
 
-    events = list(graph.stream(said("Bees?"), context=ADA, stream_mode="custom", subgraphs=True))
+    events: Any = list(graph.stream(said("Bees?"), context=ADA, stream_mode="custom", subgraphs=True))
 
     assert sum(event.get("learning") == "recalled" for _, event in events) == 1
     assert all(FACT in model.prompt(index=index) for index in range(4))

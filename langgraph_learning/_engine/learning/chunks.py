@@ -61,7 +61,7 @@ def learn_history(
             thread=thread,
             capturing=settings.capturing,
         )
-        last = made if made is not None and (made.changes or made.proposed) else last
+        last = made if made is not None and (made.changes or made.proposed or made.refused) else last
         if progress is not None:
             progress(end, len(history))
     return last

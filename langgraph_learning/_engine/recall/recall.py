@@ -224,7 +224,8 @@ def lookup(
     best = _rank(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
     try:
-        entries, left = store.search_entries(search, best, at)[: asked.get("limit") or None], budget
+        entries, left = store.search_entries(search, best, at, complete=found.complete), budget
+        entries = entries[: asked.get("limit") or None]
     except FAULTS as error:
         raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
     lines: list[str] = []
@@ -259,7 +260,7 @@ def _read_stores(
         if store.captures:
             read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
         else:
-            read_here.append(read_snapshot(store, scope, *mine))
+            read_here.append(read_snapshot(store, scope, *mine, limit=ops[0].limit))
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
     found = []
     for each, ops in zip(read_here, asked, strict=True):
@@ -267,9 +268,10 @@ def _read_stores(
             each = yield from _reread_status(each, ops[0], stand, status)
         each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
         if stand.ranks and each.order is None:
-            each = replace(
-                each, ranked=ops[0].query is not None, unread=(yield from _count_unread(each, ops[0], stand))
-            )
+            unread = yield from _count_unread(each, ops[0], stand)
+            # A read that is full is complete all the same when the count says so; of the past nobody has counted.
+            complete = each.complete or (stand.revision is None and unread == 0)
+            each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
         if status is not None:
             each = _filter_status(each, status)
         if query and stand.revision is None:  # a vector store knows the present only
