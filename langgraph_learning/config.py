@@ -18,7 +18,9 @@ from langgraph_learning.json_schema import inline_schema
 from langgraph_learning.schemas import (
     Decision,
     Entity,
+    Instruction,
     LearnedKnowledge,
+    Procedure,
     SessionContext,
     UserMemory,
     UserProfile,
@@ -271,6 +273,35 @@ class LearnedKnowledgeConfig(NamespaceConfig):
                 f"LearnedKnowledgeConfig(knowledge=...) takes a LangChain VectorStore, e.g. PGVectorStore, not"
                 f" {type(self.knowledge).__name__}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ProceduresConfig(NamespaceConfig):
+    """How things are done, from what the agent's tool calls came to. By default a person approves each."""
+
+    base: ClassVar[type[BaseModel]] = Procedure
+
+    mode: LearningMode = LearningMode.PROPOSE
+
+
+@dataclass(frozen=True, kw_only=True)
+class InstructionsConfig(NamespaceConfig):
+    """Rules that one agent works by, shown in every turn. By default a person approves each.
+
+    Args:
+        agent: Whose rules, where the agent has no name of its own (`create_agent(name=...)`).
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.AGENTIC, LearningMode.PROPOSE})
+    base: ClassVar[type[BaseModel]] = Instruction
+
+    mode: LearningMode = LearningMode.PROPOSE
+    agent: str | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.agent is not None:
+            check_text("InstructionsConfig(agent=...)", self.agent)
 
 
 @dataclass(frozen=True, kw_only=True)

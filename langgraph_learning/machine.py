@@ -6,6 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
@@ -45,7 +46,8 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Feedback, Proposal
+from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
+from langgraph_learning.reflection import reflect_flow
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
@@ -85,6 +87,8 @@ class LearningMachine(Keywords):
         session_context: Where the conversation stands.
         entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: What helps again, whoever asks next.
+        procedures: How things are done, from what the agent's tool calls came to.
+        instructions: Rules that the agent works by.
         decision_log: What the agent decided, why, and what came of it.
         conversations: What was said, message by message; no model is asked.
         custom_stores: Learning stores of your own.
@@ -135,6 +139,8 @@ class LearningMachine(Keywords):
         session_context: Choice = False,
         entity_memory: Choice = False,
         learned_knowledge: Choice = False,
+        procedures: Choice = False,
+        instructions: Choice = False,
         decision_log: Choice = False,
         conversations: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
@@ -182,11 +188,13 @@ class LearningMachine(Keywords):
         if not isinstance(name, str) or not name.isidentifier():
             raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
         choices = {
+            "instructions": instructions,
             "user_profile": user_profile,
             "user_memory": user_memory,
             "session_context": session_context,
             "entity_memory": entity_memory,
             "learned_knowledge": learned_knowledge,
+            "procedures": procedures,
             "decision_log": decision_log,
             "conversations": conversations,
         }
@@ -439,6 +447,63 @@ class LearningMachine(Keywords):
     async def areview_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
         """Return what `review_queue` does."""
         return await self.scoped(store=store).areview_queue(namespace)
+
+    def reflect(
+        self,
+        *,
+        user_id: str | int | None = None,
+        namespace: str | None = None,
+        since: datetime | None = None,
+        model: Model | None = None,
+        dry_run: bool = False,
+        store: BaseStore | None = None,
+    ) -> Reflection:
+        """Learn from what happened since the last reflection how to work better, and say what that came to.
+
+        It reads tool calls that failed and then worked, outcomes of decisions, corrections by users and votes, asks the
+        model once per batch of them, and changes procedures, instructions and learned knowledge by single operations,
+        each with the turns that it rests on. Where a learning store proposes, a person decides.
+
+        Args:
+            user_id: Reflect on this user's turns; by default on all that could teach the namespace.
+            namespace: Which shared knowledge is changed; by default the machine's.
+            since: Reflect on everything after this moment, also again.
+            model: What reflects; by default what extracts for these learning stores.
+            dry_run: Whether only to report; the model is asked all the same.
+            store: Where the records are; by default the machine's own store.
+
+        Raises:
+            ConfigurationError: There is nothing to reflect into, or no model.
+            ExtractionError: The model's first answer cannot be used; nothing is written.
+        """
+        scoped = self.scoped(user_id=user_id, store=store)
+        return scoped._driver.run(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
+
+    async def areflect(
+        self,
+        *,
+        user_id: str | int | None = None,
+        namespace: str | None = None,
+        since: datetime | None = None,
+        model: Model | None = None,
+        dry_run: bool = False,
+        store: BaseStore | None = None,
+    ) -> Reflection:
+        """Do what `reflect` does."""
+        scoped = self.scoped(user_id=user_id, store=store)
+        return await scoped._driver.arun(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
+
+    def _reflect(
+        self, scoped: Scoped, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
+    ) -> Flow[Reflection]:
+        return reflect_flow(
+            self._settings,
+            user_id=scoped.identity.user_id,
+            namespace=namespace or self.namespace,
+            since=since,
+            model=model,
+            dry_run=dry_run,
+        )
 
     def feedback(
         self,

@@ -4,7 +4,7 @@ All of them are frozen and JSON-able: they travel through graph state, interrupt
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Annotated, Literal, TypeAlias
 
@@ -27,7 +27,7 @@ DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
 INDEXED = ["text", "keys.*"]
 """What of a record a store searches."""
-NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", PENDING})
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -96,7 +96,8 @@ class Scope(Frozen):
     def path(self) -> Namespace:
         """The store namespace of this scope; two scopes never share one."""
         if self.namespace is not None:
-            return (ROOT, "namespace", label(self.namespace))
+            agent = ("agent", label(self.agent)) if self.agent is not None else ()
+            return (ROOT, "namespace", label(self.namespace), *agent)
         parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
@@ -147,6 +148,56 @@ class Source(Frozen):
         return f" ({', '.join(marks)})" if marks else ""
 
 
+VALIDITY = ("valid_from", "valid_to", "expires_at")
+
+
+class Validity(Frozen):
+    """From when to when something holds; what is open has no date. A day in UTC counts as the whole day."""
+
+    valid_from: Timestamp | None = None
+    valid_to: Timestamp | None = None
+    """Since when something else holds in its place."""
+    expires_at: Timestamp | None = None
+    """From when on it is not recalled, because nobody knows whether it still holds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_content(cls, value: object) -> object:
+        """Take the dates from the content, where a schema has fields of these names."""
+        content = value.get("content") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or not isinstance(content, Mapping) or content.keys().isdisjoint(VALIDITY):
+            return value
+        read = {name: _moment(content[name], end=name != "valid_from") for name in VALIDITY if name in content}
+        return {**value, **{name: moment for name, moment in read.items() if moment and value.get(name) is None}}
+
+    @property
+    def validity(self) -> dict[str, datetime | None]:
+        """The three dates, for a change of the same record."""
+        return {name: getattr(self, name) for name in VALIDITY}
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether it holds at a moment."""
+        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
+        return (self.valid_from is None or self.valid_from <= moment) and all(moment < end for end in ends)
+
+    @property
+    def validity_label(self) -> str:
+        """What a reader is told of when it holds; nothing if it is open on both sides."""
+        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
+        parts = [f"since {self.valid_from:%Y-%m-%d}"] if self.valid_from else []
+        parts += [f"until {min(ends) - timedelta(microseconds=1):%Y-%m-%d}"] if ends else []
+        return f" ({', '.join(parts)})" if parts else ""
+
+
+def _moment(value: JsonValue, *, end: bool) -> datetime | None:
+    """Return the moment that a text names; of a day its beginning or its end, of what is neither None."""
+    try:
+        moment = _with_timezone(datetime.fromisoformat(str(value)))
+    except ValueError:
+        return None
+    return moment + timedelta(days=1) if end and len(str(value)) == len("2026-01-31") else moment
+
+
 class Ordered(Frozen):
     """Where a record stands among others, if its learning store keeps an order, and what else it is found by."""
 
@@ -156,11 +207,9 @@ class Ordered(Frozen):
     """Its place in the session."""
     keys: dict[str, str] = {}
     """Texts of records that rest on it, by learning store and id: it is found by their words, too."""
-    expires_at: datetime | None = None
-    """When it is over: it is not recalled any more, and a store that can deletes it."""
 
 
-class Record(Ordered):
+class Record(Validity, Ordered):
     """One learned thing: the unit of reading, writing, history and approval."""
 
     id: str
@@ -181,7 +230,7 @@ class Record(Ordered):
 
     def value(self) -> dict[str, JsonValue]:
         """Return what a store keeps under the record's id."""
-        unset = {name for name in Ordered.model_fields if getattr(self, name) in (None, {})}
+        unset = {name for name in (*Ordered.model_fields, *VALIDITY) if getattr(self, name) in (None, {})}
         return self.model_dump(mode="json", exclude={"id", *unset})
 
     @classmethod
@@ -198,7 +247,7 @@ class Record(Ordered):
             raise RecordError(f"the item {item.key!r} in {item.namespace} is not a record: {error}") from error
 
 
-class Add(Ordered):
+class Add(Validity, Ordered):
     """A new record; the engine gives it an id where the learning store names none."""
 
     kind: Literal["add"] = "add"
@@ -210,7 +259,7 @@ class Add(Ordered):
     source: Source = Source()
 
 
-class Update(Ordered):
+class Update(Validity, Ordered):
     """Other content, or another status, for a record."""
 
     kind: Literal["update"] = "update"
@@ -289,6 +338,24 @@ def _gather_provenance(value: object) -> object:
     return {"provenance": {_OLDER[name]: value[name] for name in older}, **rest}
 
 
+class ToolCallOutcome(Frozen):
+    """One tool call of the agent: its arguments as JSON, and the beginning and end of what came of it."""
+
+    name: str
+    arguments: str = ""
+    result: str = ""
+    failed: bool = False
+
+
+class Trajectory(Frozen):
+    """The agent's tool calls of a turn in which one failed, and what the user had asked; read by `reflect`."""
+
+    asked: str = ""
+    message_ids: tuple[str, ...] = ()
+    """The user's messages."""
+    calls: tuple[ToolCallOutcome, ...] = ()
+
+
 class Commit(Frozen):
     """The changes of one turn, written together; the unit of undo."""
 
@@ -303,6 +370,8 @@ class Commit(Frozen):
     provenance: Provenance = Provenance()
     namespaces: dict[str, str] = {}
     """In which shared namespace it changed a learning store; where none is named, in what is the user's own."""
+    trajectory: Trajectory | None = None
+    """The agent's tool calls of the turn, where one failed and a learning store reads them."""
 
     _read_older = model_validator(mode="before")(_gather_provenance)
 
@@ -407,6 +476,25 @@ class Proposal(Frozen):
         lines += [f'Because it was said: "{self.source.quote}"'] if self.source.quote else []
         lines += ["What it would change has changed meanwhile: look again."] if self.stale else []
         return "\n".join([f"{self.store}: {self.name}", *lines])
+
+
+class Reflection(Frozen):
+    """What a reflection read, and what it came to, unless it was a dry run."""
+
+    dry_run: bool
+    events: int = 0
+    """How many turns, votes, outcomes and corrections the model was shown."""
+    changes: tuple[Change, ...] = ()
+    """What it changed, or would; each with the turns that it rests on in its source."""
+    proposed: tuple[Proposal, ...] = ()
+    """What waits for a person."""
+    refused: tuple[Refusal, ...] = ()
+    """What the model asked for that cannot be done, or rests on nothing."""
+    commits: tuple[str, ...] = ()
+    """What to `undo`, the last one first."""
+    usage: Usage = Usage()
+    failed: str | None = None
+    """Why it stopped half way: what is in `commits` stands, and the next reflection goes on from there."""
 
 
 def _status(change: Change) -> str | None:

@@ -103,6 +103,22 @@ class LearnedKnowledge(BaseModel):
     tags: list[str] = Field(default=[], max_length=50, description="Words to find it by")
 
 
+class Procedure(BaseModel):
+    """How something is done: what worked, step by step, and what did not."""
+
+    title: str = Field(min_length=1, max_length=200, description="What it does, in a few words; its name")
+    when: str = Field(min_length=1, max_length=1_000, description="When to follow it: the task, and what tells it")
+    steps: list[str] = Field(min_length=1, max_length=50, description="What to do, in order, one action each")
+    pitfalls: list[str] = Field(default=[], max_length=50, description="What failed, and why; what to avoid")
+
+
+class Instruction(BaseModel):
+    """A rule that the agent works by in every conversation."""
+
+    rule: str = Field(min_length=1, max_length=1_000, description="What to do or not to do, as one imperative sentence")
+    reason: str | None = Field(default=None, max_length=1_000, description="Why, in one sentence")
+
+
 class Decision(BaseModel):
     """One decision of the agent, why it was taken, and what came of it."""
 

@@ -116,25 +116,40 @@ class Scoped:
         """Return what `records` does."""
         return await self._driver.arun(self._records(learning_store))
 
-    def search(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
+    def search(
+        self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
+    ) -> list[Record]:
         """Return the records that fit `query` best, over all learning stores, or of the one named `store`.
+
+        Args:
+            query: What to look for.
+            limit: How many at most.
+            store: In which learning store alone.
+            at: Of which moment, as `recall` takes it.
 
         Raises:
             ConfigurationError: The machine has no such learning store.
         """
-        return self._driver.run(search(self._resolve_stores(store), self.identity, query, limit))
+        return self._driver.run(search(self._resolve_stores(store), self.identity, query, limit, _with_zone(at)))
 
-    async def asearch(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
+    async def asearch(
+        self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
+    ) -> list[Record]:
         """Return what `search` does."""
-        return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit))
+        return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit, _with_zone(at)))
 
-    def recall(self, query: str) -> Recall:
-        """Return what a model would be shown if the user said `query`, and why."""
-        return self._driver.run(self._recall(query))
+    def recall(self, query: str, *, at: datetime | None = None) -> Recall:
+        """Return what a model would be shown if the user said `query`, and why.
 
-    async def arecall(self, query: str) -> Recall:
+        Args:
+            query: What the user says.
+            at: Of which moment: what did not hold then is left out, and what was superseded since is not.
+        """
+        return self._driver.run(self._recall(query, at))
+
+    async def arecall(self, query: str, *, at: datetime | None = None) -> Recall:
         """Return what `recall` does."""
-        return await self._driver.arun(self._recall(query))
+        return await self._driver.arun(self._recall(query, at))
 
     def learn(
         self,
@@ -407,13 +422,14 @@ class Scoped:
         _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
         return [record for each in found for record in each.records]
 
-    def _recall(self, query: str) -> Flow[Recall]:
+    def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
         return recall(
             self._settings.stores,
             self.identity,
             query,
             self._settings.context_tokens,
             self._settings.author_name,
+            _with_zone(at),
         )
 
     def _learn(
@@ -537,6 +553,10 @@ class Scoped:
             there = ", ".join(store.name for store in self._settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
         return chosen
+
+
+def _with_zone(at: datetime | None) -> datetime | None:
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def _check_time(at: datetime | None, timezone: str) -> datetime | None:

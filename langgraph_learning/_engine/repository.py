@@ -119,7 +119,8 @@ class ScopeSnapshot:
         return ScopeSnapshot(self.store, self.scope, tuple(found.values()), complete=self.complete)
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
-        """Return the record that `change` makes of `old`."""
+        """Return the record that `change` makes of `old`; what was said keeps when it is over."""
+        stays = {"expires_at": change.expires_at or old.expires_at} if old is not None and self.store.captures else {}
         return Record(
             id=change.id,
             store=self.store.name,
@@ -134,7 +135,7 @@ class ScopeSnapshot:
             session=change.session or (old.session if old else None),
             place=change.place if change.place is not None or old is None else old.place,
             keys=change.keys or (old.keys if old else {}),
-            expires_at=change.expires_at or (old.expires_at if old else None),
+            **{**change.validity, **stays},
         )
 
 
@@ -249,8 +250,9 @@ def read_commit(result: Result) -> Commit | None:
 
 
 def put_record(record: Record, at: datetime) -> PutOp:
-    """Return the operation that keeps a record, at most until it expires."""
-    minutes = (record.expires_at - at).total_seconds() / 60 if record.expires_at else None
+    """Return the operation that keeps a record; what was said, at most until it expires."""
+    over = record.expires_at if record.session is not None else None
+    minutes = (over - at).total_seconds() / 60 if over else None
     ttl = None if minutes is None else max(minutes, 0.01)
     return PutOp(record.namespace, record.id, record.value(), index=INDEXED, ttl=ttl)
 

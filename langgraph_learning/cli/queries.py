@@ -21,7 +21,9 @@ LEARNING_STORES = (
     "conversations",
     "decision_log",
     "entity_memory",
+    "instructions",
     "learned_knowledge",
+    "procedures",
     "session_context",
     "user_memory",
     "user_profile",
@@ -47,7 +49,7 @@ def complete_store(incomplete: str) -> list[str]:
 def _scope(record: "Record") -> str:
     scope = record.scope
     if scope.namespace is not None:
-        return f"shared in {scope.namespace}"
+        return f"shared in {scope.namespace}" + (f" agent {scope.agent}" if scope.agent else "")
     return " ".join(f"{name} {value}" for name, value in (("thread", scope.thread_id), ("agent", scope.agent)) if value)
 
 

@@ -13,7 +13,9 @@ from langgraph_learning.stores.base import ID, Entry, LearningStore, Operation, 
 from langgraph_learning.stores.conversations import ConversationsStore
 from langgraph_learning.stores.decision_log import DecisionLogStore
 from langgraph_learning.stores.entity_memory import EntityMemoryStore
+from langgraph_learning.stores.instructions import InstructionsStore
 from langgraph_learning.stores.learned_knowledge import LearnedKnowledgeStore
+from langgraph_learning.stores.procedures import ProceduresStore
 from langgraph_learning.stores.session_context import SessionContextStore
 from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.stores.user_profile import UserProfileStore
@@ -26,9 +28,11 @@ __all__ = [
     "DecisionLogStore",
     "EntityMemoryStore",
     "Entry",
+    "InstructionsStore",
     "LearnedKnowledgeStore",
     "LearningStore",
     "Operation",
+    "ProceduresStore",
     "Ranked",
     "Record",
     "Refused",

@@ -55,6 +55,8 @@ class Entry:
     """A shorter text for it, shown where there is no room for the long one."""
     first: bool = False
     """Whether it opens its part of the prompt, before anything is chosen by how well it fits."""
+    place: int | None = None
+    """Where it stands among those that open their part; by default by age."""
 
     @property
     def score(self) -> float:
@@ -192,6 +194,8 @@ class LearningStore(ABC):
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     reads_trajectory: ClassVar[bool] = False
     """Whether its extraction is shown the agent's tool calls, with their arguments and how each ended."""
+    reflects: ClassVar[bool] = False
+    """Whether `reflect` may change it: what it holds is about the agent's work and not about one user."""
     captures: ClassVar[bool] = False
     """Whether it keeps messages: `capture` is asked about each of a turn, and no model. Its records stand in the order
     of their session, are recalled with their neighbours there, and are found by what other learning stores learned
@@ -267,7 +271,7 @@ class LearningStore(ABC):
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
-        return f"{record.text}{record.source.label}"
+        return f"{record.text}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
@@ -298,7 +302,8 @@ class LearningStore(ABC):
         `complete` says whether `ranked` holds all records there are in the scope.
         """
         query = str(getattr(search, "query", None) or "")
-        fitting = [item for item in ranked if not query or item.score > 0 or item.matched]
+        holding = [item for item in ranked if item.record.holds_at(at)]
+        fitting = [item for item in holding if not query or item.score > 0 or item.matched]
         return self.entries(self.filter_search(search, fitting, at), query, complete=complete)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:

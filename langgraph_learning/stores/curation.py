@@ -19,6 +19,7 @@ def archive(record: Record) -> Update:
         text=record.text,
         status=ARCHIVED,
         source=record.source,
+        **record.validity,
     )
 
 
@@ -45,6 +46,9 @@ def _why_outdated(record: Record, at: datetime, max_age: timedelta | None) -> st
         return ""
     if (end := record.content.get("expires_at")) and _is_past(end, at):
         return f"expired at {end}"
+    for end_at, why in ((record.valid_to, "held until"), (record.expires_at, "expired at")):
+        if end_at is not None and end_at <= at and not record.content.get("expires_at"):
+            return f"{why} {end_at:%Y-%m-%d}"
     if max_age is not None and at - record.updated_at > max_age:
         return f"not changed since {record.updated_at:%Y-%m-%d}"
     return ""
@@ -99,7 +103,7 @@ def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> 
     own = any(same_statement(text, record.text) for record in group)
     # Other words than anybody's are a model's: no quote vouches for them.
     source = kept.source if own else kept.source.model_copy(update={"quote": None, "actor": "assistant"})
-    update = Update(store=store, id=kept.id, content=content, text=text, source=source)
+    update = Update(store=store, id=kept.id, content=content, text=text, source=source, **kept.validity)
     return Curated(
         store=store,
         kind="merged",

@@ -42,6 +42,7 @@ class LearnedKnowledgeStore(LearningStore):
 
     name: ClassVar[str] = "learned_knowledge"
     about_user: ClassVar[bool] = False
+    reflects: ClassVar[bool] = True
     config_class = LearnedKnowledgeConfig
     config: LearnedKnowledgeConfig
     label: ClassVar[str] = "k"

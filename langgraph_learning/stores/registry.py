@@ -11,8 +11,10 @@ from langgraph_learning.stores import (
     ConversationsStore,
     DecisionLogStore,
     EntityMemoryStore,
+    InstructionsStore,
     LearnedKnowledgeStore,
     LearningStore,
+    ProceduresStore,
     SessionContextStore,
     UserMemoryStore,
     UserProfileStore,
@@ -21,11 +23,13 @@ from langgraph_learning.stores.base import check_complete
 
 Choice: TypeAlias = bool | StoreConfig | LearningStore
 SLOTS: Mapping[str, type[LearningStore]] = {
+    "instructions": InstructionsStore,  # first: how to work is read before what is known
     "user_profile": UserProfileStore,
     "user_memory": UserMemoryStore,
     "session_context": SessionContextStore,
     "entity_memory": EntityMemoryStore,
     "learned_knowledge": LearnedKnowledgeStore,
+    "procedures": ProceduresStore,
     "decision_log": DecisionLogStore,
     "conversations": ConversationsStore,
 }

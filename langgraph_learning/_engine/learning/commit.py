@@ -42,6 +42,7 @@ from langgraph_learning.records import (
     Remove,
     Scope,
     Source,
+    Trajectory,
     Usage,
 )
 from langgraph_learning.stores import LearningStore, Operation, Refused
@@ -98,6 +99,8 @@ class CommitKind(Enum):
     """A person's yes to proposals."""
     UPKEEP = "upkeep"
     """Curation, and what feedback sets aside."""
+    REFLECTION = "reflection"
+    """What many turns teach together; what others taught it changes as a turn would."""
 
     @property
     def names_own_ids(self) -> bool:
@@ -141,6 +144,7 @@ class Draft:
     """What the records were looked up by, besides the newest."""
     thread: ThreadWords | None = None
     """Who has said what in the conversation that asks for it; None where a person asks."""
+    trajectory: Trajectory | None = None
     captured: Captured | None = None
     """The messages to keep, where a learning store keeps them."""
     cited_by: tuple[Record, ...] = ()
@@ -154,7 +158,8 @@ class Draft:
 
     def limit(self, store: LearningStore) -> int | None:
         """Return how many changes a learning store may make; None without a limit."""
-        return self.rules.limits.get(store.name) if self.kind.is_conversation else None
+        limited = self.kind.is_conversation or self.kind is CommitKind.REFLECTION
+        return self.rules.limits.get(store.name) if limited else None
 
 
 @dataclass
@@ -227,8 +232,8 @@ class CommitPlan:
         """Return the source with its quote masked, and marked as a tool's where it may rest on one."""
         store, thread = known.store, self.draft.thread
         if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
-            by_user = source.actor == "user" and source.quote is not None
-            if not by_user and not is_supported(arguments, thread):
+            quotes_own = source.actor in ("user", "agent") and source.quote is not None
+            if not quotes_own and not is_supported(arguments, thread):
                 source = source.model_copy(update={"actor": "tool"})
         masked = self.draft.rules.mask(source.quote)[:LONGEST_QUOTE] if source.quote else None
         return source.model_copy(update={"quote": masked})
@@ -343,7 +348,7 @@ class CommitPlan:
             source = change.source.model_copy(update=approved if source.approved_at else {})
         if scope.namespace is None:
             return change.model_copy(update={"source": source, "id": identified})
-        shared = {} if stands else {"user_id": self.draft.identity.user_id}
+        shared = {} if stands else {"user_id": source.user_id or self.draft.identity.user_id}
         # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
         words = {"text": ""} if isinstance(change, Remove) else {}
         return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
@@ -522,6 +527,7 @@ def to_commit(plan: CommitPlan) -> Commit:
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
         provenance=plan.draft.provenance,
+        trajectory=plan.draft.trajectory,
         namespaces={
             name: namespace
             for name, snapshot in plan.known.items()

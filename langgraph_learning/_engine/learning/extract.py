@@ -25,7 +25,7 @@ from langgraph_learning._engine.learning.operation_request import drop_repeated,
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, join_turns
+from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, failed_trajectory, join_turns
 from langgraph_learning._engine.learning.withdraw import withdraw_edited
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
@@ -111,6 +111,7 @@ def extract(
         pending=tuple(pending),
         captured=captured,
         cited_by=tuple(cited_by),
+        trajectory=failed_trajectory(turn, mask) if any(work.trajectory for work in works) else None,
     )
     try:
         requests, refused, usage = yield from _ask_models(works if turn.human else (), known, heard, limits)

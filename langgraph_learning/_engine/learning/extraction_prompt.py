@@ -53,7 +53,7 @@ def build_prompt(
     text, zone = "\n".join(message.text for message in spoken), ZoneInfo(heard.identity.timezone)
     rules = prompts.render(
         "extraction",
-        stores="\n\n".join(_instructions(snapshot) for snapshot in known),
+        stores="\n\n".join(describe_store(snapshot) for snapshot in known),
         examples=render_examples(offered_operations(known)),
     )
     lines = [(message.position, _message_line(message, heard.said_at, zone)) for message in spoken]
@@ -64,7 +64,7 @@ def build_prompt(
         "turn",
         today=_day(heard.said_at, zone),
         timezone=heard.identity.timezone,
-        stored="\n".join(_stored(snapshot, text) for snapshot in known),
+        stored="\n".join(list_stored(snapshot, text) for snapshot in known),
         turn="\n".join(newest_lines(ordered)),
     )
     return [_rules_message(rules, model), HumanMessage(turn)]
@@ -99,14 +99,14 @@ def _active(snapshot: ScopeSnapshot) -> list[Record]:
     return [record for record in snapshot.records if record.status == ACTIVE]
 
 
-def _instructions(snapshot: ScopeSnapshot) -> str:
+def describe_store(snapshot: ScopeSnapshot) -> str:
     """Return what a learning store captures, and its operations with their fields."""
     store = snapshot.store
     listed = signatures(store.offered_operations(_active(snapshot)))
     return f"## {store.name}\n{store.extraction_instructions}\n{listed}"
 
 
-def _stored(snapshot: ScopeSnapshot, text: str) -> str:
+def list_stored(snapshot: ScopeSnapshot, text: str) -> str:
     """Return what a learning store holds, under short ids where its operations name records by them."""
     named = snapshot.store.named_by_id
     labels = {record.id: label for label, record in snapshot.labels.items()} if named else {}

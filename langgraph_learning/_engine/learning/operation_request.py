@@ -131,9 +131,9 @@ def _texts_in(value: JsonValue) -> Iterable[str]:
 
 def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:
     """Return the source with the quote and who said it; without a true quote the statement is inferred."""
-    wanted = _normalize_quote(quote) if isinstance(quote, str) else ""
+    wanted = normalize_quote(quote) if isinstance(quote, str) else ""
     by_user_first = sorted(spoken, key=lambda message: message.role != "user")
-    speaker = next((each for each in by_user_first if wanted and wanted in _normalize_quote(each.text)), None)
+    speaker = next((each for each in by_user_first if wanted and wanted in normalize_quote(each.text)), None)
     if speaker is None:
         human = [message for message in turn.human if message.id]
         ids = tuple(message.id for message in human if message.id)
@@ -144,6 +144,6 @@ def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, so
     return source.model_copy(update={"actor": speaker.role, "quote": str(quote).strip(), **rests_on})
 
 
-def _normalize_quote(text: str) -> str:
+def normalize_quote(text: str) -> str:
     """Return words in one spelling: models copy with other spaces, quotation marks and escapes."""
     return " ".join(fold(html.unescape(text)).strip(" \"'“”„»«.…").split())

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
@@ -27,7 +27,7 @@ from langgraph_learning._engine.learning.messages import (
 from langgraph_learning._engine.learning.messages import (
     TurnMessage as TurnMessage,
 )
-from langgraph_learning.records import Identity, Provenance
+from langgraph_learning.records import Identity, Provenance, ToolCallOutcome, Trajectory
 
 ANCHORS = 20
 """With how many ids of the messages before it a turn is kept: its beginning is found again by any of them."""
@@ -35,6 +35,10 @@ KEPT_CHARS = 64_000
 """How much of the turns that wait is kept, in characters: the newest."""
 KEPT_TOOL_CHARS = 2_000
 """How much of what a tool returned is kept with a turn that waits, in characters."""
+
+KEPT_CALL_CHARS = 4_000
+"""How much of a trajectory is kept with the commit of its turn, in characters."""
+KEPT_QUESTION_CHARS = 500
 
 _NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
@@ -278,6 +282,19 @@ def turn_beginning(messages: Sequence[BaseMessage], mark: Watermark | None, user
         return last
     start = ids.index(mark.get("message_id")) + 1
     return start if any(map(is_human, messages[start:])) else min(start, last)
+
+
+def failed_trajectory(turn: Turn, mask: Callable[[str], str]) -> Trajectory | None:
+    """Return the tool calls of a turn, masked and cut to `KEPT_CALL_CHARS`; None where none of them failed."""
+    if not any(step.failed for step in turn.trajectory):
+        return None
+    calls = tuple(
+        ToolCallOutcome(name=step.name, arguments=mask(step.arguments), result=mask(step.result), failed=step.failed)
+        for step in shorten_trajectory(turn.trajectory, KEPT_CALL_CHARS)
+    )
+    asked = "\n".join(message.text for message in turn.human)
+    ids = tuple(message.id for message in turn.human if message.id)
+    return Trajectory(asked=mask(clip_middle(asked, KEPT_QUESTION_CHARS)), message_ids=ids, calls=calls)
 
 
 def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:

@@ -22,6 +22,7 @@ from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values
 from langgraph_learning.records import INDEXED, NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores.decision_log import AGENT
 from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
@@ -158,7 +159,8 @@ def _versions(snapshot: Snapshot, proposal: Value, ids: Iterable[str]) -> Flow[d
 def _places(proposal: Value) -> list[Namespace]:
     """Return where the records of a proposal may lie: only its learning store, if it is configured, knows which."""
     if (shared := proposal.get("namespace")) is not None:
-        scopes = [Scope(namespace=shared)]
+        named = proposal["identity"].get("agent")
+        scopes = [Scope(namespace=shared), *(Scope(namespace=shared, agent=each) for each in (named, AGENT) if each)]
     else:
         of = proposal["identity"]
         user, thread, agent = of.get("user_id"), of.get("thread_id"), of.get("agent")

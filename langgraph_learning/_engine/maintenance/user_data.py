@@ -69,7 +69,7 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     """Return what repeats what the user taught, or is named after it: anybody's proposals about it, and its votes."""
     found: list[Address] = []
     try:
-        for namespace in dict.fromkeys(unlabel(path[-2]) for path, _ in taught):
+        for namespace in dict.fromkeys(unlabel(path[2]) for path, _ in taught):
             found += yield from call_store(VersionedStore.all_addresses, (ROOT,), {"namespace": namespace})
     except UnsupportedByStore:
         items = _under((ROOT,), (yield from _read((ROOT,), EVERYTHING)))
@@ -77,7 +77,7 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     places = [address for address in found if address[0][-1] == PROPOSALS]
     read = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in places))
     asked = [(item, read_proposal(item)) for item in read if isinstance(item, Item)]
-    about = {(unlabel(path[-2]), path[-1], key) for path, key in taught}
+    about = {(unlabel(path[2]), path[-1], key) for path, key in taught}
     repeat = [
         (tuple(item.namespace), item.key)
         for item, proposal in asked
@@ -107,9 +107,15 @@ def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flo
     """Tell the vector store what is left where the user had written."""
     mine = [(namespace[:-1], key) for namespace, key in taught if namespace[-1] == store.name]
     for path in dict.fromkeys(path for path, _ in mine):
-        scope, keys = Scope(namespace=unlabel(path[-1])), [key for place, key in mine if place == path]
+        scope, keys = _shared_scope(path), [key for place, key in mine if place == path]
         yield from write(outbox_entries(store, scope, keys), {})
         yield from sync_index(store, scope, keys)
+
+
+def _shared_scope(path: Namespace) -> Scope:
+    """Return the shared scope that lies at `path`: a namespace, or an agent in one."""
+    _, _, namespace, *agent = path
+    return Scope(namespace=unlabel(namespace), agent=unlabel(agent[-1]) if agent else None)
 
 
 def _address(item: Item) -> Address:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from langgraph.store.base import SearchOp
@@ -17,7 +17,7 @@ from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
 from langgraph_learning._engine.recall.vector_index import add_nearest
 from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot, scoped_to
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, SUPERSEDED, Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
@@ -96,6 +96,8 @@ class Candidate:
         """Where it stands in its part: what opens it, then what it is about by age."""
         ages, ranked = self.snapshot.ages, self.entry.ranked
         age = ages[ranked[0].record.id] if ranked else -1
+        if self.entry.place is not None:
+            return self.entry.place - len(ages)
         return age - len(ages) if self.entry.first or not ranked else age
 
     @property
@@ -163,6 +165,7 @@ def recall(
     query: str,
     budget: int,
     author_name: AuthorName | None = None,
+    at: datetime | None = None,
     shown: frozenset[str] = frozenset(),
 ) -> Flow[Recall]:
     """Return what fits `query` best within `budget` tokens.
@@ -173,21 +176,24 @@ def recall(
         query: What the user said in this turn.
         budget: How long the text may be, in tokens.
         author_name: Returns how another user is called.
+        at: Of which moment; by default of now. Of the past also what was superseded since is returned.
         shown: The ids of the messages of this thread that the model is shown anyway.
     """
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
-    read = yield from _read_stores(mine, query[:LONGEST_QUERY])
+    read = yield from _read_stores(mine, query[:LONGEST_QUERY], at=at)
     unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
     found = [attribute(snapshot, identity, author_name) for snapshot in unseen]
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
     return _render(found, _choose(candidates, found, budget), budget)
 
 
-def search(stores: Iterable[LearningStore], identity: Identity, query: str, limit: int) -> Flow[list[Record]]:
-    """Return the records that fit `query`, the best first."""
-    found = yield from _read_stores(scoped_to(stores, identity), query)
+def search(
+    stores: Iterable[LearningStore], identity: Identity, query: str, limit: int, at: datetime | None = None
+) -> Flow[list[Record]]:
+    """Return the records that fit `query`, the best first; of the moment `at`, as `recall` does."""
+    found = yield from _read_stores(scoped_to(stores, identity), query, at=at)
     best = [choice for each in found for choice in _rank(each, query)]
     aside = frozenset().union(*(each.suppressed for each in found))
     fitting = [each for each in best if (each.matched or each.score > 0) and each.record.id not in aside]
@@ -244,7 +250,10 @@ def lookup(
 
 
 def _read_stores(
-    stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE
+    stores: Sequence[tuple[LearningStore, Scope]],
+    query: str,
+    status: str | None = ACTIVE,
+    at: datetime | None = None,
 ) -> Flow[list[ScopeSnapshot]]:
     stand = yield from describe_store()
     asked = [
@@ -273,7 +282,7 @@ def _read_stores(
             complete = each.complete or (stand.revision is None and unread == 0)
             each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
         if status is not None:
-            each = _filter_status(each, status)
+            each = _filter_status(each, status, at)
         if query and stand.revision is None:  # a vector store knows the present only
             each = yield from add_nearest(each, query, status)
         found.append(each)
@@ -305,9 +314,18 @@ def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: 
     return replace(each, records=tuple(ordered), scores={**each.scores, **again.scores})
 
 
-def _filter_status(each: ScopeSnapshot, status: str) -> ScopeSnapshot:
-    """Leave out what has another status, and tell what that sets aside."""
-    wanted = tuple(record for record in each.records if record.status in (status, DOCUMENT))
+def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> ScopeSnapshot:
+    """Leave out what has another status or does not hold, and tell what that sets aside.
+
+    Of a moment in the past what was superseded since is wanted, too, where it is known until when it held.
+    """
+    moment = at or datetime.now(UTC)
+    wanted = tuple(
+        record
+        for record in each.records
+        if (record.status in (status, DOCUMENT) or (at and record.status == SUPERSEDED and record.valid_to))
+        and record.holds_at(moment)
+    )
     archived = [record for record in each.records if record.status == ARCHIVED]
     standing = {record.id for record in each.store.filter_active(wanted, archived)}
     ids = {record.id for record in wanted}

@@ -1,0 +1,123 @@
+"""What happened that `reflect` reads: calls that failed and then worked, outcomes, corrections, votes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from langgraph.store.base import Item
+
+from langgraph_learning import prompts
+from langgraph_learning._engine.learning.messages import clip_middle
+from langgraph_learning._engine.learning.operation_request import normalize_quote
+from langgraph_learning._engine.learning.provenance import Spoken
+from langgraph_learning._engine.maintenance.votes import ballot_key, read_ballot
+from langgraph_learning._engine.repository import ScopeSnapshot
+from langgraph_learning.records import Actor, Change, Commit, Remove, Trajectory, Update
+
+LONGEST_EVENT = 6_000
+"""How much of one event a reflection is shown, in characters."""
+OUTCOME = "outcome"
+"""The field of a record that says what came of it."""
+REFLECTION = "reflection"
+"""What the commits of reflections have as their turn: nobody reflects on them again."""
+_ACTORS: dict[Spoken, Actor] = {"user": "user", "assistant": "person", "agent": "agent", "other": "tool"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One thing that happened: who has said what in it, and in which turn.
+
+    What people have said by voting stands under `assistant`: it is nobody's statement about the world.
+    """
+
+    key: str
+    at: datetime
+    kind: str
+    spoken: tuple[tuple[Spoken, str], ...]
+    turns: tuple[str, ...] = ()
+    """The messages that it began with; where they have no ids, its commit."""
+    thread_id: str | None = None
+    user_id: str | None = None
+    against: str | None = None
+    """The id of the record that most voters found harmful."""
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Where it stands among the others."""
+        return (self.at.isoformat(), self.key)
+
+    @property
+    def line(self) -> str:
+        """How it is shown, as data."""
+        text = clip_middle("\n".join(text for _, text in self.spoken), LONGEST_EVENT)
+        return f'<event kind="{self.kind}" on="{self.at:%Y-%m-%d}">\n{prompts.escape(text)}\n</event>'
+
+    def speaker(self, quote: str) -> Actor | None:
+        """Return who has said `quote` in it, the user before others; None if nobody has."""
+        wanted = normalize_quote(quote)
+        ordered = sorted(self.spoken, key=lambda part: part[0] != "user")
+        found = next((who for who, text in ordered if wanted and wanted in normalize_quote(text)), None)
+        return _ACTORS[found] if found is not None else None
+
+
+def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Event]:
+    """Return what a turn has that a reflection reads; `names` are the learning stores that it may change."""
+    if commit.turn == REFLECTION:
+        return []
+    whose, own = commit.identity, (commit.turn or commit.id,)
+    told: list[tuple[str, tuple[tuple[Spoken, str], ...], tuple[str, ...]]] = []
+    if (path := commit.trajectory) is not None and _recovered(path):
+        told.append(("calls", _spoken_in(path), path.message_ids))
+    told += [(OUTCOME, (("agent", change.text),), own) for change in commit.changes if _tells_outcome(change)]
+    changed = [change for change in commit.changes if change.store in names and change.kind != "add"]
+    said = [change for change in changed if change.source.actor == "user"]
+    told += [("correction", _correction(change), change.source.message_ids) for change in said]
+    return [
+        Event(f"{commit.id}/{number}", commit.at, kind, spoken, turns or own, whose.thread_id, whose.user_id)
+        for number, (kind, spoken, turns) in enumerate(told)
+    ]
+
+
+def _recovered(trajectory: Trajectory) -> bool:
+    """Return whether a tool failed and then worked."""
+    failed: set[str] = set()
+    for step in trajectory.calls:
+        if step.failed:
+            failed.add(step.name)
+        elif step.name in failed:
+            return True
+    return False
+
+
+def _spoken_in(trajectory: Trajectory) -> tuple[tuple[Spoken, str], ...]:
+    spoken: list[tuple[Spoken, str]] = [("user", trajectory.asked)]
+    for step in trajectory.calls:
+        spoken.append(("agent", f"{step.name} {step.arguments}"))
+        spoken.append(("other", f"{'error' if step.failed else 'ok'}: {step.result}"))
+    return tuple(spoken)
+
+
+def _tells_outcome(change: Change) -> bool:
+    return isinstance(change, Update) and bool(change.content.get(OUTCOME)) and bool(change.text)
+
+
+def _correction(change: Change) -> tuple[tuple[Spoken, str], ...]:
+    what = "taken out" if isinstance(change, Remove) else "changed to"
+    return (("user", change.source.quote or ""), ("assistant", f"{change.store} {what}: {change.text}"))
+
+
+def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Event]:
+    """Return the records that were voted on, each with the votes as they stand."""
+    by_key = {item.key: item for item in ballots}
+    events: list[Event] = []
+    for record in snapshot.records:
+        item = by_key.get(ballot_key((record.store, record.id)))
+        helpful, harmful = read_ballot(item).tally(record)
+        if item is None or not (helpful or harmful):
+            continue
+        counted = f"found helpful {helpful} times, harmful {harmful} times"
+        text = f"{snapshot.store.name}, {counted}: {record.text}"
+        against = record.id if harmful > helpful else None
+        spoken: tuple[tuple[Spoken, str], ...] = (("assistant", text),)
+        events.append(Event(f"votes/{record.id}", item.updated_at, "votes", spoken, against=against))
+    return events

@@ -1,0 +1,393 @@
+"""The reflect flow: what happened in many turns becomes procedures, rules and learnings, one operation at a time.
+
+A batch of events is one model call and one commit, written together with the mark up to which was reflected. So what is
+committed stands when a later batch fails, and of two reflections at once one finds that the other was first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import cast
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
+from pydantic import JsonValue
+
+from langgraph_learning import prompts
+from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
+from langgraph_learning._engine.flow import Flow, batch, write
+from langgraph_learning._engine.learning.commit import (
+    CommitKind,
+    CommitPlan,
+    CommitRules,
+    Draft,
+    OperationRequest,
+    cut_operations,
+    to_commit,
+    write_commit,
+)
+from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
+from langgraph_learning._engine.learning.operation_schema import answer_schema
+from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
+from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.maintenance.events import (
+    REFLECTION,
+    Event,
+    events_of_commit,
+    events_of_votes,
+)
+from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
+from langgraph_learning._engine.repository import (
+    EVERYTHING,
+    ScopeSnapshot,
+    commits_namespace,
+    load_snapshots,
+    read_commit,
+    scoped_to,
+)
+from langgraph_learning.errors import ConflictError, ExtractionError
+from langgraph_learning.labels import COMMITS, label
+from langgraph_learning.records import (
+    ROOT,
+    Change,
+    Commit,
+    Identity,
+    Namespace,
+    Proposal,
+    Provenance,
+    Reflection,
+    Refusal,
+    Remove,
+    Scope,
+    Source,
+    Update,
+    Usage,
+)
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.text import words
+
+BATCH = 12
+"""How many events a model is shown in one call."""
+REFLECTIONS = "reflections"
+"""Where the marks lie in a scope."""
+KEPT_SHARE = 0.3
+"""How much of the words of a record an update must keep that no person's word asks for."""
+TRIES = 50
+
+
+@dataclass(frozen=True)
+class Reflector:
+    """Who reflects, on what: the learning stores that may change, the model, and the rules of every commit."""
+
+    stores: Sequence[LearningStore]
+    model: BaseChatModel
+    methods: OutputMethods
+    rules: CommitRules
+    namespace: str
+    since: datetime | None = None
+
+    def mark_scope(self, identity: Identity) -> Scope:
+        """Return where the mark lies: with the user, or in the namespace."""
+        return Scope(user_id=identity.user_id) if identity.user_id else Scope(namespace=self.namespace)
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Up to which event an agent's turns were reflected on, and the version of the item that says so."""
+
+    namespace: Namespace
+    key: str
+    place: tuple[str, str] = ("", "")
+    version: int = 0
+
+    def moved_to(self, event: Event) -> PutOp:
+        """Return the operation that moves it."""
+        return PutOp(self.namespace, self.key, {"place": list(event.place)}, index=False)
+
+
+@dataclass(frozen=True)
+class Material:
+    """What an agent's reflection rests on: the records, the proposals, the events after the mark, and the mark."""
+
+    identity: Identity
+    snapshots: list[ScopeSnapshot]
+    earlier: list[Proposal]
+    events: list[Event]
+    mark: Mark
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """One operation that a model asked for, and the events that it rests on."""
+
+    request: OperationRequest
+    events: tuple[Event, ...]
+
+    def may_remove(self, record_id: str) -> bool:
+        """Return whether people said so: a user in their words, or most of those who voted on the record."""
+        return self.request.source.actor == "user" or any(event.against == record_id for event in self.events)
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """What a model asked for about some events."""
+
+    events: tuple[Event, ...]
+    asked: tuple[Lesson, ...]
+    refused: tuple[Refusal, ...]
+    shown_ids: dict[str, dict[str, str]]
+    usage: Usage
+
+
+@dataclass
+class Progress:
+    """What a reflection has come to so far."""
+
+    events: int = 0
+    changes: list[Change] = field(default_factory=list)
+    proposed: list[Proposal] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    commits: list[str] = field(default_factory=list)
+    usage: Usage = field(default_factory=Usage)
+    failed: str | None = None
+
+    def add(self, plan: CommitPlan, made: Commit, *, written: bool) -> None:
+        """Take in what one batch came to."""
+        self.changes += made.changes
+        self.proposed += plan.proposed
+        self.refused += made.refused
+        if written:
+            self.commits.insert(0, made.id)
+
+    def report(self, *, dry_run: bool) -> Reflection:
+        """Return it as what the caller gets."""
+        return Reflection(
+            dry_run=dry_run,
+            events=self.events,
+            changes=tuple(self.changes),
+            proposed=tuple(self.proposed),
+            refused=tuple(self.refused),
+            commits=tuple(self.commits),
+            usage=self.usage,
+            failed=self.failed,
+        )
+
+
+def reflect(reflector: Reflector, user_id: str | None, *, dry_run: bool) -> Flow[Reflection]:
+    """Reflect on what happened since the last time, agent by agent, and return what it came to.
+
+    Raises:
+        ExtractionError: The model's first answer cannot be used; nothing is written.
+    """
+    progress = Progress()
+    commits = yield from _read_commits(reflector, user_id)
+    agents = list(dict.fromkeys(commit.identity.agent for commit in commits)) or [None]
+    try:
+        for number, agent in enumerate(agents):
+            identity = Identity(user_id=user_id, agent=agent)
+            mine = [commit for commit in commits if commit.identity.agent == agent]
+            yield from _reflect_on_agent(reflector, identity, mine, progress, first=not number, dry_run=dry_run)
+    except ExtractionError as error:
+        if not progress.commits:
+            raise
+        progress.failed = str(error)
+    return progress.report(dry_run=dry_run)
+
+
+def _reflect_on_agent(
+    reflector: Reflector,
+    identity: Identity,
+    commits: Sequence[Commit],
+    progress: Progress,
+    *,
+    first: bool,
+    dry_run: bool,
+) -> Flow[None]:
+    done: set[tuple[str, str]] = set()  # in a dry run the mark stays where it is
+    while True:
+        material = yield from _gather(reflector, identity, commits, votes_on_shared=first)
+        events = tuple(event for event in material.events if event.place not in done)[:BATCH]
+        if not events or not material.snapshots:
+            return
+        lessons = yield from _ask(reflector, material.snapshots, events)
+        progress.usage += lessons.usage
+        if dry_run:
+            plan = _plan(reflector, material, lessons)
+            progress.add(plan, to_commit(plan), written=False)
+        elif not (yield from _commit_lessons(reflector, material, commits, lessons, progress, first=first)):
+            continue  # another reflection was first: go on from its mark
+        progress.events += len(events)
+        done |= {event.place for event in events}
+
+
+def _commit_lessons(
+    reflector: Reflector,
+    material: Material,
+    commits: Sequence[Commit],
+    lessons: Lessons,
+    progress: Progress,
+    *,
+    first: bool,
+) -> Flow[bool]:
+    """Write what was learned with the mark moved; False if another reflection moved it meanwhile."""
+    mark, last = material.mark, lessons.events[-1]
+    for _ in range(TRIES):
+        plan = _plan(reflector, material, lessons)
+        made = to_commit(plan)
+        expects = {(mark.namespace, mark.key): mark.version}
+        try:
+            if made.changes or made.proposed:
+                yield from write_commit(made, material.snapshots, plan.proposed, [mark.moved_to(last)], expects)
+            else:
+                yield from write([mark.moved_to(last)], expects)
+        except ConflictError:
+            material = yield from _gather(reflector, material.identity, commits, votes_on_shared=first)
+            if material.mark != mark:
+                return False
+        else:
+            progress.add(plan, made, written=bool(made.changes or made.proposed))
+            return True
+    raise ConflictError("others were first every time: reflect again")
+
+
+def _read_commits(reflector: Reflector, user_id: str | None) -> Flow[list[Commit]]:
+    """Return the commits to reflect on: a user's, or those of all turns that could teach the namespace."""
+    if user_id is not None:
+        places = [commits_namespace(Identity(user_id=user_id))]
+    else:
+        conditions = (MatchCondition("prefix", (ROOT, "user")), MatchCondition("suffix", (COMMITS,)))
+        [listed] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
+        places = [tuple(place) for place in cast("list[Namespace]", listed)]
+    results = yield from batch(*(SearchOp(place, limit=EVERYTHING, refresh_ttl=False) for place in places))
+    items = [
+        item
+        for place, result in zip(places, results, strict=True)
+        for item in cast("Iterable[Item]", result or ())
+        if tuple(item.namespace) == place
+    ]
+    commits = [commit for item in items if (commit := read_commit(item)) is not None]
+    if user_id is None:
+        commits = [commit for commit in commits if reflector.namespace in commit.namespaces.values()]
+    return sorted(commits, key=lambda commit: (commit.at, commit.id))
+
+
+def _gather(
+    reflector: Reflector, identity: Identity, commits: Sequence[Commit], *, votes_on_shared: bool
+) -> Flow[Material]:
+    """Read the records, what was proposed before, the votes and the mark, in one round trip."""
+    stores = scoped_to(reflector.stores, identity)
+    scopes = list(dict.fromkeys(scope for _, scope in stores))
+    place, key = (*reflector.mark_scope(identity).path, REFLECTIONS), label(identity.agent or "-")
+    first = [find_proposals(identity, decided=True), GetOp(place, key, refresh_ttl=False), *map(find_ballots, scopes)]
+    results, snapshots = yield from load_snapshots(stores, *first, limit=EVERYTHING)
+    mark = _read_mark(place, key, results[1])
+    names = [store.name for store, _ in stores]
+    events = [event for commit in commits for event in events_of_commit(commit, names)]
+    for scope, result in zip(scopes, results[2:], strict=True):
+        ballots = list(read_ballots(scope, result).values())
+        if scope.agent is not None or votes_on_shared:
+            events += [event for each in snapshots if each.scope == scope for event in events_of_votes(each, ballots)]
+    since = reflector.since
+    wanted = [event for event in events if (event.at > since if since else event.place > mark.place)]
+    wanted.sort(key=lambda event: event.place)
+    return Material(identity, snapshots, read_proposals(identity, results[0]), wanted, mark)
+
+
+def _read_mark(namespace: Namespace, key: str, item: object) -> Mark:
+    if not isinstance(item, Item):
+        return Mark(namespace, key)
+    at, event = item.value["place"]
+    return Mark(namespace, key, (str(at), str(event)), int(getattr(item, "version", 1)))
+
+
+def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple[Event, ...]) -> Flow[Lessons]:
+    """Ask the model once what the events teach."""
+    schema = answer_schema(offered_operations(snapshots), "What these events teach")
+    answer = yield from ask_for_operations(reflector.model, schema, _prompt(snapshots, events), reflector.methods)
+    items, refused = cut_operations(answer.operations, reflector.stores, reflector.rules.limits)
+    asked: list[Lesson] = []
+    for item in items:
+        lesson = _read_lesson(item, events)
+        if lesson is not None:
+            asked.append(lesson)
+            continue
+        name = str(item.get("operation")) if isinstance(item, dict) else f"{item!r:.40}"
+        refused.append(Refusal(operation=name, reason="its quote stands in none of the events: not learned"))
+    shown = {each.store.name: each.short_ids for each in snapshots}
+    return Lessons(events, tuple(asked), tuple(refused), shown, answer.usage)
+
+
+def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Event]) -> list[BaseMessage]:
+    text = "\n".join(event.line for event in events)
+    stored = "\n".join(list_stored(each, text) for each in snapshots)
+    rules = prompts.render("reflection", stores="\n\n".join(describe_store(each) for each in snapshots))
+    return [SystemMessage(rules), HumanMessage(prompts.render("events", stored=stored, events=text))]
+
+
+def _read_lesson(item: JsonValue, events: Sequence[Event]) -> Lesson | None:
+    """Return what an item asks for, with the turns that its quote stands in; None where it stands in none."""
+    quote = item.get("quote") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(quote, str):
+        return None
+    resting = [(event, actor) for event in events if (actor := event.speaker(quote)) is not None]
+    if not resting:
+        return None
+    event, actor = resting[0]
+    source = Source(
+        thread_id=event.thread_id,
+        message_ids=tuple(dict.fromkeys(turn for each, _ in resting for turn in each.turns)),
+        quote=quote.strip(),
+        actor=actor,
+        user_id=event.user_id,
+    )
+    arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
+    request = OperationRequest(item.get("operation"), arguments, source)
+    return Lesson(request, tuple(event for event, _ in resting))
+
+
+def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitPlan:
+    """Plan what was asked for on what is stored now."""
+    at, identity = datetime.now(UTC), material.identity
+    spoken = ThreadWords(tuple(part for event in lessons.events for part in event.spoken))
+    draft = Draft(
+        CommitKind.REFLECTION,
+        derived_id(REFLECTION, identity.user_id, identity.agent, lessons.events[-1].key, at.isoformat()),
+        identity,
+        at,
+        reflector.rules,
+        refused=lessons.refused,
+        provenance=Provenance(turn_id=REFLECTION),
+        shown_ids=lessons.shown_ids,
+        usage=lessons.usage,
+        thread=spoken,
+    )
+    plan = CommitPlan(draft, {each.store.name: each for each in material.snapshots}, material.earlier)
+    for lesson in lessons.asked:
+        trial = plan.fork()
+        trial.add(lesson.request)
+        if reason := _why_too_much(plan, trial, lesson):
+            plan.refused.append(Refusal(operation=str(lesson.request.operation), reason=reason))
+        else:
+            plan = trial
+    return plan
+
+
+def _why_too_much(before: CommitPlan, after: CommitPlan, lesson: Lesson) -> str | None:
+    """Return why an operation would lose too much of what is known; people's words and votes may ask for that."""
+    proposed = [change for proposal in after.proposed[len(before.proposed) :] for change in proposal.changes]
+    for change in [*after.changes[len(before.changes) :], *proposed]:
+        if lesson.may_remove(change.id):
+            continue
+        if isinstance(change, Remove):
+            return "only what people said or voted takes something out: not removed"
+        old = before.known[change.store].by_id.get(change.id)
+        if isinstance(change, Update) and old is not None and _kept_share(old.text, change.text) < KEPT_SHARE:
+            return "it would replace what stands there by something else: give it a title of its own"
+    return None
+
+
+def _kept_share(old: str, new: str) -> float:
+    there, left = set(words(old)), set(words(new))
+    return len(there & left) / len(there) if there else 1.0

@@ -1,0 +1,56 @@
+"""Reflection as a machine offers it: checked arguments in, the flow out."""
+
+import copy
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.maintenance.reflect import Reflector, reflect
+from langgraph_learning._engine.settings import MachineSettings, resolve_model
+from langgraph_learning.config import Model
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.records import Reflection
+from langgraph_learning.stores import LearningStore
+
+
+def reflect_flow(
+    settings: MachineSettings,
+    *,
+    user_id: str | None,
+    namespace: str,
+    since: datetime | None,
+    model: Model | None,
+    dry_run: bool,
+) -> Flow[Reflection]:
+    """Return the flow of a reflection.
+
+    Raises:
+        ConfigurationError: There is nothing to reflect into, no model, or no such time.
+    """
+    if not isinstance(dry_run, bool):
+        raise ConfigurationError(f"reflect(dry_run={dry_run!r}): give True or False")
+    if since is not None and not isinstance(since, datetime):
+        raise ConfigurationError(f"reflect(since={since!r}): give a datetime, or None for the last reflection")
+    stores = [_in_namespace(store, namespace) for store in settings.stores if store.reflects]
+    if not stores:
+        raise ConfigurationError(
+            "there is nothing to reflect into: give LearningMachine(procedures=True), instructions or learned_knowledge"
+        )
+    configured = (settings.models.get(store.name) for store in stores)
+    chat = resolve_model(model) or next((each for each in configured if each is not None), None)
+    if chat is None:
+        raise ConfigurationError(
+            "there is no model to reflect with: give reflect(model=...) or LearningMachine(model=)"
+        )
+    moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
+    reflector = Reflector(stores, chat, settings.methods, settings.rules, namespace, moment)
+    return reflect(reflector, user_id, dry_run=dry_run)
+
+
+def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
+    """Return the learning store in the namespace that is reflected on; each user's own stays theirs."""
+    if getattr(store.config, "namespace", "user") in (namespace, "user"):
+        return store
+    moved = copy.copy(store)
+    moved.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
+    return moved
