@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
@@ -140,23 +141,37 @@ class JobQueue:
             await self._configure(app, namespace, due_at).defer_async(namespace=list(namespace))
 
     async def _run(self, app: procrastinate.App, find: Find, concurrency: int, threads: ThreadPoolExecutor) -> None:
+        ended = _asked_to_end()
         looking = asyncio.create_task(self._look(app, find, threads))
         try:
-            while True:
+            while not ended.is_set():
                 try:
-                    await app.run_worker_async(
-                        queues=[self._queue],
-                        concurrency=concurrency,
-                        delete_jobs="successful",
-                        shutdown_graceful_timeout=GRACE,
-                    )
+                    await self._run_until(ended, app, concurrency)
                 except ConnectorException:  # the database restarts: what waits is still there then
                     log.exception("the worker lost its database; it tries again")
-                    await asyncio.sleep(5)
-                else:
-                    return
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(ended.wait(), 5)
         finally:
             looking.cancel()
+
+    async def _run_until(self, ended: asyncio.Event, app: procrastinate.App, concurrency: int) -> None:
+        """Work until `ended`, and then finish what is under way."""
+        working = asyncio.create_task(
+            app.run_worker_async(
+                queues=[self._queue],
+                concurrency=concurrency,
+                delete_jobs="successful",
+                shutdown_graceful_timeout=GRACE,
+                install_signal_handlers=False,
+            )
+        )
+        ending = asyncio.create_task(ended.wait())
+        await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+        ending.cancel()
+        if ended.is_set():
+            working.cancel()
+        with suppress(asyncio.CancelledError):
+            await working
 
     async def _look(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
         while True:
@@ -178,3 +193,12 @@ class JobQueue:
             await app.job_manager.retry_job(job)
         except ConnectorException:
             await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)
+
+
+def _asked_to_end() -> asyncio.Event:
+    """Return an event that is set by SIGTERM and ctrl+c."""
+    ended = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        with suppress(NotImplementedError):  # on Windows ctrl+c ends the process
+            asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    return ended
