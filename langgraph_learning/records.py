@@ -27,7 +27,9 @@ DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
 INDEXED = ["text", "keys.*"]
 """What of a record a store searches."""
-NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING})
+CARE = "care"
+"""Where workers note when they last did what is done now and then."""
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING, CARE})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from importlib.util import find_spec
 from typing import Annotated, Any
 
@@ -31,21 +32,36 @@ def worker(
         str, typer.Argument(metavar="MODULE:NAME", help="Your LearningMachine, e.g. app.agent:learning.")
     ],
     concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="From how many users at once.")] = 4,
+    curate_days: Annotated[
+        float | None, typer.Option(min=0.01, help="Curate what all users taught every so many days.", metavar="DAYS")
+    ] = None,
+    sweep_days: Annotated[
+        float | None, typer.Option(min=0.01, help="Erase what has expired every so many days.", metavar="DAYS")
+    ] = None,
 ) -> None:
     """Learn from the turns that wait in a database, until it is asked to end; any number of workers may run.
 
     Example: langgraph-learning worker -d postgresql://localhost/app app.agent:learning --concurrency 8
     """
-    from langgraph_learning._engine.background.learner import BackgroundLearner
+    from langgraph_learning._engine.background.care import care_in_background, care_tasks
+    from langgraph_learning._engine.background.learner import BackgroundLearner, utc_now
     from langgraph_learning._engine.background.pending import find_namespaces
     from langgraph_learning._engine.flow import Driver
     from langgraph_learning.cli.machines import load_machine
     from langgraph_learning.config import Background
 
-    settings = load_machine(machine)._settings
+    learning = load_machine(machine)
+    settings = learning._settings
     settings.extractions()  # a worker cannot know an agent's model
     settings = replace(settings, background=settings.background or Background())
     with at.open(make=True) as opened:
+        tasks = care_tasks(
+            settings,
+            curate_every=timedelta(days=curate_days) if curate_days else None,
+            sweep_every=timedelta(days=sweep_days) if sweep_days else None,
+            reflect=partial(learning.reflect, store=opened.store),
+        )
+        care_in_background(Driver(opened.store), tasks, utc_now)
         jobs: Any = getattr(opened.store, "jobs", None)
         if jobs is not None and find_spec("procrastinate") is not None:
             learner = BackgroundLearner(settings, opened.store, threads=0)

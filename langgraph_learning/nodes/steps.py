@@ -23,13 +23,13 @@ from langgraph_learning._engine.learning.turn import (
     join_turns,
     keep_newest,
     last_human,
-    question,
     turn_beginning,
     turn_id,
     turn_of,
     turn_since,
     watermark,
 )
+from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
@@ -176,7 +176,7 @@ def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 
 def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
     messages, query = conversation.messages, conversation.query
-    query = question(messages, speakers) if query is None else query
+    query = recall_query(messages, speakers) if query is None else query
     settings = run.settings
     there = frozenset(message.id for message in messages if message.id)
     made = yield from recall(

@@ -1,5 +1,7 @@
 """Learning behind the reply: the turn is written down, nobody waits, and it is learned from once."""
 
+import asyncio
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
+from langgraph.store.base.batch import AsyncBatchedBaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
 
@@ -217,3 +220,34 @@ def test_words_of_a_tool_in_an_earlier_turn_stay_the_tools() -> None:
     graph.invoke({"messages": [*earlier, HumanMessage("Thanks.", id="m2")]}, thread(), context=ADA)
     assert machine.drain(20)
     assert memories(store) == []
+
+
+class LoopStore(AsyncBatchedBaseStore):
+    """A store as LangGraph's server gives one: it belongs to the event loop of the run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.inner = InMemoryStore()
+        self.threads: set[str] = set()
+
+    async def abatch(self, ops: Any) -> list[Any]:
+        return self.inner.batch(ops)
+
+    def batch(self, ops: Any) -> list[Any]:
+        self.threads.add(threading.current_thread().name)
+        return asyncio.run_coroutine_threadsafe(self.abatch(ops), self._loop).result()
+
+
+async def test_a_store_of_an_event_loop_is_learned_into_and_no_model_is_asked_on_the_loop() -> None:
+    asked_in: list[str] = []
+
+    def note(_: object) -> Any:
+        asked_in.append(threading.current_thread().name)
+        return TEA
+
+    store = LoopStore()
+    machine, _ = learning_machine(note)
+    await graph_of(machine, store).ainvoke(said("I like tea.", "m1"), thread(), context=ADA)
+    assert await machine.adrain(20)
+    assert memories(store.inner) == ["Likes tea"]
+    assert threading.main_thread().name not in {*asked_in, *store.threads}

@@ -37,7 +37,8 @@ log = logging.getLogger("langgraph_learning")
 LONGEST_QUERY = 4_000
 """How much of what the user said is looked for among the older records, in characters."""
 _CUT_OFF = Refusal(
-    operation="answer", reason="the model's answer ended too early: what was complete stands, the rest is lost"
+    operation="answer",
+    reason="the model's answer ended too early or is too long: what was read of it stands, the rest is lost",
 )
 
 
@@ -107,7 +108,7 @@ def extract(
         provenance=heard.provenance,
         shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in known},
         query=query,
-        thread=ThreadWords((*spoken.spoken, *thread.spoken)) if thread else spoken,
+        thread=thread.including(spoken) if thread else spoken,
         pending=tuple(pending),
         captured=captured,
         cited_by=tuple(cited_by),

@@ -93,7 +93,7 @@ def best_of_each(scores: Scores) -> Scores:
 
 
 def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the candidates, best first, their scores, and what of these is due to words; ties by age.
+    """Return the candidates, best first, their scores, and what of these is due to words; ties by item, oldest first.
 
     The spread is that of the best of each kind, in a small scope too: all its items would drown what tells them apart.
     """
