@@ -258,7 +258,7 @@ def test_forgetting_a_user_takes_away_what_was_concluded_from_their_turns(db: Le
 
 def test_a_long_trajectory_is_kept_within_its_budget_the_failing_calls_first(db: LearningDB) -> None:
     calls: list[BaseMessage] = []
-    for number in range(200):
+    for number in range(20):
         key, status = f"c{number}", "error" if number == 3 else "success"
         calls.append(AIMessage("", tool_calls=[{"name": "run_sql", "args": {"n": number}, "id": key}]))
         result = "x" * 100_000
@@ -268,7 +268,7 @@ def test_a_long_trajectory_is_kept_within_its_budget_the_failing_calls_first(db:
     assert learning.reflect().events == 1
     shown = prompts(learning)[-1]
     assert '{"n": 3}' in shown.replace("&quot;", '"')
-    assert '{"n": 199}' in shown.replace("&quot;", '"')
+    assert '{"n": 19}' in shown.replace("&quot;", '"')
     assert len(shown) < 8_000
 
 
