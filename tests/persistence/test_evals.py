@@ -30,6 +30,11 @@ def db() -> Iterator[LearningDB]:
         yield opened
 
 
+def revision(db: LearningDB) -> int:
+    store: Any = db.store
+    return int(store.revision())
+
+
 def reads_aloud(messages: list[BaseMessage]) -> str:
     """Answer with everything that the model is shown, as a model that remembers would."""
     return "\n".join(str(message.text) for message in messages)
@@ -50,14 +55,14 @@ TASKS = [Task("Which pets do I have?", "ada", contains(f"Has a {pet}")) for pet 
 
 def test_the_same_tasks_are_done_better_on_more_memory_and_nothing_is_learned(db: LearningDB) -> None:
     learning, agent, extractor = world(db)
-    before, asked = db.store.revision(), extractor.calls["extraction"]
+    before, asked = revision(db), extractor.calls["extraction"]
 
     curve = evaluate(agent, TASKS, learning=learning, at=(0, 1, 2, 3))
 
     assert [(point.at, round(point.pass_rate, 2)) for point in curve.points] == [(0, 0), (1, 0.33), (2, 0.67), (3, 1)]
     assert all(point.model_calls == 3 and point.tokens > 0 for point in curve.points)
     assert curve.points[3].tokens > curve.points[0].tokens
-    assert (db.store.revision(), extractor.calls["extraction"]) == (before, asked)
+    assert (revision(db), extractor.calls["extraction"]) == (before, asked)
     assert list(db.checkpointer.list(None)) == []
 
 

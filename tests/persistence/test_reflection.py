@@ -36,6 +36,11 @@ def db() -> Iterator[LearningDB]:
         yield opened
 
 
+def revision(db: LearningDB) -> int:
+    store: Any = db.store
+    return int(store.revision())
+
+
 def machine(db: LearningDB, *answers: Any, extractions: int = 0, **stores: Any) -> LearningMachine:
     """A machine whose turns teach nothing by themselves, and whose reflections answer `answers`."""
     model = ScriptedChatModel(extractions=[*([[]] * extractions), *answers])
@@ -103,13 +108,13 @@ def test_where_nothing_failed_no_model_is_asked(db: LearningDB) -> None:
 def test_a_dry_run_asks_and_leaves_everything_untouched(db: LearningDB) -> None:
     learning = machine(db, [LESSON], [LESSON], extractions=1)
     learning.scoped(user_id="ada").learn(turn())
-    before = db.store.revision()
+    before = revision(db)
 
     dry = learning.reflect(dry_run=True)
 
     assert [change.store for change in dry.changes] == ["procedures"]
     assert dry.commits == ()
-    assert db.store.revision() == before
+    assert revision(db) == before
     assert len(learning.reflect().changes) == 1
 
 
@@ -216,10 +221,10 @@ def test_a_model_that_fails_half_way_leaves_what_was_committed_and_the_rest_is_t
 def test_a_model_that_fails_at_once_raises_and_writes_nothing(db: LearningDB) -> None:
     learning = machine(db, "nonsense", "nonsense", [LESSON], extractions=1)
     learning.scoped(user_id="ada").learn(turn())
-    before = db.store.revision()
+    before = revision(db)
     with pytest.raises(ExtractionError):
         learning.reflect()
-    assert db.store.revision() == before
+    assert revision(db) == before
     assert len(learning.reflect().changes) == 1
 
 
@@ -262,7 +267,7 @@ def test_a_long_trajectory_is_kept_within_its_budget_the_failing_calls_first(db:
         key, status = f"c{number}", "error" if number == 3 else "success"
         calls.append(AIMessage("", tool_calls=[{"name": "run_sql", "args": {"n": number}, "id": key}]))
         result = "x" * 100_000
-        calls.append(ToolMessage(result, tool_call_id=key, name="run_sql", status=status))  # type: ignore[arg-type]
+        calls.append(ToolMessage(result, tool_call_id=key, name="run_sql", status=status))
     learning = machine(db, [], extractions=1)
     learning.scoped(user_id="ada").learn([HumanMessage("Go", id="h1"), *calls])
     assert learning.reflect().events == 1
