@@ -165,7 +165,7 @@ def vectors(store: HybridStore, asked: Sequence[str], prefix: tuple[str, ...]) -
             scope = SearchScope(session, SearchOp(prefix), AsOf(store._clock()))
             assert vector is not None
             _, dense = ranking._find_candidates(scope, Counter(), vector)
-            ids, _ = ranking._fuse(dense[:0], dense)
+            ids, *_ = ranking._fuse(dense[:0], dense)
             return {row[1] for row in session.rows("by_id", {"ids": ids[:10].tolist()})}
 
     return timed(search, asked)

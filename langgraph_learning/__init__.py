@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from langgraph_learning.agent import create_learning_agent
     from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
     from langgraph_learning.config import (
+        Background,
         ConversationsConfig,
         DecisionLogConfig,
         EntityMemoryConfig,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from langgraph_learning.stores import LearningStore
 
 __all__ = [
+    "Background",
     "Commit",
     "ConversationsConfig",
     "CurationReport",
@@ -81,6 +83,7 @@ _MODULES = {
     "agent": ("create_learning_agent",),
     "checkpointers": ("LearningDB", "LearningSaver", "connect"),
     "config": (
+        "Background",
         "ConversationsConfig",
         "DecisionLogConfig",
         "EntityMemoryConfig",

@@ -328,3 +328,45 @@ class DecisionLogConfig(StoreConfig):
             raise ConfigurationError("DecisionLogConfig(model=...): the agent logs its decisions itself; leave it out")
         if self.enable_agent_tools:
             raise ConfigurationError("DecisionLogConfig(enable_agent_tools=...): it always has tools; leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background(Keywords):
+    """How to learn behind the reply.
+
+    Args:
+        delay: After how many seconds of silence a thread is learned from; what is said meanwhile joins in.
+        max_attempts: After how many failures a turn is given up, and kept with its error.
+        in_process: Whether threads of this process learn. False: `langgraph-learning worker` does, elsewhere.
+        reflect_every: How often workers reflect on what was learned; None: never.
+    """
+
+    delay: float = 20.0
+    max_attempts: int = 5
+    in_process: bool = True
+    reflect_every: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float) or not 0 <= self.delay < 1e9:
+            raise ConfigurationError(f"Background(delay={self.delay!r}): give a number of seconds from 0")
+        check_limit("Background(max_attempts=...)", self.max_attempts)
+        if self.max_attempts is None:
+            raise ConfigurationError("Background(max_attempts=None): give a whole number from 1")
+        if not isinstance(self.in_process, bool):
+            raise ConfigurationError(f"Background(in_process={self.in_process!r}): give True or False")
+        every = self.reflect_every
+        if every is not None and not (isinstance(every, timedelta) and every > timedelta()):
+            raise ConfigurationError(f"Background(reflect_every={every!r}): give a timedelta above 0, or None")
+
+
+def resolve_background(value: object) -> Background | None:
+    """Return the configuration that `background=` means; None where the turn itself learns.
+
+    Raises:
+        ConfigurationError: It is neither a bool nor a `Background`.
+    """
+    if isinstance(value, Background):
+        return value
+    if isinstance(value, bool):
+        return Background() if value else None
+    raise ConfigurationError(f"LearningMachine(background={value!r}): give True, False or Background(...)")

@@ -1,5 +1,6 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
+import asyncio
 import copy
 import functools
 import logging
@@ -14,13 +15,22 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.maintenance.reflection import reflect_flow
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
-from langgraph_learning.config import Keywords, Model, check_limit, check_seconds, check_text
+from langgraph_learning.config import (
+    Background,
+    Keywords,
+    Model,
+    check_limit,
+    check_seconds,
+    check_text,
+    resolve_background,
+)
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -113,6 +123,8 @@ class LearningMachine(Keywords):
         placement: Where a model sees the recalled text (middleware, `model`, `into`, graphs in `around`): at the start
             of the user's last message, so that the conversation before it stays as it was, for prompt caches; or with
             "system" at the end of the system message, which a `dynamic_prompt` further in may then replace.
+        background: Whether to learn behind the reply: the turn is written into the store, and nobody waits for the
+            model that learns from it. True, or a `Background`.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -149,6 +161,7 @@ class LearningMachine(Keywords):
         reviewers: Callable[..., object] | None = None,
         author_name: Callable[[str], str | None] | None = None,
         placement: Placement = "turn",
+        background: bool | Background = False,
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
@@ -198,6 +211,7 @@ class LearningMachine(Keywords):
             models={each.name: without_context(resolve_model(each.config.model)) or default for each in stores},
             limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
             placement=placement,
+            background=resolve_background(background),
             store=store,
             context_tokens=context_tokens,
             scope=scope,
@@ -532,6 +546,21 @@ class LearningMachine(Keywords):
         """Do what `feedback` does."""
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return await scoped.afeedback(commit_or_receipt, helpful)
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Learn now from all turns that this process has scheduled, and return whether none of them is left.
+
+        A turn that fails is tried once and goes on waiting. Where a worker learns elsewhere, wait for it. In async code
+        use `adrain`.
+
+        Args:
+            timeout: How long to wait, in seconds; None: until it is done.
+        """
+        return drain(self._settings, timeout)
+
+    async def adrain(self, timeout: float | None = None) -> bool:
+        """Do what `drain` does, without blocking the event loop."""
+        return await asyncio.to_thread(drain, self._settings, timeout)
 
     def _voter(
         self,

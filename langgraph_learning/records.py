@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 from langgraph_learning.display import Displayed
 from langgraph_learning.errors import RecordError, ScopeError
 from langgraph_learning.labels import COMMITS, THREAD, fault_of_id, label
+from langgraph_learning.labels import PENDING as PENDING
 from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.text import same_statement
 
@@ -26,7 +27,9 @@ DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
 INDEXED = ["text", "keys.*"]
 """What of a record a store searches."""
-NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections"})
+CARE = "care"
+"""Where workers note when they last did what is done now and then."""
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING, CARE})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 

@@ -20,6 +20,12 @@ from langgraph_learning._engine.approval.approval import (
     review_queue,
 )
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
+from langgraph_learning._engine.background.pending import (
+    PendingTurn,
+    load_pending,
+    pending_namespace,
+    retry_failed,
+)
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
@@ -313,6 +319,22 @@ class Scoped:
         """Do what `decide` does."""
         return await self._driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
+    def pending(self) -> list[PendingTurn]:
+        """Return the turns of this user that wait to be learned from, and those that failed, oldest first."""
+        return self._driver.run(load_pending(pending_namespace(self.identity)))
+
+    async def apending(self) -> list[PendingTurn]:
+        """Return what `pending` does."""
+        return await self._driver.arun(load_pending(pending_namespace(self.identity)))
+
+    def retry_pending(self) -> int:
+        """Let the turns that failed wait again, due at once, and return how many these are."""
+        return self._driver.run(self._retry_pending())
+
+    async def aretry_pending(self) -> int:
+        """Do what `retry_pending` does."""
+        return await self._driver.arun(self._retry_pending())
+
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
@@ -444,6 +466,10 @@ class Scoped:
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
+
+    def _retry_pending(self) -> Flow[int]:
+        turns = yield from load_pending(pending_namespace(self.identity))
+        return (yield from retry_failed(turns, datetime.now(UTC)))
 
     def _approver(self, by: str | None = None) -> Approver:
         user = self.identity.user_id

@@ -1,8 +1,8 @@
 """Execute notebooks, two at a time: `python -m notebooks.run [notebook ...]`."""
 
+import argparse
 import asyncio
 import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -53,7 +53,13 @@ async def _execute(waiting: Iterator[tuple[Path, NotebookNode]]) -> None:
 
 def main() -> None:
     """Execute what the command line names, or all; notebooks and pages go to build/notebooks."""
-    paths = [Path(name).resolve() for name in sys.argv[1:]] or every()
+    about = "Execute notebooks, two at a time; notebooks and pages go to build/notebooks."
+    parser = argparse.ArgumentParser(prog="python -m notebooks.run", description=about)
+    parser.add_argument("notebook", nargs="*", type=Path, help="a notebook; by default all of them")
+    named: list[Path] = parser.parse_args().notebook
+    for missing in (path for path in named if not path.is_file()):
+        parser.error(f"there is no notebook {str(missing)!r}")
+    paths = [path.resolve() for path in named] or every()
     began = time.perf_counter()
     for path, notebook in zip(paths, asyncio.run(executed(paths)), strict=True):
         page, _ = HTMLExporter().from_notebook_node(notebook)

@@ -43,6 +43,21 @@ def test_a_notebook_is_kept_without_outputs_and_says_first_what_is_to_be_seen(pa
     assert not re.search(r"\._[a-z]", source), "a private name"
 
 
+def test_running_notebooks_explains_itself_and_names_what_is_not_there(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for arguments, code, told in (
+        (["--help"], 0, "by default all of them"),
+        (["none.ipynb"], 2, "no notebook 'none.ipynb'"),
+    ):
+        monkeypatch.setattr("sys.argv", ["run", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            run.main()
+        shown = capsys.readouterr()
+        assert ended.value.code == code
+        assert told in shown.out + shown.err
+
+
 @pytest.mark.usefixtures("no_key")
 def test_all_notebooks_run_without_a_key_say_so_and_show_what_was_learned() -> None:
     for name, notebook in zip(NAMES, asyncio.run(executed(NOTEBOOKS)), strict=True):

@@ -55,6 +55,8 @@ class Write:
     expect: Expected = field(default_factory=dict)
     commit: str | None = None
     """Which commit this is, for the store's history."""
+    within: Callable[[object], None] | None = None
+    """Called with the driver's connection inside the transaction, on stores whose database has a queue of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +118,14 @@ def batch(*ops: Op, as_of: int | None = None) -> Flow[list[Result]]:
     return cast("list[Result]", (yield Batch(ops, as_of)))
 
 
-def write(puts: Sequence[PutOp], expect: Expected, commit: str | None = None) -> Flow[None]:
+def write(
+    puts: Sequence[PutOp],
+    expect: Expected,
+    commit: str | None = None,
+    within: Callable[[object], None] | None = None,
+) -> Flow[None]:
     """Write `puts`; raises `ConflictError` on stores that can tell when somebody else was first."""
-    yield Write(tuple(puts), expect, commit)
+    yield Write(tuple(puts), expect, commit, within)
 
 
 def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: P.args, **options: P.kwargs) -> Flow[T]:
@@ -247,7 +254,7 @@ class Driver:
             return getattr(effect.vectors, effect.method)(**effect.arguments)
         store = self.require_store()
         if is_versioned(store):
-            return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
+            return store.transact(effect.puts, **_write_options(effect))
         return store.batch(effect.puts)
 
     async def _aperform(self, effect: Effect) -> object:
@@ -271,7 +278,7 @@ class Driver:
             return await _acall_vector_store(effect)
         store = self.require_store()
         if is_versioned(store):
-            return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
+            return await store.atransact(effect.puts, **_write_options(effect))
         return await _abatch(store, effect.puts)
 
     @property
@@ -328,6 +335,11 @@ class Driver:
                 " LearningMachine(store=...), or a store given to the graph: builder.compile(store=...)"
             )
         return self.store
+
+
+def _write_options(effect: Write) -> dict[str, Any]:
+    within = {"within": effect.within} if effect.within is not None else {}
+    return {"expect": effect.expect, "source": {"commit": effect.commit}, **within}
 
 
 async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:

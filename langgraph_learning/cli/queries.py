@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langgraph_learning.records import Commit, Record, Revision
 
 LEARNING_STORES = (
+    "conversations",
     "decision_log",
     "entity_memory",
     "instructions",

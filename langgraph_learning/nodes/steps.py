@@ -24,16 +24,17 @@ from langgraph_learning._engine.learning.turn import (
     join_turns,
     keep_newest,
     last_human,
-    question,
     turn_beginning,
     turn_id,
     turn_of,
     turn_since,
     watermark,
 )
+from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
+from langgraph_learning.nodes.behind import schedule_step, wake_learner
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
@@ -94,6 +95,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
+    wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
     memory = recalled_in(run)
@@ -175,7 +177,7 @@ def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 
 def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
     messages, query = conversation.messages, conversation.query
-    query = question(messages, speakers) if query is None else query
+    query = recall_query(messages, speakers) if query is None else query
     settings = run.settings
     there = frozenset(message.id for message in messages if message.id)
     made = yield from recall(
@@ -292,7 +294,7 @@ def capture_step(run: Run, state: Update) -> Flow[Update]:
     return {}
 
 
-def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage]) -> Flow[None]:
+def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage] | None) -> Flow[None]:
     heard, settings = replace(turn, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id), run.settings
     yield from extract([], heard, settings.limits, settings.mask, capturing=settings.capturing, current=current)
 
@@ -316,10 +318,20 @@ def _learn_each(
         if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        flow = _extract(run, mine, thread, current)
+        learn = _extract if run.settings.background is None else _schedule
+        flow = learn(run, mine, thread, current)
         if not allowed or not (yield from run_guarded(run, "extract", flow, otherwise=False)):
             left += mine
     return left
+
+
+def _schedule(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[bool]:
+    """Keep what was said, which asks no model, and let the turns wait to be learned from."""
+    for turn in turns if run.settings.capturing else ():
+        yield from _capture(run, turn, current)
+    return (yield from schedule_step(run, turns, thread))
 
 
 def _extract(
@@ -363,14 +375,17 @@ def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]
     # What would change the words of others is not asked about in the middle of a conversation.
     proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
+    # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
+    earlier = run.settings.background is not None
     mine = [
         proposal
         for proposal in (yield from pending_proposals(identity))
-        if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
+        if proposal.identity.thread_id == identity.thread_id
+        and (earlier or proposal.turn == turn)
         and f"{proposal.provenance.graph_ns}|".startswith(within)
         and proposal.store in proposing
     ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.provenance.position)]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: (proposal.at, proposal.provenance.position))]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:

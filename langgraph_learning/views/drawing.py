@@ -7,18 +7,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from langgraph_learning.views.layout import Floats, place_boxes
-from langgraph_learning.views.markup import Child, Html, tag
+from langgraph_learning.views.markup import Child, Html, image, tag
 from langgraph_learning.views.mermaid import clip
 
 WIDTH = 820
 LETTER, LINE, SMALL = 7.2, 18, 0.85
+MARGIN = 8
 LONGEST = 28
 WIDE = {"W": 1.9, "F": 1.9}
+STYLE = Html(
+    "text{fill:#1f2328;text-anchor:middle;dominant-baseline:central;font-family:system-ui,sans-serif}"
+    ".small{fill:#57606a}.page,.ground{fill:#fff}.line{stroke:#6e7781;fill:none}"
+    "@media(prefers-color-scheme:dark){"
+    "text{fill:#e6edf3}.small{fill:#a9b3bd}.page,.ground{fill:#1b2027}.line{stroke:#8b949e}}"
+)
+"""A picture stands on a page of its own: an image takes no colours of the page around it, light or dark."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """A node: its name, what it is in small, and a colour; without one it is dashed. More is told on hovering."""
+    """A node: its name, what it is in small, and a colour; without one it is dashed. In words more is told."""
 
     name: str
     small: str = ""
@@ -46,12 +54,23 @@ def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> 
     ]
     parts += [_small(text, *centres[way[1]]) for (_, text, _), way in zip(links, ways, strict=True)]
     parts += [_draw_box(box, centres[place], sizes[place]) for place, box in enumerate(boxes.values())]
-    width, height = (centres + sizes / 2).max(axis=0) + 8
-    return tag("svg", *parts, viewBox=f"-4 -4 {width:.0f} {height:.0f}", width=f"{width:.0f}", role="img")
+    width, height = (centres + sizes / 2).max(axis=0) + 2 * MARGIN
+    page = tag("rect", x=-MARGIN, y=-MARGIN, width=f"{width:.0f}", height=f"{height:.0f}", rx=8, class_="page")
+    view = f"{-MARGIN} {-MARGIN} {width:.0f} {height:.0f}"
+    size: dict[str, Child] = {"width": f"{width:.0f}", "height": f"{height:.0f}", "viewBox": view}
+    svg = tag("svg", tag("style", STYLE), page, *parts, xmlns="http://www.w3.org/2000/svg", **size)
+    return image(svg, describe(boxes, links), width=float(width))
+
+
+def describe(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> str:
+    """Return what a picture says, in words."""
+    names = [box.told or (f"{box.name} ({box.small})" if box.small else box.name) for box in boxes.values()]
+    ways = [f"{boxes[one].name} {text or '→'} {boxes[other].name}" for one, text, other in links]
+    return "; ".join([", ".join(names), *ways])
 
 
 def _length(text: str) -> float:
-    """How long a text is about, in pixels: wide letters count twice, marks on letters not at all."""
+    """Return about how long a text is, in pixels: wide letters count twice, marks on letters not at all."""
     letters = [each for each in clip(text, LONGEST) if not unicodedata.combining(each)]
     return LETTER * sum(WIDE.get(unicodedata.east_asian_width(each), 1.0) for each in letters)
 
@@ -68,7 +87,7 @@ def _draw_box(box: Box, centre: Floats, size: Floats) -> Html:
     if box.colour:
         frame = tag("rect", fill=box.colour, fill_opacity=0.14, stroke=box.colour, **place)
     else:
-        frame = tag("rect", fill="none", stroke="currentColor", stroke_dasharray="4 3", **place)
+        frame = tag("rect", class_="line", stroke_dasharray="4 3", **place)
     lift = LINE * SMALL / 2 if box.small else 0
     name = tag("text", clip(box.name, LONGEST), x=f"{x:.1f}", y=f"{y - lift * 0.9:.1f}", font_size=13)
     return tag("g", tag("title", box.told or box.name), ground, frame, name, _small(box.small, x, y + lift))
@@ -92,11 +111,11 @@ def _arrow(centres: Floats, sizes: Floats, told: bool) -> Html:
     across = np.array([-along[1], along[0]]) * 0.45
     head = [onwards[1] - along + across, onwards[1], onwards[1] - along - across]
     lines = ["M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in (to_text, onwards, head)]
-    return tag("path", d=" ".join(lines), fill="none", stroke="currentColor", stroke_opacity=0.55)
+    return tag("path", d=" ".join(lines), class_="line")
 
 
 def _border(centres: Floats, sizes: Floats, box: int, towards: int) -> Floats:
-    """Where the line to another box leaves this one, with a little air."""
+    """Return where the line to another box leaves this one, with a little air."""
     way = centres[towards] - centres[box]
     reach = np.where(np.abs(way) > 1e-9, (sizes[box] / 2 + 2) / np.maximum(np.abs(way), 1e-9), np.inf).min()
     spot: Floats = centres[box] + way * min(reach, 1.0)

@@ -9,6 +9,7 @@ from langgraph_learning.views.drawing import Box, drawing
 from langgraph_learning.views.markup import Html, quiet, styled
 from langgraph_learning.views.mermaid import Mermaid, label
 
+UNKNOWN = "unknown"
 COLOURS = ("#4c8fd6", "#c9762b", "#3a9d5f", "#9b6dd6", "#d65c7a", "#3a9d9d", "#98862f")
 
 
@@ -25,7 +26,7 @@ class EntityNode:
 
 @dataclass(frozen=True)
 class Entities:
-    """What there is to draw."""
+    """The nodes and links of a picture."""
 
     nodes: dict[str, EntityNode]
     links: tuple[tuple[str, str, str], ...]
@@ -82,7 +83,7 @@ def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
 
 
 def _key(record: Record, key: str) -> str:
-    """An id that no entity of another scope has."""
+    """Return an id that no entity of another scope has."""
     return f"{record.scope.tag} {key}"
 
 
@@ -92,8 +93,16 @@ def _end(record: Record, side: str) -> str:
 
 def _entity(record: Record) -> EntityNode:
     kind, live = str(record.content.get("type") or ""), record.status == ACTIVE
+    name, known = str(record.content.get("name") or "?"), kind != UNKNOWN
+    if not known:  # a model may name what is no entity yet as it sees others named: tool/Dagster
+        kind, name = _split_type(name)
     told = kind if live else ", ".join(part for part in (kind, record.status) if part)
-    return EntityNode(str(record.content.get("name") or "?"), told, live and kind != "unknown", record.text)
+    return EntityNode(name, told, live and known, record.text if known else f"{name} ({told})")
+
+
+def _split_type(name: str) -> tuple[str, str]:
+    kind, slash, rest = name.partition("/")
+    return (kind, rest) if slash and rest and kind.isidentifier() and kind.islower() else (UNKNOWN, name)
 
 
 def _draw(entities: Entities) -> Html:

@@ -1,5 +1,6 @@
 """Markup made safe by construction: a tag escapes whatever is not markup already."""
 
+from base64 import b64encode
 from collections.abc import Iterable
 from datetime import datetime
 from functools import cache, singledispatch
@@ -45,6 +46,21 @@ def tag(element: str, *children: Child, **attributes: Child) -> Html:
 def join(children: Iterable[Child]) -> Html:
     """Return the children one after the other, escaped where they are not markup."""
     return Html("".join(each if isinstance(each, Html) else escape(str(each)) for each in children if each is not None))
+
+
+def image(svg: Html, alternative: str, *, width: float, class_: str | None = None) -> Html:
+    """Return an SVG as an image: where markup is cleaned (an untrusted notebook, a hosted one), an image stays.
+
+    Args:
+        svg: The whole picture, with its namespace and its own style: it inherits nothing of the page.
+        alternative: What it says, for those who cannot see it; shown on hovering, too.
+        width: In pixels; it shrinks where there is less room.
+        class_: What the style of the page calls it.
+    """
+    source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
+    given = {"src": source, "alt": alternative, "title": alternative, "width": f"{width:.0f}", "class": class_}
+    written = " ".join(f'{name}="{escape(value)}"' for name, value in given.items() if value)
+    return Html(f"<img {written} />")
 
 
 def styled(*children: Child) -> Html:

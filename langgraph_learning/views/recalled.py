@@ -3,14 +3,23 @@
 from collections.abc import Mapping, Sequence
 
 from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecord
-from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag
+from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, styled, tag
 
 WIDTH = 160
-COLOURS = {"words": "#4c8fd6", "meaning": "#9b6dd6", "search": "#3a9d8f", "neighbours": "#d69b4c", "session": "#8fae3f"}
+COLOURS = {
+    "words": "#4c8fd6",
+    "meaning": "#9b6dd6",
+    "search": "#3a9d8f",
+    "neighbours": "#d69b4c",
+    "session": "#8fae3f",
+    "votes": "#d65c7a",
+}
+OTHER = "#8a8f98"  # readable on light and on dark, as all of them are
 LEGEND = {
     "words": "words in common",
     "meaning": "similar meaning",
     "search": "the store's own search",
+    "votes": "votes of people",
     "neighbours": "the messages around it",
     "session": "its conversation",
 }
@@ -57,7 +66,7 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
 
 
 def _range(entries: Sequence[ShownRecord]) -> tuple[float, float]:
-    """How far the bars reach to the left and to the right of nothing."""
+    """Return how far the bars reach to the left and to the right of nothing."""
     lows = [sum(part for part in each.parts.values() if part < 0) for each in entries]
     highs = [sum(part for part in each.parts.values() if part > 0) for each in entries]
     return min(lows, default=0.0), max(highs, default=0.0)
@@ -73,16 +82,19 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
     for name, part in entry.parts.items():
         length = abs(part) * scale
         left, right, start = (left, right + length, right) if part > 0 else (left - length, right, left - length)
-        title = tag("title", f"{LEGEND.get(name, name)}: {part:.2f}")
-        rects.append(tag("rect", title, x=f"{start:.1f}", width=f"{length:.1f}", height=12, fill=COLOURS.get(name)))
-    axis = tag("path", d=f"M{zero:.1f} 0V12", stroke="currentColor", stroke_opacity=0.5)
-    return tag("svg", *rects, axis, viewBox=f"0 0 {WIDTH} 12", class_="bar", role="img")
+        colour = COLOURS.get(name, OTHER)
+        rects.append(tag("rect", x=f"{start:.1f}", width=f"{length:.1f}", height=12, fill=colour))
+    axis = tag("path", d=f"M{zero:.1f} 0V12", stroke=OTHER)
+    size: dict[str, Child] = {"width": WIDTH, "height": 12, "viewBox": f"0 0 {WIDTH} 12"}
+    svg = tag("svg", *rects, axis, xmlns="http://www.w3.org/2000/svg", **size)
+    told = ", ".join(f"{LEGEND.get(name, name)}: {part:.2f}" for name, part in entry.parts.items())
+    return image(svg, told, width=WIDTH, class_="bar")
 
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
     names = dict.fromkeys(name for each in entries for name in each.parts)
     squares = [
-        join([tag("span", " ■ ", style=f"color: {COLOURS.get(name, 'inherit')}"), quiet(LEGEND.get(name, name))])
+        join([tag("span", " ■ ", style=f"color: {COLOURS.get(name, OTHER)}"), quiet(LEGEND.get(name, name))])
         for name in names
     ]
     against = (

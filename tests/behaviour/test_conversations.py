@@ -335,3 +335,13 @@ def test_a_long_history_is_learned_in_parts_that_go_on_where_they_stopped(home: 
     assert [record.text for record in scoped.records("user_memory")] == ["Owns item 0", "Owns item 20", "Owns item 40"]
     shown = "".join(again.prompt("extraction", index) for index in range(2))
     assert all(f"I own item {n}<" in shown for n in range(20, 60))
+
+
+def test_deleting_a_thread_takes_its_messages_along(keeping: Home) -> None:
+    assert keeping.db is not None
+    agent = keeping.agent(LearningMachine(conversations=True), replies=["Hi."], repeat=True)
+    agent.say("My vault is in Bern.", thread="c1")
+    agent.say("My boat is in Kiel.", thread="c2")
+    keeping.db.checkpointer.delete_thread("c1")
+    assert [text for _, text in kept(agent.records())] == ["My boat is in Kiel.", "Hi."]
+    assert "vault" not in str(keeping.store.search(("learning",), limit=100))

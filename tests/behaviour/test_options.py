@@ -141,12 +141,19 @@ def learn_from_tools(kind: Kind) -> None:
 
 
 def offers(operation: str) -> Callable[[Kind], None]:
-    """An option that takes one operation away, from extraction and from tools."""
+    """An option that takes one operation away, from extraction and from tools.
+
+    Operations on an id are offered where there are records, so another turn came before.
+    """
     switched: dict[str, Any] = {f"enable_{operation.partition('_')[0]}": False}
 
     def effect(kind: Kind) -> None:
-        with_it, without = learn(kind, enable_agent_tools=True), learn(kind, enable_agent_tools=True, **switched)
-        assert [operation in str(made.model.schemas) for made in (with_it, without)] == [True, False]
+        made: list[Learned] = []
+        for options in ({}, switched):
+            learn(kind, store := InMemoryStore())
+            made.append(learn(kind, store, [("user", "And?")], enable_agent_tools=True, **options))
+        with_it, without = made
+        assert [operation in str(turn.model.schemas) for turn in made] == [True, False]
         assert set(with_it.tools) - set(without.tools) == {operation}
 
     return effect
@@ -156,6 +163,10 @@ def enable_planning(kind: Kind) -> None:
     plain, planning = learn(kind), learn(kind, enable_planning=True)
     assert ["goal" in str(made.model.schemas) for made in (plain, planning)] == [False, True]
     assert plain.prompt != planning.prompt
+
+
+def open_fields(kind: Kind) -> None:
+    assert ["details" in str(learn(kind, open_fields=told).model.schemas) for told in (True, False)] == [True, False]
 
 
 def apart(option: str) -> Callable[[Kind], None]:
@@ -192,6 +203,7 @@ EFFECTS: dict[str, Callable[[Kind], None]] = {
     "enable_update": offers("update_memory"),
     "enable_delete": offers("delete_memory"),
     "enable_planning": enable_planning,
+    "open_fields": open_fields,
     "namespace": apart("namespace"),
     "knowledge": knowledge,
 }

@@ -131,7 +131,7 @@ def test_version_says_which_it_is(run: Run) -> None:
 def test_learning_stores_complete_on_tab() -> None:
     assert complete_store("user_") == ["user_memory", "user_profile"]
     assert sorted(LEARNING_STORES) == list(LEARNING_STORES)
-    assert set(SLOTS) <= set(LEARNING_STORES) | {"conversations", "procedures", "instructions"}
+    assert set(SLOTS) | {"conversations"} == set(LEARNING_STORES)
 
 
 @pytest.mark.parametrize(

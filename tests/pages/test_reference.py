@@ -14,6 +14,7 @@ from pages.running import ROOT
 from pydantic import BaseModel
 
 import langgraph_learning
+from docs.draw import PICTURES, entity_picture
 from langgraph_learning import LearningMachine, SessionContextConfig, config, connect
 from langgraph_learning.cli.app import app
 from langgraph_learning.config import StoreConfig
@@ -138,3 +139,16 @@ def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     assert "recall_node" in (tmp_path / "build" / "site" / "reference" / "api" / "machine.html").read_text(
         encoding="utf-8"
     )
+
+
+def test_the_list_for_models_names_every_page_of_the_site() -> None:
+    docs = REFERENCE.parent
+    listed = re.findall(r"^- \[(.+)\]\((.+)\)$", (docs / "llms.txt").read_text(encoding="utf-8"), flags=re.M)
+    nav = (docs.parent / "zensical.toml").read_text(encoding="utf-8")
+    assert listed == re.findall(r'^ *\{ "(.+)" = "(.+\.md)" \},?$', nav, flags=re.M)
+    assert all((docs / page).is_file() for _, page in listed)
+
+
+def test_the_pictures_are_those_that_the_views_draw() -> None:
+    kept = (PICTURES / "entities.svg").read_text(encoding="utf-8")
+    assert kept == entity_picture() + "\n", "draw them again: python -m docs.draw"

@@ -102,7 +102,8 @@ def test_of_an_answer_with_a_hundred_thousand_operations_a_few_are_looked_at() -
     made = learning.scoped(user_id="ada").learn([("user", "I own things")])
     assert made is not None
     assert len(made.changes) == 10
-    assert len(made.refused) == 10 * TRIED - 10 + 1
+    assert len(made.refused) == 10 * TRIED - 10 + 2
+    assert "too long" in made.refused[0].reason
 
 
 def test_a_record_that_is_older_than_those_a_turn_reads_is_found_by_its_words(monkeypatch: pytest.MonkeyPatch) -> None:

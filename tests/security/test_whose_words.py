@@ -57,7 +57,13 @@ def test_the_users_yes_makes_the_assistants_statement_the_users_own() -> None:
     )
     assert yes.source.actor == "user"
     no = learned(("user", "Hi"), asked, ("user", "Not really"), content="Prefers Postgres", quote="you prefer Postgres")
-    assert no.source.actor == "assistant"
+    assert no is None
+
+
+def test_a_yes_before_the_assistants_words_is_no_yes_to_them() -> None:
+    spoken = (("user", "Yes! I like Go. And for this server?"), ("assistant", "Rust it is, then."))
+    record = learned(*spoken, content="Will use Rust", quote="Rust it is")
+    assert record.source.actor == "assistant"
 
 
 def test_the_words_of_a_page_stay_its_own_through_the_whole_thread() -> None:
@@ -142,6 +148,6 @@ def test_a_line_break_in_a_memory_forges_no_short_id_in_a_prompt(attack: str) ->
     ada = learning.scoped(user_id="ada")
     ada.learn([("user", "I like tea")])
     ada.learn([("user", "And?")])
-    prompt = model.prompt("extraction")
+    prompt = model.prompt("extraction").rpartition("<stored")[2]
     assert sum(line.startswith("m1:") for line in prompt.splitlines()) == 1
     assert "m1: Likes tea m1:" in prompt

@@ -1,5 +1,6 @@
 """Records to look at, and what a view may not let through."""
 
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
@@ -38,6 +39,11 @@ def link(source: str, relation: str, target: str, status: str = "active") -> Rec
     return record(key, store="entity_memory", key=key, content=content, status=status)
 
 
+def drawn(markup: str) -> str:
+    """Return the first picture in `markup` as the SVG that it is."""
+    return b64decode(markup.partition("base64,")[2].partition('"')[0]).decode()
+
+
 class Seen(HTMLParser):
     """What a browser makes of markup: elements, attributes, and text."""
 
@@ -54,6 +60,14 @@ class Seen(HTMLParser):
         self.elements.append(element)
         self.attributes += attributes
         self.open.append(element)
+        if element == "img":  # what it draws is seen as well
+            self.feed_picture(str(dict(attributes)["src"]))
+
+    def feed_picture(self, source: str) -> None:
+        picture = type(self)(b64decode(source.removeprefix("data:image/svg+xml;base64,")).decode())
+        self.elements += [element for element in picture.elements if element != "style"]
+        self.attributes += picture.attributes
+        self.text += picture.text
 
     def handle_endtag(self, element: str) -> None:
         assert self.open.pop() == element, "elements close in the order they opened"

@@ -1,11 +1,12 @@
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.store.memory import InMemoryStore
-from views.made import HOSTILE, Seen, entity, link, record
+from views.made import HOSTILE, Seen, drawn, entity, link, record
 
 from langgraph_learning import LearningMachine, Scope, views
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -37,7 +38,7 @@ def test_an_end_that_is_not_known_is_dashed_and_what_no_longer_holds_is_left_out
     assert 'e3["Old (project, archived)"]:::unknown' in graph
     assert 'e4["#63;"]:::unknown' in graph
     assert "was led by" not in graph
-    assert str(views.entity_picture(records)).count("stroke-dasharray") == 3
+    assert drawn(views.entity_picture(records)).count("stroke-dasharray") == 3
 
 
 def test_what_is_archived_and_has_no_relationship_left_is_not_drawn() -> None:
@@ -137,6 +138,23 @@ def test_a_picture_names_everything_and_is_always_the_same() -> None:
     assert [word for word in ("Acme", "company", "Jane", "is CTO of", "Alone") if word not in Seen(picture).text] == []
     assert picture == views.entity_picture(records)
     assert "no entities" in views.entity_picture([])
+
+
+def test_a_picture_is_an_image_that_says_in_words_what_it_shows() -> None:
+    records = [entity("1", "Acme", "company"), entity("2", "Jane"), link("2", "is CTO of", "1")]
+    picture = views.entity_picture(records)
+    assert "<svg" not in picture, "markup is cleaned away in notebooks that are not trusted, images are not"
+    assert 'alt="Acme, Jane; Jane is CTO of Acme"' in picture
+    svg = ElementTree.fromstring(drawn(picture))  # alone, as an image is
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    assert "prefers-color-scheme:dark" in drawn(picture)
+
+
+@pytest.mark.parametrize(
+    ("name", "read"), [("tool/Dagster", "Dagster (tool)"), ("AC/DC", "AC#47;DC (unknown)"), ("Tom", "Tom (unknown)")]
+)
+def test_a_target_that_is_no_entity_yet_reads_as_its_name(name: str, read: str) -> None:
+    assert f'"{read}"]:::unknown' in views.entity_graph([entity("1", name, "unknown")])
 
 
 def test_a_picture_of_many_keeps_those_with_most_relationships_and_says_so() -> None:

@@ -31,9 +31,9 @@ from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
 from langgraph_learning.views.markup import tag
 
-ELEMENTS = set("div style table caption thead tbody tr th td span s b ol li pre details summary time".split())
+ELEMENTS = set("div style table caption thead tbody tr th td span s b ol li pre details summary time img".split())
 PICTURES = {"svg", "g", "rect", "path", "text", "title"}
-ATTRIBUTES = set("class dir title style open role width height x y rx d fill stroke viewbox font-size".split())
+ATTRIBUTES = set("class dir title style open width height x y rx d fill stroke viewbox font-size src alt xmlns".split())
 STROKES = {"fill-opacity", "stroke-opacity", "stroke-dasharray"}
 
 
@@ -299,6 +299,17 @@ def test_bars_are_as_long_as_what_they_stand_for_and_lie_on_their_side_of_nothin
     ]
     rects = [dict(each) for each in _rects(views.receipt_bars(Receipt(shown=tuple(entries))))]
     assert [(float(each["x"]), float(each["width"])) for each in rects] == [(40, 80), (120, 40), (0, 40)]
+
+
+def test_votes_have_a_colour_and_a_name_and_so_has_whatever_else_a_score_is_made_of() -> None:
+    entries = [
+        ShownRecord(id="m", store="s", label="m1", score=1, reason="", tokens=1, parts={"votes": -0.5, "luck": 2.0})
+    ]
+    markup = views.receipt_bars(Receipt(shown=tuple(entries)), {"m": "Keeps bees"})
+    fills = [each["fill"] for each in map(dict, _rects(markup))]
+    assert fills == ["#d65c7a", "#8a8f98"]
+    assert 'alt="votes of people: -0.50, luck: 2.00"' in markup
+    assert "Keeps bees" in Seen(markup).text
 
 
 def _rects(markup: str) -> list[list[tuple[str, str]]]:

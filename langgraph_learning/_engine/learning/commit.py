@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from langgraph.store.base import PutOp
+from langgraph.store.base import GetOp, PutOp
 from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
-from langgraph_learning._engine.flow import Expected, Flow, write
+from langgraph_learning._engine.flow import Expected, Flow, batch, write
 from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
@@ -29,7 +29,7 @@ from langgraph_learning._engine.learning.provenance import (
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
-from langgraph_learning.errors import ConflictError
+from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import (
     Change,
@@ -48,9 +48,15 @@ from langgraph_learning.records import (
 from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.stores.maintenance import MAINTENANCE, plan_maintenance
+from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class TurnGone(LearningError):
+    """A turn that waited to be learned from is not there any more; nothing is written."""
+
 
 TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
@@ -143,6 +149,8 @@ class Draft:
     """The messages to keep, where a learning store keeps them."""
     cited_by: tuple[Record, ...] = ()
     """What rests on these messages already."""
+    pending: tuple[Address, ...] = ()
+    """The turns that it is learned from, where these waited in the store: they go with its commit."""
 
     def day_of(self, said_at: datetime | None) -> date:
         """Return the day on which something was said, where the user is."""
@@ -466,10 +474,31 @@ def commit(
         plan.capture()
         made = to_commit(plan)
         if made.changes or made.proposed or draft.kind is CommitKind.TURN:
-            yield from write_commit(made, snapshots, plan.proposed)
+            removed, expects = yield from _take_pending(draft)
+            yield from write_commit(made, snapshots, plan.proposed, removed, expects)
         return made
 
     return (yield from retry_on_conflict(attempt))
+
+
+def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
+    """Return what removes the turns that waited, and writes down under the id of each that it is learned.
+
+    Turns that were joined are one commit. A replay brings one of them alone, and finds it learned by its own id.
+
+    Raises:
+        TurnGone: One does not wait any more: its user was forgotten, its thread deleted, or it is learned.
+    """
+    if not draft.pending:
+        return [], {}
+    there = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
+    if any(item is None for item in there):
+        raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
+    learned = [
+        put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
+    ]
+    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, there, strict=True)}
+    return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:

@@ -31,12 +31,14 @@ from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, sc
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger("langgraph_learning")
 LONGEST_QUERY = 4_000
 """How much of what the user said is looked for among the older records, in characters."""
 _CUT_OFF = Refusal(
-    operation="answer", reason="the model's answer ended too early: what was complete stands, the rest is lost"
+    operation="answer",
+    reason="the model's answer ended too early or is too long: what was read of it stands, the rest is lost",
 )
 
 
@@ -61,6 +63,7 @@ def extract(
     *,
     shared: Shared = "propose",
     thread: ThreadWords | None = None,
+    pending: Sequence[Address] = (),
     capturing: Sequence[LearningStore] = (),
     current: Sequence[TurnMessage] | None = None,
 ) -> Flow[Commit | None]:
@@ -73,6 +76,7 @@ def extract(
         mask: Takes secrets out of what is stored.
         shared: What becomes of a change to what others taught in a shared namespace.
         thread: Who has said what in the thread so far; by default only this turn is known.
+        pending: Where in the store the turn waits; it goes with the commit.
         capturing: The learning stores that keep messages: in the same commit, and where a call fails, in their own.
         current: The messages of the thread, as they stand now.
 
@@ -104,7 +108,8 @@ def extract(
         provenance=heard.provenance,
         shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in known},
         query=query,
-        thread=ThreadWords((*spoken.spoken, *thread.spoken)) if thread else spoken,
+        thread=thread.including(spoken) if thread else spoken,
+        pending=tuple(pending),
         captured=captured,
         cited_by=tuple(cited_by),
         trajectory=failed_trajectory(turn, mask) if any(work.trajectory for work in works) else None,
@@ -165,6 +170,11 @@ def drop_learned(
     commits = (yield from batch(*reads)) if reads else []
     learned = max((count for count, item in enumerate(commits, 1) if item is not None), default=0)
     return list(turns[learned:])
+
+
+def turn_commit_id(works: Sequence[Extraction], heard: TurnInput) -> str:
+    """Return the id under which a turn is learned by itself."""
+    return _commit_id(scoped_to([store for work in works for store in work.stores], heard.identity), heard)
 
 
 def _commit_id(stores: Sequence[tuple[LearningStore, Scope]], heard: TurnInput) -> str:

@@ -55,6 +55,14 @@ class ThreadWords:
 
     spoken: tuple[tuple[Spoken, str], ...] = ()
 
+    def including(self, turn: "ThreadWords") -> "ThreadWords":
+        """Return the thread with what of a turn is no longer in it, first.
+
+        Nothing stands in it twice: else the last words of a turn would be answered by the first ones of the thread.
+        """
+        gone = [part for part in turn.spoken if part not in self.spoken]
+        return ThreadWords((*gone, *self.spoken))
+
     def of(self, *speakers: Spoken) -> list[str]:
         """Return what these have said."""
         return [text for speaker, text in self.spoken if speaker in speakers]

@@ -7,19 +7,20 @@ that hold the same give the same rows, whatever is written meanwhile, and one pa
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeAlias, cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import PROPOSALS
+from langgraph_learning._engine.background.pending import LEASE
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values
-from langgraph_learning.records import NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
+from langgraph_learning.records import INDEXED, NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.decision_log import AGENT
 from langgraph_learning.versioned_store import VersionedStore
@@ -80,7 +81,8 @@ def find_keys(snapshot: Snapshot, namespace: Namespace) -> Flow[list[str]]:
     if snapshot.revision is None:
         return [item.key for item in snapshot.items[namespace]]
     found = yield from call_store(VersionedStore.all_addresses, namespace, {})
-    return sorted(key for path, key in found if tuple(path) == namespace)
+    # Who is learning from the turns that wait is nobody's knowledge, and over in two minutes.
+    return sorted(key for path, key in found if tuple(path) == namespace and key != LEASE)
 
 
 def read_rows(snapshot: Snapshot, namespace: Namespace, keys: Sequence[str], *, history: bool) -> Flow[list[Row]]:
@@ -197,15 +199,14 @@ class _Restorable:
         except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RecordError(f"the row {row!r:.200} is none of a backup: {error}") from error
 
-    @property
-    def indexed(self) -> list[str] | bool:
-        """What a store finds it by: a record by its text, anything else not at all."""
-        return ["text"] if self.namespace[-1] not in NOT_RECORDS else False
-
-    def put(self, value: Value | None) -> PutOp:
-        """Return the operation that writes one of its states."""
-        index = self.indexed or False
-        return PutOp(self.namespace, self.key, cast("dict[str, Any] | None", value), index=cast("Any", index))
+    def put(self, value: Value | None, at: datetime) -> PutOp:
+        """Return the operation that writes one of its states: a record is found by its text, and may expire."""
+        written = cast("dict[str, Any] | None", value)
+        if self.namespace[-1] in NOT_RECORDS or written is None:
+            return PutOp(self.namespace, self.key, written, index=False)
+        expires = written.get("expires_at")
+        left = (datetime.fromisoformat(expires) - at).total_seconds() / 60 if expires else None
+        return PutOp(self.namespace, self.key, written, index=INDEXED, ttl=None if left is None else max(left, 0.01))
 
 
 def _masked(value: Any, mask: Mask) -> Any:
@@ -245,7 +246,7 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
         if fresh and not (yield from call_store(VersionedStore.history, item.namespace, item.key)):
             states += _replayed(item)
         elif item.value is not None:
-            puts.append(item.put(item.value))
+            puts.append(item.put(item.value, datetime.now(UTC)))
         # What was removed stays as it is where it was written again since, or is removed already.
     if states:
         yield from call_store(VersionedStore.replay, states)
@@ -257,7 +258,8 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
 def _replayed(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, Any] | None]]:
     *earlier, last = item.history
     for state, value in [*((state, state.get("value")) for state in earlier), (last, item.value)]:
-        yield item.put(value), datetime.fromisoformat(state["at"]), state.get("source")
+        at = datetime.fromisoformat(state["at"])
+        yield item.put(value, at), at, state.get("source")
 
 
 def _write(puts: Sequence[PutOp], items: Iterable[_Restorable], stores: Iterable[LearningStore]) -> Flow[None]:

@@ -1,0 +1,111 @@
+"""What should happen now and then: curation, and sweeping of what has expired; once a period over all workers."""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import cast
+
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, PutOp
+
+from langgraph_learning._engine.flow import Driver, Flow, StoreCall, batch, write
+from langgraph_learning._engine.maintenance.curate import curate
+from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.errors import ConfigurationError, ConflictError, LearningError
+from langgraph_learning.labels import unlabel
+from langgraph_learning.records import CARE, ROOT, Identity, Namespace
+
+log = logging.getLogger("langgraph_learning")
+
+LOOK = timedelta(minutes=1)
+"""How often a worker looks whether something is due."""
+_PLACE = (ROOT, CARE)
+Task = Callable[[datetime], Flow[None]]
+
+
+def claim_period(name: str, every: timedelta, now: datetime) -> Flow[bool]:
+    """Return whether a task is due and nobody else does it: the first worker that asks in a period has it."""
+    [there] = yield from batch(GetOp(_PLACE, name, refresh_ttl=False))
+    if isinstance(there, Item) and datetime.fromisoformat(there.value["at"]) + every > now:
+        return False
+    try:
+        put = PutOp(_PLACE, name, {"at": now.isoformat()}, index=False)
+        yield from write([put], {(_PLACE, name): getattr(there, "version", 0)})
+    except ConflictError:
+        return False
+    return True
+
+
+def curate_all(settings: MachineSettings, now: datetime) -> Flow[None]:
+    """Curate what every user has taught."""
+    conditions = (MatchCondition("prefix", (ROOT, "user")),)
+    [found] = yield from batch(ListNamespacesOp(conditions, max_depth=3, limit=EVERYTHING))
+    for namespace in cast("list[Namespace]", found):
+        identity = Identity(user_id=unlabel(namespace[2]))
+        try:
+            yield from curate(settings.stores, identity, now, dry_run=False, mask=settings.mask)
+        except LearningError:  # one user's trouble is not another's
+            log.exception("could not curate what a user has taught")
+
+
+def sweep() -> Flow[None]:
+    """Erase what has expired, where the store keeps it until then."""
+    yield StoreCall("sweep", (), {})
+
+
+def _call(step: Callable[[], object]) -> Flow[None]:
+    step()
+    yield from ()
+
+
+def care_tasks(
+    settings: MachineSettings,
+    *,
+    curate_every: timedelta | None = None,
+    sweep_every: timedelta | None = None,
+    reflect: Callable[[], object] | None = None,
+) -> dict[str, tuple[timedelta, Task]]:
+    """Return what is to be done how often; without a period it is not done.
+
+    Raises:
+        ConfigurationError: `Background(reflect_every=...)` asks for what this machine cannot do.
+    """
+    tasks: dict[str, tuple[timedelta, Task]] = {}
+    if curate_every is not None:
+        tasks[f"curate {settings.name}"] = (curate_every, lambda now: curate_all(settings, now))
+    if sweep_every is not None:
+        tasks["sweep"] = (sweep_every, lambda _: sweep())
+    if settings.background is not None and settings.background.reflect_every is not None:
+        if reflect is None:
+            raise ConfigurationError("Background(reflect_every=...): this machine cannot reflect; leave it out")
+        tasks[f"reflect {settings.name}"] = (settings.background.reflect_every, lambda _: _call(reflect))
+    return tasks
+
+
+def take_care(driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], now: datetime) -> list[str]:
+    """Do what is due, and return what was done; what fails is logged, and tried again in the next period."""
+    done = []
+    for name, (every, task) in tasks.items():
+        try:
+            if driver.run(claim_period(name, every, now)):
+                driver.run(task(now))
+                done.append(name)
+        except LearningError:
+            log.exception("%s failed", name)
+    return done
+
+
+def care_in_background(
+    driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], clock: Callable[[], datetime]
+) -> None:
+    """Start a thread that does what is due as long as the process lives."""
+    ended = threading.Event()
+
+    def loop() -> None:
+        take_care(driver, tasks, clock())
+        while not ended.wait(LOOK.total_seconds()):
+            take_care(driver, tasks, clock())
+
+    if tasks:
+        threading.Thread(target=loop, name="learning-care", daemon=True).start()

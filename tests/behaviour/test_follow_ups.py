@@ -1,0 +1,54 @@
+"""A question that goes on from what was said before finds what it is about."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from acceptance.driver import Home
+from langchain_core.messages import AIMessage, HumanMessage
+
+from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig
+from langgraph_learning._engine.learning.messages import EVERYBODY
+from langgraph_learning._engine.recall.follow_up import recall_query
+
+FOLLOW_UPS: list[dict[str, str]] = json.loads((Path(__file__).parent / "follow_ups.json").read_text())
+OTHER = ["The weather is nice.", "I had tea with friends."]
+
+
+def memory_row(number: int, text: str) -> dict[str, Any]:
+    scope, at = {"user_id": "alice"}, "2026-01-01T00:00:00Z"
+    row = {"id": f"r{number}", "store": "user_memory", "scope": scope, "content": {"content": text}, "text": text}
+    return {**row, "created_at": at, "updated_at": at}
+
+
+def test_follow_up_questions_find_their_memory_and_lose_nothing_where_they_stand_for_themselves(home: Home) -> None:
+    machine = LearningMachine(user_memory=UserMemoryConfig(mode=LearningMode.AGENTIC), store=home.store)
+    scoped = machine.scoped(user_id="alice")
+    scoped.load(memory_row(number, row["memory"]) for number, row in enumerate(FOLLOW_UPS))
+
+    def finds(row: dict[str, str], before: list[str], question: str, limit: int = 1) -> bool:
+        said = [message for text in before for message in (HumanMessage(text), AIMessage("I see."))]
+        query = recall_query([*said, HumanMessage(question)], EVERYBODY)
+        return row["memory"] in [record.text for record in scoped.search(query, limit=limit)]
+
+    alone = sum(finds(row, [], row["question"]) for row in FOLLOW_UPS)
+    with_before = sum(finds(row, [OTHER[0], row["before"]], row["question"]) for row in FOLLOW_UPS)
+    further_back = sum(finds(row, [row["before"], OTHER[1]], row["question"], limit=3) for row in FOLLOW_UPS)
+    assert len(FOLLOW_UPS) >= 30
+    assert alone <= 10
+    assert with_before >= 29
+    assert further_back >= 27
+    others = [*FOLLOW_UPS[1:], FOLLOW_UPS[0]]
+    switched = [
+        (row, [other["before"]], f"What about this: {row['memory']}?")
+        for row, other in zip(FOLLOW_UPS, others, strict=True)
+    ]
+    assert all(finds(row, before, question) for row, before, question in switched)
+
+
+def test_a_question_of_many_words_stands_for_itself() -> None:
+    said = [HumanMessage("Lisbon."), AIMessage("Yes?")]
+    long = "Which apartment with balcony, kitchen, cellar, garage, sauna, garden, attic did grandmother sell?"
+    assert recall_query([*said, HumanMessage(long)], EVERYBODY) == long
+    assert recall_query([*said, HumanMessage("And which place?")], EVERYBODY).count("Lisbon") == 2
+    assert recall_query([HumanMessage("And which place?")], EVERYBODY) == "And which place?"
