@@ -19,6 +19,7 @@ from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
+from langgraph_learning._engine.maintenance.reflection import reflect_flow
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
 from langgraph_learning.config import (
@@ -47,7 +48,6 @@ from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
-from langgraph_learning.reflection import reflect_flow
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores

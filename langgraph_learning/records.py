@@ -6,7 +6,7 @@ All of them are frozen and JSON-able: they travel through graph state, interrupt
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal, TypeAlias, TypedDict
 
 from langgraph.store.base import Item
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
@@ -153,6 +153,14 @@ class Source(Frozen):
 VALIDITY = ("valid_from", "valid_to", "expires_at")
 
 
+class Dates(TypedDict):
+    """From when to when a record holds."""
+
+    valid_from: datetime | None
+    valid_to: datetime | None
+    expires_at: datetime | None
+
+
 class Validity(Frozen):
     """From when to when something holds; what is open has no date. A day in UTC counts as the whole day."""
 
@@ -173,9 +181,9 @@ class Validity(Frozen):
         return {**value, **{name: moment for name, moment in read.items() if moment and value.get(name) is None}}
 
     @property
-    def validity(self) -> dict[str, datetime | None]:
+    def validity(self) -> Dates:
         """The three dates, for a change of the same record."""
-        return {name: getattr(self, name) for name in VALIDITY}
+        return {"valid_from": self.valid_from, "valid_to": self.valid_to, "expires_at": self.expires_at}
 
     def holds_at(self, moment: datetime) -> bool:
         """Return whether it holds at a moment."""

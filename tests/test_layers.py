@@ -16,6 +16,7 @@ RANKS = {
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "_engine": 4,
+    "evals": 4.5,
     **dict.fromkeys(("nodes", "views"), 5),
     **dict.fromkeys(("backup", "middleware", "tools", "scoped", "importing"), 6),
     "machine": 7,

@@ -19,6 +19,7 @@ from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 
+from langgraph_learning._engine.evaluation import pinned_revision
 from langgraph_learning._engine.learning.model_call import (
     CallLimits,
     Options,
@@ -238,6 +239,8 @@ class Driver:
         if isinstance(effect, ModelCall):
             model = structured_model(effect.model, effect.schema, effect.options, effect.limits)
             return invoke_in_time(model, effect.messages, without_streaming(_CONFIG), effect.limits.timeout)
+        if (answer := self._in_evaluation(effect)) is not None:
+            return answer
         if isinstance(effect, DescribeStore):
             saver = self._time_travel_saver()
             return StoreInfo(self.ranks, saver.revision_of(self.config) if saver else None)
@@ -258,6 +261,8 @@ class Driver:
         if isinstance(effect, ModelCall):
             model = structured_model(effect.model, effect.schema, effect.options, effect.limits)
             return await ainvoke_in_time(model, effect.messages, without_streaming(_CONFIG), effect.limits.timeout)
+        if (answer := self._in_evaluation(effect)) is not None:
+            return answer
         if isinstance(effect, DescribeStore):
             same = getattr(checkpointer(self.config), "store", None) is self.store
             # To compare two stores, both may have to be opened.
@@ -280,6 +285,14 @@ class Driver:
     def ranks(self) -> bool:
         """Whether the store's own search needs no help: words, and vectors where there are any."""
         return is_versioned(self.store)
+
+    def _in_evaluation(self, effect: Effect) -> StoreInfo | None:
+        """Return what the run of an evaluation recalls, and refuse that it writes; None in any other run."""
+        if (revision := pinned_revision()) is None:
+            return None
+        if isinstance(effect, Write):
+            raise LearningError("the agent is being evaluated: nothing is learned meanwhile")
+        return StoreInfo(self.ranks, revision) if isinstance(effect, DescribeStore) else None
 
     def _store_at(self, revision: int | None) -> BaseStore:
         store = self.require_store()

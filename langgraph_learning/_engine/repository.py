@@ -120,7 +120,9 @@ class ScopeSnapshot:
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
         """Return the record that `change` makes of `old`; what was said keeps when it is over."""
-        stays = {"expires_at": change.expires_at or old.expires_at} if old is not None and self.store.captures else {}
+        validity = change.validity
+        if old is not None and self.store.captures:
+            validity["expires_at"] = change.expires_at or old.expires_at
         return Record(
             id=change.id,
             store=self.store.name,
@@ -135,7 +137,7 @@ class ScopeSnapshot:
             session=change.session or (old.session if old else None),
             place=change.place if change.place is not None or old is None else old.place,
             keys=change.keys or (old.keys if old else {}),
-            **{**change.validity, **stays},
+            **validity,
         )
 
 

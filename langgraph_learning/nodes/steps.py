@@ -11,6 +11,7 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
+from langgraph_learning._engine.evaluation import pinned_revision
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
@@ -272,7 +273,8 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     waiting = _turns_to_learn(run, state, messages, identity, speakers)
     thread = read_thread(messages, run.settings.name, speakers)
     current = turn_of(messages[-CURRENT:], speakers).messages if run.settings.capturing else None
-    left = (yield from _learn_each(run, waiting, thread, current)) if run.settings.learning else []
+    learns = run.settings.learning and pinned_revision() is None
+    left = (yield from _learn_each(run, waiting, thread, current)) if learns else []
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)

@@ -20,6 +20,7 @@ Everything shown is data: it is escaped, whatever it says.
 from langgraph_learning.views.commits import timeline
 from langgraph_learning.views.curation import curation_table
 from langgraph_learning.views.entities import entity_graph, entity_picture
+from langgraph_learning.views.improvement import curve_picture
 from langgraph_learning.views.markup import Html, html
 from langgraph_learning.views.mermaid import Mermaid
 from langgraph_learning.views.profile import profile_table
@@ -32,6 +33,7 @@ __all__ = [
     "Html",
     "Mermaid",
     "curation_table",
+    "curve_picture",
     "entity_graph",
     "entity_picture",
     "graph_picture",

@@ -32,7 +32,12 @@ def test_a_procedure_reads_by_its_numbered_steps_and_then_what_to_avoid() -> Non
 
 def test_the_same_title_corrects_the_steps_and_loses_no_pitfall() -> None:
     known = after(STORE, ("save_procedure", COUNT))
-    better = {**COUNT, "title": "count  ORDERS.", "steps": ["count orders_v3"], "pitfalls": ["orders_v2 is gone"]}
+    better: dict[str, JsonValue] = {
+        **COUNT,
+        "title": "count  ORDERS.",
+        "steps": ["count orders_v3"],
+        "pitfalls": ["orders_v2 is gone"],
+    }
     [change] = planned(STORE, known, "save_procedure", **better)
     assert (change.kind, change.id) == ("update", known[0].id)
     content = change.model_dump()["content"]
@@ -44,9 +49,9 @@ def test_the_same_title_corrects_the_steps_and_loses_no_pitfall() -> None:
 def test_what_is_saved_already_changes_nothing_and_other_steps_are_another_procedure() -> None:
     known = after(STORE, ("save_procedure", COUNT))
     assert planned(STORE, known, "save_procedure", **COUNT) == []
-    again = {**COUNT, "title": "Orders, counted", "pitfalls": ["orders_v1 is gone"]}
+    again: dict[str, JsonValue] = {**COUNT, "title": "Orders, counted", "pitfalls": ["orders_v1 is gone"]}
     assert planned(STORE, known, "save_procedure", **again)[0].kind == "update"
-    other = {**COUNT, "title": "Sum orders", "steps": ["select sum(total) from orders_v2"]}
+    other: dict[str, JsonValue] = {**COUNT, "title": "Sum orders", "steps": ["select sum(total) from orders_v2"]}
     assert planned(STORE, known, "save_procedure", **other)[0].kind == "add"
 
 
@@ -69,7 +74,8 @@ def test_a_rule_is_added_once_replaced_by_its_id_and_removed() -> None:
 
 
 def test_rules_open_the_prompt_the_most_helpful_first() -> None:
-    known = after(RULES, *(("add_instruction", {"rule": f"Rule {name}."}) for name in ("one", "two", "three")))
+    rules: list[dict[str, JsonValue]] = [{"rule": f"Rule {name}."} for name in ("one", "two", "three")]
+    known = after(RULES, *(("add_instruction", rule) for rule in rules))
     votes = {"Rule one.": (0, 1), "Rule three.": (3, 0)}
     entries = RULES.entries([Ranked(record, 0.0, votes=votes.get(record.text, (0, 0))) for record in known])
     assert [entry.text for entry in entries] == ["Rule three.", "Rule two.", "Rule one."]

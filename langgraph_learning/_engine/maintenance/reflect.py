@@ -11,7 +11,7 @@ from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, Op, PutOp, SearchOp
 from pydantic import JsonValue
 
 from langgraph_learning import prompts
@@ -280,8 +280,12 @@ def _gather(
     stores = scoped_to(reflector.stores, identity)
     scopes = list(dict.fromkeys(scope for _, scope in stores))
     place, key = (*reflector.mark_scope(identity).path, REFLECTIONS), label(identity.agent or "-")
-    first = [find_proposals(identity, decided=True), GetOp(place, key, refresh_ttl=False), *map(find_ballots, scopes)]
-    results, snapshots = yield from load_snapshots(stores, *first, limit=EVERYTHING)
+    reads: list[Op] = [
+        find_proposals(identity, decided=True),
+        GetOp(place, key, refresh_ttl=False),
+        *map(find_ballots, scopes),
+    ]
+    results, snapshots = yield from load_snapshots(stores, *reads, limit=EVERYTHING)
     mark = _read_mark(place, key, results[1])
     names = [store.name for store, _ in stores]
     events = [event for commit in commits for event in events_of_commit(commit, names)]

@@ -1,0 +1,109 @@
+"""The commands that make an agent better, and that show whether it is."""
+
+import sys
+from contextlib import redirect_stdout
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from langgraph_learning.cli.command import command
+from langgraph_learning.cli.output import notice, progress, say, write_json
+from langgraph_learning.cli.target import Target
+from langgraph_learning.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from langgraph_learning.records import Reflection
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, reflect)
+    command(app, evaluate, name="eval")
+
+
+def reflect(
+    at: Target,
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Do it; by default it is only said what would be done.")
+    ] = False,
+    since: Annotated[
+        datetime | None, typer.Option(help="Everything after this moment; by default since the last reflection.")
+    ] = None,
+    model: Annotated[
+        str | None, typer.Option(metavar="PROVIDER:NAME", help="What reflects; by default your --machine's model.")
+    ] = None,
+) -> None:
+    """Learn from tool calls, votes, outcomes and corrections how to work better; nothing is changed without --apply.
+
+    Example: langgraph-learning reflect -d sqlite:///learning.db --machine app.agent:learning --apply
+    """
+    if model is None and at.machine is None:
+        raise ConfigurationError("there is no model to reflect with: give --model provider:name, or your own --machine")
+    with at.open() as opened, progress("Reflecting"):
+        machine = opened.machine(at.user, model)
+        namespace = None if at.machine is not None and at.namespace == "global" else at.namespace
+        report = machine.reflect(
+            user_id=at.user, namespace=namespace, since=since, dry_run=not apply, store=opened.store
+        )
+    write_json(report) if at.as_json else _tell(report)
+
+
+def _tell(report: "Reflection") -> None:
+    for change in report.changes:
+        say(f"{change.kind} {change.store}: {change.text}")
+    for proposal in report.proposed:
+        say(f"propose {proposal.description}")
+    for refusal in report.refused:
+        notice(f"not {refusal.operation}: {refusal.reason}")
+    notice(f"{report.events} events, {report.usage.calls} model calls")
+    for commit in report.commits:
+        say(f"done by commit {commit}")
+    if report.failed:
+        notice(f"stopped half way: {report.failed}")
+    if report.dry_run and (report.changes or report.proposed):
+        notice("nothing was changed: --apply does it")
+
+
+def evaluate(
+    at: Target,
+    tasks: Annotated[
+        Path, typer.Argument(metavar="TASKS", help='JSON lines: {"input": "...", "user_id": "...", "expect": "..."}.')
+    ],
+    agent: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="The compiled graph, e.g. app.agent:agent.")],
+    counts: Annotated[str, typer.Option("--at", metavar="N,N,...", help="After how many commits.")] = "0,10,100,1000",
+) -> None:
+    """Put the same tasks to an agent on memory as it stood after so many commits; nothing is learned meanwhile.
+
+    Example: langgraph-learning eval tasks.jsonl app.agent:agent -d sqlite:///learning.db --at 0,10,100
+    """
+    from langgraph_learning.evals import evaluate as put_tasks
+    from langgraph_learning.evals import read_tasks
+
+    try:
+        numbers = [int(part) for part in counts.split(",")]
+    except ValueError:
+        raise ConfigurationError(f"--at {counts}: give numbers of commits, such as 0,10,100") from None
+    asked = read_tasks(tasks)
+    with at.open() as opened, progress("Asking", len(asked) * len(numbers)):
+        graph = _load_agent(agent)
+        copied = graph.copy({"store": opened.store}) if hasattr(graph, "copy") else graph
+        curve = put_tasks(copied, asked, learning=opened.machine(at.user), at=numbers, store=opened.store)
+    write_json(curve) if at.as_json else say(str(curve))
+
+
+def _load_agent(where: str) -> Any:
+    """Return the graph that `module:name` names, the module also being looked for in the working directory."""
+    module, _, name = where.partition(":")
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        with redirect_stdout(sys.stderr):  # what it prints is no result
+            found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ConfigurationError(f"{where}: {error}; write module:name, e.g. app.agent:agent") from error
+    if not callable(getattr(found, "invoke", None)):
+        raise ConfigurationError(f"{where} is a {type(found).__name__}: give a compiled graph")
+    return found

@@ -1,0 +1,187 @@
+"""Putting tasks to an agent on memory as it stood after so many commits."""
+
+import logging
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, Protocol, cast
+from uuid import uuid4
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, LLMResult
+from langchain_core.runnables import RunnableConfig
+from langgraph.store.base import BaseStore
+
+from langgraph_learning._engine.evaluation import pin_revision
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
+from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
+from langgraph_learning.evals.revisions import Milestone, find_milestones
+from langgraph_learning.evals.tasks import Task
+from langgraph_learning.text import tokens
+from langgraph_learning.versioned_store import is_versioned
+
+log = logging.getLogger("langgraph_learning")
+
+
+class Learning(Protocol):
+    """A learning machine."""
+
+    @property
+    def _settings(self) -> MachineSettings: ...
+
+
+class Agent(Protocol):
+    """A compiled graph."""
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Any:
+        """Run it."""
+
+    def ainvoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Awaitable[Any]:
+        """Run it without blocking the loop."""
+
+
+class _Meter(BaseCallbackHandler):
+    """Counts the calls of models, and their tokens."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.tokens = 0
+
+    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+        self.calls += 1
+        for generation in (each for several in response.generations for each in several):
+            message = generation.message if isinstance(generation, ChatGeneration) else None
+            used = message.usage_metadata if isinstance(message, AIMessage) else None
+            self.tokens += used["total_tokens"] if used else tokens(generation.text)
+
+
+def evaluate(
+    agent: Agent,
+    tasks: Sequence[Task],
+    *,
+    learning: Learning,
+    at: Sequence[int] = (0, 10, 100, 1000),
+    store: BaseStore | None = None,
+) -> LearningCurve:
+    """Put the same tasks to an agent on memory as it stood after so many commits, and return how it went.
+
+    Nothing is learned meanwhile, and no thread is written to. A task that raises, or whose check does, has failed, and
+    the result says why.
+
+    Args:
+        agent: A compiled graph that learns, such as `create_learning_agent` returns.
+        tasks: What to ask.
+        learning: The machine of the agent.
+        at: After how many commits, of all users; where there are fewer, the curve ends with all there are.
+        store: Where the records are; by default the machine's own store, or the agent's.
+
+    Raises:
+        ConfigurationError: There are no tasks, or no store.
+        UnsupportedByStore: The store keeps no history: open one with `connect()`.
+    """
+    bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
+    points: list[LearningPoint] = []
+    for milestone in milestones:
+        meter, results = _Meter(), list[TaskResult]()
+        for task in tasks:
+            with _one_run(task, milestone, meter) as (message, config, context):
+                try:
+                    answer = bare.invoke(message, config, context=context)
+                except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
+                    results.append(_failed(task, error))
+                    continue
+            results.append(_judge(task, answer))
+        points.append(_point(milestone, meter, results))
+    return curve.model_copy(update={"points": tuple(points)})
+
+
+async def aevaluate(
+    agent: Agent,
+    tasks: Sequence[Task],
+    *,
+    learning: Learning,
+    at: Sequence[int] = (0, 10, 100, 1000),
+    store: BaseStore | None = None,
+) -> LearningCurve:
+    """Do what `evaluate` does."""
+    bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
+    points: list[LearningPoint] = []
+    for milestone in milestones:
+        meter, results = _Meter(), list[TaskResult]()
+        for task in tasks:
+            with _one_run(task, milestone, meter) as (message, config, context):
+                try:
+                    answer = await bare.ainvoke(message, config, context=context)
+                except Exception as error:  # noqa: BLE001 - as in `evaluate`
+                    results.append(_failed(task, error))
+                    continue
+            results.append(_judge(task, answer))
+        points.append(_point(milestone, meter, results))
+    return curve.model_copy(update={"points": tuple(points)})
+
+
+def _prepare(
+    agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
+) -> tuple[Agent, list[Milestone], LearningCurve]:
+    """Return the agent without its checkpointer, the revisions to recall, and the curve without its points."""
+    if not tasks:
+        raise ConfigurationError("evaluate(tasks=[]): give at least one Task")
+    if not at or any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in at):
+        raise ConfigurationError(f"evaluate(at={at!r}): give numbers of commits, such as (0, 10, 100)")
+    kept = store or learning._settings.store or getattr(agent, "store", None)
+    if kept is None:
+        raise ConfigurationError("there is no store: give evaluate(store=...), or LearningMachine(store=...)")
+    if not is_versioned(kept):
+        raise UnsupportedByStore(f"a {type(kept).__name__} does not know how it stood before: open one with connect()")
+    milestones, total = find_milestones(kept, sorted(set(at)))
+    beyond = tuple(sorted(count for count in set(at) if count > total))
+    return _without_checkpointer(agent), milestones, LearningCurve(points=(), commits=total, beyond=beyond)
+
+
+def _without_checkpointer(agent: Agent) -> Agent:
+    """Return the agent as it is, but for its threads: an evaluation is no conversation of anybody's."""
+    copied = getattr(agent, "copy", None)
+    if not callable(copied) or not hasattr(agent, "checkpointer"):
+        return agent
+    return cast("Agent", copied({"checkpointer": None}))
+
+
+@contextmanager
+def _one_run(
+    task: Task, milestone: Milestone, meter: _Meter
+) -> Iterator[tuple[dict[str, Any], RunnableConfig, dict[str, str]]]:
+    """Recall the memory of a milestone, and hand over what the agent is called with."""
+    thread = task.thread_id or f"evaluation-{uuid4()}"
+    config: RunnableConfig = {"configurable": {"thread_id": thread}, "callbacks": [meter]}
+    message = {"messages": [HumanMessage(task.input, id=str(uuid4()))]}
+    with pin_revision(milestone.revision):
+        yield message, config, {} if task.user_id is None else {"user_id": task.user_id}
+
+
+def _judge(task: Task, answer: Any) -> TaskResult:
+    text = _text(answer)
+    try:
+        score = float(task.check(text))
+    except Exception as error:  # noqa: BLE001 - a check is the user's own code: the task has failed
+        return _failed(task, error, text)
+    return TaskResult(input=task.input, answer=text, score=min(max(score, 0.0), 1.0))
+
+
+def _failed(task: Task, error: Exception, answer: str = "") -> TaskResult:
+    log.warning("the task %r failed: %s: %s", task.input[:80], type(error).__name__, error)
+    return TaskResult(input=task.input, answer=answer, error=f"{type(error).__name__}: {error}")
+
+
+def _text(answer: Any) -> str:
+    """Return the text of the last message of a state; of anything else itself."""
+    messages = answer.get("messages") if isinstance(answer, dict) else None
+    last = messages[-1] if messages else answer
+    return str(getattr(last, "text", last))
+
+
+def _point(milestone: Milestone, meter: _Meter, results: Sequence[TaskResult]) -> LearningPoint:
+    rate = sum(result.score for result in results) / len(results)
+    return LearningPoint(
+        at=milestone.commits, pass_rate=rate, tokens=meter.tokens, model_calls=meter.calls, results=tuple(results)
+    )

@@ -1,0 +1,53 @@
+"""Getting better: what a reflection came to, and the learning curve."""
+
+from langgraph_learning.evals.curve import LearningCurve, LearningPoint
+from langgraph_learning.records import Reflection
+from langgraph_learning.views.commits import change_line, refusal, usage_text
+from langgraph_learning.views.markup import Html, data, grid, html, quiet, styled, tag
+
+WIDTH, HEIGHT = 320, 120
+
+
+@html.register
+def _reflection(report: Reflection) -> Html:
+    happened = f"{report.events} event{'' if report.events == 1 else 's'}"
+    done = "a dry run" if report.dry_run else f"{len(report.commits)} commits"
+    head = [tag("b", f"{happened}, {done}"), quiet(usage_text(report.usage))]
+    changes = [change_line(change) for change in report.changes]
+    proposed = [tag("div", quiet("proposed: "), data(proposal.description)) for proposal in report.proposed]
+    stopped = [tag("div", "stopped half way: ", data(report.failed))] if report.failed else []
+    return styled(*head, *changes, *proposed, *map(refusal, report.refused), *stopped)
+
+
+def curve_picture(curve: LearningCurve) -> Html:
+    """Return how well the same tasks were done on more and more memory, as a line and as a table."""
+    rows = [
+        (f"{point.at:,}", f"{point.pass_rate:.0%}", f"{point.tokens:,}", point.model_calls) for point in curve.points
+    ]
+    table = grid(("after", "pass rate", "tokens", "model calls"), rows)
+    return styled(_picture(curve.points) if len(curve.points) > 1 else None, table)
+
+
+@html.register
+def _curve(curve: LearningCurve) -> Html:
+    return curve_picture(curve)
+
+
+def _picture(points: tuple[LearningPoint, ...]) -> Html:
+    """Return the pass rate as a line, the points side by side: 10 is as far from 100 as from 1,000."""
+    step = WIDTH / (len(points) - 1)
+    places = [(10 + number * step, 10 + HEIGHT * (1 - point.pass_rate)) for number, point in enumerate(points)]
+    line = tag(
+        "polyline",
+        points=" ".join(f"{x:.1f},{y:.1f}" for x, y in places),
+        fill="none",
+        stroke="#4c8fd6",
+        stroke_width=2,
+    )
+    dots = [
+        tag("circle", tag("title", f"after {point.at:,}: {point.pass_rate:.0%}"), cx=f"{x:.1f}", cy=f"{y:.1f}", r=4)
+        for (x, y), point in zip(places, points, strict=True)
+    ]
+    axis = tag("path", d=f"M10 10V{HEIGHT + 10}H{WIDTH + 10}", stroke="currentColor", fill="none", stroke_opacity=0.5)
+    box = f"0 0 {WIDTH + 20} {HEIGHT + 20}"
+    return tag("svg", axis, line, *dots, viewBox=box, width=WIDTH + 20, role="img")
