@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 import langgraph_learning
-from langgraph_learning.cli import applying, backup, database, doctor, importing, learning, mutations, queries
+from langgraph_learning.cli import applying, backup, database, doctor, importing, learning, mutations, queries, serve
 
 app = typer.Typer(
     name="langgraph-learning",
@@ -14,7 +14,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, applying, mutations, learning, backup, importing, database, doctor):
+for part in (queries, applying, mutations, learning, backup, importing, database, doctor, serve):
     part.register(app)
 
 

@@ -75,13 +75,16 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
     names = dict.fromkeys(name for each in entries for name in each.parts)
-    squares = [
-        join([tag("span", " ■ ", style=f"color: {COLOURS.get(name, 'inherit')}"), quiet(LEGEND.get(name, name))])
-        for name in names
-    ]
+    squares = [join([_square(COLOURS.get(name, "currentColor")), quiet(LEGEND.get(name, name))]) for name in names]
     against = (
         quiet("; to the left: less than the others")
         if any(min(each.parts.values(), default=0) < 0 for each in entries)
         else None
     )
     return tag("div", *squares, against) if squares else None
+
+
+def _square(colour: str) -> Html:
+    """Return a spot of colour; drawn, because a page may forbid style attributes."""
+    spot = tag("circle", cx=4.5, cy=4.5, r=4.5, fill=colour)
+    return tag("svg", spot, viewBox="0 0 9 9", class_="square", role="presentation")
