@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from langgraph_learning import views
+from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
 from langgraph_learning.views.commits import change_line, refusal
 from langgraph_learning.views.markup import Html, without_style
@@ -107,7 +108,10 @@ class Pages:
     async def record(self, request: Request) -> Response:
         """Show one record: what it says, why, what it was, and what can be done about it."""
         user, record = await self._named_record(request)
-        history = await self.memory.history(user, record)
+        try:
+            history = await self.memory.history(user, record)
+        except UnsupportedByStore:  # the record is worth a page all the same
+            history = []
         store = next((one for one in self.memory.learning.stores if one.name == record.store), None)
         operations = operations_on(store, record) if store is not None else []
         shown = {"record": record, "history": views.history(history), "operations": operations}
@@ -221,22 +225,20 @@ class Pages:
 
     async def forget(self, request: Request) -> Response:
         """Show what would be erased, and ask."""
-        user = self._user(request)
-        records = [record for record in await self.memory.records(user) if record.scope.user_id is not None]
-        commits = len(await self.memory.scoped(user).acommits())
-        return self._show(
-            request, "forget.html", user=user, counts=count_by_store(records), commits=commits, wrong=False
-        )
+        return await self._forget_form(request, self._user(request), wrong=False)
 
     async def erase(self, request: Request) -> Response:
         """Erase a user, if their id was typed in."""
         form, user = await self._form(request), self._user(request)
         if form.get("typed") != user:
-            records = [record for record in await self.memory.records(user) if record.scope.user_id is not None]
-            shown = {"counts": count_by_store(records), "commits": len(await self.memory.scoped(user).acommits())}
-            return self._show(request, "forget.html", 422, user=user, wrong=True, **shown)
+            return await self._forget_form(request, user, wrong=True)
         erased = await self.memory.forget(user)
         return self._show(request, "forgotten.html", user=None, erased=erased)
+
+    async def _forget_form(self, request: Request, user: str, *, wrong: bool) -> Response:
+        records = [record for record in await self.memory.records(user) if record.scope.user_id is not None]
+        shown = {"counts": count_by_store(records), "commits": len(await self.memory.scoped(user).acommits())}
+        return self._show(request, "forget.html", 422 if wrong else 200, user=user, wrong=wrong, **shown)
 
     def failure(self, request: Request, status: int, reason: str) -> Response:
         """Return the page of a failure."""
