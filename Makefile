@@ -35,6 +35,9 @@ studio: venv  ## Start LangGraph's dev server with the example graphs; what they
 	env -u LANGSMITH_API_KEY -u LANGCHAIN_API_KEY -u LANGGRAPH_CLOUD_LICENSE_KEY $(OFFLINE) \
 		$(BIN)/langgraph dev --no-browser --host 127.0.0.1
 
+eval-extraction: venv  ## Score extraction on labelled turns, with the model that the environment names
+	$(BIN)/python -m benchmarks.extraction --set all
+
 docs: venv  ## Build the documentation into build/site; a warning is an error
 	$(BIN)/python -m zensical build --strict --clean
 
@@ -64,4 +67,4 @@ format: venv  ## Put the sources into shape
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .cache build dist
 
-.PHONY: help venv demo chat docs wheel notebooks studio test lint types format clean
+.PHONY: help venv demo chat eval-extraction docs wheel notebooks studio test lint types format clean

@@ -144,12 +144,17 @@ def _hits(found: Iterator[list[str]]) -> str:
     return " / ".join(f"{100 * sum(place < k for place in places) / len(places):.0f}" for k in (1, 3))
 
 
+def texts_of(talk: Conversation) -> dict[str, str]:
+    """The text of each message by its id."""
+    return {str(message.id): str(message.text) for session in talk.sessions for message in session.messages}
+
+
 def locomo(order: Callable[[dict[str, str], list[str]], Iterator[list[str]]], talks: Sequence[Conversation]) -> str:
     results = [
         measures(found, question.evidence)
         for talk in talks
         for question, found in zip(
-            talk.questions, order(talk.turns, [question.text for question in talk.questions]), strict=True
+            talk.questions, order(texts_of(talk), [question.text for question in talk.questions]), strict=True
         )
     ]
     return " ".join(f"{100 * sum(r[k] for r in results) / len(results):.1f}" for k in ("R@5", "R@10", "R@25", "R@50"))

@@ -1,7 +1,9 @@
 """How much of the evidence a search finds: LoCoMo's questions over the turns of their conversations.
 
-`python -m benchmarks.locomo --data DIR`: a turn is an item, its text has date and speaker. Recall at k is the share of
-a question's evidence turns among the first k, mean over questions, evidence exactly as released (the official count).
+`python -m benchmarks.locomo --data DIR` learns each conversation with a learning machine, as a user's (sessions are
+threads, turns are messages with their day), and searches it with `scoped().search(question, store="conversations")`.
+Recall at k is the share of a question's evidence turns among the first k, mean over questions, evidence exactly as
+released (the official count). With facts, the data set's own observations are loaded as memories that cite their turns.
 """
 
 import argparse
@@ -11,17 +13,20 @@ import tempfile
 import uuid
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from langgraph.store.base import PutOp
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from benchmarks.databases import postgres
-from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
-from langgraph_learning.checkpointers._store.store import HybridStore
+from langgraph_learning import LearningMachine, LearningMode, Scoped, UserMemoryConfig, connect
 
 DEPTHS = (5, 10, 25, 50)
+NOTED = UserMemoryConfig(mode=LearningMode.AGENTIC)
+"""The facts are there already: no model is asked for them."""
 CATEGORIES = {4: "single", 1: "multi", 2: "temporal", 3: "open", 5: "adversarial"}
 
 
@@ -35,25 +40,80 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Session:
+    """What was said at one time, and the facts that somebody noted down, each with the turns it rests on."""
+
+    name: str
+    at: datetime
+    messages: list[BaseMessage]
+    facts: list[tuple[str, list[str]]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Conversation:
     """Two people over many sessions, and what is asked about them."""
 
     name: str
-    turns: dict[str, str]
+    sessions: list[Session]
     questions: list[Question]
 
 
 def read(file: Path) -> Conversation:
     data: dict[str, Any] = json.loads(file.read_text())
     talk: dict[str, Any] = data.get("conversation", data)
-    turns = {}
+    sessions = []
     for number in range(1, 1_000):
-        for turn in talk.get(f"session_{number}", []):
-            caption = f" [shares a photo: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
-            date = talk[f"session_{number}_date_time"]
-            turns[turn["dia_id"]] = f"({date}) {turn['speaker']}: {turn['text']}{caption}"
+        if turns := talk.get(f"session_{number}"):
+            at = datetime.strptime(talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
+            noted = data.get("observation", data).get(f"session_{number}_observation") or {}
+            facts = [(str(fact), _ids(about)) for told in noted.values() for fact, about in told]
+            messages = [_message(turn, talk["speaker_a"]) for turn in turns]
+            sessions.append(Session(f"session_{number}", at, messages, facts))
     questions = [Question(str(q["question"]), q.get("evidence") or [], q["category"]) for q in data["qa"]]
-    return Conversation(file.stem, turns, questions)
+    return Conversation(file.stem, sessions, questions)
+
+
+def _message(turn: dict[str, Any], user: str) -> BaseMessage:
+    caption = f" [shares a photo: {turn['blip_caption']}]" if turn.get("blip_caption") else ""
+    kind = HumanMessage if turn["speaker"] == user else AIMessage
+    return kind(f"{turn['text']}{caption}", id=turn["dia_id"], name=turn["speaker"])
+
+
+def _ids(about: object) -> list[str]:
+    return [str(about)] if isinstance(about, str) else [str(one) for one in about]  # type: ignore[attr-defined]
+
+
+def learn(scoped_for: "Scopes", talk: Conversation, *, facts: bool) -> None:
+    """Learn a conversation; there is no model to ask."""
+    for session in talk.sessions:
+        scoped_for(talk, session).learn(session.messages, at=session.at)
+    if facts:
+        scoped_for(talk, talk.sessions[0]).load(_memories(talk))
+
+
+def _memories(talk: Conversation) -> Iterator[dict[str, Any]]:
+    for session in talk.sessions:
+        for number, (fact, about) in enumerate(session.facts):
+            yield {
+                "id": f"{session.name}-{number}",
+                "store": "user_memory",
+                "scope": {"user_id": talk.name},
+                "content": {"content": fact},
+                "text": fact,
+                "source": {"thread_id": session.name, "message_ids": about},
+                "created_at": session.at.isoformat(),
+                "updated_at": session.at.isoformat(),
+            }
+
+
+@dataclass(frozen=True)
+class Scopes:
+    """The data API of the user of a conversation, in a session."""
+
+    machine: LearningMachine
+
+    def __call__(self, talk: Conversation, session: Session) -> Scoped:
+        return self.machine.scoped(user_id=talk.name, thread_id=session.name)
 
 
 def measures(found: list[str], evidence: list[str]) -> dict[str, float]:
@@ -68,14 +128,19 @@ def measures(found: list[str], evidence: list[str]) -> dict[str, float]:
     return result
 
 
-def run(store: HybridStore, conversations: list[Conversation]) -> Iterator[tuple[int, dict[str, float]]]:
-    for talk in conversations:
-        namespace = ("locomo", talk.name)
-        store.batch([PutOp(namespace, key, {"text": text}, ["text"]) for key, text in talk.turns.items()])
-    for talk in conversations:
-        for question in talk.questions:
-            items = store.search(("locomo", talk.name), query=question.text, limit=max(DEPTHS))
-            yield question.category, measures([item.key for item in items], question.evidence)
+def run(
+    url: str, embed: str | None, conversations: list[Conversation], *, facts: bool
+) -> Iterator[tuple[int, dict[str, float]]]:
+    with connect(url, embed=embed, schema=f"locomo_{uuid.uuid4().hex[:8]}" if "postgres" in url else None) as db:
+        scoped_for = Scopes(LearningMachine(conversations=True, user_memory=NOTED, store=db.store))
+        for talk in conversations:
+            learn(scoped_for, talk, facts=facts)
+        for talk in conversations:
+            scoped = scoped_for(talk, talk.sessions[-1])
+            for question in talk.questions:
+                records = scoped.search(question.text, limit=max(DEPTHS), store="conversations")
+                ids = [record.source.message_ids[0] for record in records]
+                yield question.category, measures(ids, question.evidence)
 
 
 def table(name: str, results: list[tuple[int, dict[str, float]]]) -> str:
@@ -84,7 +149,7 @@ def table(name: str, results: list[tuple[int, dict[str, float]]]) -> str:
         by_category[category].append(result["R@10"])
     every = [result for _, result in results]
     means = [100 * sum(result[key] for result in every) / len(every) for key in every[0]]
-    parts = [100 * sum(by_category[c]) / len(by_category[c]) for c in CATEGORIES]
+    parts = [100 * sum(by_category[c]) / max(len(by_category[c]), 1) for c in CATEGORIES]
     return f"| {name} | {' | '.join(f'{mean:.1f}' for mean in [*means, *parts])} |"
 
 
@@ -92,19 +157,27 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, required=True, help="a folder of conversations, one JSON file each")
     options.add_argument("--dsn", help="a Postgres to use instead of one started here")
-    options.add_argument("--embed", default="local", help='what the hybrid runs embed with (default "local")')
+    options.add_argument("--embed", default="local", help='what the runs with vectors embed with (default "local")')
+    options.add_argument("--only", default="*", help="which files, as a pattern (default all)")
+    options.add_argument("--runs", default="words,words+facts,vectors,vectors+facts", help="which runs, by comma")
+    options.add_argument("--databases", default="sqlite,postgres", help="which databases, by comma")
     given = options.parse_args()
-    conversations = [read(file) for file in sorted(given.data.glob("*.json"))]
+    conversations = [read(file) for file in sorted(given.data.glob(f"{given.only}.json"))]
     count = sum(len(talk.questions) for talk in conversations)
-    print(f"{len(conversations)} conversations, {sum(len(t.turns) for t in conversations)} turns, {count} questions\n")
+    turns = sum(len(session.messages) for talk in conversations for session in talk.sessions)
+    print(f"{len(conversations)} conversations, {turns} turns, {count} questions\n")
     heads = [f"R@{k}" for k in DEPTHS] + ["MRR", "nDCG@10", "all@10", *(f"R@10 {name}" for name in CATEGORIES.values())]
-    print(f"| store | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
-    with postgres(given.dsn) as dsn, tempfile.TemporaryDirectory() as folder:
-        for label, embed in (("lexical", None), (f"hybrid ({given.embed})", given.embed)):
-            with SqliteHybridStore(Path(folder) / f"{uuid.uuid4().hex}.db", embed=embed) as store:
-                print(table(f"SQLite {label}", list(run(store, conversations))), flush=True)
-            with PostgresHybridStore(dsn, schema=f"locomo_{uuid.uuid4().hex[:8]}", embed=embed) as store:
-                print(table(f"Postgres {label}", list(run(store, conversations))), flush=True)
+    print(f"| | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
+    with (
+        postgres(given.dsn) if "postgres" in given.databases else nullcontext("") as dsn,
+        tempfile.TemporaryDirectory() as folder,
+    ):
+        for kind in given.runs.split(","):
+            embed = given.embed if "vectors" in kind else None
+            for database in given.databases.split(","):
+                url = dsn if database == "postgres" else f"sqlite:///{Path(folder) / uuid.uuid4().hex}.db"
+                results = list(run(url, embed, conversations, facts="facts" in kind))
+                print(table(f"{database} {kind}", results), flush=True)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from langgraph_learning.agent import create_learning_agent
     from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
     from langgraph_learning.config import (
+        Background,
+        ConversationsConfig,
         DecisionLogConfig,
         EntityMemoryConfig,
         LearnedKnowledgeConfig,
@@ -36,7 +38,9 @@ if TYPE_CHECKING:
     from langgraph_learning.stores import LearningStore
 
 __all__ = [
+    "Background",
     "Commit",
+    "ConversationsConfig",
     "CurationReport",
     "DecisionLogConfig",
     "EntityMemoryConfig",
@@ -73,6 +77,8 @@ _MODULES = {
     "agent": ("create_learning_agent",),
     "checkpointers": ("LearningDB", "LearningSaver", "connect"),
     "config": (
+        "Background",
+        "ConversationsConfig",
         "DecisionLogConfig",
         "EntityMemoryConfig",
         "LearnedKnowledgeConfig",

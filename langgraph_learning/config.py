@@ -4,6 +4,7 @@ import difflib
 import inspect
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
+from datetime import timedelta
 from enum import StrEnum
 from typing import ClassVar, Self, TypeAlias
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel
 from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.json_schema import inline_schema
 from langgraph_learning.schemas import (
     Decision,
     Entity,
@@ -108,6 +110,8 @@ class StoreConfig(Keywords):
                 f"{name}(schema={self.schema!r}): give a subclass of {self.base.__name__},"
                 f" e.g. `class Mine({self.base.__name__}): ...`"
             )
+        if self.schema is not None:
+            inline_schema(self.schema)  # raises for what no model can be asked for
         check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
         for field in fields(self):
             value = getattr(self, field.name)
@@ -125,6 +129,12 @@ def check_limit(name: str, limit: object) -> None:
         raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
 
 
+def check_seconds(name: str, seconds: object) -> None:
+    """Refuse a time that is not a number of seconds above 0."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+
+
 def check_text(name: str, text: object) -> None:
     """Refuse what is no text, and text that says nothing."""
     if not isinstance(text, str) or not text.strip():
@@ -133,9 +143,15 @@ def check_text(name: str, text: object) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UserProfileConfig(StoreConfig):
-    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields."""
+    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields.
+
+    Args:
+        open_fields: Also keep facts that the schema has no field for, under names of their own (`details`).
+    """
 
     base: ClassVar[type[BaseModel]] = UserProfile
+
+    open_fields: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +183,44 @@ class SessionContextConfig(StoreConfig):
     base: ClassVar[type[BaseModel]] = SessionContext
 
     enable_planning: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConversationsConfig(StoreConfig):
+    """What was said, message by message. No model is ever asked for it.
+
+    Args:
+        roles: Whose messages are kept: `"user"`, `"assistant"`, or both.
+        max_chars: How much of a long message is kept, in characters.
+        retention: How long a message is kept; None for as long as the user is not forgotten.
+        share: At most this share of the recalled text is conversation.
+    """
+
+    modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
+
+    roles: tuple[str, ...] = ("user", "assistant")
+    max_chars: int = 8_000
+    retention: timedelta | None = None
+    share: float = 0.5
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.roles, tuple) or not self.roles or not set(self.roles) <= {"user", "assistant"}:
+            raise ConfigurationError(f"ConversationsConfig(roles={self.roles!r}): give ('user', 'assistant') or one of")
+        check_limit("ConversationsConfig(max_chars=...)", self.max_chars)
+        if self.retention is not None and not (
+            isinstance(self.retention, timedelta) and self.retention > timedelta(minutes=1)
+        ):
+            raise ConfigurationError(
+                f"ConversationsConfig(retention={self.retention!r}): give a timedelta of more than a minute, or None"
+            )
+        if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
+            raise ConfigurationError(f"ConversationsConfig(share={self.share!r}): give a number above 0, at most 1")
+        for option in ("model", "schema", "max_updates_per_run", "instructions", "additional_instructions"):
+            if getattr(self, option) is not None:
+                raise ConfigurationError(f"ConversationsConfig({option}=...): nothing is extracted here; leave it out")
+        if self.learn_from_tools:
+            raise ConfigurationError("ConversationsConfig(learn_from_tools=...): what tools return is never kept")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -243,3 +297,45 @@ class DecisionLogConfig(StoreConfig):
             raise ConfigurationError("DecisionLogConfig(model=...): the agent logs its decisions itself; leave it out")
         if self.enable_agent_tools:
             raise ConfigurationError("DecisionLogConfig(enable_agent_tools=...): it always has tools; leave it out")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Background(Keywords):
+    """How to learn behind the reply.
+
+    Args:
+        delay: After how many seconds of silence a thread is learned from; what is said meanwhile joins in.
+        max_attempts: After how many failures a turn is given up, and kept with its error.
+        in_process: Whether threads of this process learn. False: `langgraph-learning worker` does, elsewhere.
+        reflect_every: How often workers reflect on what was learned; None: never.
+    """
+
+    delay: float = 20.0
+    max_attempts: int = 5
+    in_process: bool = True
+    reflect_every: timedelta | None = None
+
+    def __post_init__(self) -> None:
+        if isinstance(self.delay, bool) or not isinstance(self.delay, int | float) or not 0 <= self.delay < 1e9:
+            raise ConfigurationError(f"Background(delay={self.delay!r}): give a number of seconds from 0")
+        check_limit("Background(max_attempts=...)", self.max_attempts)
+        if self.max_attempts is None:
+            raise ConfigurationError("Background(max_attempts=None): give a whole number from 1")
+        if not isinstance(self.in_process, bool):
+            raise ConfigurationError(f"Background(in_process={self.in_process!r}): give True or False")
+        every = self.reflect_every
+        if every is not None and not (isinstance(every, timedelta) and every > timedelta()):
+            raise ConfigurationError(f"Background(reflect_every={every!r}): give a timedelta above 0, or None")
+
+
+def resolve_background(value: object) -> Background | None:
+    """Return the configuration that `background=` means; None where the turn itself learns.
+
+    Raises:
+        ConfigurationError: It is neither a bool nor a `Background`.
+    """
+    if isinstance(value, Background):
+        return value
+    if isinstance(value, bool):
+        return Background() if value else None
+    raise ConfigurationError(f"LearningMachine(background={value!r}): give True, False or Background(...)")

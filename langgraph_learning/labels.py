@@ -15,6 +15,8 @@ SESSION_CONTEXT = "session_context"
 """The learning store whose records belong to one thread."""
 COMMITS = "commits"
 """What the turns of a user changed."""
+PENDING = "pending"
+"""The turns that wait to be learned from."""
 
 
 LONGEST_ID = 255

@@ -1,5 +1,6 @@
 """The learning machine: configuration in, nodes, tools, middleware and data API out."""
 
+import asyncio
 import copy
 import functools
 import logging
@@ -13,10 +14,21 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
+from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.model_call import CallLimits
+from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
-from langgraph_learning.config import Keywords, Model, check_limit, check_text
+from langgraph_learning.config import (
+    Background,
+    Keywords,
+    Model,
+    check_limit,
+    check_seconds,
+    check_text,
+    resolve_background,
+)
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import read_channel
 from langgraph_learning.masking import mask_secrets
@@ -74,6 +86,7 @@ class LearningMachine(Keywords):
         entity_memory: Things, people, organisations and projects, and how they stand to each other.
         learned_knowledge: What helps again, whoever asks next.
         decision_log: What the agent decided, why, and what came of it.
+        conversations: What was said, message by message; no model is asked.
         custom_stores: Learning stores of your own.
         namespace: Where shared knowledge lies, for the learning stores that have a namespace.
         store: Where to keep what is learned; without it the store of the graph that runs.
@@ -91,6 +104,9 @@ class LearningMachine(Keywords):
             holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
         user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
         mask: Takes secrets out of every text before it is stored; None leaves them in.
+        extraction_max_tokens: How long the answer of an extraction may be; None leaves it to the model.
+        extraction_timeout: After how many seconds an extraction fails, and its turn is heard again with the next one;
+            None waits for ever.
         shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
             it would change or remove of others waits for a person; without a user it teaches nothing there.
             `"write"`: it may change everything.
@@ -103,6 +119,8 @@ class LearningMachine(Keywords):
         placement: Where a model sees the recalled text (middleware, `model`, `into`, graphs in `around`): at the start
             of the user's last message, so that the conversation before it stays as it was, for prompt caches; or with
             "system" at the end of the system message, which a `dynamic_prompt` further in may then replace.
+        background: Whether to learn behind the reply: the turn is written into the store, and nobody waits for the
+            model that learns from it. True, or a `Background`.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -118,6 +136,7 @@ class LearningMachine(Keywords):
         entity_memory: Choice = False,
         learned_knowledge: Choice = False,
         decision_log: Choice = False,
+        conversations: Choice = False,
         custom_stores: Sequence[LearningStore] = (),
         namespace: str = "global",
         store: BaseStore | None = None,
@@ -130,10 +149,13 @@ class LearningMachine(Keywords):
         turn: Callable[[Any], object] | None = None,
         user_tools: Sequence[str] = (),
         mask: Callable[[str], str] | None = mask_secrets,
+        extraction_max_tokens: int | None = 8_000,
+        extraction_timeout: float | None = 120.0,
         shared: Literal["propose", "write"] = "propose",
         reviewers: Callable[..., object] | None = None,
         author_name: Callable[[str], str | None] | None = None,
         placement: Placement = "turn",
+        background: bool | Background = False,
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
@@ -152,6 +174,8 @@ class LearningMachine(Keywords):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         if mask is not None and not callable(mask):
             raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
+        check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
+        check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
         _check_sharing(shared, reviewers=reviewers, author_name=author_name)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
@@ -164,6 +188,7 @@ class LearningMachine(Keywords):
             "entity_memory": entity_memory,
             "learned_knowledge": learned_knowledge,
             "decision_log": decision_log,
+            "conversations": conversations,
         }
         stores = resolve_stores(choices, custom_stores, namespace)
         default = without_context(resolve_model(model))
@@ -178,6 +203,7 @@ class LearningMachine(Keywords):
             models={each.name: without_context(resolve_model(each.config.model)) or default for each in stores},
             limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
             placement=placement,
+            background=resolve_background(background),
             store=store,
             context_tokens=context_tokens,
             scope=scope,
@@ -187,6 +213,7 @@ class LearningMachine(Keywords):
             turn=turn,
             user_tools=frozenset(user_tools),
             mask=mask or str,
+            methods=OutputMethods(CallLimits(extraction_max_tokens, extraction_timeout)),
             shared=shared,
             reviewers=reviewers,
             author_name=author_name,
@@ -459,6 +486,21 @@ class LearningMachine(Keywords):
         """Do what `feedback` does."""
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return await scoped.afeedback(commit_or_receipt, helpful)
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Learn now from all turns that this process has scheduled, and return whether none of them is left.
+
+        A turn that fails is tried once and goes on waiting. Where a worker learns elsewhere, wait for it. In async code
+        use `adrain`.
+
+        Args:
+            timeout: How long to wait, in seconds; None: until it is done.
+        """
+        return drain(self._settings, timeout)
+
+    async def adrain(self, timeout: float | None = None) -> bool:
+        """Do what `drain` does, without blocking the event loop."""
+        return await asyncio.to_thread(drain, self._settings, timeout)
 
     def _voter(
         self,

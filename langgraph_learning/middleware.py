@@ -19,7 +19,7 @@ from langgraph_learning.nodes.placement import place_in_system, place_in_turn
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import MACHINE, Keys
-from langgraph_learning.nodes.steps import Update, extract_step, recall_step, text_step
+from langgraph_learning.nodes.steps import Update, capture_step, extract_step, recall_step, text_step
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]
@@ -105,17 +105,17 @@ class LearningMiddleware(_MachineMiddleware):
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
-        return run.driver.run(extract_step(run, run.full_state(state))) if self._can_extract() else None
+        step = extract_step if self._can_extract() else capture_step
+        return run.driver.run(step(run, run.full_state(state))) if self._extract else None
 
     async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""
         run = self._run(runtime)
-        return await run.driver.arun(extract_step(run, run.full_state(state))) if self._can_extract() else None
+        step = extract_step if self._can_extract() else capture_step
+        return await run.driver.arun(step(run, run.full_state(state))) if self._extract else None
 
     def _can_extract(self) -> bool:
-        """Whether it should, and there is a model: the agent's own is known once it was called, unless a guard acts."""
-        if not self._extract:
-            return False
+        """Whether there is a model: the agent's own is known once it was called, unless a guard acts."""
         lacking = [store.name for store in self._settings.extracting if not self._settings.models.get(store.name)]
         if lacking and self._model is None:
             names = ", ".join(lacking)

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, Va
 from langgraph_learning.display import Displayed
 from langgraph_learning.errors import RecordError, ScopeError
 from langgraph_learning.labels import COMMITS, THREAD, fault_of_id, label
+from langgraph_learning.labels import PENDING as PENDING
 from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.text import same_statement
 
@@ -24,7 +25,9 @@ ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
 """Set aside and reversible; replaced by something newer; waiting for a person."""
 DOCUMENT = "document"
 """The status of what a vector store brings along: read, and never written."""
-NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed"})
+INDEXED = ["text", "keys.*"]
+"""What of a record a store searches."""
+NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", PENDING})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
 
@@ -144,7 +147,20 @@ class Source(Frozen):
         return f" ({', '.join(marks)})" if marks else ""
 
 
-class Record(Frozen):
+class Ordered(Frozen):
+    """Where a record stands among others, if its learning store keeps an order, and what else it is found by."""
+
+    session: str | None = None
+    """What it is a part of, such as a thread: records of one session are neighbours by their places."""
+    place: int | None = None
+    """Its place in the session."""
+    keys: dict[str, str] = {}
+    """Texts of records that rest on it, by learning store and id: it is found by their words, too."""
+    expires_at: datetime | None = None
+    """When it is over: it is not recalled any more, and a store that can deletes it."""
+
+
+class Record(Ordered):
     """One learned thing: the unit of reading, writing, history and approval."""
 
     id: str
@@ -165,7 +181,8 @@ class Record(Frozen):
 
     def value(self) -> dict[str, JsonValue]:
         """Return what a store keeps under the record's id."""
-        return self.model_dump(mode="json", exclude={"id"})
+        unset = {name for name in Ordered.model_fields if getattr(self, name) in (None, {})}
+        return self.model_dump(mode="json", exclude={"id", *unset})
 
     @classmethod
     def from_item(cls, item: Item) -> "Record":
@@ -181,7 +198,7 @@ class Record(Frozen):
             raise RecordError(f"the item {item.key!r} in {item.namespace} is not a record: {error}") from error
 
 
-class Add(Frozen):
+class Add(Ordered):
     """A new record; the engine gives it an id where the learning store names none."""
 
     kind: Literal["add"] = "add"
@@ -193,7 +210,7 @@ class Add(Frozen):
     source: Source = Source()
 
 
-class Update(Frozen):
+class Update(Ordered):
     """Other content, or another status, for a record."""
 
     kind: Literal["update"] = "update"

@@ -11,10 +11,20 @@ from langgraph_learning.display import Displayed
 
 
 class UserProfile(Displayed, BaseModel):
-    """Who the user is: one record per field."""
+    """Who the user is: one record per field, and one per name in `details`.
+
+    ```python
+    class Developer(UserProfile):
+        languages: list[str] = Field(default=[], description="The programming languages they use")
+        years: int | None = Field(default=None, description="For how many years they have programmed")
+    ```
+    """
 
     name: str | None = Field(default=None, max_length=200, description="The user's full name")
     preferred_name: str | None = Field(default=None, max_length=200, description="What the user likes to be called")
+    details: dict[str, str] = Field(
+        default={}, description="Further facts of who the user is, each under a short name: employer, role, city, ..."
+    )
 
 
 class UserMemory(BaseModel):

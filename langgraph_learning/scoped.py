@@ -1,6 +1,6 @@
 """The data API: one user's records without a graph, for scripts, notebooks, command line and admin pages."""
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, cast
@@ -20,12 +20,16 @@ from langgraph_learning._engine.approval.approval import (
     review_queue,
 )
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
+from langgraph_learning._engine.background.pending import (
+    PendingTurn,
+    load_pending,
+    pending_namespace,
+    retry_failed,
+)
 from langgraph_learning._engine.flow import Driver, Flow, batch
+from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
-from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.messages import Speakers
-from langgraph_learning._engine.learning.provenance import read_thread
-from langgraph_learning._engine.learning.turn import TurnInput, derived_id, turn_of
+from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.history import history, undo
@@ -112,13 +116,17 @@ class Scoped:
         """Return what `records` does."""
         return await self._driver.arun(self._records(learning_store))
 
-    def search(self, query: str, *, limit: int = 5) -> list[Record]:
-        """Return the records that fit `query` best, over all learning stores."""
-        return self._driver.run(search(self._settings.stores, self.identity, query, limit))
+    def search(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
+        """Return the records that fit `query` best, over all learning stores, or of the one named `store`.
 
-    async def asearch(self, query: str, *, limit: int = 5) -> list[Record]:
+        Raises:
+            ConfigurationError: The machine has no such learning store.
+        """
+        return self._driver.run(search(self._resolve_stores(store), self.identity, query, limit))
+
+    async def asearch(self, query: str, *, limit: int = 5, store: str | None = None) -> list[Record]:
         """Return what `search` does."""
-        return await self._driver.arun(search(self._settings.stores, self.identity, query, limit))
+        return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit))
 
     def recall(self, query: str) -> Recall:
         """Return what a model would be shown if the user said `query`, and why."""
@@ -128,19 +136,41 @@ class Scoped:
         """Return what `recall` does."""
         return await self._driver.arun(self._recall(query))
 
-    def learn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
-        """Learn from `messages` as from one turn; None if they teach nothing. The same messages teach once.
+    def learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        *,
+        at: datetime | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Commit | None:
+        """Learn from `messages`; return the last commit that this came to, None if they teach nothing.
+
+        The same messages teach once. A long history is learned in parts, each a commit of its own: one that was
+        interrupted goes on where it stopped when it is called again.
+
+        Args:
+            messages: A turn, or a history.
+            at: When it was said; by default now.
+            progress: Is told how many messages were learned from, and how many there are, after each part.
+
+        What was asked for and refused stands in the commit's `refused`, also where nothing was changed.
 
         Raises:
             ConfigurationError: There is no model to extract with.
-            ExtractionError: The model's answer cannot be used; nothing is written.
-            StoreError: The store failed; nothing is written.
+            ExtractionError: The model's answer cannot be used; of this part nothing is learned.
+            StoreError: The store failed; of this part nothing is written.
         """
-        return self._driver.run(self._learn(messages))
+        return self._driver.run(self._learn(messages, at, progress))
 
-    async def alearn(self, messages: Sequence[MessageLikeRepresentation]) -> Commit | None:
+    async def alearn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        *,
+        at: datetime | None = None,
+        progress: Callable[[int, int], object] | None = None,
+    ) -> Commit | None:
         """Return what `learn` does."""
-        return await self._driver.arun(self._learn(messages))
+        return await self._driver.arun(self._learn(messages, at, progress))
 
     def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
         """Return the user profile as an object of its schema; fields that are not known are None.
@@ -158,7 +188,7 @@ class Scoped:
         return await self._driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
-        """Return what changed something, oldest first."""
+        """Return what changed something, or was refused all of it, oldest first."""
         return self._driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
@@ -274,6 +304,22 @@ class Scoped:
         """Do what `decide` does."""
         return await self._driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
+    def pending(self) -> list[PendingTurn]:
+        """Return the turns of this user that wait to be learned from, and those that failed, oldest first."""
+        return self._driver.run(load_pending(pending_namespace(self.identity)))
+
+    async def apending(self) -> list[PendingTurn]:
+        """Return what `pending` does."""
+        return await self._driver.arun(load_pending(pending_namespace(self.identity)))
+
+    def retry_pending(self) -> int:
+        """Let the turns that failed wait again, due at once, and return how many these are."""
+        return self._driver.run(self._retry_pending())
+
+    async def aretry_pending(self) -> int:
+        """Do what `retry_pending` does."""
+        return await self._driver.arun(self._retry_pending())
+
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
@@ -370,16 +416,14 @@ class Scoped:
             self._settings.author_name,
         )
 
-    def _learn(self, messages: Sequence[MessageLikeRepresentation]) -> Flow[Commit | None]:
-        speakers = Speakers(learning_tools=self._settings.tool_names, user_tools=self._settings.user_tools)
-        spoken = convert_to_messages(messages)
-        turn, thread = turn_of(spoken, speakers), read_thread(spoken, self._settings.name, speakers)
-        heard = TurnInput(turn=turn, identity=self.identity, at=datetime.now(UTC))
-        settings = self._settings
-        made = yield from extract(
-            settings.extractions(), heard, settings.limits, settings.mask, shared=settings.shared, thread=thread
-        )
-        return made if made is not None and (made.changes or made.proposed) else None
+    def _learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        at: datetime | None,
+        progress: Callable[[int, int], object] | None,
+    ) -> Flow[Commit | None]:
+        history = convert_to_messages(messages)
+        return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
@@ -406,6 +450,10 @@ class Scoped:
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
+
+    def _retry_pending(self) -> Flow[int]:
+        turns = yield from load_pending(pending_namespace(self.identity))
+        return (yield from retry_failed(turns, datetime.now(UTC)))
 
     def _approver(self, by: str | None = None) -> Approver:
         user = self.identity.user_id
@@ -477,7 +525,8 @@ class Scoped:
         namespace = commits_namespace(self.identity)
         [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
         items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
-        commits = [commit for item in items if (commit := read_commit(item)) is not None and commit.changes]
+        commits = [commit for item in items if (commit := read_commit(item)) is not None]
+        commits = [commit for commit in commits if commit.changes or commit.refused]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))
 
     def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:
@@ -488,3 +537,10 @@ class Scoped:
             there = ", ".join(store.name for store in self._settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
         return chosen
+
+
+def _check_time(at: datetime | None, timezone: str) -> datetime | None:
+    """Return when something was said; a time without a zone is of the user's."""
+    if at is not None and not isinstance(at, datetime):
+        raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
+    return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at

@@ -67,16 +67,28 @@ class VersionedStore(Protocol):
         """Return a read-only view of the store as it stood at `revision`."""
 
     def transact(
-        self, puts: Sequence[PutOp], *, expect: Expected | None = None, source: Mapping[str, object] | None = None
+        self,
+        puts: Sequence[PutOp],
+        *,
+        expect: Expected | None = None,
+        source: Mapping[str, object] | None = None,
+        within: Callable[[object], None] | None = None,
     ) -> int:
         """Write all of `puts` or nothing, and return the revision.
+
+        `within` is called with the driver's connection before the transaction ends.
 
         Raises:
             ConflictError: An item has another version than `expect` says.
         """
 
     async def atransact(
-        self, puts: Sequence[PutOp], *, expect: Expected | None = None, source: Mapping[str, object] | None = None
+        self,
+        puts: Sequence[PutOp],
+        *,
+        expect: Expected | None = None,
+        source: Mapping[str, object] | None = None,
+        within: Callable[[object], None] | None = None,
     ) -> int:
         """`transact()` without blocking the loop."""
 

@@ -1,4 +1,4 @@
-"""A small server that speaks OpenAI's chat completions, to try the real client over a real socket."""
+"""A small server that speaks OpenAI's chat completions and responses, to try the real client over a real socket."""
 
 import json
 import threading
@@ -60,6 +60,8 @@ def way(request: Json) -> str | None:
     """Return how structured output is asked for; None for a reply."""
     if "response_format" in request:
         return str(request["response_format"]["type"])
+    if "format" in request.get("text", {}):
+        return str(request["text"]["format"]["type"])
     return "tools" if isinstance(request.get("tool_choice"), dict) else None
 
 
@@ -96,6 +98,25 @@ def _tool_calls(answer: Answer) -> list[Json]:
 def _usage(answer: Answer) -> Json:
     asked, said = answer.usage
     return {"prompt_tokens": asked, "completion_tokens": said, "total_tokens": asked + said}
+
+
+def response(answer: Answer, model: str) -> Json:
+    """Return the body of an answer of the responses API."""
+    output: list[Json] = [
+        {"type": "function_call", "id": f"fc_{index}", "call_id": f"call_{index}", "name": name, "status": "completed"}
+        | {"arguments": arguments.get("raw") or json.dumps(arguments)}
+        for index, (name, arguments) in enumerate(answer.calls)
+    ]
+    if answer.text is not None:
+        content = [{"type": "output_text", "text": answer.text, "annotations": []}]
+        output.append(
+            {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
+        )
+    asked, said = answer.usage
+    usage: Json = {"input_tokens": asked, "output_tokens": said, "total_tokens": asked + said}
+    usage |= {"input_tokens_details": {"cached_tokens": 0}, "output_tokens_details": {"reasoning_tokens": 0}}
+    head = {"id": f"resp_{uuid4().hex}", "object": "response", "created_at": 1, "model": model, "status": "completed"}
+    return {**head, "output": output, "usage": usage, "parallel_tool_calls": True, "tool_choice": "auto", "tools": []}
 
 
 def completion(answer: Answer, model: str) -> Json:
@@ -146,7 +167,8 @@ class _Handler(BaseHTTPRequestHandler):
             events = [*(json.dumps(chunk) for chunk in chunks(answer, request["model"])), "[DONE]"]
             self._send(200, "text/event-stream", "".join(f"data: {event}\n\n" for event in events))
         else:
-            self._send(200, "application/json", json.dumps(completion(answer, request["model"])))
+            body = response if "input" in request else completion
+            self._send(200, "application/json", json.dumps(body(answer, request["model"])))
 
     def _send(self, status: int, kind: str, text: str) -> None:
         body = text.encode()

@@ -166,7 +166,7 @@ def test_instructions_replace_and_additional_instructions_are_appended(option: s
     assert default not in replaced
     # what a store says never takes the turn or what is stored out of the prompt
     assert "I like tea and cake" in replaced
-    assert "<stored>" in replaced
+    assert f'<stored in="{option}">' in replaced
     both = prompt(additional_instructions="ALSO-TEA")
     assert f"{default}\nALSO-TEA" in both
     assert "ONLY-TEA\nALSO-TEA" in prompt(instructions="ONLY-TEA", additional_instructions="ALSO-TEA")

@@ -12,7 +12,7 @@ RANKS = {
     **dict.fromkeys(
         ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
     ),
-    **dict.fromkeys(("schemas", "prompts"), 1),
+    **dict.fromkeys(("schemas", "prompts", "json_schema"), 1),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "_engine": 4,

@@ -13,14 +13,21 @@ from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, Ty
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
-from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables import RunnableConfig
 from langchain_core.vectorstores import VectorStore
 from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 
-from langgraph_learning._engine.learning.operation_schema import Schema
+from langgraph_learning._engine.learning.model_call import (
+    CallLimits,
+    Options,
+    ainvoke_in_time,
+    invoke_in_time,
+    structured_model,
+)
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
+from langgraph_learning.json_schema import Schema
 from langgraph_learning.langgraph_private import checkpointer, without_streaming
 from langgraph_learning.versioned_store import Expected as Expected
 from langgraph_learning.versioned_store import VersionedStore, is_versioned
@@ -29,7 +36,6 @@ log = logging.getLogger("langgraph_learning")
 
 P = ParamSpec("P")
 T = TypeVar("T")
-Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,8 @@ class Write:
     expect: Expected = field(default_factory=dict)
     commit: str | None = None
     """Which commit this is, for the store's history."""
+    within: Callable[[object], None] | None = None
+    """Called with the driver's connection inside the transaction, on stores whose database has a queue of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +65,8 @@ class ModelCall:
     model: BaseChatModel
     schema: Schema
     messages: tuple[BaseMessage, ...]
-    options: Mapping[str, object]
+    options: Options
+    limits: CallLimits = field(default_factory=CallLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +117,14 @@ def batch(*ops: Op, as_of: int | None = None) -> Flow[list[Result]]:
     return cast("list[Result]", (yield Batch(ops, as_of)))
 
 
-def write(puts: Sequence[PutOp], expect: Expected, commit: str | None = None) -> Flow[None]:
+def write(
+    puts: Sequence[PutOp],
+    expect: Expected,
+    commit: str | None = None,
+    within: Callable[[object], None] | None = None,
+) -> Flow[None]:
     """Write `puts`; raises `ConflictError` on stores that can tell when somebody else was first."""
-    yield Write(tuple(puts), expect, commit)
+    yield Write(tuple(puts), expect, commit, within)
 
 
 def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: P.args, **options: P.kwargs) -> Flow[T]:
@@ -222,7 +236,8 @@ class Driver:
 
     def _perform(self, effect: Effect) -> object:
         if isinstance(effect, ModelCall):
-            return _structured_model(effect).invoke(effect.messages, without_streaming(_CONFIG))
+            model = structured_model(effect.model, effect.schema, effect.options, effect.limits)
+            return invoke_in_time(model, effect.messages, without_streaming(_CONFIG), effect.limits.timeout)
         if isinstance(effect, DescribeStore):
             saver = self._time_travel_saver()
             return StoreInfo(self.ranks, saver.revision_of(self.config) if saver else None)
@@ -236,12 +251,13 @@ class Driver:
             return getattr(effect.vectors, effect.method)(**effect.arguments)
         store = self.require_store()
         if is_versioned(store):
-            return store.transact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
+            return store.transact(effect.puts, **_write_options(effect))
         return store.batch(effect.puts)
 
     async def _aperform(self, effect: Effect) -> object:
         if isinstance(effect, ModelCall):
-            return await _structured_model(effect).ainvoke(effect.messages, without_streaming(_CONFIG))
+            model = structured_model(effect.model, effect.schema, effect.options, effect.limits)
+            return await ainvoke_in_time(model, effect.messages, without_streaming(_CONFIG), effect.limits.timeout)
         if isinstance(effect, DescribeStore):
             same = getattr(checkpointer(self.config), "store", None) is self.store
             # To compare two stores, both may have to be opened.
@@ -257,7 +273,7 @@ class Driver:
             return await _acall_vector_store(effect)
         store = self.require_store()
         if is_versioned(store):
-            return await store.atransact(effect.puts, expect=effect.expect, source={"commit": effect.commit})
+            return await store.atransact(effect.puts, **_write_options(effect))
         return await _abatch(store, effect.puts)
 
     @property
@@ -308,6 +324,11 @@ class Driver:
         return self.store
 
 
+def _write_options(effect: Write) -> dict[str, Any]:
+    within = {"within": effect.within} if effect.within is not None else {}
+    return {"expect": effect.expect, "source": {"commit": effect.commit}, **within}
+
+
 async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:
     """Run `abatch`; a store that has none, like LangGraph's `SqliteStore`, works in a thread."""
     try:
@@ -326,11 +347,3 @@ async def _acall_vector_store(effect: VectorStoreCall) -> object:
 
 # The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.
 _CONFIG: RunnableConfig = {"tags": [TAG_NOSTREAM], "run_name": "learning.extract"}
-
-
-def _structured_model(effect: ModelCall) -> Structured:
-    # Not streamed: see `unstreamed`. A model that was told to stream gives its answers whole on a copy.
-    told = getattr(effect.model, "streaming", None) is True
-    model = effect.model.model_copy(update={"streaming": False}) if told else effect.model
-    made = model.with_structured_output(effect.schema, include_raw=True, **effect.options)
-    return cast("Structured", made)

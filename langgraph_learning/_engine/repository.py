@@ -11,11 +11,12 @@ from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 
-from langgraph_learning._engine.flow import Expected, Flow, batch
+from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning.labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
+    INDEXED,
     Add,
     Change,
     Commit,
@@ -37,6 +38,8 @@ READ_LIMIT = 5_000
 """How many records of a learning store are read, at most."""
 PLAN_LIMIT = 1_500
 """How many of them a turn is planned against, at most: the newest; what fits its words comes on top."""
+SESSION_TAIL = 500
+"""How many of the newest messages of a session a turn is planned against."""
 EVERYTHING = 1_000_000
 """A page that holds all there is: several pages of a store that goes on changing would miss some."""
 
@@ -53,8 +56,12 @@ class ScopeSnapshot:
     """Whether the scores are the store's last word."""
     unread: int = 0
     """How many more there are that were not read."""
+    complete: bool = True
+    """Whether all records of the scope were read, of whatever status; where nobody has counted, it is not."""
     suppressed: frozenset[str] = frozenset()
     """The ids of records that an archived one sets aside: read, and not shown."""
+    order: tuple[Ranked, ...] | None = None
+    """How well the records fit, the best first, where they are ranked by the sessions they stand in."""
     votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     """How often the records were found helpful, and harmful, as they stand."""
 
@@ -74,7 +81,7 @@ class ScopeSnapshot:
     def entries(self, ranked: Sequence[Ranked], query: str) -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`; none where the learning store fails over them."""
         try:
-            return self.store.entries(ranked, query)
+            return self.store.entries(ranked, query, complete=self.complete)
         except FAULTS:
             log.exception("%s cannot be shown", self.store.name)
             return []
@@ -109,7 +116,7 @@ class ScopeSnapshot:
                 # What one commit adds keeps its order: the short ids count on it.
                 moment = at + timedelta(microseconds=len(found))
                 found[change.id] = self.record(change, found.get(change.id), moment)
-        return ScopeSnapshot(self.store, self.scope, tuple(found.values()))
+        return ScopeSnapshot(self.store, self.scope, tuple(found.values()), complete=self.complete)
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
         """Return the record that `change` makes of `old`."""
@@ -124,6 +131,10 @@ class ScopeSnapshot:
             source=change.source,
             created_at=old.created_at if old else at,
             updated_at=at,
+            session=change.session or (old.session if old else None),
+            place=change.place if change.place is not None or old is None else old.place,
+            keys=change.keys or (old.keys if old else {}),
+            expires_at=change.expires_at or (old.expires_at if old else None),
         )
 
 
@@ -143,34 +154,64 @@ def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple
 
 
 def read_op(
-    store: LearningStore, scope: Scope, query: str | None = None, limit: int = READ_LIMIT, status: str | None = None
+    store: LearningStore,
+    scope: Scope,
+    query: str | None = None,
+    limit: int = READ_LIMIT,
+    status: str | None = None,
+    session: str | None = None,
 ) -> SearchOp:
-    """Return the operation that finds the records of `store` in `scope`, of one status or of all."""
-    wanted = {"status": status} if status else None
-    return SearchOp((*scope.path, store.name), wanted, limit=limit, query=query or None, refresh_ttl=False)
+    """Return the operation that finds the records of `store` in `scope`, of one status and session or of all."""
+    wanted = {name: value for name, value in (("status", status), ("session", session)) if value}
+    return SearchOp((*scope.path, store.name), wanted or None, limit=limit, query=query or None, refresh_ttl=False)
 
 
-def read_snapshot(store: LearningStore, scope: Scope, *results: Result) -> ScopeSnapshot:
-    """Return what the results of `read` hold: records of this scope alone, each once, oldest first."""
+def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> ScopeSnapshot:
+    """Return what the results of `read_op` hold: records of this scope alone, each once, oldest first.
+
+    `limit` is how many records the first of them may hold: one that is full may not be all there is.
+    """
+    full = limit is not None and len(cast("list[Item]", results[0] or ())) >= limit
     items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
     namespace = (*scope.path, store.name)
     mine = [item for item in items if tuple(item.namespace) == namespace]
     found = {item.key: Record.from_item(item) for item in mine}
     scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
     ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
-    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores))
+    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores), complete=not full)
 
 
 def load_snapshots(
-    stores: Sequence[tuple[LearningStore, Scope]], *first: Op, limit: int = READ_LIMIT, query: str = ""
+    stores: Sequence[tuple[LearningStore, Scope]],
+    *first: Op,
+    limit: int = READ_LIMIT,
+    query: str = "",
+    session: str | None = None,
 ) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
-    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and what fits `query`."""
-    newest = [read_op(store, scope, limit=limit) for store, scope in stores]
-    fitting = [read_op(store, scope, query, SEARCH_LIMIT) for store, scope in stores] if query else []
+    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and what fits `query`.
+
+    Of a learning store that keeps messages those of `session` alone, where one is named.
+    """
+    of_session = limit
+    if session is not None and any(store.captures for store, _ in stores):
+        stand = yield from describe_store()  # a store that does not rank may return the oldest first
+        of_session = SESSION_TAIL if stand.ranks else EVERYTHING
+    within = [session if store.captures else None for store, _ in stores]
+    limits = [of_session if store.captures else limit for store, _ in stores]
+    newest = [
+        read_op(store, scope, limit=most, session=only)
+        for (store, scope), most, only in zip(stores, limits, within, strict=True)
+    ]
+    fitting = [
+        read_op(store, scope, query, 1 if store.captures else SEARCH_LIMIT, session=only)
+        for (store, scope), only in zip(stores, within, strict=True)
+        if query
+    ]
     results = yield from batch(*first, *newest, *fitting)
     found = results[len(first) :]
     snapshots = [
-        read_snapshot(store, scope, *found[place :: len(stores)]) for place, (store, scope) in enumerate(stores)
+        read_snapshot(store, scope, *found[place :: len(stores)], limit=limit)
+        for place, (store, scope) in enumerate(stores)
     ]
     # The scores are of what was searched for alone, and nothing to rank all of them by.
     return results[: len(first)], [replace(snapshot, scores={}) for snapshot in snapshots]
@@ -192,7 +233,11 @@ def put_commit(commit: Commit) -> PutOp:
 
 
 def _without_words(change: Change, identity: Identity) -> Change:
-    if isinstance(change, Remove) or change.source.user_id in (None, identity.user_id):
+    if isinstance(change, Remove):
+        return change
+    if change.session is not None:  # what was said stands in the record: a commit names it
+        return change.model_copy(update={"text": "", "content": {}, "keys": {}})
+    if change.source.user_id in (None, identity.user_id):
         return change
     source = change.source.model_copy(update={"quote": None})
     return change.model_copy(update={"text": "", "content": {}, "source": source})
@@ -201,6 +246,13 @@ def _without_words(change: Change, identity: Identity) -> Change:
 def read_commit(result: Result) -> Commit | None:
     """Read a commit back."""
     return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
+
+
+def put_record(record: Record, at: datetime) -> PutOp:
+    """Return the operation that keeps a record, at most until it expires."""
+    minutes = (record.expires_at - at).total_seconds() / 60 if record.expires_at else None
+    ttl = None if minutes is None else max(minutes, 0.01)
+    return PutOp(record.namespace, record.id, record.value(), index=INDEXED, ttl=ttl)
 
 
 def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) -> tuple[list[PutOp], Expected]:
@@ -213,8 +265,7 @@ def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) 
     for key in touched:
         if (record := new.get(key)) is not None:
             version = old[key].version + 1 if key in old else 1
-            value = record.model_copy(update={"version": version}).value()
-            operations.append(PutOp(namespace, key, value, index=["text"]))
+            operations.append(put_record(record.model_copy(update={"version": version}), at))
         elif key in old:
             operations.append(PutOp(namespace, key, None))
         else:

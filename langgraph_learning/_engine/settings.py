@@ -11,7 +11,7 @@ from langgraph.store.base import BaseStore
 from langgraph_learning._engine.learning.commit import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning.config import Model
+from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.stores import LearningStore
@@ -90,6 +90,10 @@ class MachineSettings:
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
     recalled: dict[int, object] = field(default_factory=dict)
     """What was recalled in the runs under way, by the control of the run."""
+    background: Background | None = None
+    """How to learn behind the reply; None: the turn itself learns."""
+    learners: dict[tuple[int, object], object] = field(default_factory=dict)
+    """Who learns behind the reply in this process, by store."""
     placement: Placement = "turn"
     """Where the recalled text stands when a model is called."""
     steps: set[str] = field(default_factory=set)
@@ -129,6 +133,16 @@ class MachineSettings:
     def extracting(self) -> tuple[LearningStore, ...]:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)
+
+    @property
+    def capturing(self) -> tuple[LearningStore, ...]:
+        """The learning stores that keep messages."""
+        return tuple(store for store in self.stores if store.captures)
+
+    @property
+    def learning(self) -> tuple[LearningStore, ...]:
+        """The learning stores that learn from every turn."""
+        return (*self.extracting, *self.capturing)
 
     def extractions(self, agent_model: BaseChatModel | None = None) -> list[Extraction]:
         """Return one extraction per model, each with the learning stores that share it.

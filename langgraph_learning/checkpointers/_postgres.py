@@ -95,6 +95,11 @@ class Connections:
             abandon(self._pool)
             self._pool = None
 
+    @property
+    def conninfo(self) -> str:
+        """How to connect."""
+        return self._url if self._url is not None else str(self._pool.conninfo if self._pool else "")
+
     def open(self) -> None:
         """Connect once, so that a server that refuses says why.
 

@@ -5,6 +5,8 @@ running loop. The threads are ours and few: the default executor of a loop is sh
 """
 
 import asyncio
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
@@ -50,3 +52,11 @@ class WorkerThreads:
     def close(self) -> None:
         """Wait for what is under way, and end the threads."""
         self._executor.shutdown()
+
+
+async def await_event(event: threading.Event, seconds: float) -> bool:
+    """Wait for an event of another thread without taking one of the loop's own threads for it."""
+    deadline = time.monotonic() + seconds
+    while not event.is_set() and time.monotonic() < deadline:
+        await asyncio.sleep(0.005)
+    return event.is_set()

@@ -5,7 +5,18 @@ from typing import Annotated
 import typer
 
 import langgraph_learning
-from langgraph_learning.cli import applying, backup, database, doctor, importing, learning, mutations, queries, serve
+from langgraph_learning.cli import (
+    applying,
+    backup,
+    database,
+    doctor,
+    importing,
+    learning,
+    mutations,
+    queries,
+    serve,
+    worker,
+)
 
 app = typer.Typer(
     name="langgraph-learning",
@@ -14,7 +25,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, applying, mutations, learning, backup, importing, database, doctor, serve):
+for part in (queries, applying, mutations, learning, worker, serve, backup, importing, database, doctor):
     part.register(app)
 
 

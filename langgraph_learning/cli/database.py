@@ -20,7 +20,7 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(at: Target) -> None:
-    """Count records by learning store, commits, and proposals that wait, of one user or of all.
+    """Count records by learning store, commits, refused operations, and proposals that wait, of one user or of all.
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
@@ -35,11 +35,14 @@ def stats(at: Target) -> None:
     users = {namespace[2] for namespace in mine if namespace[:2] == (ROOT, "user")}
     beside = {"commits": 0, "proposals": 0} | {what: counted.pop(what) for what in sorted(NOT_RECORDS & counted.keys())}
     beside["proposals"] = _count_waiting(at, prefix) if beside["proposals"] else 0
+    with at.open() as opened:
+        beside["refused"] = opened.refusals(at.user)
+    turns = {f"turns {status}": count for status, count in sorted(state.turns.items())} if at.user is None else {}
     totals = {"users": len(users)} if at.user is None else {}
     if at.as_json:
-        write_json({**totals, "records": dict(sorted(counted.items())), **beside, "bytes": state.size})
+        write_json({**totals, "records": dict(sorted(counted.items())), **beside, **turns, "bytes": state.size})
         return
-    for what, count in {**totals, **dict(sorted(counted.items())), **beside}.items():
+    for what, count in {**totals, **dict(sorted(counted.items())), **beside, **turns}.items():
         say(f"{what:<20}{count:>10}")
     say(f"{'database':<20}{_size(state.size):>10}")
 

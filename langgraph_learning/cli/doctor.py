@@ -135,6 +135,8 @@ def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
     yield Check("database", "ok", f"{redact_url(at.url)}, {state.server}")
     yield from _file(at.url)
     yield _migrations(state)
+    if state.turns:
+        yield _turns(state)
     if not at.url.startswith("sqlite:"):
         yield _pgvector(state, wanted=at.embed is not None or state.dims is not None)
     return state
@@ -158,6 +160,14 @@ def _migrations(state: "DatabaseState") -> Check:
         told = f"{len(state.pending)} to be applied: {', '.join(state.pending)}"
         return Check("migrations", "warning", told, "langgraph-learning migrate, or the next use")
     return Check("migrations", "ok", f"{len(state.applied)} applied, none to do")
+
+
+def _turns(state: "DatabaseState") -> Check:
+    failed, waiting = state.turns.get("failed", 0), state.turns.get("waiting", 0)
+    if failed:
+        mend = "langgraph-learning pending shows them with their errors, --retry lets them wait again"
+        return Check("turns", "warning", f"{failed} failed turns, and {waiting} wait to be learned from", mend)
+    return Check("turns", "ok", f"{waiting} wait to be learned from")
 
 
 def _pgvector(state: "DatabaseState", *, wanted: bool) -> Check:

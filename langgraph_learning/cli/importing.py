@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -56,7 +57,9 @@ def import_(
     origin, rows = read(source, kind, user_at=user_at)
     with _open_target(at, dry_run=dry_run) as opened:
         # Masked as `load` masks: what is there already would look like something else.
-        intake = preview_rows(rows, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened), _check(opened))
+        intake = preview_rows(
+            rows, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened), _check(at, opened)
+        )
         _print_skipped(intake)
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
@@ -87,14 +90,21 @@ def _mask(opened: "OpenTarget | None") -> "Mask":
     return opened.scoped_for().mask if opened is not None else mask_secrets
 
 
-def _check(opened: "OpenTarget | None") -> "Callable[[Record], str | None]":
-    """Return what says why a record would not be taken."""
+def _check(at: Target, opened: "OpenTarget | None") -> "Callable[[Record], str | None]":
+    """Return what says why a record would not be taken; what only one's own program knows is, unless it is named."""
     from langgraph_learning._engine.maintenance.user_data import misfit
     from langgraph_learning.cli.machines import machine_for_everything
+    from langgraph_learning.records import NOT_RECORDS
 
     machine = opened.machine(None) if opened is not None else machine_for_everything("global", {})
     stores = {store.name: store for store in machine.stores}
-    return lambda record: misfit(stores, record)
+    own = at.machine is None
+
+    def check(record: "Record") -> str | None:
+        foreign = record.store.isidentifier() and record.store not in (*stores, *NOT_RECORDS)
+        return None if own and foreign else misfit(stores, record)
+
+    return check
 
 
 def _existing_rows(opened: "OpenTarget | None") -> Callable[[str], Iterator[Mapping[str, Any]]]:
@@ -103,6 +113,7 @@ def _existing_rows(opened: "OpenTarget | None") -> Callable[[str], Iterator[Mapp
 
 def _write(opened: "OpenTarget", intake: "ImportPreview", *, vouched: bool) -> None:
     rows = {user: intake.rows(user) for user in intake.users}
+    opened = replace(opened, coming=frozenset(row["store"] for theirs in rows.values() for row in theirs))
     with progress("Importing", sum(map(len, rows.values()))) as done:
         for user, theirs in rows.items():
             scoped = opened.scoped_for(user)

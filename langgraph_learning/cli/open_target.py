@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import cast
 
-from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
 from langgraph_learning.checkpointers import connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
@@ -44,6 +44,8 @@ class OpenTarget:
 
     store: HybridStore
     target: Target
+    coming: frozenset[str] = frozenset()
+    """The learning stores whose records are about to be written; one's own program may know others than this one."""
 
     def machine(self, user: str | None, model: str | None = None) -> LearningMachine:
         """Return the machine that was named, else one of every learning store that there is for `user`."""
@@ -59,6 +61,8 @@ class OpenTarget:
             scope, name = scope_of(namespace), namespace[-1]
             if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
                 scopes.setdefault(name, set()).add(scope)
+        for name in self.coming:
+            scopes.setdefault(name, set())
         return machine_for_everything(self.target.namespace, scopes, model)
 
     def machine_for_all(self) -> LearningMachine:
@@ -76,6 +80,13 @@ class OpenTarget:
         """Return all users of whom something is kept."""
         namespaces = self.store.list_namespaces(prefix=(ROOT, "user"), max_depth=3, limit=EVERYTHING)
         return sorted({unlabel(namespace[2]) for namespace in namespaces})
+
+    def refusals(self, user: str | None) -> int:
+        """Return how many operations were refused in the commits that are kept, of one user or of all."""
+        users = self.users() if user is None else [user]
+        namespaces = [commits_namespace(Identity(user_id=name)) for name in users]
+        items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
+        return sum(len(item.value.get("refused") or ()) for item in items)
 
     def records(self, user: str | None) -> list[Record]:
         """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.

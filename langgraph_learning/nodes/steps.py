@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
-from langgraph_learning._engine.learning.messages import Speakers, is_human, last_turn_start
+from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
@@ -33,6 +33,7 @@ from langgraph_learning._engine.learning.turn import (
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
+from langgraph_learning.nodes.behind import schedule_step, wake_learner
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
@@ -40,6 +41,8 @@ from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.wiring import check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
 
+CURRENT = 500
+"""How many of the newest messages of a thread are compared with what was kept of it: they may have been edited."""
 T = TypeVar("T")
 Update = dict[str, Any]
 
@@ -91,6 +94,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
+    wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
     memory = recalled_in(run)
@@ -173,8 +177,10 @@ def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
     messages, query = conversation.messages, conversation.query
     query = question(messages, speakers) if query is None else query
+    settings = run.settings
+    there = frozenset(message.id for message in messages if message.id)
     made = yield from recall(
-        run.settings.stores, identity, query, run.settings.context_tokens, run.settings.author_name
+        settings.stores, identity, query, settings.context_tokens, settings.author_name, shown=there
     )
     made = made.of_turn(turn, identity, datetime.now(UTC))
     run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
@@ -195,9 +201,9 @@ def _kept_turns(run: Run, state: Update, opened_by: str) -> list[TurnInput]:
 
 def _kept_update(run: Run, kept: Sequence[TurnInput]) -> Update:
     """Return the state update that keeps `kept`; streams show the ids of their messages."""
-    if not run.settings.extracting:
+    if not run.settings.learning:
         return {}
-    of_somebody = [turn for turn in kept if scoped_to(run.settings.extracting, turn.identity)]
+    of_somebody = [turn for turn in kept if scoped_to(run.settings.learning, turn.identity)]
     ids = [message.id for turn in of_somebody for message in turn.turn.messages]
     rows = [turn.to_json() for turn in keep_newest(of_somebody)]
     if of_somebody:
@@ -265,11 +271,30 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     waiting = _turns_to_learn(run, state, messages, identity, speakers)
     thread = read_thread(messages, run.settings.name, speakers)
-    left = (yield from _learn_each(run, waiting, thread)) if run.settings.extracting else []
+    current = turn_of(messages[-CURRENT:], speakers).messages if run.settings.capturing else None
+    left = (yield from _learn_each(run, waiting, thread, current)) if run.settings.learning else []
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
     return {**({keys.mark: mark} if mark is not None else {}), **_kept_update(run, left), **ended, **listed}
+
+
+def capture_step(run: Run, state: Update) -> Flow[Update]:
+    """Keep what was said in the turns that wait; without a model they go on waiting to be learned from."""
+    if run.settings.capturing:
+        messages = (yield from read_conversation(run, "extract", state)).messages
+        identity = run.identity(messages)
+        speakers = run.speakers(messages, identity)
+        current = turn_of(messages[-CURRENT:], speakers).messages
+        for turn in _turns_to_learn(run, state, messages, identity, speakers):
+            if run.may_act_for(turn.identity):
+                yield from run_guarded(run, "extract", _capture(run, turn, current), None)
+    return {}
+
+
+def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage] | None) -> Flow[None]:
+    heard, settings = replace(turn, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id), run.settings
+    yield from extract([], heard, settings.limits, settings.mask, capturing=settings.capturing, current=current)
 
 
 def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
@@ -281,27 +306,51 @@ def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage])
     return {Keys(run.settings.name).turn: PrivateUpdate(ended, ended)}
 
 
-def _learn_each(run: Run, waiting: Sequence[TurnInput], thread: ThreadWords) -> Flow[list[TurnInput]]:
+def _learn_each(
+    run: Run, waiting: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[list[TurnInput]]:
     """Learn from turns, those of one user in one call; return the ones that could not be learned from."""
     left: list[TurnInput] = []
     for user in dict.fromkeys(turn.identity.user_id for turn in waiting):
         mine = [turn for turn in waiting if turn.identity.user_id == user]
-        if not scoped_to(run.settings.extracting, mine[-1].identity):
+        if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        if not allowed or not (yield from run_guarded(run, "extract", _extract(run, mine, thread), otherwise=False)):
+        learn = _extract if run.settings.background is None else _schedule
+        flow = learn(run, mine, thread, current)
+        if not allowed or not (yield from run_guarded(run, "extract", flow, otherwise=False)):
             left += mine
     return left
 
 
-def _extract(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[bool]:
-    works = run.settings.extractions(run.model)
-    unlearned = yield from drop_learned(works, turns)
+def _schedule(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[bool]:
+    """Keep what was said, which asks no model, and let the turns wait to be learned from."""
+    for turn in turns if run.settings.capturing else ():
+        yield from _capture(run, turn, current)
+    return (yield from schedule_step(run, turns, thread))
+
+
+def _extract(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[bool]:
+    works, capturing = run.settings.extractions(run.model), run.settings.capturing
+    unlearned = yield from drop_learned(works, turns, capturing)
     if unlearned:
         joined = join_turns(unlearned)
         heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
         settings = run.settings
-        commit = yield from extract(works, heard, settings.limits, settings.mask, shared=settings.shared, thread=thread)
+        commit = yield from extract(
+            works,
+            heard,
+            settings.limits,
+            settings.mask,
+            shared=settings.shared,
+            thread=thread,
+            capturing=capturing,
+            current=current,
+        )
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     run.forget_words(turn.provenance.turn_id for turn in turns)
@@ -324,14 +373,17 @@ def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]
     # What would change the words of others is not asked about in the middle of a conversation.
     proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
+    # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
+    earlier = run.settings.background is not None
     mine = [
         proposal
         for proposal in (yield from pending_proposals(identity))
-        if (proposal.identity.thread_id, proposal.turn) == (identity.thread_id, turn)
+        if proposal.identity.thread_id == identity.thread_id
+        and (earlier or proposal.turn == turn)
         and f"{proposal.provenance.graph_ns}|".startswith(within)
         and proposal.store in proposing
     ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: proposal.provenance.position)]
+    return [proposal.id for proposal in sorted(mine, key=lambda proposal: (proposal.at, proposal.provenance.position))]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:

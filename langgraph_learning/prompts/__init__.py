@@ -6,9 +6,14 @@ from string import Template
 
 
 @cache
+def read(file: str) -> str:
+    """Return the text of a file of this folder."""
+    return files(__package__).joinpath(file).read_text(encoding="utf-8").strip()
+
+
 def load(name: str) -> str:
     """Return the text of the prompt `name`."""
-    return files(__package__).joinpath(f"{name}.md").read_text(encoding="utf-8").strip()
+    return read(f"{name}.md")
 
 
 def render(name: str, **values: str) -> str:

@@ -1,6 +1,16 @@
-"""What is learned: one file per learning store, none of which does I/O."""
+"""What is learned: one file per learning store, none of which does I/O.
 
-from langgraph_learning.stores.base import Entry, LearningStore, Operation, Ranked, Refused, operation
+A learning store of your own takes all it needs from here (`docs/tutorials/own-learning-store.md`):
+
+```python
+from langgraph_learning.stores import ID, Add, LearningStore, Operation, Record, StoreConfig, operation
+```
+"""
+
+from langgraph_learning.config import StoreConfig
+from langgraph_learning.records import Add, Change, Record, Remove, Update
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Operation, Ranked, Refused, operation
+from langgraph_learning.stores.conversations import ConversationsStore
 from langgraph_learning.stores.decision_log import DecisionLogStore
 from langgraph_learning.stores.entity_memory import EntityMemoryStore
 from langgraph_learning.stores.learned_knowledge import LearnedKnowledgeStore
@@ -9,6 +19,10 @@ from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.stores.user_profile import UserProfileStore
 
 __all__ = [
+    "ID",
+    "Add",
+    "Change",
+    "ConversationsStore",
     "DecisionLogStore",
     "EntityMemoryStore",
     "Entry",
@@ -16,8 +30,12 @@ __all__ = [
     "LearningStore",
     "Operation",
     "Ranked",
+    "Record",
     "Refused",
+    "Remove",
     "SessionContextStore",
+    "StoreConfig",
+    "Update",
     "UserMemoryStore",
     "UserProfileStore",
     "operation",

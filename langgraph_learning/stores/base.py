@@ -8,8 +8,8 @@ import inspect
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from dataclasses import dataclass, field, is_dataclass
+from datetime import date, datetime, timedelta, tzinfo
 from typing import ClassVar, Literal
 
 from langchain_core.vectorstores import VectorStore
@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Change, Curated, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Curated, Identity, Record, Scope
 from langgraph_learning.stores.curation import duplicates, find_outdated
 
 
@@ -62,6 +62,17 @@ class Entry:
         return max((each.score for each in self.ranked), default=0.0)
 
 
+@dataclass(frozen=True, slots=True)
+class SpokenMessage:
+    """One message of the user or the assistant, without secrets, for the learning stores that keep messages."""
+
+    id: str
+    role: str
+    text: str
+    said_at: datetime
+    name: str | None = None
+
+
 class Refused(Exception):
     """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on.
 
@@ -92,22 +103,30 @@ def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RE
         raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
 
 
+class _PydanticInit(BaseModel):
+    """Restores pydantic's own `__init__` above a schema that is decorated with `@dataclass`, too."""
+
+    __init__ = BaseModel.__init__
+
+
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
     """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
     check_fields(name, fields)
-    bases = (schema, Operation) if schema is not None else Operation
+    bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
+    if is_dataclass(schema):
+        bases = (_PydanticInit, *bases)
     return create_model(name, __base__=bases, __doc__=doc, **fields)  # type: ignore[call-overload, no-any-return]
 
 
 def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
     """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
-    found = {}
+    fields: dict[str, tuple[object, FieldInfo]] = {}
     for name, given in schema.model_fields.items():
         changed = {"default": None, "default_factory": None} if optional else {}
         info = FieldInfo.merge_field_infos(given, **changed)
-        found[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
-    return found
+        fields[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
+    return fields
 
 
 class LearningStore(ABC):
@@ -133,9 +152,7 @@ class LearningStore(ABC):
     from pydantic import Field
 
     from langgraph_learning import LearningMachine, LearningMode
-    from langgraph_learning.config import StoreConfig
-    from langgraph_learning.records import Add, Change, Record
-    from langgraph_learning.stores import LearningStore, Operation, operation
+    from langgraph_learning.stores import Add, Change, LearningStore, Operation, Record, StoreConfig, operation
 
 
     class Todos(LearningStore):
@@ -175,10 +192,16 @@ class LearningStore(ABC):
     """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
     reads_trajectory: ClassVar[bool] = False
     """Whether its extraction is shown the agent's tool calls, with their arguments and how each ended."""
+    captures: ClassVar[bool] = False
+    """Whether it keeps messages: `capture` is asked about each of a turn, and no model. Its records stand in the order
+    of their session, are recalled with their neighbours there, and are found by what other learning stores learned
+    from them."""
     reads_archived: ClassVar[bool] = False
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
     recall_limit: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
+    keys_messages: bool = False
+    """Whether messages are found by what it learns from them: set by a machine that keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
     """Read-only tools for the agent; a field `query` is what to search for, `limit` how much to show at most."""
@@ -207,6 +230,16 @@ class LearningStore(ABC):
             Refused: It cannot be done; the message tells the model why.
         """
 
+    def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
+        """Return what is kept of a message, None for nothing; asked where `captures` is set.
+
+        Args:
+            message: What was said.
+            zone: The time zone of the user.
+            kept: What is kept of it already: it may have been edited since.
+        """
+        return None
+
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Refuse content that this learning store could not have written; asked of what is loaded from a file.
 
@@ -229,29 +262,44 @@ class LearningStore(ABC):
         return operation
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
-        """Return which of the active `records` are recalled; asked where `minds_archived` is set."""
+        """Return which of the active `records` are recalled; asked where `reads_archived` is set."""
         return records
 
     def render(self, record: Record) -> str:
         """Return how a record reads in a prompt."""
         return f"{record.text}{record.source.label}"
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+    def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
+        """Return the operations that an extraction may ask for, given the active records.
+
+        Those on an `id` are left out where there is no record: a model that is offered one makes up an id.
+        """
+        return tuple(kind for kind in self.operations if records or "id" not in kind.model_fields)
+
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself.
 
-        `query` is the text they were ranked by.
+        Args:
+            ranked: The records that were read.
+            query: The text they were ranked by.
+            complete: Whether these are all records there are in the scope.
         """
-        return [Entry(self.render(each.record), (each,)) for each in ranked]
+        return [Entry(self.render(item.record), (item,)) for item in ranked]
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
         return [each for each in ranked if each.record.status in (ACTIVE, DOCUMENT)]
 
-    def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
-        """Return the pieces that answer a search, given all records: by default those that fit, and are `found`."""
+    def search_entries(
+        self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
+    ) -> list[Entry]:
+        """Return the pieces that answer a search: by default those that fit and that `filter_search` keeps.
+
+        `complete` says whether `ranked` holds all records there are in the scope.
+        """
         query = str(getattr(search, "query", None) or "")
-        fitting = [each for each in ranked if not query or each.score > 0 or each.matched]
-        return self.entries(self.filter_search(search, fitting, at), query)
+        fitting = [item for item in ranked if not query or item.score > 0 or item.matched]
+        return self.entries(self.filter_search(search, fitting, at), query, complete=complete)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Return what `curate` does about the records of one scope, which have any status.
@@ -290,6 +338,11 @@ class LearningStore(ABC):
     def extracts(self) -> bool:
         """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
+
+    @property
+    def share(self) -> float:
+        """How much of the recalled text it may fill at most."""
+        return 1.0
 
     @property
     def index(self) -> VectorStore | None:

@@ -109,7 +109,7 @@ class DecisionLogStore(LearningStore):
         fitting = super().filter_search(search, ranked, at)
         return [each for each in fitting if days is None or (at - each.record.created_at) / DAY <= days]
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Every decision by itself, the newest ones first of all, in few words where there is no room for more."""
         by_age = sorted((each.record for each in ranked), key=lambda record: (record.created_at, record.id))
         newest = {record.id for record in by_age[-LATEST:]}

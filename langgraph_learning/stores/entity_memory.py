@@ -40,8 +40,6 @@ SEARCH = "Look up entities, by name or by what is known about them; without a qu
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
-MOST_READ = 1_500
-"""How much of a learning store is read at once where the store does not rank."""
 TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
 """Names that a field of a schema cannot have, because an argument or the record has them."""
 
@@ -191,33 +189,33 @@ class EntityMemoryStore(LearningStore):
         gone = {record.id for record in entities(archived)}
         return [record for record in records if not gone.intersection(render.owners_of(record))]
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
-        """A directory of names, then in full the few that the turn is about."""
+    def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
+        """Return the operations; where nothing is known there is nothing to forget."""
+        return self.operations if records else tuple(kind for kind in self.operations if kind is not self._forget)
+
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
+        """Return a directory of names, then in full the few that the turn is about."""
         abouts = render.group_by_entity(ranked)
         if not abouts:
             return []
         chosen = render.relevant(abouts, query)[: render.EXPANDED]
-        listed = render.directory(abouts, self._are_all(ranked), chosen)
-        return [listed, *(render.entry(each, abouts) for each in chosen), *self._orphans(ranked, abouts)]
+        listed = render.directory(abouts, complete, chosen)
+        # Where all were read, a statement without its entity belongs to an archived one, and is set aside with it.
+        orphans = [] if complete else render.orphan_entries(ranked, abouts)
+        return [listed, *(render.entry(about, abouts) for about in chosen), *orphans]
 
-    def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
-        """The entities that fit, archived ones with a mark; without a query all of them in short."""
+    def search_entries(
+        self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
+    ) -> list[Entry]:
+        """Return the entities that fit, archived ones with a mark; without a query all of them in short."""
         asked = search.model_dump()
         abouts = render.group_by_entity(ranked)
         wanted = normal_type(asked["entity_type"]) if asked["entity_type"] else None
-        mine = [each for each in abouts if wanted in (None, type_of(each.record))]
+        of_type = [about for about in abouts if wanted in (None, type_of(about.record))]
         if query := str(asked["query"] or ""):
-            found = [render.entry(each, abouts) for each in render.relevant(mine, query)]
-            return found if wanted else [*found, *self._orphans(ranked, abouts)]
-        return [Entry(render.brief(each.record), (each.entity,)) for each in mine]
-
-    def _orphans(self, ranked: Sequence[Ranked], abouts: Sequence[render.About]) -> list[Entry]:
-        """What fits, and whose entity is not among `ranked`: where these are all there is, it is archived."""
-        return [] if self._are_all(ranked) else render.orphan_entries(ranked, abouts)
-
-    def _are_all(self, ranked: Sequence[Ranked]) -> bool:
-        """Whether nothing was left unread: a store that ranks reads `searched` at most, any other one `MOST_READ`."""
-        return len(ranked) != self.recall_limit and len(ranked) < MOST_READ
+            fitting = [render.entry(about, abouts) for about in render.relevant(of_type, query)]
+            return fitting if wanted or complete else [*fitting, *render.orphan_entries(ranked, abouts)]
+        return [Entry(render.brief(about.record), (about.entity,)) for about in of_type]
 
     def render(self, record: Record) -> str:
         """The record by itself."""

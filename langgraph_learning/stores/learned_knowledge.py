@@ -97,7 +97,7 @@ class LearnedKnowledgeStore(LearningStore):
             return []
         return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
 
-    def entries(self, ranked: Sequence[Ranked], query: str = "") -> list[Entry]:
+    def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Every learning by itself; a long one also by its beginning."""
         return [Entry(text := self.render(each.record), (each,), brief=_beginning(text)) for each in ranked]
 

@@ -8,6 +8,7 @@ from typing import TypeAlias
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.stores import (
+    ConversationsStore,
     DecisionLogStore,
     EntityMemoryStore,
     LearnedKnowledgeStore,
@@ -26,6 +27,7 @@ SLOTS: Mapping[str, type[LearningStore]] = {
     "entity_memory": EntityMemoryStore,
     "learned_knowledge": LearnedKnowledgeStore,
     "decision_log": DecisionLogStore,
+    "conversations": ConversationsStore,
 }
 
 
@@ -47,7 +49,7 @@ def resolve_stores(
     found = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
     stores = tuple(_in_namespace(each, namespace) for each in found if each is not None)
     _check_distinct(stores)
-    return stores
+    return tuple(map(_keying_messages, stores)) if any(each.captures for each in stores) else stores
 
 
 def _learning_store(option: str, choice: Choice) -> LearningStore | None:
@@ -77,6 +79,13 @@ def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
         return store
     bound = copy.copy(store)  # what the caller holds stays as it is
     bound.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
+    return bound
+
+
+def _keying_messages(store: LearningStore) -> LearningStore:
+    """Return the learning store as it serves a machine that keeps messages."""
+    bound = copy.copy(store)
+    bound.keys_messages = not store.captures
     return bound
 
 

@@ -1,9 +1,9 @@
 """Where one conversation stands: a summary, and with planning its goal, plan and progress."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field, JsonValue
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
@@ -12,12 +12,17 @@ from langgraph_learning.config import SessionContextConfig
 from langgraph_learning.labels import SESSION_CONTEXT
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import SessionContext
-from langgraph_learning.stores.base import LearningStore, Operation, operation, schema_fields
+from langgraph_learning.stores.base import LearningStore, Operation, check_fields, operation, schema_fields
 from langgraph_learning.stores.values import as_list, spell, union
-from langgraph_learning.text import same_statement
+from langgraph_learning.text import same_statement, terms
 
-UPDATE = "Write down where this conversation stands now; what is omitted stays as it is."
-PLANNING = frozenset({"goal", "plan", "progress"})
+UPDATE = "Write down where this conversation stands now; what is left blank stays as it is."
+WITHDRAWN = "withdrawn"
+WITHDRAW = (
+    "What does not hold any more: steps that turned out not to be done, copied as they are shown; or the word goal,"
+    " plan or progress to empty that"
+)
+PLANNING = frozenset({"goal", "plan", "progress", WITHDRAWN})
 
 
 class SessionContextStore(LearningStore):
@@ -36,8 +41,12 @@ class SessionContextStore(LearningStore):
         """Make the one operation from the fields of the schema, those of planning only when it is enabled."""
         super().__init__(config)
         schema = self.config.schema or SessionContext
+        check_fields(schema.__name__, schema.model_fields, frozenset({WITHDRAWN}))
         self._hidden = frozenset() if self.config.enable_planning else PLANNING
-        self.operations = (operation("update_session_context", UPDATE, schema, **self._fields(schema)),)
+        withdrawn = (list[str] | None, Field(default=None, max_length=200, description=WITHDRAW))
+        corrections = {WITHDRAWN: withdrawn} if self.config.enable_planning else {}
+        fields = {**self._fields(schema), **corrections}
+        self.operations = (operation("update_session_context", UPDATE, schema, **fields),)
 
     def _fields(self, schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
         """Return the fields of the operation: all but the summary may be null, and those of planning may be hidden.
@@ -65,14 +74,18 @@ class SessionContextStore(LearningStore):
         return Scope(user_id=identity.user_id, thread_id=identity.thread_id)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Carry over what is omitted; progress only grows."""
+        """Carry over what is omitted, take back what is withdrawn, and start anew with a new goal."""
         old = records[0].content if records else {}
-        said = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
-        given = {name: value for name, value in said.items() if value not in (None, [])}
-        progress = given.get("progress")
-        if isinstance(progress, list):
-            given["progress"] = union(as_list(old.get("progress")), progress)
-        content = {**old, **given}
+        told = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
+        given = {name: value for name, value in told.items() if value not in (None, [])}
+        withdrawn = [str(item) for item in as_list(given.pop(WITHDRAWN, None))]
+        kept = _without_withdrawn(old, withdrawn)
+        if _is_new_goal(old, given):
+            kept = {name: value for name, value in kept.items() if name not in ("plan", "progress")}
+        if isinstance(progress := given.get("progress"), list):
+            done = [step for step in progress if not _stands_in(step, withdrawn)]
+            given["progress"] = union(as_list(kept.get("progress")), done)
+        content = {**kept, **given}
         if content == old:
             return []
         kind = Update if records else Add
@@ -92,3 +105,31 @@ class SessionContextStore(LearningStore):
             lines.append(f"Done so far: {'; '.join(map(str, progress))}")
         lines += [f"{name}: {spell(value)}" for name, value in content.items()]
         return "\n".join(lines)
+
+
+def _without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -> dict[str, JsonValue]:
+    """Return what is left of a session, without the fields that are named and the steps that are not done after all."""
+    fields = {item.strip().casefold() for item in withdrawn} & {"goal", "plan", "progress"}
+    left = {name: value for name, value in content.items() if name not in fields}
+    if isinstance(done := left.get("progress"), list):
+        left["progress"] = [step for step in done if not _stands_in(step, withdrawn)]
+    return left
+
+
+def _stands_in(step: JsonValue, steps: Iterable[JsonValue]) -> bool:
+    return any(same_statement(str(step), str(other)) for other in steps)
+
+
+def _is_new_goal(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> bool:
+    """Return whether the goal is another one, and not the old one in other words.
+
+    A model that says the same goal differently every turn must not lose what was done: a goal that shares half of its
+    words with the old one, or comes with a step of the old plan, goes on.
+    """
+    before, now = old.get("goal"), given.get("goal")
+    if not before or not now:
+        return False
+    words, others = set(terms(str(before))), set(terms(str(now)))
+    shared = len(words & others) * 2 >= min(len(words), len(others))
+    carried = any(_stands_in(step, as_list(given.get("plan"))) for step in as_list(old.get("plan")))
+    return not shared and not carried

@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
+from pydantic import Field
+
 from langgraph_learning import prompts
 from langgraph_learning.config import UserMemoryConfig
 from langgraph_learning.records import ARCHIVED, Add, Change, Record, Remove, Update
@@ -12,6 +14,7 @@ from langgraph_learning.text import same_statement
 
 ADD = "Remember one thing about the user that will matter in later conversations."
 UPDATE = "Replace a memory that has changed or is contradicted; give the whole new statement."
+SEARCH = "Search everything that is remembered about the user."
 DELETE = "Forget a memory that is no longer true or that the user wants forgotten."
 
 
@@ -39,6 +42,9 @@ class UserMemoryStore(LearningStore):
             self._delete: self.config.enable_delete,
         }
         self.operations = tuple(kind for kind, enabled in offered.items() if enabled)
+        query = (str, Field(description="What to look for"))
+        limit = (int, Field(default=10, ge=1, le=50, description="How many at most"))
+        self.searches = (operation("search_memories", SEARCH, query=query, limit=limit),)
 
     @property
     def instructions(self) -> str:

@@ -6,8 +6,14 @@ from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecor
 from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag
 
 WIDTH = 160
-COLOURS = {"words": "#4c8fd6", "meaning": "#9b6dd6", "search": "#3a9d8f"}
-LEGEND = {"words": "words in common", "meaning": "similar meaning", "search": "the store's own search"}
+COLOURS = {"words": "#4c8fd6", "meaning": "#9b6dd6", "search": "#3a9d8f", "neighbours": "#d69b4c", "session": "#8fae3f"}
+LEGEND = {
+    "words": "words in common",
+    "meaning": "similar meaning",
+    "search": "the store's own search",
+    "neighbours": "the messages around it",
+    "session": "its conversation",
+}
 HEAD = ("learning store", "record", "why", "score", "tokens")
 
 

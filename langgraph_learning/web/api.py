@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
 from langgraph_learning._engine.approval.approval import Outcome
+from langgraph_learning._engine.background.pending import PendingTurn
 from langgraph_learning._engine.recall.recall import Recall
 from langgraph_learning.records import Commit, Proposal, Record, Revision
 from langgraph_learning.web.access import Visitor, visitor
@@ -131,6 +132,11 @@ def _add_reads(app: FastAPI, memory: Memory) -> None:
     async def commits(user: User, limit: Limit = 100, offset: Offset = 0) -> list[Commit]:
         """List what changed something, the newest first."""
         return (await memory.scoped(user).acommits())[::-1][offset : offset + limit]
+
+    @app.get("/users/{user:path}/pending", operation_id="list_pending")
+    async def pending(user: User, limit: Limit = 100, offset: Offset = 0) -> list[PendingTurn]:
+        """List the turns that wait to be learned from, and those that failed, the oldest first."""
+        return (await memory.scoped(user).apending())[offset : offset + limit]
 
     @app.get("/proposals", operation_id="list_proposals")
     async def proposals(asking: Asking, limit: Limit = 100, offset: Offset = 0) -> list[Proposal]:

@@ -59,6 +59,7 @@ class Pages:
             "/operation": self.apply,
             "/timeline": self.undo,
             "/queue": self.decide,
+            "/pending": self.retry,
             "/forget": self.erase,
         }
         return [
@@ -189,7 +190,17 @@ class Pages:
 
     async def pending(self, request: Request) -> Response:
         """Show the turns that are not learned from yet, and those that failed."""
-        return self._show(request, "pending.html", user=self._user(request))
+        user = self._user(request)
+        turns = await self.memory.scoped(user).apending()
+        failed = any(turn.status == "failed" for turn in turns)
+        return self._show(request, "pending.html", user=user, failed=failed, **_paged(request, turns))
+
+    async def retry(self, request: Request) -> Response:
+        """Let the turns that failed be tried again."""
+        await self._form(request)
+        user = self._user(request)
+        await self.memory.scoped(user).aretry_pending()
+        return self._redirect(request, "/pending", user=user, done="retried")
 
     async def queue(self, request: Request) -> Response:
         """Show what waits for a person."""

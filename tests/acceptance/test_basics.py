@@ -251,11 +251,8 @@ def test_06_02_shorthand_is_profile_and_memory_always(home: Home) -> None:
     [schema] = agent.model.schemas
     choices = schema["properties"]["operations"]["items"]["anyOf"]
     assert [choice["properties"]["operation"]["enum"] for choice in choices] == [
-        ["update_user_profile"],
-        ["clear_user_profile_field"],
+        ["update_user_profile"],  # what needs a record is offered once there is one
         ["add_memory"],
-        ["update_memory"],
-        ["delete_memory"],
     ]
     assert {record.store for record in agent.records()} == {"user_profile", "user_memory"}
     assert agent.model.bound == []

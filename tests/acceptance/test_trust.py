@@ -117,7 +117,7 @@ def test_recall_tells_apart_what_was_said_what_was_inferred_and_what_the_assista
             [],
         ],
     )
-    agent.say("I like Go, but for this server?")
+    agent.say("Yes! I like Go, but for this server?")  # without the yes the assistant's words would not be the user's
     agent.say("What do I like?", thread="c2")
     prompt = agent.model.prompt("reply")
     for line in ("Likes Go\n", "Writes servers (inferred)\n", "Will use Rust (said by the assistant)\n"):

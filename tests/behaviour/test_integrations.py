@@ -29,7 +29,7 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning._engine.learning.operation_schema import UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.answer_text import UnusableAnswer, read_answer
 from langgraph_learning.records import Add, Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.testing import ScriptedChatModel, UnscriptedCall, call, op
@@ -232,11 +232,11 @@ def test_the_limit_of_changes_holds_for_the_tools_of_a_turn() -> None:
     ],
 )
 def test_an_answer_in_a_small_models_wrapping_is_read(text: str) -> None:
-    assert read_answer(text) == []
+    assert read_answer(text).operations == []
 
 
 def test_one_operation_is_read_as_a_list_of_one_and_prose_is_refused() -> None:
-    assert read_answer(json.dumps({"operations": TEA})) == [TEA]
+    assert read_answer(json.dumps({"operations": TEA})).operations == [TEA]
     with pytest.raises(UnusableAnswer):
         read_answer("I like { and }")
 

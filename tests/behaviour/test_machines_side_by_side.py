@@ -131,7 +131,9 @@ def test_what_is_no_id_of_a_proposal_is_told(keeping: Home) -> None:
 class Faulty(DecisionLogStore):
     """Its own search has a bug."""
 
-    def search_entries(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> list[Entry]:
+    def search_entries(
+        self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
+    ) -> list[Entry]:
         raise KeyError("a bug")
 
 

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli.world import ALEX, Run
@@ -76,8 +77,9 @@ def test_old_conversations_are_learned_from_turn_by_turn(
     messages = [{"id": str(number), "role": role, "content": text} for number, (role, text) in enumerate(said)]
     threads = [{"thread_id": "old", "messages": messages[:2]}, {"thread_id": "older", "messages": messages[2:]}]
     file = tmp_path / "threads.json"
-    texts = {"one thread": [messages], "threads": [threads], "lines": threads}[shape]
-    file.write_text("\n".join(map(json.dumps, texts)), encoding="utf-8")
+    shapes: dict[str, list[Any]] = {"one thread": [messages], "threads": [threads], "lines": threads}
+    texts = shapes[shape]
+    file.write_text("\n".join(json.dumps(text) for text in texts), encoding="utf-8")
     at = ("-d", empty, "-u", ALEX, "--machine", f"{name}:learning")
     assert run("learn", str(file), *at, "--json").json == {"turns": 2, "commits": 2, "changes": 2}
     found = run("records", "-d", empty, "-u", ALEX, "-s", "user_memory", "--json").lines

@@ -13,6 +13,7 @@ from cli.world import ALEX, Run, memory
 
 from langgraph_learning import LearningMachine, connect
 from langgraph_learning.records import Record
+from langgraph_learning.testing import ScriptedChatModel, op
 
 READING = (
     ["records"],
@@ -230,6 +231,19 @@ def test_stats_count_by_learning_store(run: Run, url: str) -> None:
     bo = run("stats", "-d", url, "-u", "bo", "--json").json
     assert (bo["records"], bo["commits"]) == ({"user_memory": 1}, 0)
     assert "user_memory" in run("stats", "-d", url).out
+    assert (counted["refused"], bo["refused"]) == (0, 0)
+
+
+def test_stats_count_what_was_refused(run: Run, url: str) -> None:
+    told = op("update_user_profile", name="Lex")
+    model = ScriptedChatModel(extractions=[[told, op("add_memory", content="Likes tea", quote="I like tea")]])
+    with connect(url) as db:
+        alex = LearningMachine(model=model, user_profile=True, user_memory=True).scoped(user_id="zoe", store=db.store)
+        commit = alex.learn([("user", "I like tea."), ("assistant", "Will do, Lex.")])
+    assert commit is not None
+    assert [refusal.operation for refusal in commit.refused] == ["update_user_profile"]
+    assert run("stats", "-d", url, "-u", "zoe", "--json").json["refused"] == 1
+    assert run("stats", "-d", url, "--json").json["refused"] == 1
 
 
 def test_migrate_says_what_it_did(run: Run, empty: str) -> None:

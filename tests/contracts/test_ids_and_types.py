@@ -47,7 +47,7 @@ def test_an_id_that_is_too_long_is_refused_before_anything_is_done_on_every_stor
     )
     given: Any = {"messages": [("user", "I like tea")]}
     with pytest.raises(ScopeError, match=told):
-        agent.invoke(given, thread(conversation), context={"user_id": user})  # type: ignore[arg-type]
+        agent.invoke(given, thread(conversation), context={"user_id": user})
     with pytest.raises(ScopeError, match=told):
         LearningMachine(user_memory=True, store=store, model=model).scoped(user_id=user, thread_id=conversation)
     assert model.prompts.get("reply", []) == []
@@ -66,7 +66,7 @@ def test_the_longest_ids_are_kept_on_every_store(opened: tuple[Any, Any], letter
         checkpointer=saver,
     )
     given: Any = {"messages": [("user", "I like tea")]}
-    said = agent.invoke(given, thread(longest), context={"user_id": longest})  # type: ignore[arg-type]
+    said = agent.invoke(given, thread(longest), context={"user_id": longest})
     assert said["messages"][-1].text == "Hello"
     known = learning.scoped(user_id=longest, thread_id=longest, store=store).records("session_context")
     assert [record.text for record in known] == ["Likes tea"]

@@ -11,7 +11,8 @@ from pydantic import Field, JsonValue
 from langgraph_learning import UserProfileConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import CommitKind, CommitRules, Draft, OperationRequest, commit
-from langgraph_learning._engine.learning.extract import extract, read_request
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.operation_request import read_request
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import Commit, Record, Source

@@ -196,7 +196,7 @@ def test_the_receipt_says_what_was_chosen_and_why_by_ids_alone() -> None:
 def test_the_text_never_exceeds_its_budget_and_what_is_left_out_is_named(budget: int) -> None:
     found = recalled("tea", *(f"Likes tea number {n}, 第{n}种茶" for n in range(2_000)), budget=budget)
     assert tokens(found.text) <= budget
-    named = f"{found.receipt.left_out['user_memory']} more; ask to search"
+    named = f"{found.receipt.left_out['user_memory']} more"
     assert named in found.text or (found.text, budget < 120) == ("", True)
 
 

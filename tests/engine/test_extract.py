@@ -9,7 +9,8 @@ from langgraph.store.base import GetOp
 from langgraph_learning import UserMemoryConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import TRIES
-from langgraph_learning._engine.learning.extract import LONGEST_TURN, SHOWN_TOKENS, extract
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.extraction_prompt import LONGEST_TURN, SHOWN_TOKENS
 from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
@@ -121,12 +122,15 @@ def test_a_failed_write_is_raised_and_not_tried_again() -> None:
     assert hand.kinds == ["Batch", "ModelCall", "Write"]
 
 
+HALF = '{"operations": [{"operation": "add_memory", "content": "Likes te'
 SPOILT: dict[str, Any] = {
-    "half JSON": answer('{"operations": [{"operation": "add_memory", "content": "Likes te'),
-    "told to be cut off": answer(TEA, finish_reason="length"),
-    "told so by Anthropic": answer(TEA, stop_reason="max_tokens"),
-    "told so by Ollama": answer(TEA, done_reason="length"),
-    "told so by OpenAI's responses": answer(TEA, status="incomplete"),
+    "half JSON": answer(HALF),
+    "told to be cut off": answer(HALF, finish_reason="length"),
+    "told so by Anthropic": answer(HALF, stop_reason="max_tokens"),
+    "told so by Ollama": answer(HALF, done_reason="length"),
+    "told so by OpenAI's responses": answer(HALF, status="incomplete"),
+    "told so and nothing said": answer([], finish_reason="length"),
+    "nested too deeply": answer('{"operations": ' + "[" * 100_000),
     "nonsense": answer("Sure! Here is what I learned."),
     "another object": answer('{"memories": []}'),
     "a list": answer("[]"),
@@ -175,18 +179,20 @@ class Refused(Exception):
         self.status_code = status_code
 
 
-def test_an_integration_that_does_not_know_strict_is_asked_without_it_from_then_on() -> None:
+def test_an_integration_that_does_not_know_a_method_is_asked_in_the_next_way_from_then_on() -> None:
     methods, hand = OutputMethods(), ByHand[Commit | None]
     stranger = work(MEMORY, methods=methods)
     one = hand(extract(stranger, heard("I like tea."), limits(MEMORY)))
     one.gets(Batch, [None, []])
-    assert one.expects(ModelCall).options == {"strict": True}
-    one.gets(ModelCall, TypeError("unexpected keyword 'strict'"))
-    assert one.expects(ModelCall).options == {}
+    assert one.expects(ModelCall).options == {"method": "json_schema"}
+    one.gets(ModelCall, TypeError("unexpected keyword 'method'"))
+    assert one.expects(ModelCall).options == {"method": "function_calling"}
+    one.gets(ModelCall, NotImplementedError("with_structured_output"))
+    assert one.expects(ModelCall).options == {"method": "prompt"}
     one.gets(ModelCall, answer(TEA))
     two = hand(extract(stranger, heard("I like cake."), limits(MEMORY)))
     two.gets(Batch, [None, []])
-    assert two.expects(ModelCall).options == {}
+    assert two.expects(ModelCall).options == {"method": "prompt"}
 
 
 @pytest.mark.parametrize("status", [400, 404, 422])
@@ -204,9 +210,11 @@ def test_a_server_that_refuses_the_schema_is_served_by_function_calling_once_and
     assert two.expects(ModelCall).options == {"method": "function_calling"}
 
 
-def test_a_server_that_refuses_function_calling_too_is_not_asked_a_third_time() -> None:
+def test_a_server_that_refuses_function_calling_too_is_asked_in_words_and_then_not_again() -> None:
     hand = asked()
     hand.gets(ModelCall, Refused(400))
+    hand.gets(ModelCall, Refused(400))
+    assert hand.expects(ModelCall).options == {"method": "prompt"}
     with pytest.raises(Refused):
         hand.gets(ModelCall, Refused(400))
 
@@ -275,15 +283,15 @@ def test_the_prompt_tells_the_users_own_date_and_time_zone() -> None:
     identity = Identity(user_id="alice", timezone="Pacific/Auckland")
     hand: Extracting = ByHand(extract(work(MEMORY), heard("Hi", identity=identity), limits(MEMORY)))
     hand.gets(Batch, [None, []])
-    assert "Monday, 02 March 2026 (time zone Pacific/Auckland)" in hand.expects(ModelCall).messages[0].text
+    assert "Monday, 02 March 2026 (time zone Pacific/Auckland)" in hand.expects(ModelCall).messages[1].text
 
 
 def test_the_prompt_shows_what_is_stored_under_short_ids_and_never_the_real_ones() -> None:
     hand = started()
     hand.gets(Batch, [None, items(memory(MEMORY, "uuid-1", "Likes cake"), memory(MEMORY, "uuid-2", "Likes <tea>"))])
-    system = hand.expects(ModelCall).messages[0].text
-    assert "m1: Likes cake\nm2: Likes &lt;tea&gt;" in system
-    assert "uuid" not in system
+    asked = hand.expects(ModelCall).messages[1].text
+    assert "m1: Likes cake\nm2: Likes &lt;tea&gt;" in asked
+    assert "uuid" not in asked
 
 
 def test_a_short_id_of_the_prompt_reaches_its_record() -> None:
@@ -340,11 +348,11 @@ def test_three_thousand_memories_are_shown_to_the_extraction_within_a_budget_and
     hand = started("What about tea number 777?")
     many = [memory(MEMORY, f"r{n:05}", f"Likes tea number {n}") for n in range(3_000)]
     hand.gets(Batch, [None, items(*many)])
-    system = hand.expects(ModelCall).messages[0].text
-    assert tokens(system) < SHOWN_TOKENS + 1_500
-    assert ": Likes tea number 777\n" in system
-    shown = system.count("Likes tea number")
-    assert f"(and {3_000 - shown} more that are not shown)" in system
+    asked = hand.expects(ModelCall).messages[1].text
+    assert tokens(asked) < SHOWN_TOKENS + 1_500
+    assert ": Likes tea number 777\n" in asked
+    shown = asked.count("Likes tea number")
+    assert f"(and {3_000 - shown} more that are not shown)" in asked
 
 
 def test_a_very_long_message_is_shown_without_its_middle() -> None:
@@ -371,4 +379,4 @@ def test_records_of_another_scope_that_a_search_by_prefix_finds_are_not_taken_fo
     [found] = items(memory(MEMORY, "uuid-1", "Likes cake"))
     found.namespace = (*found.namespace, "deeper")
     hand.gets(Batch, [None, [found]])
-    assert "(nothing yet)" in hand.expects(ModelCall).messages[0].text
+    assert "(nothing yet)" in hand.expects(ModelCall).messages[1].text

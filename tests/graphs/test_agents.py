@@ -456,7 +456,7 @@ async def test_the_tools_work_in_a_tool_node_of_a_graph_made_by_hand(
     assert [status for status, _ in told(result)] == ["success", "error"]
     assert told(result)[0][1] == "Stored: Drinks tea"
     assert memories(store) == [FACT, "Drinks tea"]
-    assert model.bound[0] == ["add_memory", "update_memory", "delete_memory"]
+    assert model.bound[0] == ["add_memory", "update_memory", "delete_memory", "search_memories"]
 
 
 def test_short_ids_mean_what_the_model_was_shown_also_when_records_were_removed_meanwhile() -> None:

@@ -74,7 +74,7 @@ class Running:
             elif check := CHECKS.get(block.language):
                 check(block.text)
             for words in block.commands:
-                if words[0] == COMMAND:
+                if words[0] == COMMAND and words[1] != "worker":  # it would never end
                     self.command([self._as_here(word) for word in words[1:]])
 
     def _execute(self, block: Block, namespace: dict[str, object]) -> None:

@@ -111,6 +111,7 @@ SCRIPTS = {
             [],
         ],
     ),
+    "docs/how-to/background.md": Script(["Noted.", "Sugar."], [[BEES]]),
     "docs/how-to/command-line.md": Script(extractions=[[ALEX, BEES]]),
     "docs/how-to/notebooks.md": Script(extractions=[[ALEX, BEES]]),
 }

@@ -193,13 +193,13 @@ def test_what_waits_for_a_person_is_not_in_the_vector_store_until_it_is_approved
     ada = world.of(mode=LearningMode.PROPOSE)
     world.save(ada, CARS)
     assert world.contents() == set()
-    [proposal] = ada.driver.run(proposals(ada.settings.stores, ada.identity))
+    [proposal] = ada._driver.run(proposals(ada._settings.stores, ada.identity))
 
     def approve() -> Any:
         approver = Approver("ada", datetime.now(UTC))
-        return decide(ada.settings.stores, ada.identity, [ReviewDecision(proposal.id, "approve")], approver)
+        return decide(ada._settings.stores, ada.identity, [ReviewDecision(proposal.id, "approve")], approver)
 
-    world.do(lambda: ada.driver.run(approve()), lambda: ada.driver.arun(approve()))
+    world.do(lambda: ada._driver.run(approve()), lambda: ada._driver.arun(approve()))
     assert world.contents() == texts(CARS)
 
 
@@ -323,7 +323,7 @@ def test_a_vector_store_that_fails_costs_no_learning_and_is_told_by_the_next_wri
     assert careless.found(ada, "brew leaves", limit=9) == ["Cars: Drive the bus."]
     careless.save(ada, ("Bees", "Leave them alone."))
     assert careless.contents() == texts(("Cars", "Drive the bus."), CATS, ("Bees", "Leave them alone."))
-    assert list(ada.driver.require_store().search(("learning", "namespace", "global", "unindexed"))) == []
+    assert list(ada._driver.require_store().search(("learning", "namespace", "global", "unindexed"))) == []
 
 
 def test_an_erasure_that_a_vector_store_prevents_erases_nothing_and_says_so(careless: World) -> None:

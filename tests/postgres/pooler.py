@@ -36,7 +36,9 @@ def require_pgbouncer() -> str:
     """Return the program; without it, skip at home and fail in CI."""
     if BINARY is None:
         reason = "no pgbouncer: install the package of that name"
-        pytest.fail(f"CI must test behind a pooler; {reason}") if os.environ.get("CI") else pytest.skip(reason)
+        if os.environ.get("CI"):
+            pytest.fail(f"CI must test behind a pooler; {reason}")
+        pytest.skip(reason)
     return BINARY
 
 

@@ -21,7 +21,7 @@ def talk(db: LearningDB, user: str, thread: str, text: str = "I like green tea")
     agent = create_learning_agent(model, learning=LearningMachine(user_memory=True, on_error="raise"), db=db)
     config: RunnableConfig = {"configurable": {"thread_id": thread}}
     given: Any = {"messages": [HumanMessage(text)]}
-    return str(agent.invoke(given, config, context={"user_id": user})["messages"][-1].text)  # type: ignore[arg-type]
+    return str(agent.invoke(given, config, context={"user_id": user})["messages"][-1].text)
 
 
 def talk_at_once(db: LearningDB, users: list[str]) -> list[str]:

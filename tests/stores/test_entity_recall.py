@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
-from pydantic import JsonValue
 from stores.plans import ALICE, AT
 from stores.test_entity_memory import STORE, Asked, about, forgotten, linked, planned
 
@@ -24,16 +23,19 @@ def days(*asked: Asked) -> tuple[Record, ...]:
     return found.records
 
 
-def shown(records: Sequence[Record], query: str = "") -> list[Entry]:
+def shown(records: Sequence[Record], query: str = "", *, complete: bool = True) -> list[Entry]:
     """What a recall shows, the directory first."""
     live = [record for record in records if record.status == ACTIVE]
-    return STORE.entries(rank_records(live, query), query)
+    return STORE.entries(rank_records(live, query), query, complete=complete)
 
 
-def searched(records: Sequence[Record], query: str | None = None, entity_type: str | None = None) -> list[str]:
+def searched(
+    records: Sequence[Record], query: str | None = None, entity_type: str | None = None, *, complete: bool = True
+) -> list[str]:
     """What a search answers."""
     search = STORE.searches[0].model_validate({"query": query, "entity_type": entity_type})
-    return [entry.text for entry in STORE.search_entries(search, rank_records(records, query or ""), AT)]
+    ranked = rank_records(records, query or "")
+    return [entry.text for entry in STORE.search_entries(search, ranked, AT, complete=complete)]
 
 
 def headings(entries: Sequence[Entry]) -> list[str]:
@@ -75,19 +77,18 @@ def test_a_long_directory_is_cut_and_says_so() -> None:
 
 
 def test_a_directory_of_what_may_not_all_have_been_read_does_not_say_it_is_complete() -> None:
-    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.recall_limit - 1)]
-    assert shown(days(about("Acme", facts=facts[:-1])))[0].text.startswith("All")
-    assert not shown(days(about("Acme", facts=facts)))[0].text.startswith("All")
+    records = days(about("Acme", facts=["Owns a house"]))
+    assert shown(records)[0].text.startswith("All")
+    assert not shown(records, complete=False)[0].text.startswith("All")
 
 
 def test_a_fact_is_shown_without_its_entity_where_that_may_not_have_been_read() -> None:
-    facts: list[JsonValue] = [f"Owns house number {number}" for number in range(STORE.recall_limit - 2)]
-    records = days(about("Acme", facts=facts), about("Zoe", "person", facts=["Plays chess"]))
-    assert len(records) == STORE.recall_limit + 1
+    records = days(about("Acme", facts=["Owns a house"]), about("Zoe", "person", facts=["Plays chess"]))
     without = [record for record in records if record.content.get("name") != "Zoe"]
-    assert [entry.text for entry in shown(without, "chess")][1:] == ["Zoe: Plays chess (as of 2026-03-02)"]
-    assert searched(without, "chess") == ["Zoe: Plays chess (as of 2026-03-02)"]
-    [directory] = shown((without[0], *without[2:]), "chess")  # these are all that there are, so Zoe is archived
+    unread = [entry.text for entry in shown(without, "chess", complete=False)]
+    assert unread[1:] == ["Zoe: Plays chess (as of 2026-03-02)"]
+    assert searched(without, "chess", complete=False) == ["Zoe: Plays chess (as of 2026-03-02)"]
+    [directory] = shown(without, "chess")  # these are all that there are, so Zoe is archived
     assert "Zoe" not in directory.text
 
 

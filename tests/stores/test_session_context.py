@@ -46,6 +46,30 @@ def test_goal_and_plan_survive_omission_and_give_way_to_new_ones() -> None:
     assert content(START, {"summary": "S", "plan": ["Start anew"]})["plan"] == ["Start anew"]
 
 
+def test_a_step_that_is_not_done_after_all_is_taken_back() -> None:
+    both: dict[str, JsonValue] = {**START, "progress": ["Build", "Push"]}
+    assert content(both, {"summary": "S", "withdrawn": ["build"]})["progress"] == ["Push"]
+    again: dict[str, JsonValue] = {"summary": "S", "progress": ["Build", "Push"], "withdrawn": ["Push"]}
+    assert content(both, again)["progress"] == ["Build"]
+
+
+def test_a_goal_and_a_plan_that_are_named_as_withdrawn_are_emptied() -> None:
+    left = content(START, {"summary": "S", "withdrawn": ["goal", "Plan"]})
+    assert left == {"summary": "S", "progress": ["Build"]}
+
+
+def test_a_new_goal_starts_anew_and_the_old_one_in_other_words_goes_on() -> None:
+    assert content(START, {"summary": "S", "goal": "Learn Spanish"}) == {"summary": "S", "goal": "Learn Spanish"}
+    fresh = content(
+        START, {"summary": "S", "goal": "Learn Spanish", "plan": ["Book a course"], "progress": ["Book a course"]}
+    )
+    assert fresh["progress"] == ["Book a course"]
+    reworded = content(START, {"summary": "S", "goal": "Deploy the service to AWS"})
+    assert (reworded["plan"], reworded["progress"]) == (["Build", "Push"], ["Build"])
+    carried = content(START, {"summary": "S", "goal": "Go live", "plan": ["Build", "Push", "Announce"]})
+    assert carried["progress"] == ["Build"]
+
+
 def test_the_plan_survives_a_switch_to_summary_mode_and_back() -> None:
     records = after(PLANNING, (UPDATE, START))
     [change] = planned(SUMMARY, records, UPDATE, summary="Only the summary", plan=["never"], progress=[])
@@ -56,7 +80,7 @@ def test_the_plan_survives_a_switch_to_summary_mode_and_back() -> None:
 def test_planning_is_offered_when_it_is_enabled_and_only_then() -> None:
     [summary], [planning] = SUMMARY.operations, PLANNING.operations
     assert set(answer_fields(summary)) == {"operation", "summary", "quote"}
-    assert set(answer_fields(planning)) == {"operation", "summary", "goal", "plan", "progress", "quote"}
+    assert set(answer_fields(planning)) == {"operation", "summary", "goal", "plan", "progress", "withdrawn", "quote"}
     assert "goal of the conversation" not in SUMMARY.extraction_instructions
     assert "goal of the conversation" in PLANNING.extraction_instructions
 

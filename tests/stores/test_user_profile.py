@@ -67,8 +67,11 @@ def test_null_leaves_a_field_and_clear_alone_empties_it() -> None:
 def test_clearing_what_is_not_set_or_does_not_exist_is_refused() -> None:
     with pytest.raises(Refused, match="years is not set"):
         planned(STORE, (), CLEAR, field="years")
-    with pytest.raises(ValueError, match="Input should be"):
+    with pytest.raises(Refused, match="hobby is not set"):
         planned(STORE, (), CLEAR, field="hobby")
+    closed = UserProfileStore(UserProfileConfig(schema=Developer, open_fields=False))
+    with pytest.raises(ValueError, match="Input should be"):
+        planned(closed, (), CLEAR, field="hobby")
 
 
 def test_a_profile_is_an_object_of_its_schema_with_its_types() -> None:

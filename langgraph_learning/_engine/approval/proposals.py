@@ -52,13 +52,20 @@ def read_proposals(identity: Identity, result: Result) -> list[Proposal]:
 
 
 def load_turn(
-    stores: Sequence[tuple[LearningStore, Scope]], identity: Identity, commit: str, query: str = ""
+    stores: Sequence[tuple[LearningStore, Scope]],
+    identity: Identity,
+    commit: str,
+    query: str = "",
+    session: str | None = None,
 ) -> Flow[tuple[Commit | None, list[ScopeSnapshot], list[Proposal]]]:
-    """Return the commit that a turn has already, what is known, and what was proposed before, in one round trip."""
+    """Return the commit that a turn has already, what is known, and what was proposed before, in one round trip.
+
+    Of a learning store that keeps messages it reads those of `session`.
+    """
     proposing = any(store.proposes or scope.namespace is not None for store, scope in stores)
     first: list[Op] = [find_commit(identity, commit)]
     first += [find_proposals(identity, decided=True)] if proposing else []
-    found, known = yield from load_snapshots(stores, *first, limit=PLAN_LIMIT, query=query)
+    found, known = yield from load_snapshots(stores, *first, limit=PLAN_LIMIT, query=query, session=session)
     earlier = read_proposals(identity, found[1]) if proposing else []
     return read_commit(found[0]), known, earlier
 

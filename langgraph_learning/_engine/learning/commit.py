@@ -11,11 +11,12 @@ from itertools import groupby
 from typing import Literal, TypeAlias, TypeVar
 from zoneinfo import ZoneInfo
 
-from langgraph.store.base import PutOp
+from langgraph.store.base import GetOp, PutOp
 from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
-from langgraph_learning._engine.flow import Expected, Flow, write
+from langgraph_learning._engine.flow import Expected, Flow, batch, write
+from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
     ThreadWords,
@@ -28,7 +29,7 @@ from langgraph_learning._engine.learning.provenance import (
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
-from langgraph_learning.errors import ConflictError
+from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import (
     Change,
@@ -46,9 +47,15 @@ from langgraph_learning.records import (
 from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.stores.maintenance import MAINTENANCE, plan_maintenance
+from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+
+
+class TurnGone(LearningError):
+    """A turn that waited to be learned from is not there any more; nothing is written."""
+
 
 TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
@@ -134,6 +141,12 @@ class Draft:
     """What the records were looked up by, besides the newest."""
     thread: ThreadWords | None = None
     """Who has said what in the conversation that asks for it; None where a person asks."""
+    captured: Captured | None = None
+    """The messages to keep, where a learning store keeps them."""
+    cited_by: tuple[Record, ...] = ()
+    """What rests on these messages already."""
+    pending: tuple[Address, ...] = ()
+    """The turns that it is learned from, where these waited in the store: they go with its commit."""
 
     def day_of(self, said_at: datetime | None) -> date:
         """Return the day on which something was said, where the user is."""
@@ -368,6 +381,18 @@ class CommitPlan:
             reason = "was rejected" if again.status == "rejected" else "waits for a person already"
             self._refuse(name, f"the same {reason}")
 
+    def capture(self) -> None:
+        """Keep the messages, each found by what was learned from it, too."""
+        captured = self.draft.captured
+        if captured is None:
+            return
+        facts = [record for each in self.known.values() for record in each.records if record.session is None]
+        for known in [each for each in self.known.values() if each.store.captures]:
+            changes = plan_capture(known, captured, self.draft.at)
+            changes = with_keys(changes, [*self.draft.cited_by, *facts])
+            self.changes += changes
+            self.known[known.store.name] = known.with_changes(changes, self.draft.at)
+
 
 def may_teach(store: LearningStore, scope: Scope, identity: Identity, shared: Shared) -> bool:
     """Return whether `identity` may teach in `scope`: an unknown user may at most propose something to others."""
@@ -427,10 +452,11 @@ def commit(
     """
     scopes = [(snapshot.store, snapshot.scope) for snapshot in known]
     first_try = iter([(None, known, earlier)])
+    session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
         existing, snapshots, before = next(first_try, None) or (
-            yield from load_turn(scopes, draft.identity, draft.id, draft.query)
+            yield from load_turn(scopes, draft.identity, draft.id, draft.query, session)
         )
         if existing is not None:
             return existing
@@ -440,12 +466,34 @@ def commit(
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
+        plan.capture()
         made = to_commit(plan)
         if made.changes or made.proposed or draft.kind is CommitKind.TURN:
-            yield from write_commit(made, snapshots, plan.proposed)
+            removed, expects = yield from _take_pending(draft)
+            yield from write_commit(made, snapshots, plan.proposed, removed, expects)
         return made
 
     return (yield from retry_on_conflict(attempt))
+
+
+def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
+    """Return what removes the turns that waited, and writes down under the id of each that it is learned.
+
+    Turns that were joined are one commit. A replay brings one of them alone, and finds it learned by its own id.
+
+    Raises:
+        TurnGone: One does not wait any more: its user was forgotten, its thread deleted, or it is learned.
+    """
+    if not draft.pending:
+        return [], {}
+    there = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
+    if any(item is None for item in there):
+        raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
+    learned = [
+        put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
+    ]
+    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, there, strict=True)}
+    return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:
@@ -498,6 +546,8 @@ def write_commit(
         changed, versions = record_puts(snapshot, mine, made.at)
         operations += [*changed, *outbox_entries(store, scope, (change.id for change in mine))]
         expect.update(versions)
+    keyed, versions = yield from commit_keys(made, known, made.at)
+    operations, expect = [*operations, *keyed], {**expect, **versions}
     yield from write(operations, expect, made.id)
     for snapshot in known:
         yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in made.changes])

@@ -38,7 +38,7 @@ class TurnMessage:
     position: int = field(default=0, compare=False)
     said_at: datetime | None = field(default=None, compare=False)
     name: str | None = field(default=None, compare=False)
-    """The name of the tool or person, where it is not the user or the assistant."""
+    """The name of the tool or person, where the message bears one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,8 +151,7 @@ def read_messages(
         text = "\n".join(part for part in (text, *asked) if part)
         role = None if isinstance(message, ToolMessage) and _is_reply(message) else speakers.role(message)
         if role and text:
-            name = message.name if role == "tool" else None
-            read = TurnMessage(role, text, message.id, position, said_at, name)
+            read = TurnMessage(role, text, message.id, position, said_at, message.name)
             (returned if role == "tool" else words).append(read)
         trajectory += [
             _step(call, answers.get(call["id"] or ""), position)

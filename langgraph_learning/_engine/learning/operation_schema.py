@@ -1,38 +1,33 @@
-"""How operations look on the wire: one plain JSON schema out, one strictly read answer back.
-
-The schema stays within what OpenAI's strict mode, Anthropic, Gemini and llama.cpp grammars share: an object at the
-root, `anyOf` of inlined operations, every key required, optional means null, free dicts as `[{key, value}]`.
-"""
+"""How operations look to a model: the schema of the one object it answers with, signatures in words, and validation."""
 
 import json
+import math
 import re
-from collections.abc import Iterable, Mapping
-from typing import TypeAlias, cast
+from collections.abc import Iterable, Iterator, Mapping
+from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
+from langgraph_learning.json_schema import Schema, choices, from_wire, inline_schema, is_blank, object_to_wire, to_wire
 from langgraph_learning.records import Refusal
 from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.maintenance import MAINTENANCE
 
-Schema: TypeAlias = dict[str, JsonValue]
+__all__ = ["Schema", "answer_schema", "read_operation", "signatures", "tool_schema"]
 
-_KEPT = ("type", "enum", "description")
 _QUOTE: Schema = {
-    "description": "The words of the conversation this rests on, copied exactly; null if nobody said so",
-    "anyOf": [{"type": "string"}, {"type": "null"}],
+    "type": "string",
+    "description": "The user's words that this rests on, copied exactly; blank if nobody said so",
 }
-
-
-class UnusableAnswer(Exception):
-    """The answer as a whole cannot be read; the message tells the model what was wrong."""
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?")
+_TRUTH = {"true": True, "false": False}
 
 
 def answer_schema(
     operations: Iterable[type[Operation]], says: str = "What this turn teaches", *, quoted: bool = True
 ) -> Schema:
     """Return the JSON schema of the one object of operations that a model answers with; `quoted` from the turn."""
-    items: list[JsonValue] = [_operation_schema(kind, quoted) for kind in operations]
+    items: list[JsonValue] = [operation_schema(kind, quoted) for kind in operations]
     return {
         "title": "learned",
         "description": f"{says}; an empty list if nothing.",
@@ -43,21 +38,16 @@ def answer_schema(
     }
 
 
-def tool_schema(kind: type[Operation]) -> Schema:
-    """Return the JSON schema of an operation as an agent tool."""
-    return {
-        "title": kind.__name__,
-        "description": kind.__doc__ or "",
-        "type": "object",
-        "properties": _fields(kind),
-        "required": [name for name, field in kind.model_fields.items() if field.is_required()],
-        "additionalProperties": False,
-    }
+def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
+    """Return the schema of one operation of an answer: its name, the quote it rests on, then its fields.
 
-
-def _operation_schema(kind: type[Operation], quoted: bool) -> Schema:
+    The quote stands before the claim: a model that has to find the words first claims less that nobody said.
+    """
+    schema = inline_schema(kind)
+    fields = object_to_wire(_fields(schema), _required(schema))
     name: Schema = {"type": "string", "enum": [kind.__name__]}
-    properties: Schema = {"operation": name, **_fields(kind), **({"quote": _QUOTE} if quoted else {})}
+    inner = cast("Schema", fields["properties"])
+    properties: Schema = {"operation": name, **({"quote": _QUOTE} if quoted else {}), **inner}
     return {
         "type": "object",
         "description": kind.__doc__ or "",
@@ -67,70 +57,50 @@ def _operation_schema(kind: type[Operation], quoted: bool) -> Schema:
     }
 
 
-def _fields(kind: type[Operation]) -> Schema:
-    schema = kind.model_json_schema(by_alias=False)
-    fields = cast("dict[str, Schema]", _plain(schema, schema.get("$defs", {}))["properties"])
-    required = {name for name, field in kind.model_fields.items() if field.is_required()}
-    return {name: field if name in required else _nullable(field) for name, field in fields.items()}
+def tool_schema(kind: type[Operation]) -> Schema:
+    """Return the JSON schema of an operation as an agent tool: what is optional may be left out."""
+    schema = inline_schema(kind)
+    made = object_to_wire(_fields(schema), _required(schema), blanks=False)
+    return {"title": kind.__name__, "description": kind.__doc__ or "", **made}
 
 
-def _nullable(schema: Schema) -> Schema:
-    null: Schema = {"type": "null"}
-    choices = cast("list[JsonValue]", schema.get("anyOf", [{k: v for k, v in schema.items() if k != "description"}]))
-    described = {"description": schema["description"]} if "description" in schema else {}
-    return {**described, "anyOf": [*choices, *([] if null in choices else [null])]}
+def _fields(schema: Schema) -> dict[str, Schema]:
+    """Return the fields of an operation, the id of a record first: what it is about before what is said of it."""
+    fields = cast("dict[str, Schema]", schema.get("properties", {}))
+    return {name: fields[name] for name in sorted(fields, key=lambda name: name != "id")}
 
 
-def _plain(schema: Schema, definitions: Schema) -> Schema:
-    """Inline references and keep only what every provider's grammar knows."""
-    if reference := schema.get("$ref"):
-        target = cast("Schema", definitions[str(reference).rsplit("/", 1)[-1]])
-        return _plain({**target, **{k: v for k, v in schema.items() if k != "$ref"}}, definitions)
-    if len(only := cast("list[Schema]", schema.get("allOf", []))) == 1:
-        return _plain({**only[0], **{k: v for k, v in schema.items() if k != "allOf"}}, definitions)
-    plain: Schema = {key: schema[key] for key in _KEPT if key in schema}
-    if "const" in schema:
-        plain["enum"] = [schema["const"]]
-    if "enum" in plain and "type" not in plain:
-        plain["type"] = "string"
-    if choices := cast("list[Schema] | None", schema.get("anyOf") or schema.get("oneOf")):
-        plain["anyOf"] = [_plain(choice, definitions) for choice in choices]
-    if schema.get("type") == "array":
-        plain["items"] = _plain(cast("Schema", schema.get("items") or {"type": "string"}), definitions)
-    if schema.get("type") == "object":
-        return _plain_object(schema, plain, definitions)
-    return plain
+def _required(schema: Schema) -> list[str]:
+    return cast("list[str]", schema.get("required", []))
 
 
-def _plain_object(schema: Schema, plain: Schema, definitions: Schema) -> Schema:
-    if (fields := cast("dict[str, Schema] | None", schema.get("properties"))) is None:
-        value = schema.get("additionalProperties")
-        value = value if isinstance(value, dict) and value else {"type": "string"}
-        pair = cast("JsonValue", {"key": {"type": "string"}, "value": value})
-        items = _plain({"type": "object", "properties": pair}, definitions)
-        return {**{k: v for k, v in plain.items() if k == "description"}, "type": "array", "items": items}
-    properties: Schema = {name: _plain(field, definitions) for name, field in fields.items()}
-    return {**plain, "properties": properties, "required": list(properties), "additionalProperties": False}
+def signatures(operations: Iterable[type[Operation]]) -> str:
+    """Return the operations with their fields in words: servers that make a grammar of a schema never show it."""
+    return "\n".join(line for kind in operations for line in _signature(kind))
 
 
-def read_answer(text: str) -> list[JsonValue]:
-    """Return the operations of an answer, read strictly: half an answer is no answer.
+def _signature(kind: type[Operation]) -> Iterator[str]:
+    schema = inline_schema(kind)
+    fields, required = _fields(schema), _required(schema)
+    yield f"- {kind.__name__}({', '.join(fields)}): {' '.join((kind.__doc__ or '').split())}"
+    for name, field in fields.items():
+        wire = to_wire(field)
+        blank = "" if name in required else ", may be blank"
+        described = f": {wire['description']}" if "description" in wire else ""
+        yield f"    {name} ({_describe_type(wire)}{blank}){described}"
 
-    Raises:
-        UnusableAnswer: It is not the JSON object that was asked for.
-    """
-    fenced = re.search(r"```(?:json)?\s*(\{.*\})\s*```", text, flags=re.S)  # small models add a word and a fence
-    try:
-        answer = json.loads(fenced[1] if fenced else text)
-        operations = answer.get("operations") if isinstance(answer, dict) else None
-        operations = json.loads(operations) if isinstance(operations, str) else operations
-    except ValueError as error:
-        raise UnusableAnswer(f"the answer is not valid JSON: {error}") from error
-    if isinstance(operations, dict):
-        operations = [operations]
-    if not isinstance(operations, list):
-        raise UnusableAnswer('the answer is not an object {"operations": [...]}')
-    return operations
+
+def _describe_type(wire: Schema) -> str:
+    if branches := cast("list[Schema]", wire.get("anyOf", [])):
+        return " or ".join(map(_describe_type, branches))
+    if "enum" in wire:
+        return " | ".join(map(json.dumps, cast("list[JsonValue]", wire["enum"])))
+    if wire["type"] == "array":
+        return f"list of {_describe_type(cast('Schema', wire['items']))}"
+    if wire["type"] == "object":
+        fields = cast("dict[str, Schema]", wire["properties"])
+        return "{" + ", ".join(f"{name}: {_describe_type(field)}" for name, field in fields.items()) + "}"
+    return {"string": "text", "boolean": "true or false"}.get(str(wire["type"]), str(wire["type"]))
 
 
 def read_operation(
@@ -156,42 +126,86 @@ def read_operation(
     for store in stores:
         for kind in store.searches if searches else (*store.operations, *(MAINTENANCE if upkeep else ())):
             if kind.__name__ == name:
-                given = {key: value for key, value in arguments.items() if not _is_blank(value)}
-                return (store, *_validate(store, kind, given))
+                return (store, *_validate(store, kind, _declared(kind, arguments)))
     raise LookupError(f"there is no operation {name!r}")
+
+
+def _declared(kind: type[Operation], arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Return the arguments in the shapes that the fields declare, without those that are blank.
+
+    Models send something for every key: null, blank text and, where a field is optional, empty lists and objects of
+    blanks mean "not given".
+    """
+    schema = inline_schema(kind)
+    fields, required = _fields(schema), _required(schema)
+    given = {
+        key: value
+        for key, value in arguments.items()
+        if not (is_blank(value) and (key not in required or not isinstance(value, list | dict)))
+    }
+    return {key: from_wire(value, fields.get(key, {})) for key, value in given.items()}
 
 
 def _validate(
     store: LearningStore, kind: type[Operation], given: dict[str, JsonValue]
 ) -> tuple[Operation | None, list[Refusal]]:
-    unknown = [key for key in given if key not in kind.model_fields] if store.validate_fields_separately else []
-    refused = [Refusal(operation=kind.__name__, reason=f"{key}: there is no such field") for key in unknown]
-    fields = {key: _as_declared(kind, key, value) for key, value in given.items() if key not in unknown}
+    """Validate strictly, and where the learning store asks for it field by field: what is wrong is refused alone.
+
+    A number or a truth value that is written as text is read as what the field declares.
+    """
+    declared = _fields(inline_schema(kind))
+    separately = store.validate_fields_separately
+    wrong = {key: "there is no such field" for key in given if separately and key not in declared}
+    wrong |= {key: "not a finite number" for key, value in given.items() if not _is_finite(value)}
+    fields = {key: value for key, value in given.items() if key not in wrong}
+    operation, failed = _parse(kind, fields)
+    if failed:
+        fields |= {key: _retype(fields[key], declared.get(key, {})) for key in failed if key in fields}
+        operation, failed = _parse(kind, fields)
+    wrong |= failed
+    right = {key: value for key, value in fields.items() if key not in wrong}
+    if wrong:
+        operation = _parse(kind, right)[0] if separately and right else None
+    reasons = [f"{key}: {reason}" if key else reason for key, reason in wrong.items()]
+    return operation, [Refusal(operation=kind.__name__, reason=reason) for reason in reasons]
+
+
+def _parse(kind: type[Operation], fields: Mapping[str, JsonValue]) -> tuple[Operation | None, dict[str, str]]:
     try:
-        return kind.model_validate_json(json.dumps(fields), strict=True, by_name=True), refused
+        return kind.model_validate_json(json.dumps(fields), strict=True, by_name=True), {}
     except ValidationError as error:
-        wrong = {str(detail["loc"][0]) if detail["loc"] else "": detail["msg"] for detail in error.errors()}
-    refused += [
-        Refusal(operation=kind.__name__, reason=f"{key}: {reason}" if key else reason) for key, reason in wrong.items()
-    ]
-    rest = {key: value for key, value in given.items() if key not in wrong and key not in unknown}
-    if not store.validate_fields_separately or not rest or len(rest) == len(fields):
-        return None, refused
-    operation, _ = _validate(store, kind, rest)
-    return operation, refused
+        return None, {str(each["loc"][0]) if each["loc"] else "": each["msg"] for each in error.errors()}
 
 
-def _is_blank(value: JsonValue) -> bool:
-    """Strict schemas make models send something for every key: null and blank mean "not given"."""
-    return value is None or (isinstance(value, str) and not value.strip())
+def _is_finite(value: JsonValue) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, list):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
-def _as_declared(kind: type[Operation], key: str, value: JsonValue) -> JsonValue:
-    """Turn `[{key, value}]` back into the free dict that the field declares."""
-    schema = kind.model_json_schema(by_alias=False)
-    field = schema.get("properties", {}).get(key, {})
-    choices = [field, *field.get("anyOf", [])]
-    free = any(choice.get("type") == "object" and "properties" not in choice for choice in choices)
-    if free and isinstance(value, list) and all(isinstance(pair, dict) and "key" in pair for pair in value):
-        return {str(pair["key"]): pair.get("value") for pair in value if isinstance(pair, dict)}
+def _retype(value: JsonValue, schema: Schema) -> JsonValue:
+    """Return `value` with numbers and truth values that are written as text, as a schema without text wants them."""
+    kinds = {str(choice.get("type")) for choice in choices(schema)}
+    if isinstance(value, dict):
+        fields = [cast("dict[str, Schema]", choice.get("properties", {})) for choice in choices(schema)]
+        free = [choice.get("additionalProperties") for choice in choices(schema)]
+        inner = next((part for part in free if isinstance(part, dict)), {})
+        known = {name: field for each in fields for name, field in each.items()}
+        return {key: _retype(part, known.get(key, inner)) for key, part in value.items()}
+    if isinstance(value, list):
+        arrays = [choice for choice in choices(schema) if choice.get("type") == "array"]
+        items = [cast("Schema", array.get("items") or {}) for array in arrays][:1] or [{}]
+        places = cast("list[Schema]", arrays[0].get("prefixItems", []) if arrays else [])
+        parts = [*places, *items * max(0, len(value) - len(places))]
+        return [_retype(each, part) for each, part in zip(value, parts, strict=False)]
+    if not isinstance(value, str) or "string" in kinds:
+        return value
+    text = value.strip()
+    if "boolean" in kinds and text.casefold() in _TRUTH:
+        return _TRUTH[text.casefold()]
+    if kinds & {"integer", "number"} and _NUMBER.fullmatch(text):
+        number = float(text)
+        return int(number) if number.is_integer() and abs(number) < 1e15 else number
     return value

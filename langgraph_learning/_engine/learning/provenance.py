@@ -7,7 +7,8 @@ later. So it is not asked whether a statement looks like the page, but what of t
 - the user's yes to what the assistant had just said.
 
 Where nothing does, it matters whether anybody else has spoken in the thread. In a thread of the user and the assistant
-alone a statement is kept with the mark that it was inferred. Once a tool, a document or a summary has spoken, it may be
+alone a statement is kept with the mark that it was inferred, unless it is made of words that only the assistant has
+said: then it is refused. Once a tool, a document or a summary has spoken, it may be
 theirs: it is refused, or at most proposed, unless the learning store is configured to learn from tools.
 
 Words are compared in one spelling, by their stems and beginnings, and by the groups of `vocabulary.toml`, so that "keep
@@ -37,6 +38,7 @@ SHARE = 0.5
 """How much of a statement the user must have said, where others have spoken."""
 SHARE_UNSPACED = 0.3
 """The same for scripts without spaces, whose terms are overlapping pairs of characters."""
+ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
 
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
@@ -61,6 +63,11 @@ class ThreadWords:
     def user(self) -> "Vocabulary":
         """The words of the user."""
         return Vocabulary.of(self.of("user"))
+
+    @cached_property
+    def assistant(self) -> "Vocabulary":
+        """The words of the assistant."""
+        return Vocabulary.of(self.of("assistant"))
 
     @cached_property
     def others(self) -> "Vocabulary":
@@ -198,6 +205,8 @@ def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools
 def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
     quotes_user = source.actor == "user" and source.quote is not None
     if not thread.is_mixed:
+        if _is_assistant_claim(wanted, source, thread):
+            return Verdict("refuse", source, ONLY_ASSISTANT)
         inferred = source.model_copy(update={"actor": "assistant", "quote": None})
         return Verdict("keep", inferred if quotes_user else source)
     marked = source.model_copy(update={"actor": "tool"})
@@ -208,6 +217,20 @@ def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWord
     if source.actor == "agent" or quotes_user:
         return Verdict("propose", marked)
     return Verdict("refuse", marked, "nothing that the user said supports it, and others spoke: not learned")
+
+
+def _is_assistant_claim(wanted: Sequence[str], source: Source, thread: ThreadWords) -> bool:
+    """Return whether an extracted statement is made of words that only the assistant has said, without a yes to them.
+
+    Behind a quote of the user's it is believed, unless the quote is a word or two ("thanks") and nothing of the
+    statement is theirs. What the agent itself stores by a tool is its own inference.
+    """
+    unsaid = [term for term in wanted if thread.assistant.holds(term) and not thread.user.means(term)]
+    if not unsaid or source.actor == "agent" or any(map(is_yes, thread.of("user")[-2:])):
+        return False
+    if source.actor == "user" and source.quote is not None:
+        return len(unsaid) == len(wanted) and len(words(source.quote)) < 3
+    return len(unsaid) * 2 >= len(wanted)
 
 
 def foreign_terms(wanted: Iterable[str], thread: ThreadWords) -> list[str]:

@@ -1,7 +1,9 @@
-"""Asking a model once for operations, on whatever way its server knows, with one repair of a spoilt answer."""
+"""Asking a model once for operations, in the best way its integration and server know, with one repair."""
 
+import inspect
 import json
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,105 +14,175 @@ from pydantic import BaseModel, JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, ModelCall, call_model
-from langgraph_learning._engine.learning.operation_schema import Schema, UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.answer_text import OperationList, UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options
 from langgraph_learning.errors import ExtractionError
+from langgraph_learning.json_schema import Schema
 from langgraph_learning.records import Usage
 
-Options = Mapping[str, object]
+log = logging.getLogger(__name__)
 
-# By the integration's own default method first. Not every integration knows `strict`, and not every server the method.
-_STRICT: Options = {"strict": True}
-_PLAIN: Options = {}
+# By JSON schema first: a forced tool is dropped silently for Claude's thinking models, and several servers read the
+# schema of a tool loosely. Every integration of LangChain takes `method`; few know `strict`.
+_STRICT: Options = {"method": "json_schema", "strict": True}
+_SCHEMA: Options = {"method": "json_schema"}
 _TOOL: Options = {"method": "function_calling"}
-_CUT_OFF = "the answer was cut off at its length limit: answer again, shorter"
+_WARNS_OF_STRICT = frozenset({"amazon_bedrock_converse_chat"})
+_CUT_OFF = "the answer was cut off at its length limit, before its first operation was complete: answer again, shorter"
+_FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "prohibited_content", "guardrail_intervened"}
+_REFUSED_BY_SERVER = (400, 404, 405, 415, 422, 501)
 
 
 @dataclass
 class OutputMethods:
-    """How each model gives structured answers, once that was found out; the models are held, so an id stays theirs."""
+    """How each model gives structured answers, once that was found out, and the limits of a call.
 
+    The models are held, so that an id stays theirs.
+    """
+
+    limits: CallLimits = field(default_factory=CallLimits)
     by_model: dict[int, tuple[BaseChatModel, Options]] = field(default_factory=dict)
 
-    def options_for(self, model: BaseChatModel) -> Options:
-        """Return what to ask `model` with."""
-        return self.by_model.get(id(model), (model, _STRICT))[1]
+    def candidates(self, model: BaseChatModel) -> list[Options]:
+        """Return the ways to ask `model`, the best first; only the one that worked, once that is known."""
+        if id(model) in self.by_model:
+            known = self.by_model[id(model)][1]
+            return [known] if known == PROMPT else [known, PROMPT]
+        strict = "strict" in inspect.signature(model.with_structured_output).parameters
+        strict = strict and model._llm_type not in _WARNS_OF_STRICT
+        tool = [] if _thinks(model) else [_TOOL]
+        return [*([_STRICT] if strict else []), _SCHEMA, *tool, PROMPT]
 
     def remember(self, model: BaseChatModel, options: Options) -> None:
         """Ask `model` this way from now on."""
         self.by_model[id(model)] = (model, options)
 
 
+def _thinks(model: BaseChatModel) -> bool:
+    """Return whether Claude was told to think: it cannot be held to a tool then, and its integration warns of it."""
+    thinking = getattr(model, "thinking", None)
+    return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
+
+
 @dataclass(frozen=True)
 class Answer:
-    """The operations a model asked for, and what that cost."""
+    """The operations a model asked for, what that cost, and whether its answer ended too early."""
 
     operations: list[JsonValue]
     usage: Usage
+    cut_off: bool = False
 
 
 def ask_for_operations(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
 ) -> Flow[Answer]:
-    """Ask `model`; an answer that is cut off or does not parse gets one repair call.
+    """Ask `model`; an answer in which no operation is complete gets one repair call.
 
     Raises:
-        ExtractionError: The repaired answer cannot be used either.
+        ExtractionError: The repaired answer cannot be used either, or none came in time.
     """
     first = yield from _call_with_fallback(model, schema, messages, methods)
-    usage = _usage(first)
     try:
-        return Answer(_operations(first), usage)
+        return _to_answer(first, _usage(first))
     except UnusableAnswer as error:
-        said = _texts(first)
+        spoilt = next((text for text in _texts(first) if text.strip()), "")
         repair = [
             *messages,
-            *[AIMessage(text[:4_000]) for text in said[:1] if text.strip()],
+            *([AIMessage(spoilt[:4_000])] if spoilt else []),
             HumanMessage(prompts.render("repair", error=str(error))),
         ]
     second = yield from _call_with_fallback(model, schema, repair, methods)
     try:
-        return Answer(_operations(second), usage + _usage(second))
+        answer = _to_answer(second, _usage(first) + _usage(second))
     except UnusableAnswer as error:
         raise ExtractionError(f"the model's answer cannot be used, also after a repair: {error}") from error
+    if not answer.operations and "{" in spoilt:
+        raise ExtractionError(
+            "the model's answer held something and could not be read, and its repair is empty: nothing is taken for"
+            " learned"
+        )
+    return answer
+
+
+def _to_answer(answer: dict[str, Any], usage: Usage) -> Answer:
+    read = _operations(answer)
+    return Answer(read.operations, usage, read.cut_off)
 
 
 def _call_with_fallback(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
 ) -> Flow[dict[str, Any]]:
     """Call the model; what its integration or server refuses is tried the next way, and the way that works kept."""
-    options = methods.options_for(model)
+    candidates = methods.candidates(model)
     while True:
+        options = candidates.pop(0)
         try:
-            answer = yield from call_model(ModelCall(model, schema, tuple(messages), options))
+            call = ModelCall(model, schema, tuple(messages), options, methods.limits)
+            answer = yield from call_model(call)
+        except TimeoutError as error:
+            raise ExtractionError(
+                f"the model has not answered within {methods.limits.timeout:g} s; give"
+                " LearningMachine(extraction_timeout=...) more, or None"
+            ) from error
         except (TypeError, ValueError, NotImplementedError):
-            if options != _STRICT:
+            if not candidates:
                 raise
-            options = _PLAIN
         except Exception as error:
             if (completion := getattr(error, "completion", None)) is not None:
-                return {"raw": _without_text(completion)}
-            if options == _TOOL or getattr(error, "status_code", None) not in (400, 404, 415, 422, 501):
+                return {"raw": _cut_off_message(completion)}
+            if not candidates or _status(error) not in _REFUSED_BY_SERVER:
                 raise
-            options = _TOOL
+            log.info("%s: a server refused %s: %s", type(model).__name__, options.get("method"), error)
+            candidates = [other for other in candidates if other["method"] != options["method"]] or [PROMPT]
         else:
             methods.remember(model, options)
             return answer
 
 
-def _operations(answer: dict[str, Any]) -> list[JsonValue]:
+def _status(error: BaseException) -> int | None:
+    """Return the HTTP status of a client's error: each client keeps it elsewhere."""
+    for each in _chain(error):
+        response = getattr(each, "response", None)
+        metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
+        found = (
+            getattr(each, "status_code", None),
+            getattr(response, "status_code", None),
+            metadata.get("HTTPStatusCode"),
+            getattr(each, "code", None),
+        )
+        if status := next((number for number in found if isinstance(number, int) and 100 <= number < 600), None):
+            return status
+    return None
+
+
+def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseException]:
+    while error is not None and depth:
+        yield error
+        error, depth = error.__cause__ or error.__context__, depth - 1
+
+
+def _operations(answer: dict[str, Any]) -> OperationList:
     raw = answer.get("raw")
-    if isinstance(raw, AIMessage):
-        if _is_cut_off(raw):
-            raise UnusableAnswer(_CUT_OFF)
-        if refusal := raw.additional_kwargs.get("refusal"):
-            raise UnusableAnswer(f"the model refused: {refusal}")
-    if texts := [text for text in _texts(answer) if text.strip()]:
-        return [operation for text in texts for operation in read_answer(text)]
-    raise UnusableAnswer("the answer is empty")
+    cut_off = isinstance(raw, AIMessage) and _is_cut_off(raw)
+    if isinstance(raw, AIMessage) and (refusal := _refusal(raw)):
+        raise UnusableAnswer(f"the model refused: {refusal}")
+    texts = [text for text in _texts(answer) if text.strip()]
+    if not texts:
+        raise UnusableAnswer(_CUT_OFF if cut_off else "the answer is empty")
+    try:
+        read = [read_answer(text) for text in texts]
+    except UnusableAnswer as error:
+        if cut_off:
+            raise UnusableAnswer(_CUT_OFF) from error
+        raise
+    operations = [operation for each in read for operation in each.operations]
+    if cut_off and not operations:
+        raise UnusableAnswer(_CUT_OFF)
+    return OperationList(operations, any(each.cut_off for each in read))
 
 
 def _texts(answer: dict[str, Any]) -> list[str]:
-    """The answer as it came: LangChain's own parser completes half a sentence without a word."""
+    """Return the answer as it came: LangChain's own parser completes half a sentence without a word."""
     raw = answer.get("raw")
     if isinstance(raw, AIMessage):
         if calls := raw.additional_kwargs.get("tool_calls"):
@@ -129,20 +201,37 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _without_text(completion: object) -> AIMessage:
-    """Return an answer cut off at its length limit, for which openai's client raises, as a message with its cost."""
+def _refusal(message: AIMessage) -> str | None:
+    """Return why the model, or a filter before it, would not answer."""
+    if told := message.additional_kwargs.get("refusal"):
+        return str(told)
+    blocks = message.content if isinstance(message.content, list) else []
+    for block in blocks:
+        if isinstance(block, dict) and block.get("type") == "refusal":
+            return str(block.get("refusal") or "refusal")
+    return next(iter(sorted(_finish_reasons(message) & _FILTERED)), None)
+
+
+def _cut_off_message(completion: object) -> AIMessage:
+    """Return an answer cut off at its length limit, for which openai's client raises, as the message it was."""
     counted = getattr(completion, "usage", None)
     asked, said = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
     usage = UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
-    return AIMessage("", usage_metadata=usage, response_metadata={"finish_reason": "length"})
+    choice = next(iter(getattr(completion, "choices", None) or ()), None)
+    content = getattr(getattr(choice, "message", None), "content", None)
+    text = content if isinstance(content, str) else ""
+    return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": "length"})
+
+
+def _finish_reasons(message: AIMessage) -> set[str]:
+    told = message.response_metadata
+    keys = ("finish_reason", "stop_reason", "done_reason", "stopReason")
+    return {str(told.get(key, "")).lower() for key in keys}
 
 
 def _is_cut_off(message: AIMessage) -> bool:
-    told = message.response_metadata
-    reasons = {str(told.get(key, "")).lower() for key in ("finish_reason", "stop_reason", "done_reason")}
-    return bool(reasons & {"length", "max_tokens", "max_output_tokens", "model_length"}) or (
-        told.get("status") == "incomplete"
-    )
+    limits = {"length", "max_tokens", "max_output_tokens", "model_length", "model_context_window_exceeded"}
+    return bool(_finish_reasons(message) & limits) or message.response_metadata.get("status") == "incomplete"
 
 
 def _usage(answer: dict[str, Any]) -> Usage:

@@ -58,7 +58,7 @@ def find_snapshot(prefix: Namespace = (ROOT,)) -> Flow[Snapshot]:
     """Return what there is to back up under `prefix`, proposals last: they rest on the records."""
     try:
         revision = yield from call_store(VersionedStore.revision)
-        found = cast("list[Namespace]", (yield from call_store(VersionedStore.all_namespaces, prefix, ())))
+        found = yield from call_store(VersionedStore.all_namespaces, prefix, ())
         return Snapshot(tuple(_in_order(found)), revision)
     except UnsupportedByStore:  # one page with everything: several of a store without revisions would miss some
         [items] = yield from batch(SearchOp(prefix, limit=EVERYTHING, refresh_ttl=False))
@@ -78,7 +78,7 @@ def find_keys(snapshot: Snapshot, namespace: Namespace) -> Flow[list[str]]:
     """Return the keys of all items that lie, or lay, in `namespace`, in their order."""
     if snapshot.revision is None:
         return [item.key for item in snapshot.items[namespace]]
-    found = cast("list[Address]", (yield from call_store(VersionedStore.all_addresses, namespace, {})))
+    found = yield from call_store(VersionedStore.all_addresses, namespace, {})
     return sorted(key for path, key in found if tuple(path) == namespace)
 
 
@@ -115,10 +115,11 @@ def _row(snapshot: Snapshot, item: Item) -> Flow[Row]:
                 return {"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})}
         except RecordError:  # kept as it is: a backup leaves nothing out
             pass
-    row = {"namespace": list(namespace), "key": item.key, "value": dict(item.value)}
+    value = dict(item.value)
+    row: Row = {"namespace": list(namespace), "key": item.key, "value": value}
     if namespace[-1] == PROPOSALS and item.value.get("expects"):
         # Another database counts other versions: what matters is whether they are still those it was made for.
-        expects = cast("dict[str, int]", row["value"].pop("expects"))
+        expects = cast("dict[str, int]", value.pop("expects"))
         versions = yield from _versions(snapshot, item.value, expects)
         row["expects"] = {key: versions[key] == version for key, version in expects.items()}
     return row
@@ -235,7 +236,8 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     present = yield from batch(*(GetOp(item.namespace, item.key, refresh_ttl=False) for item in items))
     missing = [item for item, found in zip(items, present, strict=True) if not _says(found, item.value)]
     absent = {(item.namespace, item.key) for item, found in zip(items, present, strict=True) if found is None}
-    states, puts = [], []
+    states: list[tuple[PutOp, datetime, Mapping[str, Any] | None]] = []
+    puts: list[PutOp] = []
     for item in missing:
         fresh = item.history and (item.namespace, item.key) in absent
         if fresh and not (yield from call_store(VersionedStore.history, item.namespace, item.key)):

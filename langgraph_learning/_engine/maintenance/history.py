@@ -6,11 +6,13 @@ from datetime import datetime
 from langgraph.store.base import Item, PutOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, call_store, write
+from langgraph_learning._engine.learning.capture import key_puts
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
 from langgraph_learning.errors import ConflictError, ScopeError
 from langgraph_learning.records import (
+    INDEXED,
     Add,
     Change,
     Commit,
@@ -64,7 +66,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     if (commit := read_commit(found)) is None:
         raise ScopeError(f"there is no commit {commit_id!r} of this user")
     theirs = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
-    operations, expect, changes, refused = [], {}, [], []
+    operations, expect, changes, refused, pairs = [], {}, [], [], []
     for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
         if store not in theirs:
             raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
@@ -78,12 +80,17 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
         before, last = _states_around(states, commit_id, key)
-        value = before.value if before is not None else None
-        operations.append(PutOp(namespace, key, value, index=["text"] if value is not None else None))
+        value = _with_keys(before.value, last.value) if before is not None else None
+        operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
+        if theirs[store][0].keys_messages:
+            pairs.append((_state_record(namespace, key, last), _restored(namespace, key, value, last)))
         expect[namespace, key] = last.version if last.value is not None else 0
         operations += outbox_entries(*theirs[store], [key])
         changes.append(_inverse_change(store, key, last, value))
     made = _undo_commit(commit, identity, at, changes, refused)
+    done = [(put.namespace, put.key) for put in operations]
+    keyed, versions = yield from key_puts(commit.identity.user_id, pairs, done, at)
+    operations, expect = [*operations, *keyed], {**expect, **versions}
     yield from _write_undo(made, operations, expect)
     for changed, scope in theirs.values():
         yield from sync_index(changed, scope, [change.id for change in changes])
@@ -94,9 +101,34 @@ def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> t
     """Return the state before the commit, and the last one, which must be as the commit left it."""
     places = [place for place, kept in enumerate(states) if (kept.source or {}).get("commit") == commit_id]
     # What came later may have been undone: then the record stands as the commit left it, under a newer version.
-    if not places or states[places[-1]].value != states[-1].value:
+    if not places or _without_keys(states[places[-1]].value) != _without_keys(states[-1].value):
         raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
     return (states[places[0] - 1] if places[0] else None), states[-1]
+
+
+def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
+    """Return what a record says: what else it is found by may have changed since, that is no reason to keep it."""
+    return value and {name: part for name, part in value.items() if name not in ("keys", "version")}
+
+
+def _with_keys(value: Mapping[str, Json] | None, last: Mapping[str, Json] | None) -> dict[str, Json] | None:
+    """Return an earlier state as it is put back: found by what it is found by now."""
+    if value is None:
+        return None
+    keys = (last or value).get("keys")
+    return {**{name: part for name, part in value.items() if name != "keys"}, **({"keys": keys} if keys else {})}
+
+
+def _state_record(namespace: Namespace, key: str, kept: StoredState) -> Record | None:
+    return _record(namespace, key, kept) if kept.value is not None else None
+
+
+def _restored(namespace: Namespace, key: str, value: Mapping[str, Json] | None, last: StoredState) -> Record | None:
+    if value is None:
+        return None
+    at = last.at
+    item = Item(value={**value, "version": last.version}, key=key, namespace=namespace, created_at=at, updated_at=at)
+    return Record.from_item(item)
 
 
 def _inverse_change(store: str, key: str, last: StoredState, value: Mapping[str, Json] | None) -> Change:

@@ -1,6 +1,7 @@
 """All that belongs to a user, over all threads: erased, handed out, taken in."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
@@ -8,10 +9,11 @@ from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
+from langgraph_learning._engine.learning.capture import key_puts
 from langgraph_learning._engine.learning.commit import LONGEST_STATEMENT
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
-from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
@@ -158,9 +160,17 @@ def load(
     indexed = [
         (store, record.scope, record.id) for record in records if (store := by_name[record.store]).index is not None
     ]
-    puts = [PutOp(record.namespace, record.id, record.value(), index=["text"]) for record in records]
+    now = datetime.now(UTC)
+    keeps_messages = any(store.captures for store in by_name.values())
+    learned = [record for record in records if keeps_messages and record.source.message_ids]
+    replaced = yield from batch(*(GetOp(record.namespace, record.id, refresh_ttl=False) for record in learned))
+    old = [Record.from_item(item) if isinstance(item, Item) else None for item in replaced]
+    puts = [put_record(record, now) for record in records]
     for page in _pages([note for store, scope, key in indexed for note in outbox_entries(store, scope, [key])] + puts):
         yield from write(page, {})
+    keyed, expect = yield from key_puts(identity.user_id, zip(old, learned, strict=True), [], now)
+    for page in _pages(keyed):
+        yield from write(page, {(put.namespace, put.key): expect[put.namespace, put.key] for put in page})
     for store, scope in {(store.name, scope.path): (store, scope) for store, scope, _ in indexed}.values():
         yield from sync_index(store, scope, [key for _, _, key in indexed])
     return len(records)
@@ -194,6 +204,7 @@ def _as_own_record(
             "scope": record.scope.model_copy(update={"user_id": user_id}),
             "content": content,
             "text": mask(record.text),
+            "keys": {key: mask(text) for key, text in record.keys.items()},
             "source": _imported(record.source, mask, vouched=vouched),
         }
     )

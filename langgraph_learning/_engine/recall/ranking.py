@@ -43,6 +43,16 @@ def _matched(text: Mapping[str, int], spelled: Mapping[str, str]) -> tuple[str, 
     return tuple(dict.fromkeys(word for term, word in reversed(list(spelled.items())) if term in text))
 
 
+def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
+    """Return how well the words of each text, given as counts of its terms, fit `query`."""
+    return _bm25(texts, Counter(each.term for each in query_terms(query)))
+
+
+def match_words(text: Mapping[str, int], query: str) -> tuple[str, ...]:
+    """Return the words of `query` that a text holds."""
+    return _matched(text, {each.term: each.word for each in reversed(query_terms(query))})
+
+
 def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:
     """Return scores from 0 to 1, half by words, half by the place in `nearest`, which holds ids, the nearest first.
 

@@ -12,6 +12,7 @@ from pydantic import Field
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
+from langgraph_learning._engine.recall.ordered import find_ordered, read_ordered, without
 from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
 from langgraph_learning._engine.recall.vector_index import add_nearest
 from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot, scoped_to
@@ -41,7 +42,8 @@ class ShownRecord(Frozen):
     reason: str
     tokens: int
     parts: dict[str, float] = Field(default_factory=dict)
-    """What the score is the sum of: `words` and `meaning`, or the store's own `search`."""
+    """What the score is the sum of: `words` and `meaning`, or the store's own `search`; of what stands in a session
+    also `neighbours` and `session`."""
 
 
 class Receipt(Frozen):
@@ -119,10 +121,14 @@ def _reason(ranked: Ranked) -> str:
     said = f"; found helpful {helpful}, harmful {harmful}" if helpful or harmful else ""
     if ranked.matched:
         return f"matches {', '.join(ranked.matched)}{said}"
+    if ranked.parts.get("neighbours", 0.0) > ranked.parts.get("meaning", 0.0):
+        return f"beside what matches{said}"
     return f"{'similar' if ranked.score > 0 else 'recent'}{said}"
 
 
 def _rank(each: ScopeSnapshot, query: str) -> list[Ranked]:
+    if each.order is not None:
+        return apply_votes(each.order, each.votes)
     return apply_votes(rank_records(each.records, query, each.scores, final=each.ranked), each.votes)
 
 
@@ -157,6 +163,7 @@ def recall(
     query: str,
     budget: int,
     author_name: AuthorName | None = None,
+    shown: frozenset[str] = frozenset(),
 ) -> Flow[Recall]:
     """Return what fits `query` best within `budget` tokens.
 
@@ -166,12 +173,14 @@ def recall(
         query: What the user said in this turn.
         budget: How long the text may be, in tokens.
         author_name: Returns how another user is called.
+        shown: The ids of the messages of this thread that the model is shown anyway.
     """
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
     read = yield from _read_stores(mine, query[:LONGEST_QUERY])
-    found = [attribute(snapshot, identity, author_name) for snapshot in read]
+    unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
+    found = [attribute(snapshot, identity, author_name) for snapshot in unseen]
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
     return _render(found, _choose(candidates, found, budget), budget)
 
@@ -215,7 +224,8 @@ def lookup(
     best = _rank(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
     try:
-        entries, left = store.search_entries(search, best, at)[: asked.get("limit") or None], budget
+        entries, left = store.search_entries(search, best, at, complete=found.complete), budget
+        entries = entries[: asked.get("limit") or None]
     except FAULTS as error:
         raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
     lines: list[str] = []
@@ -237,24 +247,31 @@ def _read_stores(
     stores: Sequence[tuple[LearningStore, Scope]], query: str, status: str | None = ACTIVE
 ) -> Flow[list[ScopeSnapshot]]:
     stand = yield from describe_store()
-    asked = [_read_ops(store, scope, query, stand) for store, scope in stores]
+    asked = [
+        find_ordered(store, scope, query, stand) if store.captures else _read_ops(store, scope, query, stand)
+        for store, scope in stores
+    ]
     voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
     every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
     results = iter((yield from batch(*every, as_of=stand.revision)))
-    read_here = [
-        read_snapshot(store, scope, *(next(results) for _ in ops))
-        for (store, scope), ops in zip(stores, asked, strict=True)
-    ]
+    read_here = []
+    for (store, scope), ops in zip(stores, asked, strict=True):
+        mine = [next(results) for _ in ops]
+        if store.captures:
+            read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
+        else:
+            read_here.append(read_snapshot(store, scope, *mine, limit=ops[0].limit))
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
     found = []
     for each, ops in zip(read_here, asked, strict=True):
-        if status is not None:
+        if status is not None and each.order is None:
             each = yield from _reread_status(each, ops[0], stand, status)
         each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
-        if stand.ranks:
-            each = replace(
-                each, ranked=ops[0].query is not None, unread=(yield from _count_unread(each, ops[0], stand))
-            )
+        if stand.ranks and each.order is None:
+            unread = yield from _count_unread(each, ops[0], stand)
+            # A read that is full is complete all the same when the count says so; of the past nobody has counted.
+            complete = each.complete or (stand.revision is None and unread == 0)
+            each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
         if status is not None:
             each = _filter_status(each, status)
         if query and stand.revision is None:  # a vector store knows the present only
@@ -293,9 +310,10 @@ def _filter_status(each: ScopeSnapshot, status: str) -> ScopeSnapshot:
     wanted = tuple(record for record in each.records if record.status in (status, DOCUMENT))
     archived = [record for record in each.records if record.status == ARCHIVED]
     standing = {record.id for record in each.store.filter_active(wanted, archived)}
-    return replace(
-        each, records=wanted, suppressed=frozenset(record.id for record in wanted if record.id not in standing)
-    )
+    ids = {record.id for record in wanted}
+    order = None if each.order is None else tuple(ranked for ranked in each.order if ranked.record.id in ids)
+    aside = frozenset(record.id for record in wanted if record.id not in standing)
+    return replace(each, records=wanted, suppressed=aside, order=order)
 
 
 def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
@@ -311,6 +329,8 @@ def _candidates(each: ScopeSnapshot, query: str) -> list[Candidate]:
     actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
     for entry in each.entries(_rank(each, query), query):
+        if each.order is not None and entry.score <= 0:  # a passage that nothing speaks for
+            continue
         if any(one.record.id in each.suppressed for one in entry.ranked):
             continue
         label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
@@ -328,19 +348,29 @@ def line(text: str, label: str) -> str:
 
 def _choose(candidates: list[Candidate], found: Sequence[ScopeSnapshot], budget: int) -> list[Candidate]:
     """Take what is always shown, then the best fits; what is too long makes room for what is not."""
-    frame = tokens(_text([(each, [_more_line(len(each.records) + each.unread)]) for each in found if each.records]))
+    hidden = [(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]
+    frame = tokens(_text(hidden))
     left, chosen = budget - frame, []
-    first = [candidate for candidate in candidates if candidate.always]
-    rest = [candidate for candidate in candidates if not candidate.always]
-    for candidate in [*first, *sorted(rest, key=lambda each: -each.entry.score)]:
-        if candidate.cost > left and candidate.brief:
+    room = {each.store.name: int(each.store.share * budget) for each in found}
+    for candidate in sorted(candidates, key=_turn_to_choose):
+        name = candidate.snapshot.store.name
+        free = min(left, room[name])
+        if candidate.cost > free and candidate.brief:
             candidate = replace(candidate, line=candidate.brief)
-        if candidate.always and candidate.cost > left > MIN_TOKENS:  # better its beginning than nothing
-            candidate = replace(candidate, line=clip_to_budget(candidate.line, left - 1))
-        if candidate.cost <= left:
+        if candidate.always and candidate.cost > free > MIN_TOKENS:  # better its beginning than nothing
+            candidate = replace(candidate, line=clip_to_budget(candidate.line, free - 1))
+        if candidate.cost <= free:
             left -= candidate.cost
+            room[name] -= candidate.cost
             chosen.append(candidate)
     return chosen
+
+
+def _turn_to_choose(candidate: Candidate) -> tuple[int, float]:
+    """Return what comes first: what is always shown, then what has a share of its own, then the best fits."""
+    if candidate.always:
+        return 0, 0.0
+    return (1 if candidate.snapshot.store.share < 1 else 2), -candidate.entry.score
 
 
 def clip_to_budget(line: str, budget: int) -> str:
@@ -358,7 +388,7 @@ def _render(found: Sequence[ScopeSnapshot], chosen: list[Candidate], budget: int
         mine = sorted((one for one in chosen if one.snapshot is each), key=lambda one: one.place)
         within = list({ranked.record.id: ranked.record for one in mine for ranked in one.entry.ranked}.values())
         hidden = len(each.records) - len(each.suppressed) - len(within) + each.unread
-        lines = [candidate.line for candidate in mine] + ([_more_line(hidden)] if hidden else [])
+        lines = [candidate.line for candidate in mine] + ([_more_line(each, hidden)] if hidden else [])
         if hidden:
             left_out[each.store.name] = hidden
         if lines:
@@ -372,8 +402,11 @@ def _render(found: Sequence[ScopeSnapshot], chosen: list[Candidate], budget: int
     return Recall(text=text, records=tuple(records), receipt=receipt)
 
 
-def _more_line(hidden: int) -> str:
-    return f"{hidden} more; ask to search"
+def _more_line(each: ScopeSnapshot, hidden: int) -> str:
+    """Say how many more there are, and the tool that finds them, if the agent has it."""
+    tools = [search.__name__ for search in each.store.searches if search in each.store.tools]
+    ask = f"; ask to search by {tools[0]}" if tools else ""
+    return f"more was said{ask}" if each.order is not None else f"{hidden} more{ask}"
 
 
 def _text(sections: Sequence[tuple[ScopeSnapshot, Sequence[str]]]) -> str:

@@ -15,7 +15,6 @@ known then (`revision_of`). Two things make that harder than it sounds:
 import asyncio
 import copy
 import logging
-import time
 from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -43,6 +42,7 @@ from langgraph_learning.checkpointers._saver.thread_data import (
     erase_sessions,
     erase_thread_records,
 )
+from langgraph_learning.checkpointers._threads import await_event
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.labels import fault_of_id, label
 from langgraph_learning.langgraph_private import checkpoint_of, is_unfinished, saves_at_exit
@@ -120,7 +120,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         """Return the revision that the run of a node's `config` has to recall, `None` for what is known now."""
         if (start := _start_of(config)) is None:
             began = self._await_beginning(config)
-            return self._continued_replay(config, await _await_event(began, PATIENCE))
+            return self._continued_replay(config, await await_event(began, PATIENCE))
         if start not in self._starts:
             await self.aget_tuple(_checkpoint_config(*start))
         return self._starts.get(start)
@@ -339,14 +339,6 @@ class _RecentValues(Generic[K, V]):
     def drop(self, key: K) -> None:
         with self._lock:
             self._values.pop(key, None)
-
-
-async def _await_event(event: Event, seconds: float) -> bool:
-    """Wait for an event of another thread without taking one of the loop's own threads for it."""
-    deadline = time.monotonic() + seconds
-    while not event.is_set() and time.monotonic() < deadline:
-        await asyncio.sleep(0.005)
-    return event.is_set()
 
 
 def _check_thread(config: RunnableConfig) -> None:

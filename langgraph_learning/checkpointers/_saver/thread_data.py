@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, cast
 
 from langgraph.store.base import BaseStore, Item, PutOp
 
-from langgraph_learning.labels import COMMITS, ROOT, SESSION_CONTEXT, THREAD
+from langgraph_learning.labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
 from langgraph_learning.versioned_store import VersionedStore, is_versioned, supports
 
 PAGE = 100
@@ -22,7 +22,32 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
     purge = cast("VersionedStore", store).purge if can_purge else partial(_delete, store)
     for namespace in tuple(_sessions(store, thread_label)):
         purge(namespace)
+    _erase_pending(store, thread_id)
+    _erase_messages(store, thread_id)
     _strip_commits(store, thread_id)
+
+
+def _erase_pending(store: BaseStore, thread_id: str) -> None:
+    """Erase the turns of the thread that wait to be learned from: who deletes it does not want them learned."""
+    if is_versioned(store):
+        addresses = store.all_addresses(LEARNED, _in_thread(thread_id))
+        if pending := [address for address in addresses if address[0][-1] == PENDING]:
+            store.erase(pending)
+        return
+    for item in list(_find_items(store, _in_thread(thread_id))):
+        if item.namespace[-1] == PENDING:
+            store.delete(item.namespace, item.key)
+
+
+def _erase_messages(store: BaseStore, thread_id: str) -> None:
+    """Erase the messages of the thread that were kept for later conversations: records with a place in a session."""
+    said = {"source": {"thread_id": thread_id}}
+    if is_versioned(store):
+        store.erase(store.all_addresses(LEARNED, {**said, "session": {"$exists": True}}))
+        return
+    for item in list(_find_items(store, said)):
+        if item.value.get("session") is not None:
+            store.delete(item.namespace, item.key)
 
 
 class Thread(NamedTuple):

@@ -25,6 +25,10 @@ class RetryableError(StoreError):
 class Session(Protocol):
     """A connection that runs statements by name; `parts` fill the fragments of a statement."""
 
+    @property
+    def connection(self) -> object:
+        """The driver's connection."""
+
     def rows(self, name: str, params: Params, **parts: str) -> list[Row]:
         """Return the rows of a query."""
 

@@ -2,7 +2,8 @@
 
 import math
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -42,6 +43,8 @@ class DatabaseState:
     """In bytes."""
     counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
     """How many items each namespace holds, where they were counted; what has expired counts until it is swept."""
+    turns: Mapping[str, int] = field(default_factory=dict)
+    """How many turns are `waiting` to be learned from, and how many `failed`."""
 
 
 def inspect(url: str, schema: str | None = None, *, counting: bool = False) -> DatabaseState | None:
@@ -118,5 +121,14 @@ def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseStat
         extension=installed,
         available=available,
         size=int(ask("size_in_bytes")[0][0]),
+        turns=_count_turns(ask("count_turns") if 1 in there else ()),
         counts={read_path(path): int(items) for path, items in (ask("count_by_path") if counting else ())},
     )
+
+
+def _count_turns(rows: Iterable[Row]) -> dict[str, int]:
+    counted = Counter[str]()
+    for path, status, count in rows:
+        if status is not None and read_path(path)[-1] == "pending":
+            counted[str(status)] += int(count)
+    return dict(counted)

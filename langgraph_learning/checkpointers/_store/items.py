@@ -29,13 +29,15 @@ class StoredItem(Item):
 
 
 class FoundItem(SearchItem):
-    """An item a search found, with its version."""
+    """An item a search found, with its version, and what its score is the sum of where that is known."""
 
-    __slots__ = ("version",)
+    __slots__ = ("parts", "version")
 
-    def __init__(self, item: StoredItem, score: float | None) -> None:
+    def __init__(self, item: StoredItem, score: float | None, by_words: float | None = None) -> None:
         super().__init__(item.namespace, item.key, item.value, item.created_at, item.updated_at, score)
         self.version = item.version
+        known = score is not None and by_words is not None
+        self.parts = {"words": by_words, "meaning": score - by_words} if known else {}  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

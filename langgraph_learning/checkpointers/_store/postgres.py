@@ -4,7 +4,9 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from importlib.util import find_spec
 from threading import BoundedSemaphore
+from typing import TYPE_CHECKING
 from zlib import crc32
 
 import numpy as np
@@ -16,6 +18,9 @@ from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Para
 from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import ConfigurationError, StoreError
+
+if TYPE_CHECKING:
+    from langgraph_learning.checkpointers._store.jobs import JobQueue
 
 try:
     import psycopg
@@ -52,6 +57,11 @@ class PostgresSession:
 
     def __init__(self, connection: AnyConnection, sql: Statements, *, prepare: bool = True) -> None:
         self._connection, self._sql, self._prepare = connection, sql, prepare
+
+    @property
+    def connection(self) -> object:
+        """The driver's connection."""
+        return self._connection
 
     def with_sql(self, sql: Statements) -> "PostgresSession":
         """Return this session with other statements."""
@@ -229,6 +239,16 @@ class PostgresDialect:
         session = session.with_sql(self._sql)
         self.has_vectors = VECTORS in _migrate(session, self._sql, installation.name, dims)
 
+    @property
+    def schema_name(self) -> str:
+        """The schema of the tables, as it is called; known after set-up."""
+        return self._name
+
+    @property
+    def conninfo(self) -> str:
+        """How the pool connects."""
+        return self._connections.conninfo
+
     def scrub(self) -> None:
         """Leave that to autovacuum."""
 
@@ -270,4 +290,23 @@ class PostgresHybridStore(HybridStore):
         clock: Callable[[], datetime] = utc_now,
         timeout: float = TIMEOUT,
     ) -> None:
-        super().__init__(PostgresDialect(pool, schema, timeout), embed=embed, dims=dims, fields=fields, clock=clock)
+        dialect = PostgresDialect(pool, schema, timeout)
+        super().__init__(dialect, embed=embed, dims=dims, fields=fields, clock=clock)
+        self._postgres = dialect
+        self._queues: dict[str, JobQueue] = {}
+
+    def jobs(self, machine: str) -> "JobQueue":
+        """Return the queue of jobs in this database for a machine, its tables made.
+
+        Raises:
+            ConfigurationError: procrastinate is not installed.
+        """
+        if find_spec("procrastinate") is None:
+            raise ConfigurationError("jobs on Postgres need: pip install 'langgraph-learning[worker]'")
+        from langgraph_learning.checkpointers._store.jobs import JobQueue
+
+        self.setup()
+        if machine not in self._queues:
+            self._queues[machine] = JobQueue(self._postgres, machine)
+            self._queues[machine].setup()
+        return self._queues[machine]

@@ -55,10 +55,13 @@ class Page:
     """Rows of `$columns` with their scores; None where nothing was asked."""
 
     rows: Sequence[tuple[Row, float | None]]
+    by_words: Sequence[float] = ()
+    """What of the scores of the first rows is due to words, where the rest is due to meaning."""
 
     def items(self) -> list[SearchItem]:
         """Return what LangGraph expects of a search."""
-        return [FoundItem(stored_item(row), score) for row, score in self.rows]
+        parts = [*self.by_words, *(None for _ in self.rows[len(self.by_words) :])]
+        return [FoundItem(stored_item(row), score, words) for (row, score), words in zip(self.rows, parts, strict=True)]
 
 
 class SearchScope:

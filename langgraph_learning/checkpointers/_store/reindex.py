@@ -27,14 +27,14 @@ def settle_analysis(dialect: Dialect, fields: Sequence[str]) -> None:
         if kept and kept[0][0] == current:
             return
     _reindex(dialect, fields)
-    with dialect.writing() as session:
+    with dialect.writing(unhurried=True) as session:
         session.run("set_fact", {"name": "analysis", "value": current})
 
 
 def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
     count, last = 0, 0
     while True:
-        with dialect.writing() as session:
+        with dialect.writing(unhurried=True) as session:
             rows = session.rows("indexed_items", {"after": last, "limit": BATCH})
             if rows and not count:
                 log.warning("indexing the words of this database anew: it was indexed by an older version")
@@ -44,7 +44,7 @@ def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
         count, last = count + len(rows), int(rows[-1][0])
     place: Row = (0, "", 0)
     while True:
-        with dialect.writing() as session:
+        with dialect.writing(unhurried=True) as session:
             after = dict(zip(("ns", "key", "version"), place, strict=True))
             rows = session.rows("indexed_versions", {**after, "limit": BATCH})
             changed = [
@@ -88,7 +88,7 @@ def _terms(value: Json, stored: Sequence[str], fields: Sequence[str]) -> list[st
     """
     if not isinstance(value, Mapping):
         return list(stored)
-    found = [analyze(value, chosen) for chosen in (fields, ["text"], *([name] for name in value))]
+    found = [analyze(value, chosen) for chosen in (fields, ["text"], ["text", "keys.*"], *([name] for name in value))]
     return max(found, key=lambda terms: _likeness(terms, stored))
 
 

@@ -48,14 +48,14 @@ def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int
 
 
 def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: int, offset: int) -> Page:
-    ids, fused = _fuse(*_find_candidates(scope, words, vector))
+    ids, fused, by_words = _fuse(*_find_candidates(scope, words, vector))
     page = ids[offset : offset + limit].tolist()
     rows = scope.session.rows("get_by_id", {"ids": page})
     found: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
     if len(found) < limit:
         rest = {"limit": limit - len(found), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
         found += [(row, 0.0) for row, _ in _with_scores(scope.rows("rank_all", **_word_params(words), **rest))]
-    return Page(found)
+    return Page(found, by_words[offset : offset + limit].tolist())
 
 
 def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:
@@ -92,8 +92,8 @@ def best_of_each(scores: Scores) -> Scores:
     return found
 
 
-def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """The candidates, best first, and their scores; ties by item, the older first.
+def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return the candidates, best first, their scores, and what of these is due to words; ties by item, the older first.
 
     The spread is that of the best of each kind, in a small scope too: all its items would drown what tells them apart.
     """
@@ -103,15 +103,15 @@ def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np
     best = np.zeros(len(ids), dtype=bool)
     for place, (_, scores, _) in zip(places, kinds, strict=True):
         best[place[_is_best(scores["score"])]] = True
-    total = np.zeros(len(ids))
+    parts = []
     for place, (weight, scores, lowest) in zip(places, kinds, strict=True):
         column = np.full(len(ids), lowest)
         column[place] = scores["score"]
         spread = column[best].std() if len(scores) else 0.0
-        total += weight * (column - lowest) / scale(spread)
-    total = np.round(total, 9)
+        parts.append(weight * (column - lowest) / scale(spread))
+    total = np.round(sum(parts), 9)
     order = np.argsort(-total, kind="stable")
-    return ids[order], total[order]
+    return ids[order], total[order], parts[0][order]
 
 
 def _is_best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:

@@ -31,6 +31,11 @@ class SqliteSession:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
 
+    @property
+    def connection(self) -> object:
+        """The driver's connection."""
+        return self._connection
+
     def rows(self, name: str, params: Params, **parts: str) -> list[Row]:
         """Return the rows of a query."""
         return self._connection.execute(_SQL(name, parts), _bind_all(params)).fetchall()

@@ -101,6 +101,7 @@ class HybridStore(BaseStore):
         self._gets = GetBatcher(self._get_many, self._threads)
         self._setting_up, self._ready = threading.Lock(), threading.Event()
         self._seen = RevisionTracker()
+        self._before_close: list[Callable[[], object]] = []
         renew_in_child(self)
 
     def renew(self) -> None:
@@ -135,9 +136,15 @@ class HybridStore(BaseStore):
 
     def close(self) -> None:
         """Give back threads and connections; a pool that was handed in stays open."""
+        while self._before_close:
+            self._before_close.pop()()
         self._threads.close()
         self._writing_threads.close()
         self._dialect.close()
+
+    def before_close(self, step: Callable[[], object]) -> None:
+        """Call `step` when the store is closed, while it still works."""
+        self._before_close.append(step)
 
     async def asetup(self) -> None:
         """`setup()` without blocking the loop."""
@@ -226,22 +233,35 @@ class HybridStore(BaseStore):
         return results
 
     def _commit(
-        self, writes: Sequence[ItemWrite], vectors: Vectors, expect: Mapping[Address, int], source: object
+        self,
+        writes: Sequence[ItemWrite],
+        vectors: Vectors,
+        expect: Mapping[Address, int],
+        source: object,
+        within: Callable[[object], None] | None = None,
     ) -> int:
         self.setup()
         expected = {(write_path(namespace), write_key(key)): version for (namespace, key), version in expect.items()}
         for _ in range(RETRIES):
             with suppress(RetryableError):
-                return self._seen(self._write(writes, vectors, expected, source))
-        return self._seen(self._write(writes, vectors, expected, source))
+                return self._seen(self._write(writes, vectors, expected, source, within))
+        return self._seen(self._write(writes, vectors, expected, source, within))
 
     def _write(
-        self, writes: Sequence[ItemWrite], vectors: Vectors, expected: Mapping[ItemPlace, int], source: object
+        self,
+        writes: Sequence[ItemWrite],
+        vectors: Vectors,
+        expected: Mapping[ItemPlace, int],
+        source: object,
+        within: Callable[[object], None] | None,
     ) -> int:
         with self._dialect.writing() as session:
             has_vectors = self._dialect.has_vectors
             commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=has_vectors)
-            return commit.run(writes, expected, source)
+            revision = commit.run(writes, expected, source)
+            if within is not None:
+                within(session.connection)
+            return revision
 
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision this store had seen by then; None when that is too long ago to know."""
@@ -253,15 +273,17 @@ class HybridStore(BaseStore):
         *,
         expect: Mapping[Address, int] | None = None,
         source: Mapping[str, object] | None = None,
+        within: Callable[[object], None] | None = None,
     ) -> int:
         """Write all of `puts` or nothing, and return the revision.
 
         `expect` gives the versions that were read, 0 for an item that must not exist; if one has changed since, a
-        `ConflictError` is raised and nothing is written. `source` is kept with the commit and shown by `history`.
+        `ConflictError` is raised and nothing is written. `source` is kept with the commit and shown by `history`;
+        `within` is called with the driver's connection before the transaction ends.
         """
         plan = self._plan_writes(puts)
         self.setup()
-        return self._commit(plan.writes, self._embedder.vectors(plan.documents, ()), expect or {}, source)
+        return self._commit(plan.writes, self._embedder.vectors(plan.documents, ()), expect or {}, source, within)
 
     async def atransact(
         self,
@@ -269,12 +291,14 @@ class HybridStore(BaseStore):
         *,
         expect: Mapping[Address, int] | None = None,
         source: Mapping[str, object] | None = None,
+        within: Callable[[object], None] | None = None,
     ) -> int:
         """`transact()` without blocking the loop."""
         if not self._embedder.active:
-            return await self._writing_threads(self.transact, puts, expect=expect, source=source)
+            return await self._writing_threads(self.transact, puts, expect=expect, source=source, within=within)
         plan = await self._threads(self._plan_writes, puts)
-        return await self._writing_threads(self._commit, plan.writes, await self._aembed(plan), expect or {}, source)
+        vectors = await self._aembed(plan)
+        return await self._writing_threads(self._commit, plan.writes, vectors, expect or {}, source, within)
 
     def replay(self, states: Sequence[tuple[PutOp, datetime, Mapping[str, object] | None]]) -> int:
         """Write states of items as they were written before, each a commit of its own time and source, all or none.
@@ -378,11 +402,7 @@ class HybridStore(BaseStore):
         return erased
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
-        """Erase what one author wrote at `addresses`, and return how many items there were.
-
-        `by` is what the author's states hold, such as `{"source": {"user_id": "ada"}}`. Where another author wrote
-        last, that state stays, without its past; where one wrote before, that state is put back, indexed by `index`.
-        """
+        """Erase what one author wrote, as `VersionedStore` says, and return how many items there were."""
         plan = plan_erasure(self, addresses, by)
         self.erase(plan.keep_present, history_only=True)
         erased = self.erase(plan.erase)

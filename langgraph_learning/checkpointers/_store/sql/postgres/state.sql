@@ -13,6 +13,11 @@ select number from hybrid_migrations
 -- Count the items of each namespace.
 select n.path, count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns group by n.path
 
+-- count_turns --
+-- Count the turns that wait to be learned from, and those that failed.
+select n.path, i.value ->> 'status', count(*) from hybrid_items i join hybrid_namespaces n on n.id = i.ns
+where n.path like '%pending%' group by 1, 2
+
 -- get_dims --
 -- Return how long the vectors are.
 select value from hybrid_marks where name = 'dims'

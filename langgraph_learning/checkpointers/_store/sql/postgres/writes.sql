@@ -163,23 +163,28 @@ where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and 
 delete from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
 
 -- set_fact --
+-- Set a fact about this database.
 insert into $schema.hybrid_facts (name, value) values (%(name)s, %(value)s)
 on conflict (name) do update set value = excluded.value
 
 -- indexed_items --
+-- Read a batch of the items whose words are indexed, by id.
 select id, ns, value, terms from $schema.hybrid_items where id > %(after)s and terms is not null
 order by id limit %(limit)s
 
 -- indexed_versions --
+-- Read a batch of the old states that keep their terms.
 select ns, key, version, value, terms from $schema.hybrid_versions
 where (ns, key, version) > (%(ns)s, %(key)s, %(version)s) and terms is not null and value is not null
 order by ns, key, version limit %(limit)s
 
 -- put_item_terms --
+-- Replace the terms of items.
 update $schema.hybrid_items i set terms = w.terms, length = w.length
 from unnest(%(id)s::bigint[], %(terms)s::text[], %(length)s::int[]) w(id, terms, length) where i.id = w.id
 
 -- put_version_terms --
+-- Replace the terms of old states.
 update $schema.hybrid_versions v set terms = w.terms
 from unnest(%(ns)s::int[], %(key)s::text[], %(version)s::bigint[], %(terms)s::text[]) w(ns, key, version, terms)
 where v.ns = w.ns and v.key = w.key and v.version = w.version

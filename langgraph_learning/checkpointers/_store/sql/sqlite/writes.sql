@@ -144,20 +144,25 @@ delete from hybrid_vectors where ns in (select id from hybrid_namespaces where p
 delete from hybrid_namespaces where path >= :low and path < :high
 
 -- set_fact --
+-- Set a fact about this database.
 insert into hybrid_facts (name, value) values (:name, :value)
 on conflict (name) do update set value = excluded.value
 
 -- indexed_items --
+-- Read a batch of the items whose words are indexed, by id.
 select id, ns, value, terms from hybrid_items where id > :after and terms is not null
 order by id limit :limit
 
 -- indexed_versions --
+-- Read a batch of the old states that keep their terms.
 select ns, key, version, value, terms from hybrid_versions
 where (ns, key, version) > (:ns, :key, :version) and terms is not null and value is not null
 order by ns, key, version limit :limit
 
 -- put_item_terms --
+-- Replace the terms of items.
 update hybrid_items set terms = :terms, length = :length where id = :id
 
 -- put_version_terms --
+-- Replace the terms of old states.
 update hybrid_versions set terms = :terms where ns = :ns and key = :key and version = :version

@@ -1,0 +1,216 @@
+"""How well a model extracts: `python -m benchmarks.extraction [--set tuned|held|all] [--variant ...] [--limit N]`.
+
+64 labelled turns in five languages (`turns.jsonl`): what each teaches as words that a change must hold (`a|b`: one of
+them), which of the stored memories it changes, or that it teaches nothing. Half of them are held out: the prompt was
+not tuned on them, and `--set held` is looked at last. The model is the one that the environment names: OPENAI_API_KEY
+with LEARNING_MODEL, any "provider:name", or a local server at OPENAI_BASE_URL. Without one nothing is measured.
+"""
+
+import argparse
+import json
+import re
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, cast
+from unittest.mock import patch
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.store.memory import InMemoryStore
+
+from langgraph_learning import LearningMachine
+from langgraph_learning._engine.learning import extraction_prompt, operation_schema
+from langgraph_learning.errors import LearningError
+from langgraph_learning.records import Change, Commit, Record
+from langgraph_learning.testing import ScriptedChatModel, model_or_script, op
+
+TURNS = Path(__file__).parent / "turns.jsonl"
+STORES: dict[str, Any] = {"user_profile": True, "user_memory": True}
+_signatures, _operation_schema = operation_schema.signatures, operation_schema.operation_schema
+
+
+@dataclass
+class Score:
+    """What came of some turns."""
+
+    turns: int = 0
+    wanted: int = 0
+    found: int = 0
+    junk: int = 0
+    changes: int = 0
+    corrections: int = 0
+    corrected: int = 0
+    clean_wanted: int = 0
+    clean: int = 0
+    unquoted: int = 0
+    refused: int = 0
+    failed: int = 0
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(*(getattr(self, each.name) + getattr(other, each.name) for each in fields(self)))
+
+    @property
+    def row(self) -> list[str]:
+        """The cells of a table."""
+        right = self.changes - self.junk
+        return [
+            str(self.turns),
+            _share(right, self.changes),
+            _share(self.found, self.wanted),
+            str(self.junk),
+            _share(self.corrected, self.corrections),
+            _share(self.clean, self.clean_wanted),
+            str(self.unquoted),
+            str(self.refused),
+            str(self.failed),
+            f"{self.input_tokens / max(1, self.turns):.0f} / {self.output_tokens / max(1, self.turns):.0f}",
+        ]
+
+
+HEAD = "turns|precision|recall|junk|corrections|left clean|unquoted|refused|failed|tokens in / out a turn".split("|")
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{part}/{whole} ({100 * part / whole:.0f} %)" if whole else "-"
+
+
+@dataclass
+class Turn:
+    """One labelled turn."""
+
+    id: str
+    set: str
+    lang: str
+    kind: str
+    stored: list[str]
+    turn: list[tuple[str, str]]
+    expect: list[list[str]] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+
+
+def _names_only(operations: Any) -> str:
+    return ", ".join(kind.__name__ for kind in operations)
+
+
+def _quote_last(kind: Any, quoted: bool = True) -> Any:
+    schema = _operation_schema(kind, quoted)
+    fields: dict[str, Any] = dict(cast("dict[str, Any]", schema["properties"]))
+    quote = fields.pop("quote", None)
+    properties = {**fields, **({"quote": quote} if quote else {})}
+    return {**schema, "properties": properties, "required": list(properties)}
+
+
+@contextmanager
+def variant(name: str) -> Iterator[None]:
+    """Take a part of the prompt away, to see what it is worth."""
+    with ExitStack() as stack:
+        if name in ("no-examples", "bare"):
+            stack.enter_context(patch.object(extraction_prompt, "render_examples", lambda offered: "(none)"))
+        if name in ("no-signatures", "bare"):
+            stack.enter_context(patch.object(extraction_prompt, "signatures", _names_only))
+        if name == "quote-last":
+            stack.enter_context(patch.object(operation_schema, "operation_schema", _quote_last))
+            # the examples say the quote where the schema has it
+            from langgraph_learning._engine.learning import examples
+
+            stack.enter_context(patch.object(examples, "operation_schema", _quote_last))
+        yield
+
+
+def learn(model: BaseChatModel, turn: Turn, timeout: float) -> tuple[list[Record], Commit | None]:
+    """Return what was stored before the turn, and what the turn came to."""
+    store = InMemoryStore()
+    seeds = [op("add_memory", content=text) for text in turn.stored]
+    seed = LearningMachine(model=ScriptedChatModel(extractions=[seeds]), user_memory=True, store=store)
+    before = seed.scoped(user_id="u", thread_id="seed")
+    if seeds:
+        before.learn([("user", "; ".join(turn.stored))])
+    known = before.records()
+    machine = LearningMachine(model=model, store=store, extraction_timeout=timeout, **STORES)
+    return known, machine.scoped(user_id="u", thread_id="t").learn([(who, text) for who, text in turn.turn])
+
+
+def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
+    """Compare what a turn came to with what it should have."""
+    changes: list[Change] = list(commit.changes) if commit else []
+    usage = commit.usage if commit else None
+    meant = [known[place].id for place in turn.changed]
+    touched = [change.id for change in changes if change.kind in ("update", "remove")]
+    fitting = [change for change in changes if any(_holds(change.text, words) for words in turn.expect)]
+    right = [change for change in changes if change in fitting or change.id in meant]
+    found = sum(any(_holds(change.text, words) for change in changes) for words in turn.expect)
+    clean_wanted = turn.kind in ("nothing", "trap")
+    return Score(
+        turns=1,
+        wanted=len(turn.expect),
+        found=found,
+        junk=len(changes) - len(right),
+        changes=len(changes),
+        corrections=len(meant),
+        corrected=sum(key in touched for key in meant),
+        clean_wanted=clean_wanted,
+        clean=clean_wanted and not changes,
+        unquoted=sum(change.kind != "remove" and change.source.quote is None for change in changes),
+        refused=len(commit.refused) if commit else 0,
+        calls=usage.calls if usage else 0,
+        input_tokens=usage.input_tokens if usage else 0,
+        output_tokens=usage.output_tokens if usage else 0,
+    )
+
+
+def _holds(text: str, words: list[str]) -> bool:
+    return all(re.search(word, text, flags=re.I) for word in words)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--set", choices=("tuned", "held", "all"), default="tuned")
+    names = ("default", "no-examples", "no-signatures", "bare", "quote-last")
+    parser.add_argument("--variant", choices=names, action="append", help="more than one: one after the other")
+    parser.add_argument("--limit", type=int, help="only so many turns")
+    parser.add_argument("--timeout", type=float, default=600.0, help="seconds for one extraction")
+    parser.add_argument("--show", action="store_true", help="also what each turn came to")
+    given = parser.parse_args()
+    model, line = model_or_script([])
+    if isinstance(model, ScriptedChatModel):
+        sys.exit(
+            "No model: set OPENAI_API_KEY, LEARNING_MODEL or OPENAI_BASE_URL. A script's words are no measurement."
+        )
+    print(line)
+    rows = [Turn(**json.loads(row)) for row in TURNS.read_text(encoding="utf-8").splitlines()]
+    turns = [turn for turn in rows if given.set in ("all", turn.set)][: given.limit]
+    print(f"| variant | {' | '.join(HEAD)} |\n|{'---|' * (len(HEAD) + 1)}")
+    for name in given.variant or ["default"]:
+        start = time.monotonic()
+        with variant(name):
+            total = run(model, turns, given)
+        print(f"| {name}, {given.set} | {' | '.join(total.row)} |", flush=True)
+        print(f"  {time.monotonic() - start:.0f} s", file=sys.stderr)
+
+
+def run(model: BaseChatModel, turns: list[Turn], given: argparse.Namespace) -> Score:
+    total = Score()
+    for turn in turns:
+        try:
+            known, commit = learn(model, turn, given.timeout)
+        except LearningError as error:
+            commit, known = None, []
+            total += Score(turns=1, failed=1, wanted=len(turn.expect), corrections=len(turn.changed))
+            print(f"  {turn.id}: {error}", file=sys.stderr, flush=True)
+            continue
+        total += score(turn, known, commit)
+        if given.show:
+            told = [f"{change.kind} {change.text!r}" for change in (commit.changes if commit else ())]
+            refused = [refusal.reason for refusal in (commit.refused if commit else ())]
+            print(f"  {turn.id} {turn.turn[0][1]!r}: {told} {refused or ''}", file=sys.stderr, flush=True)
+    return total
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,231 @@
+"""Learning from the turns of one user that wait: in order, those of a thread in one call, each exactly once."""
+
+import logging
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from itertools import takewhile
+from uuid import uuid4
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.store.base import GetOp, Item, PutOp
+from pydantic import ValidationError
+
+from langgraph_learning._engine.background.pending import (
+    LEASE,
+    PendingTurn,
+    erase_items,
+    load_pending,
+    remove_pending,
+)
+from langgraph_learning._engine.flow import Flow, batch, write
+from langgraph_learning._engine.learning.commit import TurnGone
+from langgraph_learning._engine.learning.extract import Extraction, extract
+from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.turn import TurnInput, join_turns
+from langgraph_learning._engine.repository import find_commit
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.config import Background
+from langgraph_learning.errors import ConfigurationError, ConflictError, ExtractionError
+from langgraph_learning.records import Namespace
+
+log = logging.getLogger("langgraph_learning")
+
+LEASE_TIME = timedelta(seconds=120)
+"""How long nobody else learns from a user's turns; when a call takes longer it may be made twice, never committed."""
+LONGEST_WAIT = 15
+"""A thread that is never silent is learned from after so many delays."""
+FIRST_WAIT = timedelta(seconds=60)
+FIRST_WAIT_AFTER_ANSWER = timedelta(seconds=10)
+"""How long a turn waits after its first failure; longer where no answer came: the model may be down."""
+WAITS_FACTOR = 4
+LONGEST_ERROR = 500
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What was done of a user's turns, and when to look again."""
+
+    learned: int = 0
+    next_at: datetime | None = None
+    """When the next turn is due; None where none waits."""
+    leased: bool = False
+    """Whether somebody else learns from them."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """What learns, with which model, and by which clock."""
+
+    settings: MachineSettings
+    background: Background
+    clock: Clock
+    model: BaseChatModel | None = None
+    hasten: bool = False
+    """Whether what waits is due now: the process is about to end, or somebody waits for it."""
+
+
+def learn_pending(work: Work, namespace: Namespace) -> Flow[Progress]:
+    """Learn from what is due of one user and say when to come again.
+
+    Raises:
+        ConfigurationError: There is no model; nothing was tried.
+        StoreError: The store failed; what waits goes on waiting.
+    """
+    turns = yield from load_pending(namespace, work.settings.name)
+    if (group := next_group(turns, work)) is None:
+        return Progress(0, next_due(turns, work))
+    works = work.settings.extractions(work.model)
+    lease = uuid4().hex
+    if (until := (yield from _acquire(work, namespace, lease))) is not None:
+        return Progress(0, until, leased=True)
+    learned, tried = 0, set[str]()
+    try:
+        while group:
+            tried.add(group[0].id)
+            learned += yield from _learn_group(work, works, group)
+            turns = yield from load_pending(namespace, work.settings.name)
+            group = next_group(turns, work, tried)
+    except Exception:
+        yield from _release(namespace, lease)
+        raise
+    yield from _release(namespace, lease)
+    return Progress(learned, next_due(turns, work))
+
+
+def next_group(
+    turns: Sequence[PendingTurn], work: Work, tried: frozenset[str] | set[str] = frozenset()
+) -> list[PendingTurn] | None:
+    """Return the turns of one thread to learn from next, in one call; None if nothing is due.
+
+    The oldest come first. A turn that has failed is tried alone, so that it takes no other with it; until it is
+    learned or given up its user's later turns wait, because what was said later has to win.
+    """
+    now = work.clock()
+    for group in _groups(turns):
+        if group[0].id in tried and group[0].attempts:
+            return None
+        if work.hasten or _due_at(group, work.background) <= now:
+            return group
+        if group[0].attempts:
+            return None
+    return None
+
+
+def next_due(turns: Sequence[PendingTurn], work: Work) -> datetime | None:
+    """Return when the next turn is due."""
+    moments = []
+    for group in _groups(turns):
+        moments.append(_due_at(group, work.background))
+        if group[0].attempts:
+            break
+    return min(moments, default=None)
+
+
+def _groups(turns: Sequence[PendingTurn]) -> list[list[PendingTurn]]:
+    threads: dict[str | None, list[PendingTurn]] = {}
+    for turn in turns:
+        if turn.status == "waiting":
+            threads.setdefault(turn.identity.thread_id, []).append(turn)
+    return [
+        waiting[:1] if waiting[0].attempts else list(takewhile(lambda turn: not turn.attempts, waiting))
+        for waiting in threads.values()
+    ]
+
+
+def _due_at(group: Sequence[PendingTurn], background: Background) -> datetime:
+    latest = group[0].scheduled_at + timedelta(seconds=background.delay * LONGEST_WAIT)
+    due = max(turn.due_at for turn in group)
+    return due if group[0].attempts else min(due, latest)
+
+
+def _learn_group(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]) -> Flow[int]:
+    """Learn from turns of one thread; a failure is written down with them."""
+    try:
+        return (yield from _learn(work, works, group))
+    except TurnGone:  # forgotten, deleted, or learned by somebody else meanwhile
+        return 0
+    except ConfigurationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - not swallowed: the turn is kept, with its error
+        yield from _write_down(work, group[0], error)
+        return 0
+
+
+def _learn(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]) -> Flow[int]:
+    commits = yield from batch(*(find_commit(turn.identity, turn.id) for turn in group))
+    fresh = [turn for turn, commit in zip(group, commits, strict=True) if commit is None]
+    heard = _without_edited([turn.heard for turn in fresh])
+    if heard:
+        joined = replace(join_turns(heard), at=work.clock())
+        settings = work.settings
+        made = yield from extract(
+            works,
+            joined,
+            settings.limits,
+            settings.mask,
+            shared=settings.shared,
+            thread=ThreadWords(fresh[-1].thread) if fresh[-1].thread else None,
+            pending=[(turn.namespace, turn.id) for turn in fresh],
+        )
+        if made is not None:
+            log.info("learned behind the reply: %d changes, %d proposed", len(made.changes), len(made.proposed))
+    yield from remove_pending(group)
+    return len(fresh)
+
+
+def _without_edited(turns: Sequence[TurnInput]) -> list[TurnInput]:
+    """Leave out turns whose messages came again under their ids: they were edited while they waited."""
+    kept: list[TurnInput] = []
+    for turn in reversed(turns):
+        ids = {message.id for message in turn.turn.human}
+        later = {message.id for other in kept for message in other.turn.human}
+        if None in ids or not ids or not ids <= later:
+            kept.insert(0, turn)
+    return kept
+
+
+def _write_down(work: Work, turn: PendingTurn, error: Exception) -> Flow[None]:
+    """Count the failure of a turn; after the last it is given up, and kept."""
+    attempts = turn.attempts + 1
+    # A turn of another version of this package does not get better.
+    over = attempts >= work.background.max_attempts or isinstance(error, ValidationError)
+    first = FIRST_WAIT_AFTER_ANSWER if isinstance(error, ExtractionError) else FIRST_WAIT
+    told = work.settings.mask(f"{type(error).__name__}: {error}")[:LONGEST_ERROR]
+    log.warning("a turn could not be learned from (attempt %d of %d): %s", attempts, work.background.max_attempts, told)
+    changed = turn.model_copy(
+        update={
+            "attempts": attempts,
+            "status": "failed" if over else "waiting",
+            "due_at": work.clock() + first * WAITS_FACTOR ** (attempts - 1),
+            "error": told,
+        }
+    )
+    [there] = yield from batch(GetOp(turn.namespace, turn.id, refresh_ttl=False))
+    if there is None:  # forgotten meanwhile: nothing is written about it
+        return
+    with suppress(ConflictError):
+        yield from write([changed.put()], {(turn.namespace, turn.id): getattr(there, "version", 0)})
+
+
+def _acquire(work: Work, namespace: Namespace, lease: str) -> Flow[datetime | None]:
+    """Take the lease of a user's turns; return until when somebody else has it."""
+    [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
+    now = work.clock()
+    if isinstance(there, Item) and (until := datetime.fromisoformat(there.value["until"])) > now:
+        return until
+    value = {"id": lease, "until": (now + LEASE_TIME).isoformat()}
+    try:
+        put = PutOp(namespace, LEASE, value, index=False)
+        yield from write([put], {(namespace, LEASE): getattr(there, "version", 0)})
+    except ConflictError:
+        return now + LEASE_TIME
+    return None
+
+
+def _release(namespace: Namespace, lease: str) -> Flow[None]:
+    [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
+    if isinstance(there, Item) and there.value["id"] == lease:
+        yield from erase_items([(namespace, LEASE)])

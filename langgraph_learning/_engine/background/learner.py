@@ -1,0 +1,276 @@
+"""Who learns behind the reply in this process: threads that take one user's due turns after the other."""
+
+import logging
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from langchain_core.language_models import BaseChatModel
+from langgraph.store.base import BaseStore
+from langgraph.store.memory import InMemoryStore
+
+from langgraph_learning._engine.background.learn import Progress, Work, learn_pending
+from langgraph_learning._engine.background.pending import find_namespaces, load_pending
+from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.config import Background
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.records import Namespace
+
+log = logging.getLogger("langgraph_learning")
+
+THREADS = 4
+"""How many users a process learns from at once."""
+RESCAN = timedelta(seconds=60)
+"""How often it looks for turns that others have left: of processes that ended, or died."""
+RETRY_STORE = timedelta(seconds=10)
+"""When it comes again after the store has failed."""
+CLOSING = 5.0
+"""How long closing the database waits for what is to be learned, in seconds."""
+_POLL = timedelta(seconds=0.2)
+_AT_ONCE = datetime.min.replace(tzinfo=UTC)
+
+
+def utc_now() -> datetime:
+    """Return the present moment."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class _Queue:
+    """The users whose turns wait, with when they are due; those being learned from; those somebody waits for."""
+
+    due: dict[Namespace, datetime] = field(default_factory=dict)
+    busy: set[Namespace] = field(default_factory=set)
+    asked: set[Namespace] = field(default_factory=set)
+    left: set[Namespace] = field(default_factory=set)
+    """Those that were asked for and have turns left."""
+    rescan_at: datetime | None = None
+
+    def next_moment(self) -> datetime | None:
+        """Return when there is something to do for a thread that is free."""
+        moments = [moment for namespace, moment in self.due.items() if namespace not in self.busy]
+        return min((*moments, *((self.rescan_at,) if self.rescan_at else ())), default=None)
+
+    def take(self, now: datetime) -> Namespace | None:
+        """Take the user who is due longest."""
+        ready = [(moment, place) for place, moment in self.due.items() if place not in self.busy and moment <= now]
+        if not ready:
+            return None
+        namespace = min(ready)[1]
+        del self.due[namespace]
+        self.busy.add(namespace)
+        return namespace
+
+
+class BackgroundLearner:
+    """Learns from the turns that wait in one store.
+
+    Args:
+        settings: The machine that learns.
+        store: Where the turns wait.
+        threads: How many users it learns from at once; by default none where another process does.
+        rescan: How often it looks for what others have left.
+        clock: Says what time it is.
+    """
+
+    def __init__(
+        self,
+        settings: MachineSettings,
+        store: BaseStore,
+        *,
+        threads: int | None = None,
+        rescan: timedelta = RESCAN,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self.settings, self._store = settings, store
+        self.background = settings.background or Background()
+        self._driver = Driver(store, warn_once=settings.warn_once)
+        self._size = threads if threads is not None else THREADS if self.background.in_process else 0
+        self._rescan, self._clock = rescan, clock
+        self._model: BaseChatModel | None = None
+        self._queue, self._changed = _Queue(), threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._closed = False
+        self._process = os.getpid()
+
+    def remember_model(self, model: BaseChatModel | None) -> None:
+        """Extract with the agent's own model where the machine has none."""
+        self._model = model or self._model
+
+    def schedule(self, namespace: Namespace, due_at: datetime) -> None:
+        """Learn from the turns of a user when they are due."""
+        with self._changed:
+            self._queue.due[namespace] = min(due_at, self._queue.due.get(namespace, due_at))
+            self._changed.notify()
+        self.start()
+
+    def start(self) -> None:
+        """Start the threads; they first look for what an earlier process has left."""
+        with self._changed:
+            if self._threads or self._closed or not self._size:
+                return
+            self._queue.rescan_at = self._clock()
+            names = [f"learning-{number}" for number in range(self._size)]
+            self._threads = [threading.Thread(target=self._loop, name=name, daemon=True) for name in names]
+        for thread in self._threads:
+            thread.start()
+
+    def learn(self, namespace: Namespace, *, hasten: bool = False) -> Progress:
+        """Learn from what is due of one user, in this thread.
+
+        Raises:
+            ConfigurationError: There is no model.
+            StoreError: The store failed.
+        """
+        work = Work(self.settings, self.background, self._clock, self._model, hasten)
+        return self._driver.run(learn_pending(work, namespace))
+
+    def drain(self, timeout: float | None = None) -> bool:
+        """Learn at once from all that this process has scheduled; return whether nothing of it is left.
+
+        Where another process learns, wait for it.
+        """
+        ends = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            waiting = set(self._queue.due) | self._queue.busy
+        if not self._size:
+            return self._wait_for_others(waiting, ends)
+        self.start()
+        with self._changed:
+            self._queue.left -= waiting
+            self._queue.asked |= waiting
+            self._queue.due.update(dict.fromkeys(waiting, _AT_ONCE))
+            self._changed.notify_all()
+            left = None if ends is None else max(0.0, ends - time.monotonic())
+            done = self._changed.wait_for(lambda: not self._queue.asked & waiting or self._closed, left)
+            return done and not self._queue.left & waiting
+
+    def _wait_for_others(self, waiting: set[Namespace], ends: float | None) -> bool:
+        while waiting := {place for place in waiting if self._waits(place)}:
+            if ends is not None and time.monotonic() >= ends:
+                return False
+            time.sleep(_POLL.total_seconds())
+        with self._changed:
+            self._queue.due.clear()
+        return True
+
+    def _waits(self, namespace: Namespace) -> bool:
+        turns = self._driver.run(load_pending(namespace, self.settings.name))
+        return any(turn.status == "waiting" for turn in turns)
+
+    def close(self, timeout: float = CLOSING) -> None:
+        """Learn from what can be learned from in time, and end; the rest waits in the store for the next start."""
+        if self._process != os.getpid():
+            return
+        if self._size and not self._closed:
+            self.drain(timeout)
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """End after what is under way; the rest waits in the store."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _loop(self) -> None:
+        while (namespace := self._next()) is not None:
+            if namespace == ():
+                self._find_left()
+                continue
+            with self._changed:
+                hasten = namespace in self._queue.asked
+            self._finish(namespace, self._try(namespace, hasten), hasten)
+
+    def _next(self) -> Namespace | None:
+        """Wait for something to do: a user, `()` for a look at what others have left, None for the end."""
+        with self._changed:
+            while not self._closed:
+                now = self._clock()
+                if (namespace := self._queue.take(now)) is not None:
+                    return namespace
+                if self._queue.rescan_at is not None and self._queue.rescan_at <= now:
+                    self._queue.rescan_at = now + self._rescan
+                    return ()
+                moment = self._queue.next_moment()
+                self._changed.wait(None if moment is None else max(0.0, (moment - now).total_seconds()))
+        return None
+
+    def _try(self, namespace: Namespace, hasten: bool) -> Progress:
+        try:
+            return self.learn(namespace, hasten=hasten)
+        except ConfigurationError as error:
+            self.settings.warn_once("background_model", f"turns wait to be learned from: {error}")
+            return Progress(next_at=self._clock() + self._rescan)
+        except Exception:  # a thread's edge: the turns wait in the store, and it comes again
+            if not self._closed:
+                log.exception("could not learn behind the reply; what waits goes on waiting")
+            return Progress(next_at=self._clock() + RETRY_STORE)
+
+    def _finish(self, namespace: Namespace, progress: Progress, hasten: bool) -> None:
+        with self._changed:
+            self._queue.busy.discard(namespace)
+            if hasten and progress.leased:  # somebody waits for it: ask again soon, whoever learns from it
+                self._queue.due[namespace] = self._clock() + _POLL
+            elif progress.next_at is not None:
+                there = self._queue.due.get(namespace, progress.next_at)
+                self._queue.due[namespace] = min(there, progress.next_at)
+            if hasten and not progress.leased:
+                self._queue.asked.discard(namespace)
+                (self._queue.left.add if progress.next_at else self._queue.left.discard)(namespace)
+            self._changed.notify_all()
+
+    def _find_left(self) -> None:
+        try:
+            namespaces = self._driver.run(find_namespaces())
+        except Exception:  # a thread's edge
+            if not self._closed:
+                log.exception("could not look for turns that wait")
+            return
+        with self._changed:
+            now = self._clock()
+            for namespace in namespaces:
+                if namespace not in self._queue.busy:
+                    self._queue.due.setdefault(namespace, now)
+            self._changed.notify_all()
+
+
+def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearner:
+    """Return who learns behind the reply from what waits in `store`, in this process."""
+    key = (os.getpid(), getattr(store, "database", None) or id(store))  # a forked process has no threads of its parent
+    learner = cast("BackgroundLearner | None", settings.learners.get(key))
+    if learner is not None:
+        return learner
+    made = BackgroundLearner(replace(settings), store)
+    settings.learners[key] = made
+    if callable(before_close := getattr(store, "before_close", None)):
+
+        def close() -> None:
+            settings.learners.pop(key, None)
+            made.close()
+
+        before_close(close)
+    if type(store) is InMemoryStore:
+        settings.warn_once(
+            "in_memory",
+            "turns wait in memory to be learned from: what waits is lost when this process ends. connect() opens a"
+            " store that keeps it",
+        )
+    return made
+
+
+def drain(settings: MachineSettings, timeout: float | None) -> bool:
+    """Learn now from what this process has scheduled, in all stores; return whether nothing of it is left."""
+    ends = None if timeout is None else time.monotonic() + timeout
+    mine = [learner for (process, _), learner in settings.learners.items() if process == os.getpid()]
+    learners = cast("list[BackgroundLearner]", mine)
+    rest = [learner.drain(None if ends is None else max(0.0, ends - time.monotonic())) for learner in learners]
+    return all(rest)

@@ -1,0 +1,187 @@
+"""Turns that wait to be learned from: items of the store itself, beside what their user has taught."""
+
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Literal, cast
+
+from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
+from pydantic import JsonValue
+
+from langgraph_learning._engine.flow import Flow, batch, call_store, write
+from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
+from langgraph_learning._engine.learning.turn import TurnInput
+from langgraph_learning._engine.repository import EVERYTHING, find_commit
+from langgraph_learning.errors import StoreError, UnsupportedByStore
+from langgraph_learning.masking import Mask
+from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
+from langgraph_learning.versioned_store import VersionedStore
+
+log = logging.getLogger(__name__)
+
+KEPT_WORDS = 100_000
+"""How much of a thread's words is kept with a turn that waits, in characters."""
+LEASE = "lease"
+"""The key of the item that says who learns from a user's turns just now; turns have ids for keys."""
+
+
+class PendingTurn(Frozen):
+    """A turn that waits, or that could not be learned from and is kept with its error."""
+
+    id: str
+    machine: str
+    identity: Identity
+    turn: dict[str, JsonValue]
+    thread: tuple[tuple[Spoken, str], ...] = ()
+    """Who has said what in the thread so far: words of tools and documents stay theirs."""
+    scheduled_at: datetime
+    due_at: datetime
+    status: Literal["waiting", "failed"] = "waiting"
+    attempts: int = 0
+    error: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What the user said."""
+        messages: Any = cast("dict[str, Any]", self.turn.get("turn") or {}).get("messages") or ()
+        return " ".join(str(message.get("text", "")) for message in messages if message.get("role") == "user")
+
+    @property
+    def namespace(self) -> Namespace:
+        """Where it lies."""
+        return pending_namespace(self.identity)
+
+    @property
+    def heard(self) -> TurnInput:
+        """The turn itself.
+
+        Raises:
+            pydantic.ValidationError: Another version of this package wrote it.
+        """
+        return TurnInput.from_json(self.turn)
+
+    def put(self) -> PutOp:
+        """Return the operation that keeps it."""
+        return PutOp(self.namespace, self.id, self.model_dump(mode="json", exclude={"id"}), index=False)
+
+
+def pending_namespace(identity: Identity) -> Namespace:
+    """Return where the turns of a user wait; of nobody known, those of each thread by themselves."""
+    thread = identity.thread_id if identity.user_id is None else None
+    return (*Scope(user_id=identity.user_id, thread_id=thread).path, PENDING)
+
+
+def schedule_turns(
+    turns: Sequence[tuple[str, TurnInput]],
+    machine: str,
+    now: datetime,
+    delay: timedelta,
+    mask: Mask,
+    thread: ThreadWords | None = None,
+    defer: Callable[[object, Namespace, datetime], None] | None = None,
+) -> Flow[list[PendingTurn]]:
+    """Write the turns of one user that are not learned yet, and return them.
+
+    Args:
+        turns: The turns, each with the id under which it is learned.
+        machine: The name of the machine that is to learn from them.
+        now: The present moment.
+        delay: How long the thread is to be silent before.
+        mask: Takes secrets out of what is stored.
+        thread: Who has said what in the thread so far.
+        defer: Enters the job into a queue, on the connection of the transaction that writes the turns.
+    """
+    learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
+    spoken = _newest(thread.spoken, mask) if thread else ()
+    made = [
+        PendingTurn(
+            id=key,
+            machine=machine,
+            identity=turn.identity,
+            turn=_mask_turn(turn, mask).to_json(),
+            thread=spoken,
+            scheduled_at=now + timedelta(microseconds=place),
+            due_at=now + delay,
+        )
+        for place, ((key, turn), commit) in enumerate(zip(turns, learned, strict=True))
+        if commit is None
+    ]
+    if made:
+        within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
+        yield from write([turn.put() for turn in made], {}, within=within)
+    return made
+
+
+def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spoken, str], ...]:
+    """Return the newest of what was said that fits into `KEPT_WORDS`."""
+    kept: list[tuple[Spoken, str]] = []
+    room = KEPT_WORDS
+    for speaker, text in reversed(spoken):
+        if (room := room - len(text)) < 0:
+            break
+        kept.append((speaker, mask(text)))
+    return tuple(reversed(kept))
+
+
+def _mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
+    turn = heard.turn
+    masked = replace(
+        turn,
+        messages=tuple(replace(message, text=mask(message.text)) for message in turn.messages),
+        tools=tuple(replace(message, text=mask(message.text)) for message in turn.tools),
+        trajectory=tuple(
+            replace(step, arguments=mask(step.arguments), result=mask(step.result)) for step in turn.trajectory
+        ),
+    )
+    return replace(heard, turn=masked)
+
+
+def load_pending(namespace: Namespace, machine: str | None = None) -> Flow[list[PendingTurn]]:
+    """Return what waits, and what failed, in the order it was said; of one machine, or of all."""
+    [items] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
+    mine = [item for item in cast("list[Item]", items) if tuple(item.namespace) == namespace and item.key != LEASE]
+    turns = [PendingTurn.model_validate({**item.value, "id": item.key}) for item in mine]
+    # Whose it says it is decides where it is learned: an item that lies elsewhere was not written by us.
+    ours = [turn for turn in turns if turn.namespace == namespace and machine in (None, turn.machine)]
+    return sorted(ours, key=lambda turn: (turn.scheduled_at, turn.id))
+
+
+def find_namespaces() -> Flow[list[Namespace]]:
+    """Return where turns wait, of all users."""
+    conditions = (MatchCondition("prefix", (ROOT,)), MatchCondition("suffix", (PENDING,)))
+    [found] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
+    return [tuple(namespace) for namespace in cast("list[Namespace]", found)]
+
+
+def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
+    """Return what waits and what failed, of all users."""
+    found: list[PendingTurn] = []
+    for namespace in (yield from find_namespaces()):
+        found += yield from load_pending(namespace, machine)
+    return sorted(found, key=lambda turn: (turn.scheduled_at, turn.id))
+
+
+def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:
+    """Let failed turns wait again, due at once, and return how many these are."""
+    failed = [turn for turn in turns if turn.status == "failed"]
+    anew = {"status": "waiting", "attempts": 0, "due_at": now}
+    if failed:
+        yield from write([turn.model_copy(update=anew).put() for turn in failed], {})
+    return len(failed)
+
+
+def remove_pending(turns: Sequence[PendingTurn]) -> Flow[None]:
+    """Erase turns that are learned: their words stay in no history."""
+    yield from erase_items([(turn.namespace, turn.id) for turn in turns])
+
+
+def erase_items(places: Sequence[tuple[Namespace, str]]) -> Flow[None]:
+    """Erase items with their history, or where the store keeps none delete them."""
+    try:
+        yield from call_store(VersionedStore.erase, list(places))
+    except UnsupportedByStore:
+        yield from write([PutOp(*place, None) for place in places], {})
+    except StoreError:
+        # Erased, but a reader keeps the write-ahead log from being emptied; any other failure shows at the next read.
+        log.debug("could not empty the log after a turn was learned", exc_info=True)

@@ -1,0 +1,67 @@
+"""A long history in parts: each is small enough for one extraction, and a commit of its own."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from langchain_core.messages import BaseMessage, HumanMessage
+
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE, Speakers, count_user_messages
+from langgraph_learning._engine.learning.provenance import read_thread
+from langgraph_learning._engine.learning.turn import TurnInput, turn_of
+from langgraph_learning._engine.settings import MachineSettings
+from langgraph_learning.records import Commit, Identity
+
+MOST_MESSAGES = 40
+MOST_CHARS = 40_000
+"""How much of a history one extraction is shown, in messages and in characters."""
+
+
+def split_history(messages: Sequence[BaseMessage]) -> Iterator[tuple[int, int]]:
+    """Yield where each part begins and ends; a part begins with a message of the user's, where there is one.
+
+    The same history has the same parts every time, so what was interrupted goes on where it stopped.
+    """
+    start, chars = 0, 0
+    for index, message in enumerate(messages):
+        size = min(len(str(message.text)), LONGEST_MESSAGE)
+        full = index - start >= MOST_MESSAGES or chars + size > MOST_CHARS
+        if index > start and full and (isinstance(message, HumanMessage) or index - start >= 2 * MOST_MESSAGES):
+            yield start, index
+            start, chars = index, 0
+        chars += size
+    if start < len(messages):
+        yield start, len(messages)
+
+
+def learn_history(
+    settings: MachineSettings,
+    identity: Identity,
+    history: Sequence[BaseMessage],
+    said_at: datetime | None,
+    progress: Callable[[int, int], object] | None,
+) -> Flow[Commit | None]:
+    """Learn from a history part by part, and return the last commit that changed something; parts teach once."""
+    now, last = datetime.now(UTC), None
+    speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
+    works = settings.extractions()
+    for start, end in split_history(history):
+        before = count_user_messages(history[:start], speakers)
+        turn = replace(turn_of(history[start:end], speakers, said_at), human_offset=before)
+        heard = TurnInput(turn=turn, identity=identity, at=now)
+        thread = read_thread(history[max(0, start - MOST_MESSAGES) : end], settings.name, speakers)
+        made = yield from extract(
+            works,
+            heard,
+            settings.limits,
+            settings.mask,
+            shared=settings.shared,
+            thread=thread,
+            capturing=settings.capturing,
+        )
+        last = made if made is not None and (made.changes or made.proposed or made.refused) else last
+        if progress is not None:
+            progress(end, len(history))
+    return last

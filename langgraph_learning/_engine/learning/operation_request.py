@@ -1,0 +1,149 @@
+"""From the items of an answer to operations: what each rests on, which record it means, and what is not to be believed.
+
+Refused here is what no plan can tell from a statement of the user: words of the prompt's own examples.
+"""
+
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import JsonValue
+
+from langgraph_learning._engine.learning.commit import OperationRequest
+from langgraph_learning._engine.learning.examples import copied_words
+from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
+from langgraph_learning._engine.learning.turn import Turn
+from langgraph_learning._engine.learning.withdraw import digest_messages
+from langgraph_learning._engine.repository import ScopeSnapshot
+from langgraph_learning.records import ACTIVE, Record, Refusal, Source
+from langgraph_learning.text import fold, same_statement, terms
+
+_LABEL = re.compile(r"^\s*\[?(?P<label>[a-z]-?\w+)\]?(?P<rest>\s*[:.)]\s+.*|\s*)$", flags=re.S | re.I)
+_NOT_CLAIMS = frozenset({"operation", "quote", "id", "field", "item"})
+
+
+def drop_repeated(items: Iterable[JsonValue]) -> list[JsonValue]:
+    """Return each item once: a model that runs away says the same again until it is cut off."""
+    return list({json.dumps(item, sort_keys=True): item for item in items}.values())
+
+
+def read_requests(
+    items: Iterable[JsonValue],
+    turn: Turn,
+    source: Source,
+    known: Sequence[ScopeSnapshot],
+    tools: bool = False,
+    trajectory: bool = False,
+) -> tuple[list[OperationRequest], list[Refusal]]:
+    """Return what an answer asks for, and what of it is refused unplanned."""
+    requests: list[OperationRequest] = []
+    refused: list[Refusal] = []
+    shown = [part.text for part in (*turn.with_tools, *_as_messages(turn.trajectory))]
+    for item in items:
+        snapshot = _snapshot_of(item, known)
+        if isinstance(item, dict) and snapshot is not None:
+            item = _name_record(_without_labels(item, snapshot), snapshot)
+        request = read_request(item, turn, source, tools, trajectory)
+        if copied := copied_words(list(_claims(request.arguments)), shown):
+            reason = f"{copied[0]!r} stands in an example of the prompt, and not in the turn: not learned"
+            refused.append(Refusal(operation=str(request.operation), reason=reason))
+        else:
+            requests.append(request)
+    return requests, refused
+
+
+def _snapshot_of(item: JsonValue, known: Sequence[ScopeSnapshot]) -> ScopeSnapshot | None:
+    name = item.get("operation") if isinstance(item, dict) else None
+    return next((each for each in known if any(kind.__name__ == name for kind in each.store.operations)), None)
+
+
+def _without_labels(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:
+    """Take short ids off that were copied along with a note: "m1: Likes tea" is "Likes tea"."""
+
+    def cleaned(value: JsonValue) -> JsonValue:
+        match = _LABEL.match(value) if isinstance(value, str) else None
+        copied = match is not None and match["rest"].strip() and match["label"].lower() in snapshot.labels
+        return match["rest"].lstrip(" :.)\n") if match is not None and copied else value
+
+    return {key: value if key in _NOT_CLAIMS else cleaned(value) for key, value in item.items()}
+
+
+def _name_record(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:
+    """Return an operation on a record under the id that was shown; one that was never shown means the one that fits."""
+    given = item.get("id")
+    if given is None or str(given) in snapshot.labels:
+        return item
+    match = _LABEL.match(str(given))
+    written = match["label"].lower() if match else f"{snapshot.store.label}{given}"
+    if written in snapshot.labels:
+        return {**item, "id": written}
+    fitting = [label for label, record in snapshot.labels.items() if record.status == ACTIVE and _fits(item, record)]
+    return {**item, "id": fitting[0]} if len(fitting) == 1 else item
+
+
+def _fits(item: Mapping[str, JsonValue], record: Record) -> bool:
+    """Return whether an operation is about a record: by its words, or by those of what it says instead."""
+    if same_statement(str(item["id"]), record.text):
+        return True
+    told, own = set(terms(" ".join(_texts(item, ("content", "quote"))))), set(terms(record.text))
+    return bool(own) and len(told & own) * 2 >= len(own)
+
+
+def _texts(item: Mapping[str, JsonValue], keys: Iterable[str]) -> list[str]:
+    return [str(item[key]) for key in keys if isinstance(item.get(key), str)]
+
+
+def read_request(
+    item: JsonValue, turn: Turn, source: Source, tools: bool = False, trajectory: bool = False
+) -> OperationRequest:
+    """Read one item of the answer; its quote is believed only if it stands in the turn."""
+    if not isinstance(item, dict):
+        return OperationRequest(operation=f"{item!r:.40}", arguments={})
+    arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
+    calls = _as_messages(turn.trajectory) if trajectory else ()
+    spoken = (*(turn.with_tools if tools else turn.messages), *calls)
+    quoted = verify_quote(item.get("quote"), spoken, turn, source)
+    times = [message.said_at for message in turn.messages if message.id in quoted.message_ids and message.said_at]
+    return OperationRequest(item.get("operation"), arguments, quoted, said_at=max(times, default=None))
+
+
+def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:
+    """Return the agent's calls as its words, and their results as those of tools."""
+    calls = [TurnMessage("agent", f"{step.name} {step.arguments}") for step in trajectory]
+    return [*calls, *(TurnMessage("tool", step.result) for step in trajectory)]
+
+
+def _claims(arguments: Mapping[str, JsonValue]) -> Iterable[str]:
+    """Return the texts of what an operation says."""
+    for key, value in arguments.items():
+        if key not in _NOT_CLAIMS:
+            yield from _texts_in(value)
+
+
+def _texts_in(value: JsonValue) -> Iterable[str]:
+    if isinstance(value, str):
+        yield value
+    parts = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    for part in parts:
+        yield from _texts_in(part)
+
+
+def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:
+    """Return the source with the quote and who said it; without a true quote the statement is inferred."""
+    wanted = _normalize_quote(quote) if isinstance(quote, str) else ""
+    by_user_first = sorted(spoken, key=lambda message: message.role != "user")
+    speaker = next((each for each in by_user_first if wanted and wanted in _normalize_quote(each.text)), None)
+    if speaker is None:
+        human = [message for message in turn.human if message.id]
+        ids = tuple(message.id for message in human if message.id)
+        return source.model_copy(
+            update={"actor": "assistant", "message_ids": ids, "digest": digest_messages(human) if ids else None}
+        )
+    rests_on = {"message_ids": (speaker.id,), "digest": digest_messages([speaker])} if speaker.id else {}
+    return source.model_copy(update={"actor": speaker.role, "quote": str(quote).strip(), **rests_on})
+
+
+def _normalize_quote(text: str) -> str:
+    """Return words in one spelling: models copy with other spaces, quotation marks and escapes."""
+    return " ".join(fold(html.unescape(text)).strip(" \"'“”„»«.…").split())

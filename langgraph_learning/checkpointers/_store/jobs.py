@@ -1,0 +1,180 @@
+"""Jobs in the database of a Postgres store, which wake workers in other processes (procrastinate, extra `worker`)."""
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import procrastinate
+from procrastinate.exceptions import AlreadyEnqueued, ConnectorException
+from procrastinate.jobs import Job, Status
+from procrastinate.schema import SchemaManager
+from psycopg import AsyncConnection, Connection
+from psycopg_pool import AsyncConnectionPool
+
+from langgraph_learning.errors import StoreError
+
+if TYPE_CHECKING:
+    from langgraph_learning.checkpointers._store.postgres import PostgresDialect
+
+log = logging.getLogger("langgraph_learning")
+
+TASK = "langgraph_learning.learn"
+LOOK = 30.0
+"""How often a worker looks for jobs of workers that died, and for turns without a job, in seconds."""
+GRACE = 60.0
+"""How long a worker that is asked to end waits for the calls under way, in seconds."""
+Namespace = tuple[str, ...]
+Step = Callable[[Namespace], datetime | None]
+Find = Callable[[], Iterable[Namespace]]
+
+
+class JobQueue:
+    """The jobs of one machine: one that waits per user, and a user's jobs one after the other."""
+
+    def __init__(self, dialect: "PostgresDialect", machine: str) -> None:
+        self._dialect, self._queue = dialect, f"learning:{machine}"
+        self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
+
+    def setup(self) -> None:
+        """Make the tables of the queue where they are missing, under the lock of our own migrations."""
+        with self._dialect.writing() as session:
+            connection: Connection[Any] = session.connection  # type: ignore[assignment]
+            self._enter_schema(connection)
+            made = connection.execute("select to_regclass('procrastinate_jobs') is not null as made").fetchone()
+            if not next(iter(made.values() if isinstance(made, dict) else made or ())):
+                connection.execute(SchemaManager.get_schema(), prepare=False)
+
+    def _enter_schema(self, connection: Connection[Any]) -> None:
+        connection.execute("select set_config('search_path', %s, true)", (self._search_path,))
+
+    @property
+    def _search_path(self) -> str:
+        quoted = self._dialect.schema_name.replace('"', '""')
+        return f'"{quoted}", public'
+
+    def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
+        """Enter a job on a connection of the store, in its transaction; one that waits already is enough.
+
+        A job that is fetched between our write and our commit does not see the turn, and no other one is entered: the
+        workers look for such turns, too.
+        """
+        assert isinstance(connection, Connection)
+        self._enter_schema(connection)
+        try:
+            with connection.transaction():  # a refused job must not take the turn with it
+                self._configure(self._app, namespace, due_at, connection=connection).defer(namespace=list(namespace))
+        except AlreadyEnqueued:
+            pass
+        except ConnectorException as error:
+            raise StoreError(
+                f"the job that learns from the turn could not be entered: {error.__cause__ or error}"
+            ) from error
+
+    def _configure(self, app: procrastinate.App, namespace: Namespace, due_at: datetime, **options: Any) -> Any:
+        user = json.dumps(namespace)
+        return app.configure_task(
+            TASK,
+            queue=self._queue,
+            lock=f"{self._queue} {user}",
+            queueing_lock=f"{self._queue} {user}",
+            schedule_at=max(due_at, datetime.now(UTC)),
+            **options,
+        )
+
+    def work(self, step: Step, find: Find, *, concurrency: int) -> None:
+        """Run a worker until the process is asked to end.
+
+        Args:
+            step: Learns from the due turns of one user, and returns when to come again.
+            find: Lists the users whose turns wait.
+            concurrency: From how many users it learns at once.
+        """
+        self.setup()
+        asyncio.run(self._work(step, find, concurrency))
+
+    async def _work(self, step: Step, find: Find, concurrency: int) -> None:
+        with ThreadPoolExecutor(concurrency + 1, thread_name_prefix="learning") as threads:
+            async with self._open(concurrency) as app:
+                self._add_task(app, step, threads)
+                await self._run(app, find, concurrency, threads)
+
+    async def look_once(self, find: Find) -> None:
+        """Give back the jobs of workers that died, and enter jobs for turns that have none."""
+        with ThreadPoolExecutor(1) as threads:
+            async with self._open(1) as app:
+                await self._look_once(app, find, threads)
+
+    @asynccontextmanager
+    async def _open(self, concurrency: int) -> AsyncIterator[procrastinate.App]:
+        async def configure(connection: AsyncConnection[Any]) -> None:
+            await connection.execute("select set_config('search_path', %s, false)", (self._search_path,))
+            await connection.commit()
+
+        app = procrastinate.App(connector=procrastinate.PsycopgConnector())
+        pool = AsyncConnectionPool(
+            self._dialect.conninfo,
+            min_size=1,
+            max_size=min(concurrency, 8) + 3,  # one listens, one beats, and jobs ask for more only between calls
+            configure=configure,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+        )
+        async with pool, app.open_async(pool):
+            yield app
+
+    def _add_task(self, app: procrastinate.App, step: Step, threads: ThreadPoolExecutor) -> None:
+        @app.task(name=TASK, queue=self._queue, retry=procrastinate.RetryStrategy(wait=10))
+        async def learn(namespace: Sequence[str]) -> None:
+            place = tuple(namespace)
+            next_at = await asyncio.get_running_loop().run_in_executor(threads, step, place)
+            if next_at is not None:
+                await self._defer(app, place, next_at)
+
+    async def _defer(self, app: procrastinate.App, namespace: Namespace, due_at: datetime) -> None:
+        with suppress(AlreadyEnqueued):
+            await self._configure(app, namespace, due_at).defer_async(namespace=list(namespace))
+
+    async def _run(self, app: procrastinate.App, find: Find, concurrency: int, threads: ThreadPoolExecutor) -> None:
+        looking = asyncio.create_task(self._look(app, find, threads))
+        try:
+            while True:
+                try:
+                    await app.run_worker_async(
+                        queues=[self._queue],
+                        concurrency=concurrency,
+                        delete_jobs="successful",
+                        shutdown_graceful_timeout=GRACE,
+                    )
+                except ConnectorException:  # the database restarts: what waits is still there then
+                    log.exception("the worker lost its database; it tries again")
+                    await asyncio.sleep(5)
+                else:
+                    return
+        finally:
+            looking.cancel()
+
+    async def _look(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
+        while True:
+            try:
+                await self._look_once(app, find, threads)
+            except (ConnectorException, StoreError):
+                log.warning("could not look for turns that wait; trying again", exc_info=True)
+            await asyncio.sleep(LOOK)
+
+    async def _look_once(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
+        for job in await app.job_manager.get_stalled_jobs(task_name=TASK):
+            await self._give_back(app, job)
+        for namespace in await asyncio.get_running_loop().run_in_executor(threads, find):
+            await self._defer(app, namespace, datetime.now(UTC))
+
+    async def _give_back(self, app: procrastinate.App, job: Job) -> None:
+        """Let another worker have the job of one that died, unless another job for the user waits already."""
+        try:
+            await app.job_manager.retry_job(job)
+        except ConnectorException:
+            await app.job_manager.finish_job(job, status=Status.FAILED, delete_job=True)

@@ -1,0 +1,69 @@
+"""Learning behind the reply, as a graph sees it: the turn is written into the store, and nobody waits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from importlib.util import find_spec
+from typing import Protocol, cast
+
+from langgraph.store.base import BaseStore
+
+from langgraph_learning._engine.background.learner import learner_for
+from langgraph_learning._engine.background.pending import schedule_turns
+from langgraph_learning._engine.flow import Flow, StoreCall
+from langgraph_learning._engine.learning.extract import turn_commit_id
+from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.turn import TurnInput
+from langgraph_learning.config import Background
+from langgraph_learning.nodes.run_context import Run
+from langgraph_learning.records import Namespace
+
+Defer = Callable[[object, Namespace, datetime], None]
+
+
+class JobQueue(Protocol):
+    """Wakes workers in other processes."""
+
+    def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
+        """Enter a job on a connection, in its transaction."""
+
+
+def wake_learner(run: Run) -> None:
+    """Start learning from what an earlier process has left."""
+    if run.settings.background is not None and (store := run.driver.store) is not None:
+        learner_for(run.settings, store).start()
+
+
+def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[bool]:
+    """Write down turns of one user, to be learned from behind the reply."""
+    background, store = run.settings.background, run.driver.require_store()
+    assert background is not None
+    learner = learner_for(run.settings, store)
+    learner.remember_model(run.model)
+    works = run.settings.extractions(run.model)
+    now = datetime.now(UTC)
+    # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
+    heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
+    keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
+    if not keyed:  # nothing is extracted, or nobody has spoken
+        return True
+    defer = yield from _find_queue(store, background, run.settings.name)
+    made = yield from schedule_turns(
+        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, thread, defer
+    )
+    if made:
+        learner.schedule(made[0].namespace, made[-1].due_at)
+        run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
+    run.forget_words(turn.provenance.turn_id for turn in turns)
+    return True
+
+
+def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:
+    """Return what enters a job for workers elsewhere, where the database has a queue and nobody here learns.
+
+    Without procrastinate such workers look into the store for themselves.
+    """
+    if background.in_process or not hasattr(store, "jobs") or find_spec("procrastinate") is None:
+        return None
+    queue = cast("JobQueue", (yield StoreCall("jobs", (machine,), {})))
+    return queue.defer
