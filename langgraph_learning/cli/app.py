@@ -12,6 +12,7 @@ from langgraph_learning.cli import (
     doctor,
     importing,
     learning,
+    mcp,
     mutations,
     queries,
     serve,
@@ -25,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, applying, mutations, learning, worker, serve, backup, importing, database, doctor):
+for part in (queries, applying, mutations, learning, worker, serve, mcp, backup, importing, database, doctor):
     part.register(app)
 
 
