@@ -3,7 +3,8 @@
     SERVICE_TOKENS='{"secret": "alex"}' uvicorn examples.service:app
     curl -N localhost:8000/chat -H 'authorization: Bearer secret' --json '{"text": "I like green tea."}'
 
-What is proposed waits at `/proposals` for the user's yes, and `/memory` shows a user what is known of them; a conversation that goes on names its `thread`.
+What is proposed waits at `/proposals` for the user's yes; `/memory` shows a user what is known of them; a conversation
+that goes on names its `thread`.
 """
 
 import json

@@ -8,10 +8,11 @@ from typing import TypeAlias
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.web.answers import refusal
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ Authenticate: TypeAlias = Callable[[Request], Who | Awaitable[Who]]
 
 LOCAL = Visitor("local", everybody=True)
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
-REFUSED = "These pages answer this machine only; create_app(..., authenticate=...) opens them to others.\n"
+REFUSED = "These pages answer this machine only; create_app(..., authenticate=...) opens them to others."
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 
@@ -68,14 +69,14 @@ class Gate:
 
     async def _identify(self, request: Request) -> Visitor | Response:
         if self.authenticate is None:
-            return LOCAL if is_local(request) else PlainTextResponse(REFUSED, 403)
+            return LOCAL if is_local(request) else refusal(request, 403, REFUSED)
         try:
             answer = self.authenticate(request)
             who = await answer if inspect.isawaitable(answer) else answer
         except HTTPException as error:
-            return PlainTextResponse(error.detail, error.status_code, headers=dict(error.headers or {}))
+            return refusal(request, error.status_code, error.detail, error.headers)
         if who is None or who == "":
-            return PlainTextResponse("Sign in first.\n", 401)
+            return refusal(request, 401, "Sign in first.")
         if isinstance(who, str):
             return Visitor(who)
         if not isinstance(who, Visitor | Response):

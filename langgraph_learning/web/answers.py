@@ -1,6 +1,10 @@
 """What a failure is answered with."""
 
+from collections.abc import Mapping
+
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from langgraph_learning.errors import (
     ConflictError,
@@ -29,3 +33,11 @@ def status_and_reason(error: Exception) -> tuple[int, str]:
     if isinstance(error, ValueError):  # also a wrong operation: the caller can mend it
         return 422, str(error)
     return 500, failure_reason(error)
+
+
+def refusal(request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
+    """Return what is answered before a page is reached: JSON under `/api`, else a line of text."""
+    path = request.url.path.removeprefix(request.scope.get("root_path", ""))
+    if path.startswith("/api/"):
+        return JSONResponse({"detail": reason}, status, headers=headers)
+    return PlainTextResponse(f"{reason}\n", status, headers=headers)

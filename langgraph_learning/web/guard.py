@@ -9,8 +9,10 @@ from urllib.parse import urlsplit
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from langgraph_learning.web.answers import refusal
 
 LARGEST_BODY = 256 * 1024
 LONGEST_URL = 8 * 1024
@@ -47,23 +49,24 @@ class Guard:
                 headers.setdefault("cache-control", "no-store")
             await send(message)
 
-        refusal = self._refuse(Request(scope))
-        body = b"" if refusal else await _read(receive)
+        request = Request(scope)
+        answer = self._refuse(request)
+        body = b"" if answer else await _read(receive)
         if body is None:
-            refusal = PlainTextResponse("That is too large.\n", 413)
-        if refusal:
-            await refusal(scope, receive, send_guarded)
+            answer = refusal(request, 413, "That is too large.")
+        if answer:
+            await answer(scope, receive, send_guarded)
             return
         await self.app(scope, _replay(body or b"", receive), send_guarded)
 
     def _refuse(self, request: Request) -> Response | None:
         if len(request.scope.get("raw_path") or b"") + len(request.scope["query_string"]) > LONGEST_URL:
-            return PlainTextResponse("That address is too long.\n", 414)
+            return refusal(request, 414, "That address is too long.")
         length = request.headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > LARGEST_BODY:
-            return PlainTextResponse("That is too large.\n", 413)
+            return refusal(request, 413, "That is too large.")
         if request.method not in SAFE and not same_site(request):
-            return PlainTextResponse("This was sent from another site.\n", 403)
+            return refusal(request, 403, "This was sent from another site.")
         return None
 
 

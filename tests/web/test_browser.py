@@ -1,14 +1,11 @@
 """Every page in a real Chromium: nothing is blocked, nothing runs out of the page, what is clicked happens."""
 
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import uvicorn
-from web.world import ALEX, SAM
+from web.world import ALEX, SAM, serving
 
 from langgraph_learning import LearningMachine
 from langgraph_learning.web import create_app
@@ -23,14 +20,8 @@ TABS = ("Memories", "What is told", "Timeline", "Entities", "Conversations", "Re
 
 @pytest.fixture
 def address(world: World) -> Iterator[str]:
-    app = create_app(*world, authenticate=None)
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-        thread.start()
-        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
-        server.should_exit = True
-        thread.join()
+    with serving(create_app(*world, authenticate=None)) as at:
+        yield at
 
 
 @pytest.fixture

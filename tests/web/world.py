@@ -1,11 +1,14 @@
 """A memory that pages show, and visitors who look at it."""
 
 import re
+import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import unescape
 from typing import Any
 
+import uvicorn
 from starlette.requests import Request
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
@@ -81,6 +84,20 @@ def browser(app: ASGIApp, token: str | None = None, *, host: str = "localhost", 
 
 def app_for(learning: LearningMachine, store: Any, **options: Any) -> ASGIApp:
     return create_app(learning, store, **{"authenticate": by_token, **options})
+
+
+@contextmanager
+def serving(app: ASGIApp) -> Iterator[str]:
+    """Serve `app` on a free port of this machine; yields its address."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        finally:
+            server.should_exit = True
+            thread.join()
 
 
 def form_token(page: str) -> str:
