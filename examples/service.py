@@ -60,7 +60,8 @@ def scoped(user: str) -> Scoped:
 def asking(request: Request) -> str | None:
     """Whose token it is; they see what is theirs at `/memory`, and nobody else's."""
     token = request.headers.get("authorization", "").removeprefix("Bearer ")
-    return app.state.users.get(token)
+    user: str | None = app.state.users.get(token)
+    return user
 
 
 @app.post("/chat", response_class=EventSourceResponse)

@@ -22,8 +22,9 @@ Text = Annotated[str, Query(min_length=1, max_length=2_000)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 Thread = Annotated[str | None, Query(max_length=255)]
-UserPath = Annotated[str, InPath(min_length=1, max_length=255)]
-Key = Annotated[str, InPath(min_length=1, max_length=500)]
+# Clients take "." and ".." out of an address before they send it.
+UserPath = Annotated[str, InPath(min_length=1, max_length=255, pattern=r"[^./]")]
+Key = Annotated[str, InPath(min_length=1, max_length=500, pattern=r"[^./]")]
 JSON_ONLY = "send the body as application/json"
 
 

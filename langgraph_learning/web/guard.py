@@ -80,12 +80,12 @@ def same_site(request: Request) -> bool:
 
 async def _read(receive: Receive) -> bytes | None:
     """Return the body; None where it is too large, whatever its header said."""
-    body = b""
+    body: bytes = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return body
-        body += message.get("body", b"")
+        body += bytes(message.get("body", b""))
         if len(body) > LARGEST_BODY:
             return None
         if not message.get("more_body"):

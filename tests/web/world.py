@@ -19,7 +19,7 @@ from langgraph_learning.web import Visitor, create_app
 
 ALEX, SAM = "alex@example.com", "sam/о'nil"
 SCRIPT = "<script>alert('x')</script><img src=x onerror=alert(1)>"
-TOKENS = {"alex": ALEX, "sam": SAM, "ops": Visitor("ops", everybody=True)}
+TOKENS: dict[str, Visitor | str] = {"alex": ALEX, "sam": SAM, "ops": Visitor("ops", everybody=True)}
 TURNS = [
     (
         "monday",
