@@ -1,6 +1,6 @@
 """An open database with the machine that works on it: users, records, and ids by their beginning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -58,14 +58,23 @@ class OpenTarget:
             raise ConfigurationError("--model and --machine: your machine has its model; give one of the two")
         if self.target.machine is not None:
             return load_machine(self.target.machine)
+        return self._machine_of(self._namespaces(user), model)
+
+    def _machine_of(self, namespaces: Iterable[Namespace], model: str | None) -> LearningMachine:
         scopes: dict[str, set[Scope]] = {}
-        for namespace in self._namespaces(user):
+        for namespace in namespaces:
             scope, name = scope_of(namespace), namespace[-1]
             if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
                 scopes.setdefault(name, set()).add(scope)
         for name in self.coming:
             scopes.setdefault(name, set())
         return machine_for_everything(self.target.namespace, scopes, model)
+
+    def machine_for_all(self) -> LearningMachine:
+        """Return the machine that was named, else one of every learning store that there is for anybody."""
+        if self.target.machine is not None:
+            return load_machine(self.target.machine)
+        return self._machine_of(self.store.all_namespaces((ROOT,), ()), None)
 
     def scoped_for(self, user: str | None = None, thread: str | None = None, *, model: str | None = None) -> Scoped:
         """Return the data API of a user, in `thread` or in the one that was asked for."""
