@@ -104,6 +104,6 @@ def _legend(entries: Sequence[ShownRecord]) -> Html | None:
 
 def _square(colour: str) -> Html:
     """Return a spot of colour as an image: a page may forbid style attributes, an untrusted notebook drawings."""
-    spot = tag("rect", width=9, height=9, fill=colour)
+    spot = tag("path", d="M0 0H9V9H0Z", fill=colour)
     box: dict[str, Child] = {"width": 9, "height": 9, "viewBox": "0 0 9 9"}
     return image(tag("svg", spot, xmlns="http://www.w3.org/2000/svg", **box), "", width=9, class_="square")
