@@ -413,7 +413,7 @@ def test_a_field_that_nothing_is_shown_of_is_found() -> None:
 
 @pytest.mark.parametrize("kind", list(kinds()))
 def test_a_refused_option_is_a_field_whose_default_may_be_given(kind: Kind) -> None:
-    defaults = {field.name: field.default for field in fields(kind)}
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}
     assert set(kind.refuses) <= set(defaults)
     assert kind(**{option: defaults[option] for option in kind.refuses}) == kind()
 
