@@ -16,6 +16,10 @@ $(VENV)/examples: pyproject.toml
 	$(INSTALL) -e '.[openai,cli]'
 	@touch $@
 
+$(VENV)/browser: $(VENV)/examples
+	$(INSTALL) -e '.[web]'
+	@touch $@
+
 $(VENV)/installed: $(VENV)/examples
 	$(INSTALL) -e '.[dev]'
 	@touch $@
@@ -27,6 +31,10 @@ demo: $(VENV)/examples  ## Hold three conversations and show what was learned, r
 
 chat: $(VENV)/examples  ## Talk to a learning agent; each turn shows what it taught
 	$(BIN)/python -m examples.chat
+
+browse: $(VENV)/browser  ## Hold the conversations of the demo, then open what was learned in a browser
+	$(BIN)/python -m examples.demo --keep build/demo.db
+	$(BIN)/langgraph-learning serve -d sqlite:///build/demo.db --open
 
 notebooks: venv  ## Execute all notebooks, two at a time; results and pages go to build/notebooks
 	$(BIN)/python -m notebooks.run
@@ -53,6 +61,14 @@ test: lint types  ## All checks: ruff, mypy --strict, pytest; TEST=tests/engine 
 	$(BIN)/python -m pytest -q -n auto --dist loadscope
 endif
 
+# In a place of its own: it and the dev server want different versions of the same library.
+$(VENV)/fuzz: $(VENV)/installed
+	$(PYTHON) -m venv $(VENV)/fuzz
+	$(VENV)/fuzz/bin/python -m pip install --quiet --disable-pip-version-check 'schemathesis>=4.32,<5'
+
+fuzz: $(VENV)/fuzz  ## schemathesis on the REST document of the memory browser
+	SCHEMATHESIS=$(VENV)/fuzz/bin/schemathesis $(BIN)/python -m pytest -q -m fuzz tests/web
+
 lint: venv  ## ruff, style and format
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -67,4 +83,4 @@ format: venv  ## Put the sources into shape
 clean:  ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .cache build dist
 
-.PHONY: help venv demo chat eval-extraction docs wheel notebooks studio test lint types format clean
+.PHONY: help venv demo chat browse fuzz eval-extraction docs wheel notebooks studio test lint types format clean

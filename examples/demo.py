@@ -1,7 +1,9 @@
 """The main job: two conversations of one user and one of another, then what was learned, recalled, and paid."""
 
 import tempfile
+from argparse import ArgumentParser
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -55,14 +57,15 @@ EXTRACTIONS = [
 ]
 
 
-def main() -> None:
+def main(keep: Path | None = None) -> None:
+    """Hold the conversations; `keep` names a file for what is learned, else it is gone afterwards."""
     console = Console(highlight=False)
     model, told = model_or_script(REPLIES, EXTRACTIONS)
     console.print(told)
     learning = LearningMachine(
         user_profile=True, user_memory=True, session_context=SessionContextConfig(enable_planning=True)
     )
-    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{Path(folder) / 'learning.db'}") as db:
+    with _database(keep) as path, connect(f"sqlite:///{path}") as db:
         agent = create_learning_agent(model, learning=learning, db=db)
         events, paid = [], Table("turn", "reply: calls", "tokens", "learning: calls", "tokens", title="What it cost")
         for user, thread, text in CONVERSATIONS:
@@ -78,6 +81,18 @@ def main() -> None:
         for text, turn, known in events:
             console.print("\n", _recalled(text, turn, known))
         console.print("\n", paid)
+
+
+@contextmanager
+def _database(keep: Path | None) -> Iterator[Path]:
+    if keep is not None:
+        keep.parent.mkdir(parents=True, exist_ok=True)
+        for old in keep.parent.glob(f"{keep.name}*"):  # the demo begins anew, and SQLite keeps files beside its own
+            old.unlink()
+        yield keep
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder) / "learning.db"
 
 
 def _scoped(learning: LearningMachine, db: LearningDB, user: str, thread: str) -> Scoped:
@@ -144,4 +159,6 @@ def _recalled(text: str, turn: list[dict[str, Any]], texts: dict[str, str]) -> T
 
 
 if __name__ == "__main__":
-    main()
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--keep", type=Path, metavar="FILE", help="keep what is learned in this SQLite file")
+    main(parser.parse_args().keep)

@@ -3,7 +3,8 @@
     SERVICE_TOKENS='{"secret": "alex"}' uvicorn examples.service:app
     curl -N localhost:8000/chat -H 'authorization: Bearer secret' --json '{"text": "I like green tea."}'
 
-What is proposed waits at `/proposals` for the user's yes; a conversation that goes on names its `thread`.
+What is proposed waits at `/proposals` for the user's yes; `/memory` shows a user what is known of them; a conversation
+that goes on names its `thread`.
 """
 
 import json
@@ -13,7 +14,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any, Literal
 from uuid import UUID, uuid4
 
-from fastapi import Body, Depends, FastAPI, HTTPException
+from fastapi import Body, Depends, FastAPI, HTTPException, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -21,6 +22,7 @@ from examples.model import stand_in_extraction, stand_in_reply
 from langgraph_learning import LearningMachine, LearningMode, Scoped, UserMemoryConfig, connect, create_learning_agent
 from langgraph_learning.errors import ProposalError
 from langgraph_learning.testing import model_or_script
+from langgraph_learning.web import create_app
 
 LEARNING = LearningMachine(user_profile=True, user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE))
 Json = dict[str, Any]
@@ -34,6 +36,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
     print(told)
     app.state.users = json.loads(os.environ["SERVICE_TOKENS"])  # whose each token is: your identity provider knows
     async with connect(os.environ.get("DATABASE_URL") or "sqlite:///learning.db") as db:
+        app.mount("/memory", create_app(LEARNING, db.store, authenticate=asking))
         app.state.db, app.state.agent = db, create_learning_agent(model, learning=LEARNING, db=db)
         yield
 
@@ -52,6 +55,13 @@ User = Annotated[str, Depends(authenticated)]
 
 def scoped(user: str) -> Scoped:
     return LEARNING.scoped(user_id=user, store=app.state.db.store)
+
+
+def asking(request: Request) -> str | None:
+    """Whose token it is; they see what is theirs at `/memory`, and nobody else's."""
+    token = request.headers.get("authorization", "").removeprefix("Bearer ")
+    user: str | None = app.state.users.get(token)
+    return user
 
 
 @app.post("/chat", response_class=EventSourceResponse)

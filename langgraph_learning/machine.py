@@ -238,6 +238,11 @@ class LearningMachine(Keywords):
         return self._settings.stores
 
     @property
+    def store(self) -> BaseStore | None:
+        """The store it was given; None where it learns into the store of the graph that runs."""
+        return self._settings.store
+
+    @property
     def name(self) -> str:
         """What tells this machine from another one in the same agent."""
         return self._settings.name

@@ -486,7 +486,7 @@ class Scoped:
         whole = self.identity.user_id is None
         return review_queue(self._settings.stores, None if whole else self._approver(), namespace)
 
-    def _apply(self, name: str, arguments: Mapping[str, Any]) -> Flow[Commit]:
+    def _apply(self, name: str, arguments: Mapping[str, Any], kind: CommitKind = CommitKind.PERSON) -> Flow[Commit]:
         offering = [store for store in self._settings.stores if any(kind.__name__ == name for kind in store.operations)]
         if not offering:
             names = [kind.__name__ for store in self._settings.stores for kind in store.operations]
@@ -495,10 +495,12 @@ class Scoped:
         if not mine or not may_teach(*mine[0], self.identity, self._settings.shared):
             raise ScopeError(f"{name}: {NOBODY_APPLIES}")
         at, identity = datetime.now(UTC), self.identity
-        key = derived_id("person", identity.user_id, identity.thread_id, name, arguments, at.isoformat())
-        request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor="person"))
+        actor: Literal["person", "agent"] = "person" if kind is CommitKind.PERSON else "agent"
+        key = derived_id(actor, identity.user_id, identity.thread_id, name, arguments, at.isoformat())
+        request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor=actor))
         _, known, earlier = yield from load_turn(mine, identity, key)
-        draft = Draft(CommitKind.PERSON, key, identity, at, self._settings.rules, requests=(request,))
+        own_ids = {one.store.name: {record.id: record.id for record in one.records} for one in known}
+        draft = Draft(kind, key, identity, at, self._settings.rules, requests=(request,), shown_ids=own_ids)
         made = yield from commit(draft, known, earlier)
         if made.refused:
             raise ValueError("; ".join(refusal.reason for refusal in made.refused))
@@ -564,3 +566,19 @@ def _check_time(at: datetime | None, timezone: str) -> datetime | None:
     if at is not None and not isinstance(at, datetime):
         raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
     return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at
+
+
+async def apply_for_agent(scoped: Scoped, operation: str, arguments: Mapping[str, Any]) -> Commit:
+    """Carry out one operation that a model asks for; in a learning store that proposes, it waits for a person.
+
+    Args:
+        scoped: For whom; never a model's choice.
+        operation: Its name.
+        arguments: What it is given; a record is named by its own id.
+
+    Raises:
+        ConfigurationError: No learning store of this machine has such an operation.
+        ScopeError: Nobody knows whose the record would be.
+        ValueError: The operation cannot be carried out; nothing is written.
+    """
+    return await scoped._driver.arun(scoped._apply(operation, arguments, CommitKind.TOOL_CALL))

@@ -20,8 +20,9 @@ RANKS = {
     **dict.fromkeys(("nodes", "views"), 5),
     **dict.fromkeys(("backup", "middleware", "tools", "scoped", "importing"), 6),
     "machine": 7,
-    **dict.fromkeys(("agent", "cli"), 8),
-    "__init__": 9,
+    **dict.fromkeys(("agent", "web", "mcp"), 8),
+    "cli": 9,
+    "__init__": 10,
 }
 APART = {"checkpointers", "testing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))

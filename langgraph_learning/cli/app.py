@@ -13,8 +13,10 @@ from langgraph_learning.cli import (
     evaluate,
     importing,
     learning,
+    mcp,
     mutations,
     queries,
+    serve,
     worker,
 )
 
@@ -25,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, applying, mutations, learning, evaluate, worker, backup, importing, database, doctor):
+for part in (queries, applying, mutations, learning, evaluate, worker, serve, mcp, backup, importing, database, doctor):
     part.register(app)
 
 

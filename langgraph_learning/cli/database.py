@@ -20,7 +20,10 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(at: Target) -> None:
-    """Count records by learning store, commits, refused operations, and proposals that wait, of one user or of all.
+    """Count records, commits, refused operations and proposals that wait, of one user or of all.
+
+    Then by learning store: what was learned, changed, retired, proposed, approved, recalled, found helpful and harmful,
+    and the tokens that its extractions took.
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
@@ -37,14 +40,27 @@ def stats(at: Target) -> None:
     beside["proposals"] = _count_waiting(at, prefix) if beside["proposals"] else 0
     with at.open() as opened:
         beside["refused"] = opened.refusals(at.user)
+        figures = opened.figures(prefix)
     turns = {f"turns {status}": count for status, count in sorted(state.turns.items())} if at.user is None else {}
     totals = {"users": len(users)} if at.user is None else {}
     if at.as_json:
-        write_json({**totals, "records": dict(sorted(counted.items())), **beside, **turns, "bytes": state.size})
+        write_json(
+            {
+                **totals,
+                "records": dict(sorted(counted.items())),
+                **beside,
+                **turns,
+                "learning": figures,
+                "bytes": state.size,
+            }
+        )
         return
     for what, count in {**totals, **dict(sorted(counted.items())), **beside, **turns}.items():
         say(f"{what:<20}{count:>10}")
     say(f"{'database':<20}{_size(state.size):>10}")
+    for store, counts in sorted(figures.items()):
+        said = ", ".join(f"{what} {count:,}" for what, count in counts.items() if count)
+        say(f"{store}: {said}")
 
 
 def _count_waiting(at: Target, prefix: tuple[str, ...]) -> int:

@@ -1,19 +1,24 @@
 """An open database with the machine that works on it: users, records, and ids by their beginning."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import cast
 
-from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
+from langgraph.store.base import Item
+
+from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
+from langgraph_learning._engine.maintenance.figures import FIGURES, learning_figures
+from langgraph_learning._engine.maintenance.votes import BALLOTS, read_ballot
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, read_commit
 from langgraph_learning.checkpointers import connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError, RecordError
-from langgraph_learning.labels import label, unlabel
+from langgraph_learning.labels import COMMITS, label, unlabel
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
@@ -53,14 +58,23 @@ class OpenTarget:
             raise ConfigurationError("--model and --machine: your machine has its model; give one of the two")
         if self.target.machine is not None:
             return load_machine(self.target.machine)
+        return self._machine_of(self._namespaces(user), model)
+
+    def _machine_of(self, namespaces: Iterable[Namespace], model: str | None) -> LearningMachine:
         scopes: dict[str, set[Scope]] = {}
-        for namespace in self._namespaces(user):
+        for namespace in namespaces:
             scope, name = scope_of(namespace), namespace[-1]
             if scope is not None and name.isidentifier() and name not in NOT_RECORDS:
                 scopes.setdefault(name, set()).add(scope)
         for name in self.coming:
             scopes.setdefault(name, set())
         return machine_for_everything(self.target.namespace, scopes, model)
+
+    def machine_for_all(self) -> LearningMachine:
+        """Return the machine that was named, else one of every learning store that there is for anybody."""
+        if self.target.machine is not None:
+            return load_machine(self.target.machine)
+        return self._machine_of(self.store.all_namespaces((ROOT,), ()), None)
 
     def scoped_for(self, user: str | None = None, thread: str | None = None, *, model: str | None = None) -> Scoped:
         """Return the data API of a user, in `thread` or in the one that was asked for."""
@@ -78,6 +92,18 @@ class OpenTarget:
         namespaces = [commits_namespace(Identity(user_id=name)) for name in users]
         items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
         return sum(len(item.value.get("refused") or ()) for item in items)
+
+    def figures(self, prefix: Namespace) -> dict[str, dict[str, int]]:
+        """Return by learning store what was learned under `prefix`, what became of it, and what that cost."""
+        kept: dict[str, list[Item]] = {COMMITS: [], PROPOSALS: [], BALLOTS: []}
+        for namespace in self.store.list_namespaces(prefix=prefix, limit=EVERYTHING):
+            if namespace[-1] in kept:
+                items = self.store.search(namespace, limit=EVERYTHING, refresh_ttl=False)
+                kept[namespace[-1]] += [item for item in items if tuple(item.namespace) == tuple(namespace)]
+        commits = [commit for item in kept[COMMITS] if (commit := read_commit(item)) is not None]
+        ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in kept[BALLOTS]]
+        found = learning_figures(commits, [read_proposal(item) for item in kept[PROPOSALS]], ballots)
+        return {store: {what: counts[what] for what in FIGURES} for store, counts in found.items()}
 
     def records(self, user: str | None) -> list[Record]:
         """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.

@@ -17,6 +17,10 @@ class Html(str):
     def _repr_html_(self) -> str:
         return str(self)
 
+    def __html__(self) -> str:
+        """Return the markup to a template, which escapes everything else."""
+        return str(self)
+
 
 Child: TypeAlias = str | int | float | None
 
@@ -100,6 +104,17 @@ def when(moment: datetime) -> Html:
     return tag("time", f"{moment:%Y-%m-%d %H:%M}", title=moment.isoformat(), class_="quiet")
 
 
+def without_style(markup: Html) -> Html:
+    """Return a view without its style element, for a page that links `style_sheet` as a file of its own."""
+    return Html(markup.replace(_style(), ""))
+
+
+@cache
+def style_sheet() -> str:
+    """Return the style of all views."""
+    return files(__package__).joinpath("style.css").read_text(encoding="utf-8")
+
+
 @cache
 def _style() -> Html:
-    return tag("style", Html(files(__package__).joinpath("style.css").read_text(encoding="utf-8")))
+    return tag("style", Html(style_sheet()))

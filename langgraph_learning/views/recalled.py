@@ -93,13 +93,17 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
     names = dict.fromkeys(name for each in entries for name in each.parts)
-    squares = [
-        join([tag("span", " ■ ", style=f"color: {COLOURS.get(name, OTHER)}"), quiet(LEGEND.get(name, name))])
-        for name in names
-    ]
+    squares = [join([_square(COLOURS.get(name, OTHER)), quiet(LEGEND.get(name, name))]) for name in names]
     against = (
         quiet("; to the left: less than the others")
         if any(min(each.parts.values(), default=0) < 0 for each in entries)
         else None
     )
     return tag("div", *squares, against) if squares else None
+
+
+def _square(colour: str) -> Html:
+    """Return a spot of colour as an image: a page may forbid style attributes, an untrusted notebook drawings."""
+    spot = tag("rect", width=9, height=9, fill=colour)
+    box: dict[str, Child] = {"width": 9, "height": 9, "viewBox": "0 0 9 9"}
+    return image(tag("svg", spot, xmlns="http://www.w3.org/2000/svg", **box), "", width=9, class_="square")

@@ -31,6 +31,7 @@ class Habits(LearningStore):
 
     name = "habits"
     reads_trajectory = True
+    about_user = False  # it says how the agent works
 
     def __init__(self) -> None:
         super().__init__(StoreConfig(mode=LearningMode.ALWAYS))

@@ -1,0 +1,99 @@
+"""Who asks, and what they may see: the application says the first, this module holds everybody to it."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TypeAlias
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.web.answers import refusal
+
+
+@dataclass(frozen=True)
+class Visitor:
+    """Who looks at the pages: a user, who sees what is their own, or somebody who may see everybody's."""
+
+    name: str
+    """The user id; decisions are signed with it."""
+    everybody: bool = False
+
+    def check(self, user_id: str | None) -> None:
+        """Refuse what is somebody else's, as if it were not there.
+
+        Raises:
+            HTTPException: 404, because even that there is such a user is theirs to tell.
+        """
+        if not self.everybody and user_id != self.name:
+            raise HTTPException(404, "there is no such page")
+
+
+Who: TypeAlias = Visitor | str | Response | None
+Authenticate: TypeAlias = Callable[[Request], Who | Awaitable[Who]]
+"""Returns the visitor, the id of a user, None (answered 401), or a response of its own, such as a redirect."""
+
+LOCAL = Visitor("local", everybody=True)
+LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+REFUSED = "These pages answer this machine only; create_app(..., authenticate=...) opens them to others."
+FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+
+
+def visitor(request: Request) -> Visitor:
+    """Return who asks; the middleware has seen to it that somebody does."""
+    found: Visitor = request.scope["langgraph_learning.visitor"]
+    return found
+
+
+class Gate:
+    """The middleware that lets in who is authenticated, or without a function for that only this machine."""
+
+    def __init__(self, app: ASGIApp, authenticate: Authenticate | None) -> None:
+        self.app = app
+        self.authenticate = authenticate
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 401 or 403, or hand the request on with its visitor."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        who = await self._identify(Request(scope, receive))
+        if isinstance(who, Response):
+            await who(scope, receive, send)
+            return
+        await self.app({**scope, "langgraph_learning.visitor": who}, receive, send)
+
+    async def _identify(self, request: Request) -> Visitor | Response:
+        if self.authenticate is None:
+            return LOCAL if is_local(request) else refusal(request, 403, REFUSED)
+        try:
+            answer = self.authenticate(request)
+            who = await answer if inspect.isawaitable(answer) else answer
+        except HTTPException as error:
+            return refusal(request, error.status_code, error.detail, error.headers)
+        if who is None or who == "":
+            return refusal(request, 401, "Sign in first.")
+        if isinstance(who, str):
+            return Visitor(who)
+        if not isinstance(who, Visitor | Response):
+            raise ConfigurationError(f"authenticate returned a {type(who).__name__}: give a Visitor, a user id or None")
+        return who
+
+
+def is_local(request: Request) -> bool:
+    """Return whether this machine asks, under a name of its own.
+
+    The name is looked at because a page elsewhere may let its own name point here, and the headers of proxies because
+    what a proxy on this machine hands on comes from anywhere.
+    """
+    if request.client is None or any(name in request.headers for name in FORWARDED):
+        return False
+    try:
+        near = ip_address(request.client.host).is_loopback
+    except ValueError:
+        return False
+    return near and (request.url.hostname or "").lower() in LOCAL_NAMES

@@ -1,0 +1,125 @@
+"""Operations as plain forms: one field per argument, read back as what the operation takes."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from starlette.datastructures import FormData
+
+from langgraph_learning._engine.learning.operation_schema import tool_schema
+from langgraph_learning.records import Record
+from langgraph_learning.stores import LearningStore, Operation
+
+Kind = Literal["text", "number", "choice", "yes", "lines", "json"]
+REMOVING = ("delete_", "clear_", "forget")
+
+
+@dataclass(frozen=True)
+class Field:
+    """One argument: its name, how it is typed in, and what stands in it."""
+
+    name: str
+    kind: Kind
+    value: str = ""
+    about: str = ""
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    whole: bool = False
+
+    def read(self, given: str) -> Any:
+        """Return what was typed in as a value; None for nothing.
+
+        Raises:
+            ValueError: It is no number, or no JSON.
+        """
+        text = given.replace("\r\n", "\n").strip()
+        if not text:
+            return None
+        if self.kind == "number":
+            return int(text) if self.whole else float(text)
+        if self.kind == "yes":
+            return text == "true"
+        if self.kind == "lines":
+            return [line.strip() for line in text.split("\n") if line.strip()]
+        return json.loads(text) if self.kind == "json" else text
+
+
+def find_operation(stores: tuple[LearningStore, ...], name: str) -> type[Operation] | None:
+    """Return the operation of that name."""
+    return next((kind for store in stores for kind in store.operations if kind.__name__ == name), None)
+
+
+def fields_of(operation: type[Operation], values: Mapping[str, Any]) -> list[Field]:
+    """Return the fields of a form for `operation`, with `values` in them; ids are not typed in."""
+    schema: Any = tool_schema(operation)
+    required = set(schema["required"])
+    return [
+        _field(name, part, values.get(name), required=name in required)
+        for name, part in schema["properties"].items()
+        if name != "id"
+    ]
+
+
+def read_form(operation: type[Operation], form: FormData) -> dict[str, Any]:
+    """Return the arguments that a form gives; what was left empty is left out.
+
+    Raises:
+        ValueError: A field holds what cannot be read; the message names it.
+    """
+    arguments: dict[str, Any] = {}
+    for field in fields_of(operation, {}):
+        try:
+            value = field.read(str(form.get(field.name, "")))
+        except ValueError as error:
+            raise ValueError(f"{field.name}: {error}") from error
+        if value is not None:
+            arguments[field.name] = value
+    return arguments
+
+
+def operations_on(store: LearningStore, record: Record) -> list[tuple[str, bool]]:
+    """Return the operations that can be about `record`, by name, and whether each takes something away."""
+    named = [operation for operation in store.operations if "id" in operation.model_fields]
+    fitting = named or [operation for operation in store.operations if values_of(operation, record)]
+    return [(operation.__name__, operation.__name__.startswith(REMOVING)) for operation in fitting]
+
+
+def values_of(operation: type[Operation], record: Record) -> dict[str, Any]:
+    """Return what a record already says of the arguments of an operation."""
+    fields, content = operation.model_fields, record.content
+    values: dict[str, Any] = {name: content[name] for name in fields if name in content}
+    if "field" in fields and len(content) == 1:  # of a profile: one record is one field
+        values["field"] = next(iter(content))
+    if "entity" in fields and "name" in content:
+        values |= {"entity": content["name"], "entity_type": content.get("type")}
+    if "details" in fields and len(content) == 1 and not values:
+        values["details"] = [{"key": key, "value": value} for key, value in content.items()]
+    return {name: value for name, value in values.items() if name in fields}
+
+
+def _field(name: str, schema: Any, value: Any, *, required: bool) -> Field:
+    plain = next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), schema)
+    about = str(schema.get("description") or plain.get("description") or "")
+    kind, choices = _kind(plain), tuple(map(str, plain.get("enum", ())))
+    whole = plain.get("type") == "integer"
+    return Field(name, kind, _written(value, kind), about, required, choices, whole)
+
+
+def _kind(schema: Any) -> Kind:
+    if "enum" in schema:
+        return "choice"
+    kind = schema.get("type")
+    if kind == "array":
+        return "lines" if schema.get("items", {}).get("type") == "string" else "json"
+    return {"integer": "number", "number": "number", "boolean": "yes", "string": "text"}.get(kind, "json")  # type: ignore[return-value]
+
+
+def _written(value: Any, kind: Kind) -> str:
+    if value is None:
+        return ""
+    if kind == "lines" and isinstance(value, list):
+        return "\n".join(map(str, value))
+    if kind in ("json", "yes"):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)

@@ -1,0 +1,141 @@
+"""What stands between the pages and the web: sizes, headers, and who has sent a form."""
+
+import hmac
+import secrets
+from collections.abc import MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from langgraph_learning.web.answers import refusal
+
+LARGEST_BODY = 256 * 1024
+LONGEST_URL = 8 * 1024
+COOKIE = "langgraph_learning_form"
+SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
+HEADERS = {
+    # No script at all, and no style but our own file: what a memory says can never run.
+    "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
+    " base-uri 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",  # with no-referrer, a form's Origin would be "null"
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """The middleware that refuses what is too large or comes from another site, and adds the headers."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 403, 413 or 414, or hand the request on with its body read."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+
+        async def send_guarded(message: MutableMapping[str, Any]) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in HEADERS.items():
+                    headers.setdefault(name, value)
+                headers.setdefault("cache-control", "no-store")
+            await send(message)
+
+        request = Request(scope)
+        answer = self._refuse(request)
+        body = b"" if answer else await _read(receive)
+        if body is None:
+            answer = refusal(request, 413, "That is too large.")
+        if answer:
+            await answer(scope, receive, send_guarded)
+            return
+        await self.app(scope, _replay(body or b"", receive), send_guarded)
+
+    def _refuse(self, request: Request) -> Response | None:
+        if len(request.scope.get("raw_path") or b"") + len(request.scope["query_string"]) > LONGEST_URL:
+            return refusal(request, 414, "That address is too long.")
+        length = request.headers.get("content-length", "0")
+        if not length.isdecimal() or int(length) > LARGEST_BODY:
+            return refusal(request, 413, "That is too large.")
+        if request.method not in SAFE and not same_site(request):
+            return refusal(request, 403, "This was sent from another site.")
+        return None
+
+
+def same_site(request: Request) -> bool:
+    """Return whether a browser says that our own page has sent this; what is no browser says nothing."""
+    origin = request.headers.get("origin")
+    if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
+        return False
+    return request.headers.get("sec-fetch-site", "none") in ("same-origin", "none")
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Return the body; None where it is too large, whatever its header said."""
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return body
+        body += bytes(message.get("body", b""))
+        if len(body) > LARGEST_BODY:
+            return None
+        if not message.get("more_body"):
+            return body
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    sent = False
+
+    async def replay() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replay
+
+
+class Forms:
+    """The tokens of forms: only a page that we have shown to this visitor in this browser can send one."""
+
+    def __init__(self, secret: str | None = None) -> None:
+        self._secret = (secret or secrets.token_hex(32)).encode()
+
+    def nonce(self, request: Request) -> str:
+        """Return what this browser is known by, new where it has none yet."""
+        if "langgraph_learning.nonce" not in request.scope:
+            known = request.cookies.get(COOKIE, "")
+            fresh = known if len(known) == 43 and known.isascii() else secrets.token_urlsafe(32)
+            request.scope["langgraph_learning.nonce"] = fresh
+        nonce: str = request.scope["langgraph_learning.nonce"]
+        return nonce
+
+    def token(self, request: Request, name: str) -> str:
+        """Return the token for the forms of a page that `name` sees."""
+        return hmac.new(self._secret, f"{self.nonce(request)}\0{name}".encode(), "sha256").hexdigest()
+
+    def check(self, request: Request, name: str, given: object) -> None:
+        """Refuse a form without its token.
+
+        Raises:
+            HTTPException: 403.
+        """
+        known = COOKIE in request.cookies and isinstance(given, str) and given.isascii()
+        if not known or not hmac.compare_digest(self.token(request, name), str(given)):
+            raise HTTPException(403, "this form is too old, or not ours: load the page again and send it again")
+
+    def remember(self, request: Request, response: Response) -> None:
+        """Let the browser keep its nonce."""
+        path = request.scope.get("root_path") or "/"
+        secure = request.url.scheme == "https"
+        response.set_cookie(COOKIE, self.nonce(request), path=path, httponly=True, samesite="strict", secure=secure)

@@ -1,0 +1,147 @@
+"""What pages and REST both do: reads over a whole store, and the data API in a visitor's name."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from langgraph.store.base import BaseStore
+from starlette.exceptions import HTTPException
+
+from langgraph_learning._engine.approval.approval import Outcome
+from langgraph_learning._engine.repository import EVERYTHING
+from langgraph_learning.errors import RecordError
+from langgraph_learning.labels import label, unlabel
+from langgraph_learning.machine import LearningMachine
+from langgraph_learning.records import NOT_RECORDS, ROOT, Commit, Namespace, Proposal, Record, Revision
+from langgraph_learning.scoped import Scoped
+from langgraph_learning.web.access import Visitor
+
+CONVERSATIONS = "conversations"
+
+
+@dataclass(frozen=True)
+class Known:
+    """Who is known, each with how many places of the store hold something of them."""
+
+    users: tuple[str, ...]
+    namespaces: tuple[str, ...]
+    agents: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """A machine and the store that it has learned into."""
+
+    learning: LearningMachine
+    store: BaseStore
+
+    def scoped(self, user: str | None, thread: str | None = None, agent: str | None = None) -> Scoped:
+        """Return the data API of a user."""
+        return self.learning.scoped(user_id=user, thread_id=thread, agent=agent, store=self.store)
+
+    async def known(self) -> Known:
+        """Return who and what anything is kept of."""
+        paths = await self.store.alist_namespaces(prefix=(ROOT,), limit=EVERYTHING)
+        owned = [path for path in paths if len(path) > 2 and path[0] == ROOT]
+        agents = {unlabel(path[at + 1]) for path in owned for at in range(1, len(path) - 2, 2) if path[at] == "agent"}
+        return Known(
+            tuple(sorted({unlabel(path[2]) for path in owned if path[1] == "user"})),
+            tuple(sorted({unlabel(path[2]) for path in owned if path[1] == "namespace"})),
+            tuple(sorted(agents)),
+        )
+
+    async def records(self, user: str) -> list[Record]:
+        """Return a user's own records in all threads, and the shared ones that the machine shows them; newest first."""
+        own = await self._under((ROOT, "user", label(user)))
+        shared = [record for record in await self.scoped(user).arecords() if record.scope.namespace is not None]
+        return sorted([*own, *shared], key=lambda record: (record.updated_at, record.id), reverse=True)
+
+    async def shared(self, namespace: str) -> list[Record]:
+        """Return what a namespace holds, newest first."""
+        found = await self._under((ROOT, "namespace", label(namespace)))
+        return sorted(found, key=lambda record: (record.updated_at, record.id), reverse=True)
+
+    async def search(self, user: str, query: str, limit: int = 50) -> list[Record]:
+        """Return a user's records that fit `query`, the best first."""
+        return await self.scoped(user).asearch(query, limit=limit)
+
+    async def record(self, user: str, store: str, key: str) -> Record:
+        """Return one record.
+
+        Raises:
+            HTTPException: 404.
+        """
+        for record in await self.records(user):
+            if (record.store, record.id) == (store, key):
+                return record
+        raise HTTPException(404, "there is no such record")
+
+    async def history(self, user: str, record: Record) -> list[Revision]:
+        """Return the states of a record."""
+        return await self.scoped(user, record.scope.thread_id, record.scope.agent).ahistory(record.id)
+
+    async def apply(self, user: str, operation: str, arguments: Mapping[str, Any], record: Record | None) -> Commit:
+        """Carry out an operation by hand, in the thread and for the agent of `record` where it is about one."""
+        thread, agent = (record.scope.thread_id, record.scope.agent) if record is not None else (None, None)
+        return await self.scoped(user, thread, agent).aapply(operation, **arguments)
+
+    async def undo(self, user: str, commit_id: str) -> Commit:
+        """Take a commit back.
+
+        Raises:
+            HTTPException: 404.
+        """
+        for commit in await self.scoped(user).acommits():
+            if commit.id == commit_id:
+                identity = commit.identity
+                return await self.scoped(user, identity.thread_id, identity.agent).aundo(commit_id)
+        raise HTTPException(404, "there is no such commit")
+
+    async def queue(self, visitor: Visitor) -> list[Proposal]:
+        """Return what waits and the visitor may decide about, the oldest first."""
+        if visitor.everybody:
+            return await self.learning.areview_queue(store=self.store)
+        return await self.scoped(visitor.name).areview_queue()
+
+    async def decide(
+        self,
+        visitor: Visitor,
+        key: str,
+        answer: Literal["approve", "reject"],
+        edit: Mapping[str, Any] | None = None,
+        message: str | None = None,
+    ) -> Outcome:
+        """Decide about a proposal in the visitor's name.
+
+        Raises:
+            HTTPException: 404, also where it is not theirs.
+        """
+        for proposal in await self.queue(visitor):
+            if proposal.id == key:
+                owner = proposal.identity
+                scoped = self.scoped(owner.user_id, owner.thread_id, owner.agent) if visitor.everybody else None
+                mine = scoped or self.scoped(visitor.name)
+                return await mine.adecide(key, answer, edit=edit, by=visitor.name, message=message)
+        raise HTTPException(404, "no such proposal waits for you")
+
+    async def forget(self, user: str) -> dict[str, int]:
+        """Erase a user."""
+        return await self.scoped(user).aforget()
+
+    async def _under(self, prefix: Namespace) -> list[Record]:
+        records = []
+        for item in await self.store.asearch(prefix, limit=EVERYTHING, refresh_ttl=False):
+            path = tuple(item.namespace)
+            if path[: len(prefix)] != prefix or path[-1] in NOT_RECORDS:
+                continue
+            try:
+                records.append(Record.from_item(item))
+            except RecordError:  # something else that an application keeps there
+                continue
+        return records
+
+
+def count_by_store(records: list[Record]) -> dict[str, int]:
+    """Return how many records each learning store has."""
+    return dict(Counter(record.store for record in records))

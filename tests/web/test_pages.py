@@ -1,0 +1,133 @@
+"""What the pages show and do, without a browser."""
+
+from typing import Any
+
+import pytest
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+from web.world import ALEX, SAM, app_for, browser, form_token, links
+
+from langgraph_learning import LearningMachine
+
+World = tuple[LearningMachine, Any]
+TABS = ("/user", "/recall", "/timeline", "/entities", "/conversations", "/queue", "/pending", "/forget")
+
+
+def test_who_may_see_everybody_finds_users_namespaces_and_what_waits(app: ASGIApp) -> None:
+    ops = browser(app, "ops")
+    people = ops.get("/").text
+    assert ALEX in people
+    assert "sam/о&#39;nil" in people
+    assert "/namespace?name=global" in people
+    assert "Platform team" in ops.get("/namespace", params={"name": "global"}).text
+    assert "Drinks no coffee" in ops.get("/queue").text
+
+
+@pytest.mark.parametrize("user", [ALEX, SAM, "nobody", "..", "ünï/../x?y&z"])
+@pytest.mark.parametrize("path", TABS)
+def test_every_page_of_any_user_answers(app: ASGIApp, path: str, user: str) -> None:
+    assert browser(app, "ops").get(path, params={"user": user}).status_code == 200
+
+
+def test_a_record_is_shown_with_its_words_its_history_and_what_can_be_done(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    [page] = [
+        alex.get(link).text
+        for link in links(alex.get("/user", params={"user": ALEX}).text)
+        if "&id=" in link and "user_memory" in link
+    ]
+    assert "I prefer short answers" in page
+    assert "What it was" in page
+    assert {"update_memory", "delete_memory"} <= {
+        link.split("name=")[1].split("&")[0] for link in links(page) if "/operation" in link
+    }
+
+
+def test_a_memory_is_changed_by_its_form_and_put_back_by_the_timeline(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    [record] = [
+        link for link in links(alex.get("/user", params={"user": ALEX}).text) if "store=user_memory&id=" in link
+    ]
+    [form] = [link for link in links(alex.get(record).text) if "name=update_memory" in link]
+    shown = alex.get(form).text
+    assert "Prefers short answers</textarea>" in shown
+    alex.post(form, data={"form_token": form_token(shown), "content": "Prefers long answers"})
+    assert "Prefers long answers" in alex.get("/user", params={"user": ALEX}).text
+    timeline = alex.get("/timeline", params={"user": ALEX}).text
+    commit = timeline.split('name="commit" value="')[1].split('"')[0]  # the newest first
+    alex.post("/timeline", params={"user": ALEX}, data={"form_token": form_token(timeline), "commit": commit})
+    assert "Prefers short answers" in alex.get("/user", params={"user": ALEX}).text
+
+
+def test_a_profile_field_is_cleared_by_its_form(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    [record] = [
+        link for link in links(alex.get("/user", params={"user": ALEX}).text) if "store=user_profile&id=" in link
+    ]
+    [form] = [link for link in links(alex.get(record).text) if "name=clear_user_profile_field" in link]
+    shown = alex.get(form).text
+    assert "<option selected>name</option>" in shown
+    alex.post(form, data={"form_token": form_token(shown), "field": "name"})
+    assert "name: Alex" not in alex.get("/user", params={"user": ALEX}).text
+
+
+def test_a_form_with_what_cannot_be_says_so_and_keeps_what_was_typed(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    where = {"user": ALEX, "name": "remember_about"}
+    token = form_token(alex.get("/operation", params=where).text)
+    typed = {"form_token": token, "entity": "Dagster", "entity_type": "tool", "properties": "no json"}
+    answer = alex.post("/operation", params=where, data=typed)
+    assert answer.status_code == 422
+    assert "properties:" in answer.text
+    assert "Dagster</textarea>" in answer.text
+
+
+def test_a_search_shows_what_fits_and_a_question_what_would_be_told(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    assert "Prefers short answers" in alex.get("/user", params={"user": ALEX, "q": "answers"}).text
+    told = alex.get("/recall", params={"user": ALEX, "q": "Who leads the platform team?"}).text
+    assert "&lt;learning_context&gt;" in told
+    assert 'class="bar"' in told
+
+
+@pytest.mark.parametrize(
+    ("answer", "kept"), [("approve", "Works from Lisbon on Fridays"), ("edit", "Works from Porto"), ("reject", "")]
+)
+def test_what_waits_is_approved_edited_or_rejected(app: ASGIApp, answer: str, kept: str) -> None:
+    ops = browser(app, "ops")
+    page = ops.get("/queue").text
+    key = page.split('name="proposal" value="')[1].split('"')[0]
+    sent = {"form_token": form_token(page), "proposal": key, "answer": answer, "content": "Works from Porto"}
+    assert f'value="{key}"' not in ops.post("/queue", data=sent).text
+    known = ops.get("/user", params={"user": ALEX}).text
+    assert kept in known
+    assert ("from Lisbon" in known) == (answer == "approve")
+
+
+def test_forgetting_asks_for_the_id_first(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    token = form_token(alex.get("/forget", params={"user": ALEX}).text)
+    wrong = alex.post("/forget", params={"user": ALEX}, data={"form_token": token, "typed": "alex"})
+    assert wrong.status_code == 422
+    assert "Prefers short answers" in alex.get("/user", params={"user": ALEX}).text
+    assert "Forgotten" in alex.post("/forget", params={"user": ALEX}, data={"form_token": token, "typed": ALEX}).text
+    assert "Prefers short answers" not in alex.get("/user", params={"user": ALEX}).text
+
+
+def test_mounted_under_a_path_every_link_stays_there(world: World) -> None:
+    ops = browser(Starlette(routes=[Mount("/memory", app_for(*world))]), "ops")
+    page = ops.get("/memory/user", params={"user": ALEX})
+    assert page.status_code == 200
+    assert [link for link in links(page.text) if not link.startswith(("/memory/", "#"))] == []
+    assert all(ops.get(link).status_code == 200 for link in links(page.text) if link.startswith("/"))
+
+
+def test_a_store_without_history_still_shows_its_records() -> None:
+    from langgraph.store.memory import InMemoryStore
+
+    learning, store = LearningMachine(user_memory=True), InMemoryStore()
+    learning.scoped(user_id=ALEX, store=store).apply("add_memory", content="Drinks tea")
+    alex = browser(app_for(learning, store), "alex")
+    [record] = [link for link in links(alex.get("/user", params={"user": ALEX}).text) if "&id=" in link]
+    assert "Drinks tea" in alex.get(record).text
