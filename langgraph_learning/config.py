@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -90,6 +90,8 @@ class StoreConfig(Keywords):
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset(LearningMode)
     base: ClassVar[type[BaseModel]] = BaseModel
+    refuses: ClassVar[Mapping[str, str]] = {}
+    """The options that would have no effect here, each with the reason: giving one is an error."""
 
     mode: LearningMode = LearningMode.ALWAYS
     schema: type[BaseModel] | None = None
@@ -102,6 +104,7 @@ class StoreConfig(Keywords):
 
     def __post_init__(self) -> None:
         name = type(self).__name__
+        self._check_refused()
         offered = ", ".join(f"LearningMode.{mode.name}" for mode in LearningMode if mode in self.modes)
         if not isinstance(self.mode, LearningMode):
             raise ConfigurationError(f"{name}(mode={self.mode!r}): give one of {offered}")
@@ -123,6 +126,14 @@ class StoreConfig(Keywords):
             value = getattr(self, option)
             if value is not None and not isinstance(value, str):
                 raise ConfigurationError(f"{name}({option}=...) is text or None, not {type(value).__name__}")
+
+    def _check_refused(self) -> None:
+        """Refuse an option that would have no effect; its default may be given."""
+        for field in fields(self):
+            value, reason = getattr(self, field.name), self.refuses.get(field.name)
+            # The types, too: 0 is equal to False, and is not the default.
+            if reason is not None and (type(value) is not type(field.default) or value != field.default):
+                raise ConfigurationError(f"{type(self).__name__}({field.name}=...): {reason}; leave it out")
 
 
 def check_limit(name: str, limit: object) -> None:
@@ -199,6 +210,13 @@ class ConversationsConfig(StoreConfig):
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
+    refuses: ClassVar[Mapping[str, str]] = {
+        **dict.fromkeys(
+            ("schema", "model", "max_updates_per_run", "instructions", "additional_instructions"),
+            "nothing is extracted here",
+        ),
+        "learn_from_tools": "what tools return is never kept",
+    }
 
     roles: tuple[str, ...] = ("user", "assistant")
     max_chars: int = 8_000
@@ -218,11 +236,6 @@ class ConversationsConfig(StoreConfig):
             )
         if isinstance(self.share, bool) or not isinstance(self.share, int | float) or not 0 < self.share <= 1:
             raise ConfigurationError(f"ConversationsConfig(share={self.share!r}): give a number above 0, at most 1")
-        for option in ("model", "schema", "max_updates_per_run", "instructions", "additional_instructions"):
-            if getattr(self, option) is not None:
-                raise ConfigurationError(f"ConversationsConfig({option}=...): nothing is extracted here; leave it out")
-        if self.learn_from_tools:
-            raise ConfigurationError("ConversationsConfig(learn_from_tools=...): what tools return is never kept")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -316,6 +329,10 @@ class DecisionLogConfig(StoreConfig):
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.AGENTIC, LearningMode.PROPOSE})
     base: ClassVar[type[BaseModel]] = Decision
+    refuses: ClassVar[Mapping[str, str]] = {
+        "model": "the agent logs its decisions itself",
+        "enable_agent_tools": "it always has tools",
+    }
 
     mode: LearningMode = LearningMode.AGENTIC
     agent: str | None = None
@@ -324,10 +341,6 @@ class DecisionLogConfig(StoreConfig):
         super().__post_init__()
         if self.agent is not None:
             check_text("DecisionLogConfig(agent=...)", self.agent)
-        if self.model is not None:
-            raise ConfigurationError("DecisionLogConfig(model=...): the agent logs its decisions itself; leave it out")
-        if self.enable_agent_tools:
-            raise ConfigurationError("DecisionLogConfig(enable_agent_tools=...): it always has tools; leave it out")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,8 +1,9 @@
 """No option without an effect: every field of every configuration is turned, and something else comes of it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
 
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
@@ -13,9 +14,19 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import Field, create_model
 
 import langgraph_learning
-from langgraph_learning import Commit, DecisionLogConfig, LearningMachine, LearningMode, Scoped, create_learning_agent
+from langgraph_learning import (
+    Commit,
+    ConversationsConfig,
+    DecisionLogConfig,
+    LearningMachine,
+    LearningMode,
+    ProceduresConfig,
+    Scoped,
+    create_learning_agent,
+)
 from langgraph_learning.config import StoreConfig
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.schemas import UserMemory
 from langgraph_learning.testing import ScriptedChatModel, op
 
 Kind = type[StoreConfig]
@@ -27,8 +38,14 @@ TWO: dict[str, list[dict[str, Any]]] = {
     "entity_memory": [op("remember_about", entity=name, entity_type="company") for name in ("Acme", "Bolt")],
     "learned_knowledge": [op("save_learning", title=name, learning=f"{name} costs") for name in ("Egress", "Disk")],
     "decision_log": [op("log_decision", decision=name, reasoning="Speed") for name in ("Use Rust", "Use Postgres")],
+    "procedures": [
+        op("save_procedure", title=f"Count {name}", when=f"{name} are asked for", steps=[f"Sum {name}"])
+        for name in ("orders", "visits")
+    ],
+    "instructions": [op("add_instruction", rule=rule) for rule in ("Answer in one sentence.", "Name your sources.")],
+    "conversations": [],
 }
-"""What each learning store is told: two changes."""
+"""What each learning store is told: two changes; conversations are told nothing, they keep what was said."""
 
 
 def kinds() -> Iterator[Kind]:
@@ -67,7 +84,7 @@ class Learned:
 
 def learn(kind: Kind, store: BaseStore | None = None, said: Sequence[Any] = (), **options: Any) -> Learned:
     """One turn of a machine whose learning store is configured with `options`; extracting, if they do not say how."""
-    options = {"mode": ALWAYS, **options}
+    options = {"mode": ALWAYS if ALWAYS in kind.modes else PROPOSE, **options}
     model = ScriptedChatModel(extractions=[TWO[slot(kind)]])
     configured: dict[str, Any] = {slot(kind): kind(**options)}
     machine = LearningMachine(model=model, store=store or InMemoryStore(), **configured)
@@ -175,11 +192,15 @@ def apart(option: str) -> Callable[[Kind], None]:
     def effect(kind: Kind) -> None:
         store = InMemoryStore()
         made = learn(kind, store, **{option: "here"}).scoped
-        assert [*made.records(), *made.proposals()] != []
-        there: dict[str, Any] = {option: "elsewhere"}
-        elsewhere: dict[str, Any] = {slot(kind): kind(**there)}
-        other = LearningMachine(store=store, **elsewhere).scoped(user_id="alice", thread_id="c1")
-        assert other.records() == []
+        for proposal in made.proposals():  # they wait for the user who made them, wherever the records will lie
+            made.decide(proposal.id, "approve")
+        seen: list[int] = []
+        for place in ("here", "elsewhere"):
+            there: dict[str, Any] = {option: place}
+            configured: dict[str, Any] = {slot(kind): kind(**there)}
+            scoped = LearningMachine(store=store, **configured).scoped(user_id="alice", thread_id="c1")
+            seen.append(len(scoped.records()))
+        assert seen == [2, 0]
 
     return effect
 
@@ -205,6 +226,7 @@ EFFECTS: dict[str, Callable[[Kind], None]] = {
     "enable_planning": enable_planning,
     "open_fields": open_fields,
     "namespace": apart("namespace"),
+    "agent": apart("agent"),
     "knowledge": knowledge,
 }
 """What each field does, shown by turning it."""
@@ -286,12 +308,88 @@ LOGGED = {
 """The same for the decision log, which an agent writes by its tools and no extraction."""
 
 
+def trajectory_tools(kind: Kind) -> None:
+    """Its extraction reads what tools returned in any case; what only a tool has said is refused."""
+    looked_up = AIMessage("", tool_calls=[ToolCall(name="look_up", args={}, id="1")])
+    page = "Count orders when orders are asked for: Sum orders. Count visits when visits are asked for: Sum visits."
+    said = [looked_up, ToolMessage(page, tool_call_id="1"), ("assistant", "Done.")]
+    assert [learn(kind, said=said, learn_from_tools=told).changes for told in (False, True)] == [0, 2]
+
+
+def texts(made: Learned) -> list[object]:
+    return [record.content["text"] for record in made.scoped.records()]
+
+
+WELCOME = ("assistant", "Welcome, Alice.")
+
+
+def spoken_mode(kind: Kind) -> None:
+    for other in set(LearningMode) - kind.modes:
+        refused("mode", other)(kind)
+    made = learn(kind, mode=ALWAYS)
+    assert (texts(made), made.tools, made.scoped.proposals()) == (["I'm Alice."], [], [])
+    assert made.model.calls == {}
+
+
+def spoken_roles(kind: Kind) -> None:
+    roles = [("user", "assistant"), ("user",), ("assistant",)]
+    kept = [texts(learn(kind, said=[WELCOME], roles=each)) for each in roles]
+    assert kept == [["I'm Alice.", "Welcome, Alice."], ["I'm Alice."], ["Welcome, Alice."]]
+
+
+def spoken_length(kind: Kind) -> None:
+    assert [texts(learn(kind, max_chars=limit)) for limit in (3, 10)] == [["I'm"], ["I'm Alice."]]
+
+
+def spoken_retention(kind: Kind) -> None:
+    kept = []
+    for retention in (None, timedelta(days=3), timedelta(days=1)):
+        made = learn(kind, retention=retention)
+        made.scoped.learn([("user", "I sail to Lisbon.")], at=datetime.now(UTC) - timedelta(days=2))
+        kept.append(texts(made).count("I sail to Lisbon."))
+    assert kept == [1, 1, 0]
+
+
+def spoken_share(kind: Kind) -> None:
+    """The recalled text may be 2000 tokens long."""
+    said = [("user", f"Tea number {number}: {'my favourite tea ' * 20}") for number in range(30)]
+    spent = []
+    for share in (1.0, 0.5, 0.1):
+        other_thread = learn(kind, said=said, share=share).machine.scoped(user_id="alice", thread_id="c2")
+        spent.append(sum(shown.tokens for shown in other_thread.recall("Which tea?").receipt.shown))
+    assert 1_000 < spent[0] <= 2_000
+    assert 200 < spent[1] <= 1_000
+    assert 0 < spent[2] <= 200
+
+
+SPOKEN = {
+    "mode": spoken_mode,
+    "schema": refused("schema", UserMemory),
+    "model": refused("model", ScriptedChatModel()),
+    "max_updates_per_run": refused("max_updates_per_run", 1),
+    "instructions": refused("instructions", "ONLY-TEA"),
+    "additional_instructions": refused("additional_instructions", "ALSO-TEA"),
+    "enable_agent_tools": enable_agent_tools,
+    "learn_from_tools": refused("learn_from_tools", True),
+    "roles": spoken_roles,
+    "max_chars": spoken_length,
+    "retention": spoken_retention,
+    "share": spoken_share,
+}
+"""The same for conversations, which keep what was said and ask no model."""
+
+
 def unshown(kind: Kind) -> list[str]:
     return [field.name for field in fields(kind) if field.name not in effects(kind)]
 
 
 def effects(kind: Kind) -> dict[str, Callable[[Kind], None]]:
-    return LOGGED if kind is DecisionLogConfig else EFFECTS
+    own = {
+        DecisionLogConfig: LOGGED,
+        ConversationsConfig: SPOKEN,
+        ProceduresConfig: EFFECTS | {"learn_from_tools": trajectory_tools},
+    }
+    return own.get(kind, EFFECTS)
 
 
 EVERY = [
@@ -311,6 +409,26 @@ def test_a_field_that_nothing_is_shown_of_is_found() -> None:
         dead: bool = False
 
     assert unshown(LaterConfig) == ["dead"]
+
+
+@pytest.mark.parametrize("kind", list(kinds()))
+def test_a_refused_option_is_a_field_whose_default_may_be_given(kind: Kind) -> None:
+    defaults: dict[str, Any] = {field.name: field.default for field in fields(kind)}
+    assert set(kind.refuses) <= set(defaults)
+    assert kind(**{option: defaults[option] for option in kind.refuses}) == kind()
+
+
+def test_a_configuration_of_ones_own_refuses_what_it_names() -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class TodosConfig(StoreConfig):
+        refuses: ClassVar[Mapping[str, str]] = {"schema": "a task is a text", "due": "nothing is ever due"}
+        due: bool = False
+
+    assert TodosConfig(instructions="ONLY-TEA").instructions == "ONLY-TEA"
+    given: list[dict[str, Any]] = [{"schema": UserMemory}, {"due": True}, {"due": 0}, {"due": None}]
+    for options in given:
+        with pytest.raises(ConfigurationError, match=rf"TodosConfig\({next(iter(options))}=...\): .+; leave it out"):
+            TodosConfig(**options)
 
 
 def test_the_configurations_that_are_known_today_are_all_looked_at() -> None:
