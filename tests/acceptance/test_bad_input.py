@@ -282,7 +282,9 @@ def test_content_blocks_that_are_not_text_are_passed_on_and_not_learned_from(hom
     # a picture alone says nothing: no extraction call is due
     agent.turn([HumanMessage([image])], thread="c2")
     assert agent.model.calls == {"reply": 2, "extraction": 1}
-    assert agent.model.prompts["reply"][-1][-1].content == [image]
+    text, *own = agent.model.prompts["reply"][-1][-1].content
+    assert own == [image]
+    assert text["text"].startswith("<learning_context>")
 
 
 def test_one_bad_operation_costs_only_itself(home: Home) -> None:

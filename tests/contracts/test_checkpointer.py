@@ -506,7 +506,8 @@ async def test_a_rollback_that_fails_changes_nothing(monkeypatch: pytest.MonkeyP
 
 
 def test_both_dialects_name_the_same_blocks() -> None:
-    assert load_blocks("sqlite", "savers").keys() == load_blocks("postgres", "savers").keys()
+    own = {"begin_setup", "applied_checkpoint_migrations"}  # set-up under one lock with LangGraph's own tables
+    assert load_blocks("sqlite", "savers").keys() == load_blocks("postgres", "savers").keys() - own
 
 
 def test_runs_are_forgotten_oldest_first() -> None:
