@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from acceptance.driver import BOTH, Agent, Colour, Home
@@ -282,7 +282,7 @@ def test_content_blocks_that_are_not_text_are_passed_on_and_not_learned_from(hom
     # a picture alone says nothing: no extraction call is due
     agent.turn([HumanMessage([image])], thread="c2")
     assert agent.model.calls == {"reply": 2, "extraction": 1}
-    text, *own = agent.model.prompts["reply"][-1][-1].content
+    text, *own = cast("list[Any]", agent.model.prompts["reply"][-1][-1].content)
     assert own == [image]
     assert text["text"].startswith("<learning_context>")
 
