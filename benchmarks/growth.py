@@ -43,9 +43,8 @@ def main() -> None:
             if turn % STEP == 0:
                 gc.collect()
                 size = tracemalloc.get_traced_memory()[0] / 2**20
-                print(
-                    f"{turn} turns: {size:.1f} MB more than after 50, {threading.active_count()} threads, {open_files()} files"
-                )
+                held = f"{threading.active_count()} threads, {open_files()} files"
+                print(f"{turn} turns: {size:.1f} MB more than after 50, {held}")
 
 
 if __name__ == "__main__":
