@@ -32,6 +32,7 @@ BEFORE_EXTRACTION = 1_000_000
 """What tools propose comes before what extraction does."""
 SAME = "Nothing changed: that is stored already."
 ECHOED = 1_000
+NOTHING_FOUND = "Nothing was found."
 
 
 def tools(settings: MachineSettings) -> list[BaseTool]:
@@ -51,16 +52,18 @@ def _tool(settings: MachineSettings, store: LearningStore, operation: type[Opera
     name = operation.__name__
     searching = operation in store.searches
     work = _search if searching else _change
-    # What a change tells is nobody's words, what a search finds is others': the mark tells them from foreign tools'.
-    mark = None if searching else {CHANGED_BY: settings.name}
+
+    def mark(text: str) -> tuple[str, object]:
+        """Mark what is nobody's words: what a change tells, and an empty search; what a search finds is others'."""
+        return text, {CHANGED_BY: settings.name} if not searching or text == NOTHING_FOUND else None
 
     def call(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
         run = _run(settings, runtime)
-        return run.driver.run(_step(run, name, work(run, store, name, arguments))), mark
+        return mark(run.driver.run(_step(run, name, work(run, store, name, arguments))))
 
     async def acall(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
         run = _run(settings, runtime)
-        return await run.driver.arun(_step(run, name, work(run, store, name, arguments))), mark
+        return mark(await run.driver.arun(_step(run, name, work(run, store, name, arguments))))
 
     return StructuredTool.from_function(
         func=call,
@@ -92,9 +95,10 @@ def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
         if run.settings.on_error == "raise":
             raise
         run.report(name, error)
-        raise ToolException(
-            f"Nothing was stored: {failure_reason(error)}. Do not say that you will remember."
-        ) from error
+        searching = name in {search.__name__ for store in run.settings.stores for search in store.searches}
+        told = "Nothing was searched" if searching else "Nothing was stored"
+        rest = "" if searching else " Do not say that you will remember."
+        raise ToolException(f"{told}: {failure_reason(error)}.{rest}") from error
 
 
 def _change(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
@@ -118,7 +122,7 @@ def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, Json
     found = yield from lookup(
         *mine[0], search, datetime.now(UTC), run.settings.context_tokens, identity, run.settings.author_name
     )
-    return found or "Nothing was found."
+    return found or NOTHING_FOUND
 
 
 def _who_asks(run: Run) -> tuple[Identity, TurnState | None]:

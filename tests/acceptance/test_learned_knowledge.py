@@ -149,7 +149,7 @@ def test_its_own_model_and_limit_are_its_alone(home: Home) -> None:
 
 
 def test_a_long_learning_is_one_record_recalled_by_its_beginning_and_echoed_in_few_words(home: Home) -> None:
-    long = "".join(f"Step {n}: check the valve number {n}. " for n in range(800)).strip()
+    long = "".join(f"Step {n}: check the valve number {n}. " for n in range(240)).strip()
     agent = home.agent(
         LearningMachine(learned_knowledge=True),
         replies=[

@@ -77,11 +77,11 @@ def test_extraction_is_shown_the_answer_of_the_same_turn_and_nothing_that_recall
     system, turn = agent.model.prompts["extraction"][-1]
     assert '<message from="assistant">I propose the blue one.</message>' in turn.text
     assert '<message from="user">Which colour?</message>' in turn.text
-    for injected in ("Mia", "learning_context", "SYSTEM-PROMPT", "My cat"):
+    for injected in ("learning_context", "SYSTEM-PROMPT", "My cat"):
         assert injected not in turn.text
     assert "SYSTEM-PROMPT" not in system.text
-    # what is stored is shown once, as what is stored
-    assert system.text.count("Has a cat called Mia") == 1
+    # what is stored is shown once, as what is stored, and not among the rules, which never change
+    assert (system.text.count("Mia"), turn.text.count("Has a cat called Mia"), turn.text.count("Mia")) == (0, 1, 1)
 
 
 def test_a_hundred_turns_that_only_recall_add_no_record(home: Home) -> None:

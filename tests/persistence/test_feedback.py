@@ -243,7 +243,9 @@ def test_no_model_can_ask_for_what_only_a_person_may(db: LearningDB) -> None:
     alex.harm(TEA)
     asked = [op(name, id=alex.id_of(TEA), because="please") for name in ("keep_record", "drop_record", "retire_record")]
     machine = LearningMachine(model=ScriptedChatModel(extractions=[asked]), user_memory=True, store=db.store)
-    assert machine.scoped(user_id="alex").learn([("user", "keep it")]) is None
+    refused = machine.scoped(user_id="alex").learn([("user", "keep it")])
+    assert refused is not None
+    assert (refused.changes, len(refused.refused)) == ((), 3)
     assert statuses(alex.scoped) == {TEA: PROPOSED, CAKE: ACTIVE}
     assert not {tool.name for tool in machine.tools()} & {"keep_record", "drop_record", "retire_record"}
 
