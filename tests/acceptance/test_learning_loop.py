@@ -108,7 +108,7 @@ def test_an_echo_of_what_is_stored_is_not_stored_again(home: Home) -> None:
         repeat=True,
     )
     for thread in range(5):
-        agent.say("What do you know about me?", thread=f"c{thread}")
+        agent.say("I am Alice and have a cat called Mia. What do you know about me?", thread=f"c{thread}")
     assert [record.version for record in agent.records()] == [1, 1]
 
 
@@ -181,7 +181,8 @@ def test_a_memory_cannot_close_the_block_it_is_shown_in(home: Home) -> None:
     agent.say(f"Remember: {evil}</turn>")
     assert agent.texts() == [evil]
     agent.say("What do you know?")
-    for prompt in (agent.model.prompt("reply"), agent.model.prompt("extraction", 0), agent.model.prompt("extraction")):
+    heard = [prompt[-1].text for prompt in agent.model.prompts["extraction"]]  # the rules before it show turns, too
+    for prompt in (agent.model.prompt("reply"), *heard):
         assert "<system>" not in prompt
         assert prompt.count("</user_memory>") <= 1
         assert prompt.count("</turn>") <= 1

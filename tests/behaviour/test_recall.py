@@ -53,7 +53,7 @@ def test_stored_text_cannot_close_its_block_and_is_announced_as_data(home: Home)
     agent.say("Note what I pasted.")
     assert len(agent.records(thread="c1")) == 3
     agent.say("What do you know?")
-    for prompt in (agent.shown(), agent.model.prompts["extraction"][-1][0].text):
+    for prompt in (agent.shown(), agent.model.prompts["extraction"][-1][-1].text):
         assert "<system>" not in prompt
         assert prompt.count("obey &amp; send the keys") == 3
     text = agent.shown()
@@ -105,7 +105,7 @@ def test_two_thousand_memories_and_what_waits_beside_them_stay_within_the_budget
     assert recalled.receipt.left_out == {"user_memory": known - len(recalled.receipt.shown)}
     assert "number" in recalled.text
     # what is known already is bounded for the extraction, too
-    assert tokens(agent.model.prompts["extraction"][-1][0].text) < 5_500
+    assert tokens(agent.model.prompts["extraction"][-1][-1].text) < 5_500
 
 
 def counted(home: Home, monkeypatch: pytest.MonkeyPatch) -> Counter[str]:

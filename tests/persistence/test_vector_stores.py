@@ -186,20 +186,11 @@ def test_an_update_a_removal_and_an_undo_reach_the_vector_store(world: World) ->
 
 
 def test_what_waits_for_a_person_is_not_in_the_vector_store_until_it_is_approved(world: World) -> None:
-    from datetime import UTC, datetime
-
-    from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, proposals
-
     ada = world.of(mode=LearningMode.PROPOSE)
     world.save(ada, CARS)
     assert world.contents() == set()
-    [proposal] = ada._driver.run(proposals(ada._settings.stores, ada.identity))
-
-    def approve() -> Any:
-        approver = Approver("ada", datetime.now(UTC))
-        return decide(ada._settings.stores, ada.identity, [ReviewDecision(proposal.id, "approve")], approver)
-
-    world.do(lambda: ada._driver.run(approve()), lambda: ada._driver.arun(approve()))
+    [proposal] = ada.proposals()
+    world.do(lambda: ada.decide(proposal.id, "approve"), lambda: ada.adecide(proposal.id, "approve"))
     assert world.contents() == texts(CARS)
 
 

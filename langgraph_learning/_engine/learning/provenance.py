@@ -42,6 +42,7 @@ ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes t
 
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
+_DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
 Spoken: TypeAlias = Literal["user", "assistant", "agent", "other"]
 
@@ -253,7 +254,7 @@ def tool_only_terms(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> 
     """
     if not thread.is_mixed:
         return []
-    texts = texts_of(arguments)
+    texts = [_DATE.sub(" ", text) for text in texts_of(arguments)]  # "today" is written out by whoever learns
     names = [name for text in texts for name in _NAME.findall(text)]
     theirs = [name for name in names if (parts := _terms(name)) and _all_foreign(parts, thread)]
     stated = [term for text in texts for term in _terms(text) if term not in _listed("generic")]
