@@ -174,10 +174,14 @@ class NoteStore(LearningStore):
         return [Add(store=self.name, content={"content": text}, text=text)]
 
 
-def test_what_belongs_to_a_group_is_learned_from_unknown_users_too() -> None:
+def test_what_belongs_to_a_group_is_learned_from_unknown_users_only_where_the_application_allows_it() -> None:
     store = InMemoryStore()
     model = ScriptedChatModel(replies=["ok"], extractions=[[op("add_note", content="Ship on Friday")]])
     create_learning_agent(model, learning=LearningMachine(custom_stores=[NoteStore()]), store=store).invoke(said("Fri"))
+    assert store.search(("learning", "namespace")) == []
+    model = ScriptedChatModel(replies=["ok"], extractions=[[op("add_note", content="Ship on Friday")]])
+    learning = LearningMachine(custom_stores=[NoteStore()], shared="write")
+    create_learning_agent(model, learning=learning, store=store).invoke(said("Fri"))
     assert [Record.from_item(item).text for item in store.search(("learning", "namespace"))] == ["Ship on Friday"]
 
 

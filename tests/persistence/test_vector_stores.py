@@ -93,7 +93,7 @@ class World:
 
     def of(self, user: str = "ada", namespace: str | None = None, mode: LearningMode = LearningMode.ALWAYS) -> Scoped:
         config = LearnedKnowledgeConfig(namespace=namespace, knowledge=self.vectors, mode=mode)
-        machine = LearningMachine(model=self.model, learned_knowledge=config, store=self.db.store)
+        machine = LearningMachine(model=self.model, learned_knowledge=config, store=self.db.store, shared="write")
         return machine.scoped(user_id=user)
 
     def learn(self, scoped: Scoped, *operations: dict[str, JsonValue]) -> None:

@@ -46,7 +46,7 @@ def test_what_is_loaded_says_so_and_claims_nobodys_approval_unless_the_caller_vo
         (row("name: x", "user_profile", content={"name": ["x"]}), "row 2 does not fit: user_profile: name"),
         (row(content={"content": 7}), "row 2 does not fit: user_memory: content"),
         (row(store="nothing_of_the_kind"), "names no learning store of this machine"),
-        (row("x" * 10_001), "at most 10,000 characters"),
+        (row("x" * 30_001), "at most 30,000 characters"),
         (row("A fact", "entity_memory", content={"kind": "spell"}), "row 2 does not fit: entity_memory: kind"),
         (row("A decision", "decision_log", content={"confidence": "high"}), "row 2 does not fit: decision_log: confid"),
         ({"text": "nothing more"}, "row 2 is not a record: id"),
@@ -83,10 +83,10 @@ def test_what_each_learning_store_writes_can_be_loaded() -> None:
 
 
 def test_a_statement_that_is_too_long_is_refused_and_the_others_stand() -> None:
-    long = op("log_decision", decision="x" * 10_001, reasoning="y")
+    long = op("log_decision", decision="x" * 30_001, reasoning="y")
     learning = LearningMachine(decision_log=True, store=InMemoryStore())
     ada = learning.scoped(user_id="ada")
-    with pytest.raises(ValueError, match="at most 10,000 characters"):
+    with pytest.raises(ValueError, match="at most 30,000 characters"):
         ada.apply("log_decision", decision=long["decision"], reasoning="y")
     assert ada.records() == []
 

@@ -62,7 +62,7 @@ TRIES = 50
 """How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
 TRIED = 10
 """How many operations are looked at for each change that the limit allows: some change nothing, or are refused."""
-LONGEST_STATEMENT = 10_000
+LONGEST_STATEMENT = 30_000
 """How long one statement may be, in characters: every later turn reads and ranks it."""
 LONGEST_QUOTE = 1_000
 """How much of a quote is kept, in characters."""
