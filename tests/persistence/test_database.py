@@ -121,7 +121,7 @@ def test_another_embedder_of_the_same_size_is_refused(url: str) -> None:
 def test_an_embedder_of_another_size_is_refused_with_both_names_and_a_way_out(url: str, kept: str, told: str) -> None:
     """A database whose vectors are those of `local`, without more, is one that the former local embedder made."""
     with store_at(url, embed=DeterministicFakeEmbedding(size=4)) as store, store._dialect.writing() as session:
-        session.run("keep_fact", {"name": "embedder", "value": kept})
+        session.run("set_fact", {"name": "embedder", "value": kept})
     larger = Named(size=8, model="large")
     with (
         pytest.raises(ConfigurationError, match=rf"{told} \(4 dimensions\).*Named large \(8\).*export.*import"),
@@ -168,7 +168,7 @@ class Old:
     def _steps(self) -> Iterator[str]:
         dialect: Any = "sqlite" if self.sqlite else "postgres"
         sql = Statements(dialect, schema="public", vector="public", dims="32")
-        yield sql("setup")
+        yield sql("create_migrations")
         for number, (name, steps) in migrations(dialect).items():
             if number <= self.version:
                 yield from (step if self.sqlite else sql.fill(step) for step in steps)
