@@ -197,12 +197,13 @@ def test_a_disobedient_model_that_calls_the_tool_itself_is_held_too(home: Home) 
     learning = machine(enable_agent_tools=True)
     agent = home.agent(learning, replies=[both, call("add_memory", content="Likes tea"), "Ok."], extractions=[[]])
     state = agent.turn("I like tea and bees.")
-    assert [request["args"]["content"] for request in requests(state)] == ["Likes tea", "Likes bees"]
+    shown = [request["args"]["content"] for request in requests(state)]
+    assert sorted(shown) == ["Likes bees", "Likes tea"]  # the agent calls its tools side by side
     told = [str(message.content) for message in state["messages"] if message.type == "tool"]
     assert ["Not stored yet" in text for text in told] == [True, True, False]
     assert "waits for a person already" in told[2]
     assert agent.records() == []
-    answer(agent, REJECT, APPROVE)
+    answer(agent, *(APPROVE if content == "Likes bees" else REJECT for content in shown))
     assert agent.texts() == ["Likes bees"]
 
 
