@@ -62,13 +62,13 @@ def _called_first(factory: F) -> F:
     """Say what to write where somebody adds `learning.recall_node` to a graph instead of `learning.recall_node()`."""
 
     @functools.wraps(factory)
-    def checked(*arguments: Any, **options: Any) -> Any:
+    def checking_factory(*arguments: Any, **options: Any) -> Any:
         if len(arguments) > 1:
             name = factory.__name__
             raise ConfigurationError(f"learning.{name} makes the node: call it, builder.add_node(learning.{name}())")
         return factory(*arguments, **options)
 
-    return cast("F", checked)
+    return cast("F", checking_factory)
 
 
 class LearningMachine(Keywords):

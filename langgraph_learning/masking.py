@@ -27,7 +27,7 @@ from langgraph_learning.masking_patterns import (
     PASSWORD_NEXT,
     PRIVATE_KEYS,
     STATES,
-    compiled,
+    compile_pattern,
     has_one_of,
     is_random,
 )
@@ -156,7 +156,7 @@ def mask_values(value: JsonValue, mask: Mask) -> JsonValue:
 
 def _mask_once(text: str) -> str:
     for block in PRIVATE_KEYS:
-        text = compiled(block).sub("[private key]", text)
+        text = compile_pattern(block).sub("[private key]", text)
     if "://" in text:
         text = _USER_TOKEN.sub(_without_user_token, _USER_INFO.sub(_without_user_info, text))
     lowered = text.lower()
@@ -167,7 +167,7 @@ def _mask_once(text: str) -> str:
     text = _RUN.sub(_without_known_forms, text)
     for needs, named, accepts in _NAMED:
         if has_one_of(needs, lowered):
-            text = compiled(named).sub(partial(_without_value, accepts), text)
+            text = compile_pattern(named).sub(partial(_without_value, accepts), text)
     for long in LONG_KEYS:
         text = long.sub(text, lowered)
     return _mask_numbers(text, lowered) if _SOME_DIGITS.search(text) else text

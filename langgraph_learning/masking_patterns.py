@@ -20,7 +20,7 @@ _LEFT: Final = r"(?<![A-Za-z0-9_-])"
 
 
 @cache
-def compiled(pattern: str) -> re.Pattern[str]:
+def compile_pattern(pattern: str) -> re.Pattern[str]:
     """Compile a pattern when it is first needed: all of them at once would slow every import."""
     return re.compile(pattern)
 
@@ -42,7 +42,7 @@ class Form:
         """Return the text with the marks in; `lowered` is the text in small letters."""
         if self.needs and not has_one_of(self.needs, lowered):
             return text
-        return compiled(self.pattern).sub(self._instead, text)
+        return compile_pattern(self.pattern).sub(self._instead, text)
 
     def _instead(self, found: re.Match[str]) -> str:
         if "secret" not in found.re.groupindex:

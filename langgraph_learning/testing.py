@@ -137,7 +137,7 @@ class ScriptedChatModel(BaseChatModel):
         """Answer from `extractions` when asked for operations, from `replies` in any other schema."""
         self._schemas.append(schema)
 
-        def parsed(raw: AIMessage) -> Any:
+        def parse(raw: AIMessage) -> Any:
             try:
                 value, error = _read(schema, str(raw.text)), None
             except ValueError as failure:
@@ -145,7 +145,7 @@ class ScriptedChatModel(BaseChatModel):
             return {"raw": raw, "parsed": value, "parsing_error": error} if include_raw else value
 
         ours = isinstance(schema, dict) and schema.get("title") == "learned"
-        return self.bind(purpose="extraction" if ours else "reply") | RunnableLambda(parsed)
+        return self.bind(purpose="extraction" if ours else "reply") | RunnableLambda(parse)
 
     def _generate(
         self,

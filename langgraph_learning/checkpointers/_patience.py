@@ -70,7 +70,7 @@ class PatientLock:
 
 
 @contextmanager
-def limited(slots: threading.BoundedSemaphore, patience: Patience) -> Iterator[None]:
+def hold_slot(slots: threading.BoundedSemaphore, patience: Patience) -> Iterator[None]:
     """Hold one of `slots`.
 
     Raises:

@@ -47,7 +47,7 @@ def add(
         if operation not in kinds:
             raise ConfigurationError(f"there is no operation {operation!r}; there are {', '.join(kinds)}")
         kind = kinds[operation]
-        _apply(at, scoped, operation, _arguments(kind, values, _needed(kind)))
+        _apply(at, scoped, operation, _arguments(kind, values, _first_required(kind)))
 
 
 def edit(
@@ -79,15 +79,15 @@ def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, Any], s
             if kind.__name__ == "update_user_profile" and field in kind.model_fields:
                 return kind.__name__, {}, field
             if "id" in kind.model_fields and not kind.__name__.startswith(("delete", "forget", "remove")):
-                return kind.__name__, {"id": record.id}, _needed(kind, {"id"})
+                return kind.__name__, {"id": record.id}, _first_required(kind, {"id"})
             if "title" in kind.model_fields and "title" in record.content:  # the same title is an update
-                return kind.__name__, {**record.content}, _needed(kind, {"title"})
+                return kind.__name__, {**record.content}, _first_required(kind, {"title"})
     raise ConfigurationError(
         f"no operation changes {record.id!r} of {record.store} by its id: `add --operation NAME` adds what holds now"
     )
 
 
-def _needed(kind: "type[Operation]", given: Collection[str] = ()) -> str | None:
+def _first_required(kind: "type[Operation]", given: Collection[str] = ()) -> str | None:
     """Return the first argument that has to be given."""
     return next((name for name, field in kind.model_fields.items() if field.is_required() and name not in given), None)
 

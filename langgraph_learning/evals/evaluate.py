@@ -89,7 +89,7 @@ def evaluate(
                 try:
                     answer = bare.invoke(message, config, context=context)
                 except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
-                    results.append(_failed(task, error))
+                    results.append(_failure(task, error))
                     continue
             results.append(_judge(task, answer))
         points.append(_point(milestone, meter, results))
@@ -114,7 +114,7 @@ async def aevaluate(
                 try:
                     answer = await bare.ainvoke(message, config, context=context)
                 except Exception as error:  # noqa: BLE001 - as in `evaluate`
-                    results.append(_failed(task, error))
+                    results.append(_failure(task, error))
                     continue
             results.append(_judge(task, answer))
         points.append(_point(milestone, meter, results))
@@ -164,11 +164,11 @@ def _judge(task: Task, answer: Any) -> TaskResult:
     try:
         score = float(task.check(text))
     except Exception as error:  # noqa: BLE001 - a check is the user's own code: the task has failed
-        return _failed(task, error, text)
+        return _failure(task, error, text)
     return TaskResult(input=task.input, answer=text, score=min(max(score, 0.0), 1.0))
 
 
-def _failed(task: Task, error: Exception, answer: str = "") -> TaskResult:
+def _failure(task: Task, error: Exception, answer: str = "") -> TaskResult:
     log.warning("the task %r failed: %s: %s", task.input[:80], type(error).__name__, error)
     return TaskResult(input=task.input, answer=answer, error=f"{type(error).__name__}: {error}")
 

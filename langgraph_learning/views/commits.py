@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from langgraph_learning.records import ACTIVE, Change, Commit, Record, Refusal, Update, Usage
-from langgraph_learning.views.markup import Html, data, html, join, quiet, styled, tag, when
+from langgraph_learning.views.markup import Html, data, html, join, quiet, with_style, tag, when
 
 SIGNS = {"add": "+", "update": "~", "remove": "−"}
 
@@ -12,12 +12,12 @@ def timeline(learned: Iterable[Commit | Record], *, title: str | None = None) ->
     """Return what was learned when, the oldest first: turn by turn from commits, or record by record."""
     moments = sorted(learned, key=lambda each: each.at if isinstance(each, Commit) else each.updated_at)
     points = [tag("li", _turn(each) if isinstance(each, Commit) else _record_line(each)) for each in moments]
-    return styled(tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned"))
+    return with_style(tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned"))
 
 
 @html.register
 def _commit(commit: Commit) -> Html:
-    return styled(_turn(commit), quiet(f"commit {commit.id}"))
+    return with_style(_turn(commit), quiet(f"commit {commit.id}"))
 
 
 def _turn(commit: Commit) -> Html:

@@ -2,7 +2,7 @@
 
 from langgraph_learning.records import Curated, CurationReport, Feedback
 from langgraph_learning.views.commits import refusal, usage_text
-from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, with_style, tag
 
 HEAD = ("learning store", "", "record", "why")
 
@@ -13,7 +13,7 @@ def curation_table(report: CurationReport) -> Html:
     rows = [_row(each, each.kind) for each in found] + [_row(each, "proposed") for each in report.proposed]
     table = grid(HEAD, rows) if rows else tag("div", quiet("nothing is said twice, and all of it holds"))
     refused = [refusal(each) for each in report.refused]
-    return styled(tag("b", _report_summary(report)), quiet(usage_text(report.usage)), table, *refused)
+    return with_style(tag("b", _report_summary(report)), quiet(usage_text(report.usage)), table, *refused)
 
 
 @html.register
@@ -26,7 +26,7 @@ def _feedback(feedback: Feedback) -> Html:
     count, sign = len(feedback.records), "helpful" if feedback.helpful else "harmful"
     told = f"{sign}: counted for {count} record{'' if count == 1 else 's'}"
     asked = f"; {len(feedback.proposed)} set aside until a person decides" if feedback.proposed else ""
-    return styled(tag("span", told + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
+    return with_style(tag("span", told + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
 
 
 def _report_summary(report: CurationReport) -> str:

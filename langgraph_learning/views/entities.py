@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.views.drawing import Box, drawing
-from langgraph_learning.views.markup import Html, quiet, styled
+from langgraph_learning.views.markup import Html, quiet, with_style
 from langgraph_learning.views.mermaid import Mermaid, label
 
 UNKNOWN = "unknown"
@@ -77,9 +77,9 @@ def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
     """
     every = Entities.of(records)
     if not every.nodes:
-        return styled(quiet("no entities"))
+        return with_style(quiet("no entities"))
     left = len(every.nodes) - limit
-    return styled(_draw(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
+    return with_style(_draw(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
 
 
 def _key(record: Record, key: str) -> str:

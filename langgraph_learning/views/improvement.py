@@ -3,7 +3,7 @@
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint
 from langgraph_learning.records import Reflection
 from langgraph_learning.views.commits import change_line, refusal, usage_text
-from langgraph_learning.views.markup import Html, data, grid, html, quiet, styled, tag
+from langgraph_learning.views.markup import Html, data, grid, html, quiet, with_style, tag
 
 WIDTH, HEIGHT = 320, 120
 
@@ -16,7 +16,7 @@ def _reflection(report: Reflection) -> Html:
     changes = [change_line(change) for change in report.changes]
     proposed = [tag("div", quiet("proposed: "), data(proposal.description)) for proposal in report.proposed]
     stopped = [tag("div", "stopped half way: ", data(report.failed))] if report.failed else []
-    return styled(*head, *changes, *proposed, *map(refusal, report.refused), *stopped)
+    return with_style(*head, *changes, *proposed, *map(refusal, report.refused), *stopped)
 
 
 def curve_picture(curve: LearningCurve) -> Html:
@@ -25,7 +25,7 @@ def curve_picture(curve: LearningCurve) -> Html:
         (f"{point.at:,}", f"{point.pass_rate:.0%}", f"{point.tokens:,}", point.model_calls) for point in curve.points
     ]
     table = grid(("after", "pass rate", "tokens", "model calls"), rows)
-    return styled(_picture(curve.points) if len(curve.points) > 1 else None, table)
+    return with_style(_picture(curve.points) if len(curve.points) > 1 else None, table)
 
 
 @html.register

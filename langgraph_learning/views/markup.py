@@ -67,7 +67,7 @@ def image(svg: Html, alternative: str, *, width: float, class_: str | None = Non
     return Html(f"<img {written} />")
 
 
-def styled(*children: Child) -> Html:
+def with_style(*children: Child) -> Html:
     """Return what a cell's output holds: the children with the style they need."""
     return tag("div", _style(), *children, class_="learned")
 

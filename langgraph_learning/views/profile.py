@@ -3,13 +3,13 @@
 from pydantic import BaseModel
 
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.views.markup import Html, data, html, pairs, quiet, styled
+from langgraph_learning.views.markup import Html, data, html, pairs, quiet, with_style
 
 
 def profile_table(profile: BaseModel) -> Html:
     """Return the fields of a profile and what is known of them."""
     rows = [(name.replace("_", " "), _value_cell(getattr(profile, name, None))) for name in type(profile).model_fields]
-    return styled(pairs(type(profile).__name__, rows))
+    return with_style(pairs(type(profile).__name__, rows))
 
 
 @html.register

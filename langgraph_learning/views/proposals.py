@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning.records import Proposal
 from langgraph_learning.views.commits import change_line
-from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, styled, tag, when
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, with_style, tag, when
 from langgraph_learning.views.records import because
 
 HEAD = ("it would", "because of", "proposed", "")
@@ -15,7 +15,7 @@ STALE = "changed meanwhile: look again"
 def inbox(proposals: Iterable[Proposal], *, title: str | None = None) -> Html:
     """Return proposals as one table, in the order given: what each would do, why, and whether it still waits."""
     rows = [(_would(each), _why(each), when(each.at), _state(each)) for each in proposals]
-    return styled(grid(HEAD, rows, title) if rows else quiet(f"{title or 'proposals'}: none"))
+    return with_style(grid(HEAD, rows, title) if rows else quiet(f"{title or 'proposals'}: none"))
 
 
 @html.register
@@ -28,7 +28,7 @@ def _outcome(outcome: Outcome) -> Html:
     sign = {"approved": ("✓", "add"), "rejected": ("−", "remove")}.get(outcome.result, ("×", "refused"))
     mark = tag("span", sign[0], class_=f"mark {sign[1]}")
     ids = quiet(f" proposal {outcome.proposal}{f', commit {outcome.commit}' if outcome.commit else ''}")
-    return styled(mark, tag("b", outcome.result), " ", data(outcome.reason), ids)
+    return with_style(mark, tag("b", outcome.result), " ", data(outcome.reason), ids)
 
 
 def _would(proposal: Proposal) -> Html:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecord
-from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, styled, tag
+from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, with_style, tag
 
 WIDTH = 160
 COLOURS = {
@@ -33,7 +33,7 @@ def receipt_bars(receipt: Receipt, texts: Mapping[str, str] | None = None) -> Ht
         receipt: What a recall considered, chose and why.
         texts: The texts of records by id; a receipt holds none, because they may be forgotten.
     """
-    return styled(_bars(receipt, texts or {}))
+    return with_style(_bars(receipt, texts or {}))
 
 
 @html.register
@@ -45,7 +45,7 @@ def _receipt(receipt: Receipt) -> Html:
 def _recall(recall: Recall) -> Html:
     texts = {record.id: record.text for record in recall.records}
     told = tag("details", tag("summary", "what the model is shown"), tag("pre", recall.text, dir="auto"), open="")
-    return styled(told if recall.text else quiet("nothing was recalled"), _bars(recall.receipt, texts))
+    return with_style(told if recall.text else quiet("nothing was recalled"), _bars(recall.receipt, texts))
 
 
 def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:

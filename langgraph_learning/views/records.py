@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from langgraph_learning.records import DOCUMENT, Record, Revision, Scope, Source
-from langgraph_learning.views.markup import Child, Html, data, grid, html, join, pairs, quiet, styled, tag, when
+from langgraph_learning.views.markup import Child, Html, data, grid, html, join, pairs, quiet, with_style, tag, when
 
 HEAD = ("learning store", "record", "because of", "since", "")
 
@@ -14,13 +14,13 @@ def table(records: Iterable[Record], *, title: str | None = None) -> Html:
     rows = [
         (quiet(record.store), _text(record), because(record.source), _since(record), _state(record)) for record in found
     ]
-    return styled(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
+    return with_style(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
 
 
 def history(revisions: Sequence[Revision], *, title: str | None = None) -> Html:
     """Return the states of one record, the oldest first as `Scoped.history` gives them."""
     rows = [(revision.version, _revision_text(revision), _why(revision), when(revision.at)) for revision in revisions]
-    return styled(grid(("version", "record", "because of", "since"), rows, title) if rows else quiet("no history"))
+    return with_style(grid(("version", "record", "because of", "since"), rows, title) if rows else quiet("no history"))
 
 
 @html.register
@@ -33,7 +33,7 @@ def _record(record: Record) -> Html:
         ("known since", join([when(record.created_at), quiet(f" version {record.version}, {record.status}")])),
         ("id", quiet(record.id)),
     ]
-    return styled(pairs(record.store, rows))
+    return with_style(pairs(record.store, rows))
 
 
 @html.register

@@ -3,7 +3,7 @@
 from langchain_core.runnables.graph import Graph
 
 from langgraph_learning.views.drawing import Box, drawing
-from langgraph_learning.views.markup import Html, styled
+from langgraph_learning.views.markup import Html, with_style
 
 COLOUR = "#4c8fd6"
 
@@ -12,4 +12,4 @@ def graph_picture(graph: Graph) -> Html:
     """Return the nodes and edges of `compiled.get_graph()` as a picture; its own `draw_mermaid_png` asks a server."""
     ends = {graph.first_node(), graph.last_node()}
     boxes = {key: Box(key.strip("_"), colour=None if node in ends else COLOUR) for key, node in graph.nodes.items()}
-    return styled(drawing(boxes, [(edge.source, str(edge.data or ""), edge.target) for edge in graph.edges]))
+    return with_style(drawing(boxes, [(edge.source, str(edge.data or ""), edge.target) for edge in graph.edges]))

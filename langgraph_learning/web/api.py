@@ -82,7 +82,7 @@ def rest(memory: Memory) -> FastAPI:
     _add_reads(app, memory)
     _add_writes(app, memory)
 
-    async def failed(request: Request, error: Exception) -> JSONResponse:
+    async def answer_error(request: Request, error: Exception) -> JSONResponse:
         status, reason = status_and_reason(error)
         return JSONResponse({"detail": reason}, status, headers=getattr(error, "headers", None))
 
@@ -91,7 +91,7 @@ def rest(memory: Memory) -> FastAPI:
         told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong[:5])
         return JSONResponse({"detail": told or "that is not valid"}, 422)
 
-    handlers: dict[Any, Callable[[Request, Exception], Awaitable[JSONResponse]]] = dict.fromkeys(ANSWERED, failed)
+    handlers: dict[Any, Callable[[Request, Exception], Awaitable[JSONResponse]]] = dict.fromkeys(ANSWERED, answer_error)
     for kind, handler in {**handlers, RequestValidationError: not_valid}.items():
         app.add_exception_handler(kind, handler)
     return app
@@ -99,11 +99,11 @@ def rest(memory: Memory) -> FastAPI:
 
 def _add_reads(app: FastAPI, memory: Memory) -> None:
     @app.get("/users", operation_id="list_known")
-    async def known(asking: Asking) -> Everybody:
+    async def list_known(asking: Asking) -> Everybody:
         """List who is known; a visitor who is one user finds themself."""
         if not asking.everybody:
             return Everybody(users=[asking.name], namespaces=[], agents=[])
-        found = await memory.known()
+        found = await memory.list_known()
         return Everybody(users=[*found.users], namespaces=[*found.namespaces], agents=[*found.agents])
 
     @app.get("/users/{user:path}/records", operation_id="list_records")

@@ -64,7 +64,7 @@ def create_app(
     def icon(request: Request) -> Response:
         return Response(ICON, media_type="image/svg+xml", headers={"cache-control": "private, max-age=86400"})
 
-    async def failed(request: Request, error: Exception) -> Response:
+    async def answer_error(request: Request, error: Exception) -> Response:
         """Tell who asked what they may know; the log has the rest."""
         status, reason = status_and_reason(error)
         if status >= 500:
@@ -77,5 +77,5 @@ def create_app(
     return Starlette(
         routes=[Route("/style.css", style), Route("/icon.svg", icon), Mount("/api", api), *pages.routes()],
         middleware=[Middleware(Guard), Middleware(Gate, authenticate=authenticate)],
-        exception_handlers={kind: failed for kind in ANSWERED},
+        exception_handlers={kind: answer_error for kind in ANSWERED},
     )

@@ -103,7 +103,7 @@ def _field(name: str, schema: Any, value: Any, *, required: bool) -> Field:
     about = str(schema.get("description") or plain.get("description") or "")
     kind, choices = _kind(plain), tuple(map(str, plain.get("enum", ())))
     whole = plain.get("type") == "integer"
-    return Field(name, kind, _written(value, kind), about, required, choices, whole)
+    return Field(name, kind, _write_field(value, kind), about, required, choices, whole)
 
 
 def _kind(schema: Any) -> Kind:
@@ -115,7 +115,7 @@ def _kind(schema: Any) -> Kind:
     return {"integer": "number", "number": "number", "boolean": "yes", "string": "text"}.get(kind, "json")  # type: ignore[return-value]
 
 
-def _written(value: Any, kind: Kind) -> str:
+def _write_field(value: Any, kind: Kind) -> str:
     if value is None:
         return ""
     if kind == "lines" and isinstance(value, list):

@@ -40,7 +40,7 @@ class Memory:
         """Return the data API of a user."""
         return self.learning.scoped(user_id=user, thread_id=thread, agent=agent, store=self.store)
 
-    async def known(self) -> Known:
+    async def list_known(self) -> Known:
         """Return who and what anything is kept of."""
         paths = await self.store.alist_namespaces(prefix=(ROOT,), limit=EVERYTHING)
         owned = [path for path in paths if len(path) > 2 and path[0] == ROOT]
@@ -57,7 +57,7 @@ class Memory:
         shared = [record for record in await self.scoped(user).arecords() if record.scope.namespace is not None]
         return sorted([*own, *shared], key=lambda record: (record.updated_at, record.id), reverse=True)
 
-    async def shared(self, namespace: str) -> list[Record]:
+    async def list_shared(self, namespace: str) -> list[Record]:
         """Return what a namespace holds, newest first."""
         found = await self._under((ROOT, "namespace", label(namespace)))
         return sorted(found, key=lambda record: (record.updated_at, record.id), reverse=True)

@@ -71,7 +71,7 @@ class Pages:
         """Show who is known; a visitor who is one user comes to what is theirs."""
         if not visitor(request).everybody:
             return self._redirect(request, "/user", user=visitor(request).name)
-        known = await self.memory.known()
+        known = await self.memory.list_known()
         wanted = request.query_params.get("q", "").casefold()
         users = [user for user in known.users if wanted in user.casefold()]
         return self._show(request, "people.html", known=known, users=users, q=request.query_params.get("q", ""))
@@ -81,9 +81,9 @@ class Pages:
         if not visitor(request).everybody:
             raise HTTPException(404, "there is no such page")
         name = request.query_params.get("name", "")
-        records = await self.memory.shared(name)
+        records = await self.memory.list_shared(name)
         picture = views.entity_picture(records) if any(one.store == "entity_memory" for one in records) else None
-        return self._show(request, "namespace.html", name=name, picture=picture, **_paged(request, records))
+        return self._show(request, "namespace.html", name=name, picture=picture, **_page_of(request, records))
 
     async def records(self, request: Request) -> Response:
         """Show what is known of one user, by learning store, or what fits a search."""
@@ -103,7 +103,7 @@ class Pages:
             q=query,
             adding=adding,
             grouped=not query,
-            **_paged(request, chosen if query else self._by_store(chosen)),
+            **_page_of(request, chosen if query else self._by_store(chosen)),
         )
 
     async def record(self, request: Request) -> Response:
@@ -156,7 +156,7 @@ class Pages:
         """Show what was learned when, the newest first."""
         user = self._user(request)
         commits = await self.memory.scoped(user).acommits()
-        return self._show(request, "timeline.html", user=user, **_paged(request, commits[::-1]))
+        return self._show(request, "timeline.html", user=user, **_page_of(request, commits[::-1]))
 
     async def undo(self, request: Request) -> Response:
         """Take one commit back."""
@@ -185,7 +185,7 @@ class Pages:
             user=user,
             threads=threads,
             thread=newest,
-            **_paged(request, threads.get(newest, [])),
+            **_page_of(request, threads.get(newest, [])),
         )
 
     async def pending(self, request: Request) -> Response:
@@ -193,7 +193,7 @@ class Pages:
         user = self._user(request)
         turns = await self.memory.scoped(user).apending()
         failed = any(turn.status == "failed" for turn in turns)
-        return self._show(request, "pending.html", user=user, failed=failed, **_paged(request, turns))
+        return self._show(request, "pending.html", user=user, failed=failed, **_page_of(request, turns))
 
     async def retry(self, request: Request) -> Response:
         """Let the turns that failed be tried again."""
@@ -213,7 +213,7 @@ class Pages:
         for one in proposals:
             operation = find_operation(self.memory.learning.stores, one.name)
             forms[one.id] = fields_of(operation, one.args) if operation is not None else []
-        return self._show(request, "queue.html", user=user, forms=forms, **_paged(request, proposals))
+        return self._show(request, "queue.html", user=user, forms=forms, **_page_of(request, proposals))
 
     async def decide(self, request: Request) -> Response:
         """Approve, edit or reject one proposal."""
@@ -325,7 +325,7 @@ def _query(request: Request) -> str:
     return request.query_params.get("q", "").strip()[:LONGEST_QUERY]
 
 
-def _paged(request: Request, things: list[Any]) -> dict[str, Any]:
+def _page_of(request: Request, things: list[Any]) -> dict[str, Any]:
     number = request.query_params.get("page", "1")
     page = max(1, int(number)) if number.isascii() and number.isdecimal() and len(number) < 8 else 1
     begin = (page - 1) * PAGE

@@ -43,7 +43,7 @@ def test_a_record_is_edited_by_the_beginning_of_its_id(run: Run, url: str) -> No
 @pytest.mark.parametrize(
     ("command", "told"),
     [
-        (["add", "x", "-o", "add_nothing"], "there is no operation 'add_nothing'; there are update_user_profile"),
+        (["add", "x", "-o", "add_nothing"], "there is no operation 'add_nothing'; there are add_"),
         (["add", "x", "-o", "update_user_profile"], "update_user_profile takes NAME=VALUE"),
         (["add", "one", "two"], "add_memory takes NAME=VALUE, of content"),
         (["edit", "nothing", "x"], "there is no record 'nothing'"),

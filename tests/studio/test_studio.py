@@ -180,7 +180,7 @@ def test_a_fork_recalls_what_was_known_where_it_branches_off(studio: Studio, use
     turn = run(studio, "composed", thread, None, user, checkpoint_id=forked["checkpoint"]["checkpoint_id"])
     assert turn.recalled == [[]]
     assert turn.reply.endswith("(nothing yet)")
-    assert texts(studio, user, "user_memory") == ["I like green tea."]
+    assert texts(studio, user, "user_memory") == []  # the message was edited: what its old text taught is taken back
 
 
 def test_the_store_is_browsed_by_namespaces_and_keys(studio: Studio, user: str) -> None:

@@ -79,7 +79,7 @@ def read_capture(heard: TurnInput, commit: str, mask: Mask, current: Sequence[Tu
     session = session_code(identity.thread_id, heard.provenance.graph_ns, commit)
     source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
     zone = ZoneInfo(identity.timezone)
-    messages = tuple(_spoken(message, heard.said_at, mask) for message in _with_ids(turn))
+    messages = tuple(_to_spoken(message, heard.said_at, mask) for message in _with_ids(turn))
     texts = None if current is None else {each.id: mask(each.text[:LONGEST_READ]) for each in current if each.id}
     return Captured(session, messages, source, zone, texts)
 
@@ -93,7 +93,7 @@ def _with_ids(turn: Turn) -> Iterable[TurnMessage]:
         yield message if message.id else replace(message, id=made)
 
 
-def _spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
+def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
     text = mask(message.text[:LONGEST_READ])
     name = mask(message.name) if message.name else None
     return SpokenMessage(str(message.id), message.role, text, message.said_at or at, name)
@@ -187,7 +187,7 @@ def with_keys(changes: Sequence[Change], facts: Iterable[Record]) -> list[Change
     """Return `changes`, messages found by the facts that rest on them, too."""
     cited: dict[Cited, dict[str, str]] = {}
     for record in facts:
-        for message in _cited(record):
+        for message in _cited_messages(record):
             cited.setdefault(message, {})[_key(record)] = record.text
     keyed: list[Change] = []
     for change in changes:
@@ -199,7 +199,7 @@ def with_keys(changes: Sequence[Change], facts: Iterable[Record]) -> list[Change
     return keyed
 
 
-def _cited(record: Record | None) -> list[Cited]:
+def _cited_messages(record: Record | None) -> list[Cited]:
     """Return the messages that a record stands for; one that is set aside stands for none."""
     if record is None or record.session is not None or record.status != ACTIVE:
         return []
@@ -228,7 +228,7 @@ def key_puts(
     wanted: dict[str, dict[Cited, dict[str, str | None]]] = {}
     for old, new in pairs:
         for record, gone in ((old, True), (new, False)):
-            for message in _cited(record):
+            for message in _cited_messages(record):
                 assert record is not None
                 owner = record.source.user_id or user_id
                 keys = wanted.setdefault(owner, {}).setdefault(message, {}) if owner else {}

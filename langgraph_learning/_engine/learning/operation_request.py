@@ -61,12 +61,12 @@ def _snapshot_of(item: JsonValue, known: Sequence[ScopeSnapshot]) -> ScopeSnapsh
 def _without_labels(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:
     """Take short ids off that were copied along with a note: "m1: Likes tea" is "Likes tea"."""
 
-    def cleaned(value: JsonValue) -> JsonValue:
+    def clean(value: JsonValue) -> JsonValue:
         match = _LABEL.match(value) if isinstance(value, str) else None
         copied = match is not None and match["rest"].strip() and match["label"].lower() in snapshot.labels
         return match["rest"].lstrip(" :.)\n") if match is not None and copied else value
 
-    return {key: value if key in _NOT_CLAIMS else cleaned(value) for key, value in item.items()}
+    return {key: value if key in _NOT_CLAIMS else clean(value) for key, value in item.items()}
 
 
 def _name_record(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:

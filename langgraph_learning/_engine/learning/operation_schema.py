@@ -44,7 +44,7 @@ def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
     The quote stands before the claim: a model that has to find the words first claims less that nobody said.
     """
     schema = inline_schema(kind)
-    fields = object_to_wire(_fields(schema), _required(schema))
+    fields = object_to_wire(_fields(schema), _required_names(schema))
     name: Schema = {"type": "string", "enum": [kind.__name__]}
     inner = cast("Schema", fields["properties"])
     properties: Schema = {"operation": name, **({"quote": _QUOTE} if quoted else {}), **inner}
@@ -60,7 +60,7 @@ def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
 def tool_schema(kind: type[Operation]) -> Schema:
     """Return the JSON schema of an operation as an agent tool: what is optional may be left out."""
     schema = inline_schema(kind)
-    made = object_to_wire(_fields(schema), _required(schema), blanks=False)
+    made = object_to_wire(_fields(schema), _required_names(schema), blanks=False)
     return {"title": kind.__name__, "description": kind.__doc__ or "", **made}
 
 
@@ -70,7 +70,7 @@ def _fields(schema: Schema) -> dict[str, Schema]:
     return {name: fields[name] for name in sorted(fields, key=lambda name: name != "id")}
 
 
-def _required(schema: Schema) -> list[str]:
+def _required_names(schema: Schema) -> list[str]:
     return cast("list[str]", schema.get("required", []))
 
 
@@ -81,7 +81,7 @@ def signatures(operations: Iterable[type[Operation]]) -> str:
 
 def _signature(kind: type[Operation]) -> Iterator[str]:
     schema = inline_schema(kind)
-    fields, required = _fields(schema), _required(schema)
+    fields, required = _fields(schema), _required_names(schema)
     yield f"- {kind.__name__}({', '.join(fields)}): {' '.join((kind.__doc__ or '').split())}"
     for name, field in fields.items():
         wire = to_wire(field)
@@ -126,18 +126,18 @@ def read_operation(
     for store in stores:
         for kind in store.searches if searches else (*store.operations, *(MAINTENANCE if upkeep else ())):
             if kind.__name__ == name:
-                return (store, *_validate(store, kind, _declared(kind, arguments)))
+                return (store, *_validate(store, kind, _to_declared(kind, arguments)))
     raise LookupError(f"there is no operation {name!r}")
 
 
-def _declared(kind: type[Operation], arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def _to_declared(kind: type[Operation], arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the arguments in the shapes that the fields declare, without those that are blank.
 
     Models send something for every key: null, blank text and, where a field is optional, empty lists and objects of
     blanks mean "not given".
     """
     schema = inline_schema(kind)
-    fields, required = _fields(schema), _required(schema)
+    fields, required = _fields(schema), _required_names(schema)
     given = {
         key: value
         for key, value in arguments.items()

@@ -99,7 +99,7 @@ class ThreadWords:
         dialogue = [(speaker, text) for speaker, text in self.spoken if speaker in ("user", "assistant")]
         pairs = pairwise(dialogue)
         return [
-            _asked(claim)
+            _last_question(claim)
             for (speaker, claim), (next_speaker, reply) in pairs
             if (speaker, next_speaker) == ("assistant", "user") and is_yes(reply)
         ]
@@ -206,7 +206,7 @@ def judge_statement(
 def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
     """Return what becomes of the wish to remove what is known of the user: it takes a word of theirs about it."""
     wanted, lately = _significant(text), Vocabulary.of(thread.of("user")[-2:])
-    if any(lately.means(term) for term in wanted) or any(lately.holds(term) for term in _listed("forget")):
+    if any(lately.means(term) for term in wanted) or any(lately.holds(term) for term in _list_terms("forget")):
         return Verdict("keep", source)
     return _judge_unsupported([], source, thread, takes_tools=takes_tools)
 
@@ -257,7 +257,7 @@ def tool_only_terms(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> 
     texts = [_DATE.sub(" ", text) for text in texts_of(arguments)]  # "today" is written out by whoever learns
     names = [name for text in texts for name in _NAME.findall(text)]
     theirs = [name for name in names if (parts := _terms(name)) and _all_foreign(parts, thread)]
-    stated = [term for text in texts for term in _terms(text) if term not in _listed("generic")]
+    stated = [term for text in texts for term in _terms(text) if term not in _list_terms("generic")]
     unsaid = [term for term in foreign_terms(stated, thread) if not thread.calls.holds(term)]
     return list(dict.fromkeys(theirs)) or (unsaid if len(unsaid) * 2 > len(set(stated)) else [])
 
@@ -304,18 +304,18 @@ def is_yes(text: str) -> bool:
     """Return whether a reply says yes, and no but."""
     spoken = [fold(word) for word in re.findall(r"\w+", text)]
     folded = fold(text).strip()
-    opens = bool(spoken) and (spoken[0] in _folded("yes") or folded.startswith(tuple(_lists()["yes_unspaced"])))
-    return opens and not _folded("no").intersection(spoken[1:])
+    opens = bool(spoken) and (spoken[0] in _fold_words("yes") or folded.startswith(tuple(_lists()["yes_unspaced"])))
+    return opens and not _fold_words("no").intersection(spoken[1:])
 
 
-def _asked(text: str) -> str:
+def _last_question(text: str) -> str:
     """Return what a yes to `text` is a yes to: its last question, with what that is about, else its last sentences."""
     sentences: list[str] = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
     asked = [place for place, sentence in enumerate(sentences) if sentence.endswith(("?", "？"))]
     if not asked:
         return " ".join(sentences[-2:])
     last = asked[-1]
-    if [term for term in _significant(sentences[last]) if term not in _listed("tags")]:
+    if [term for term in _significant(sentences[last]) if term not in _list_terms("tags")]:
         return sentences[last]
     return " ".join(sentences[max(0, last - 1) : last + 1])  # "... Is that right?"
 
@@ -335,7 +335,7 @@ def texts_of(value: JsonValue | Mapping[str, JsonValue]) -> list[str]:
 def _significant(text: str) -> list[str]:
     """Return the terms that tell one statement about a user from another."""
     found = [term for term in dict.fromkeys(_terms(text)) if len(term) > 1 or not term.isascii() or term.isdigit()]
-    return [term for term in found if term not in _listed("generic")] or found
+    return [term for term in found if term not in _list_terms("generic")] or found
 
 
 def _terms(text: str) -> list[str]:
@@ -364,13 +364,13 @@ def _lists() -> Mapping[str, Any]:
 
 
 @cache
-def _listed(name: str) -> frozenset[str]:
+def _list_terms(name: str) -> frozenset[str]:
     """Return the terms of a word list."""
     return frozenset(_terms(_lists()[name]))
 
 
 @cache
-def _folded(name: str) -> frozenset[str]:
+def _fold_words(name: str) -> frozenset[str]:
     """Return the words of a word list as they are, in one spelling."""
     return frozenset(fold(_lists()[name]).split())
 

@@ -182,20 +182,20 @@ class _Restorable:
     @classmethod
     def of(cls, row: Mapping[str, Any], mask: Mask) -> "_Restorable":
         try:
-            history = [{**state, "value": _masked(state.get("value"), mask)} for state in row.get("history", ())]
+            history = [{**state, "value": _mask_row(state.get("value"), mask)} for state in row.get("history", ())]
             for state in history:
                 datetime.fromisoformat(state["at"])
             if "namespace" not in row:
                 record = Record.model_validate({"source": Source(actor="import"), **row})
                 if not record.store.isidentifier() or record.store in NOT_RECORDS:
                     raise ValueError(f"{record.store!r} names no learning store")
-                return cls(record.namespace, record.id, cast("Value", _masked(record.value(), mask)), history)
+                return cls(record.namespace, record.id, cast("Value", _mask_row(record.value(), mask)), history)
             namespace, value = tuple(map(str, row["namespace"])), row["value"]
             if namespace[:1] != (ROOT,) or len(namespace) < 2 or namespace[-1] == PENDING:
                 raise ValueError(f"nothing of this package lies in {namespace}")
             if value is not None and not isinstance(value, Mapping):
                 raise ValueError("its value is no object")
-            return cls(namespace, str(row["key"]), cast("Value", _masked(value, mask)), history, row.get("expects"))
+            return cls(namespace, str(row["key"]), cast("Value", _mask_row(value, mask)), history, row.get("expects"))
         except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
             raise RecordError(f"the row {row!r:.200} is none of a backup: {error}") from error
 
@@ -209,12 +209,12 @@ class _Restorable:
         return PutOp(self.namespace, self.key, written, index=INDEXED, ttl=None if left is None else max(left, 0.01))
 
 
-def _masked(value: Any, mask: Mask) -> Any:
+def _mask_row(value: Any, mask: Mask) -> Any:
     if isinstance(value, Mapping):
         return {
-            name: mask_values(inner, mask) if name in _WORDS else _masked(inner, mask) for name, inner in value.items()
+            name: mask_values(inner, mask) if name in _WORDS else _mask_row(inner, mask) for name, inner in value.items()
         }
-    return [_masked(inner, mask) for inner in value] if isinstance(value, list) else value
+    return [_mask_row(inner, mask) for inner in value] if isinstance(value, list) else value
 
 
 def restore_rows(rows: Iterable[Mapping[str, Any]], stores: Sequence[LearningStore], mask: Mask) -> Flow[Restored]:
@@ -244,7 +244,7 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     for item in missing:
         fresh = item.history and (item.namespace, item.key) in absent
         if fresh and not (yield from call_store(VersionedStore.history, item.namespace, item.key)):
-            states += _replayed(item)
+            states += _replay(item)
         elif item.value is not None:
             puts.append(item.put(item.value, datetime.now(UTC)))
         # What was removed stays as it is where it was written again since, or is removed already.
@@ -255,7 +255,7 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     return Restored(written, len(items) - written)
 
 
-def _replayed(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, Any] | None]]:
+def _replay(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, Any] | None]]:
     *earlier, last = item.history
     for state, value in [*((state, state.get("value")) for state in earlier), (last, item.value)]:
         at = datetime.fromisoformat(state["at"])

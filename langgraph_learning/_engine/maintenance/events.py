@@ -66,7 +66,7 @@ def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Event]:
         return []
     whose, own = commit.identity, (commit.turn or commit.id,)
     told: list[tuple[str, tuple[tuple[Spoken, str], ...], tuple[str, ...]]] = []
-    if (path := commit.trajectory) is not None and _recovered(path):
+    if (path := commit.trajectory) is not None and _has_recovered(path):
         told.append(("calls", _spoken_in(path), path.message_ids))
     told += [(OUTCOME, (("agent", change.text),), own) for change in commit.changes if _tells_outcome(change)]
     changed = [change for change in commit.changes if change.store in names and change.kind != "add"]
@@ -78,7 +78,7 @@ def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Event]:
     ]
 
 
-def _recovered(trajectory: Trajectory) -> bool:
+def _has_recovered(trajectory: Trajectory) -> bool:
     """Return whether a tool failed and then worked."""
     failed: set[str] = set()
     for step in trajectory.calls:

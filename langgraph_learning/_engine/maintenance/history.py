@@ -83,7 +83,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
         value = _with_keys(before.value, last.value) if before is not None else None
         operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
         if theirs[store][0].keys_messages:
-            pairs.append((_state_record(namespace, key, last), _restored(namespace, key, value, last)))
+            pairs.append((_state_record(namespace, key, last), _restore(namespace, key, value, last)))
         expect[namespace, key] = last.version if last.value is not None else 0
         operations += outbox_entries(*theirs[store], [key])
         changes.append(_inverse_change(store, key, last, value))
@@ -123,7 +123,7 @@ def _state_record(namespace: Namespace, key: str, kept: StoredState) -> Record |
     return _record(namespace, key, kept) if kept.value is not None else None
 
 
-def _restored(namespace: Namespace, key: str, value: Mapping[str, Json] | None, last: StoredState) -> Record | None:
+def _restore(namespace: Namespace, key: str, value: Mapping[str, Json] | None, last: StoredState) -> Record | None:
     if value is None:
         return None
     at = last.at

@@ -211,7 +211,7 @@ def _as_own_record(
             "content": content,
             "text": mask(record.text),
             "keys": {key: mask(text) for key, text in record.keys.items()},
-            "source": _imported(record.source, mask, vouched=vouched),
+            "source": _import_source(record.source, mask, vouched=vouched),
         }
     )
 
@@ -229,7 +229,7 @@ def misfit(stores: Mapping[str, LearningStore], record: Record) -> str | None:
     return None
 
 
-def _imported(source: Source, mask: Mask, *, vouched: bool) -> Source:
+def _import_source(source: Source, mask: Mask, *, vouched: bool) -> Source:
     """Return the source of what is loaded: where it came from stays, who is said to have vouched for it does not."""
     quote = mask(source.quote) if source.quote else None
     if vouched:

@@ -62,7 +62,7 @@ def read_ordered(
         read = [item for item in (yield from batch(*gets, as_of=stand.revision)) if isinstance(item, Item)]
         known = {**known, **{_place(item): item for item in read}}
     records = [Record.from_item(known[place]) for place in wanted if place in known]
-    return _snapshot(store, scope, [_ranked(record, best, query) for record in records])
+    return _snapshot(store, scope, [_rank(record, best, query) for record in records])
 
 
 def _place(item: Item) -> Place:
@@ -101,7 +101,7 @@ def _terms(text: str) -> Counter[str]:
     return Counter(terms(text))
 
 
-def _ranked(record: Record, best: Mapping[Place, Ranking], query: str) -> Ranked:
+def _rank(record: Record, best: Mapping[Place, Ranking], query: str) -> Ranked:
     ranking = best.get((record.session or record.id, record.place or 0))
     if ranking is None:
         return Ranked(record, 0.0)

@@ -31,14 +31,14 @@ def rank_records(
     texts = [Counter(terms(record.text)) for record in records]
     every = _store_parts(records, scores or {}) if final else _rank_here(records, texts, asked, scores or {})
     found = [
-        Ranked(record, round(sum(parts.values()), 9), _matched(text, spelled), parts)
+        Ranked(record, round(sum(parts.values()), 9), _matching_words(text, spelled), parts)
         for record, text, parts in zip(records, texts, every, strict=True)
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
     return sorted(newest_first, key=lambda each: -each.score)
 
 
-def _matched(text: Mapping[str, int], spelled: Mapping[str, str]) -> tuple[str, ...]:
+def _matching_words(text: Mapping[str, int], spelled: Mapping[str, str]) -> tuple[str, ...]:
     """Return the words of the query that `text` holds in any spelling, each once."""
     return tuple(dict.fromkeys(word for term, word in reversed(list(spelled.items())) if term in text))
 
@@ -50,7 +50,7 @@ def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
 
 def match_words(text: Mapping[str, int], query: str) -> tuple[str, ...]:
     """Return the words of `query` that a text holds."""
-    return _matched(text, {each.term: each.word for each in reversed(query_terms(query))})
+    return _matching_words(text, {each.term: each.word for each in reversed(query_terms(query))})
 
 
 def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:

@@ -142,7 +142,7 @@ def attribute(
         return snapshot
     own, names = (identity.user_id if identity else None), dict[str, str]()
 
-    def attributed(record: Record) -> Record:
+    def attribute(record: Record) -> Record:
         user = record.source.user_id
         if user is None or user == own:
             return record
@@ -150,7 +150,7 @@ def attribute(
             names[user] = _author(user, author_name)
         return record.model_copy(update={"source": record.source.model_copy(update={"author": names[user]})})
 
-    return replace(snapshot, records=tuple(map(attributed, snapshot.records)))
+    return replace(snapshot, records=tuple(map(attribute, snapshot.records)))
 
 
 def _author(user: str, author_name: AuthorName | None) -> str:

@@ -49,12 +49,12 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
             pooled = self._connections.behind_pooler = is_behind_pooler(connection)
             installation = find_installation(connection, self._schema, behind_pooler=pooled)
             self._qualify = _Qualifier(installation.schema, self.MIGRATIONS)
-            if not installation.missing and self._applied(connection, installation.name) == len(self.MIGRATIONS):
+            if not installation.missing and self._count_migrations(connection, installation.name) == len(self.MIGRATIONS):
                 return
             self._begin_setup(connection)
             create_schema(connection, installation)
             with self._qualified_cursor(connection) as cursor:
-                for number in range(self._applied(connection, installation.name), len(self.MIGRATIONS)):
+                for number in range(self._count_migrations(connection, installation.name), len(self.MIGRATIONS)):
                     # Concurrently is no word for a transaction; and in one, a set-up that fails leaves nothing behind.
                     cursor.execute(re.sub(r"\bconcurrently\b", "", self.MIGRATIONS[number], flags=re.IGNORECASE))
                     cursor.execute("insert into checkpoint_migrations (v) values (%s)", (number,))
@@ -68,7 +68,7 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
         except psycopg.errors.LockNotAvailable as error:
             raise StoreError("another process has been setting this database up for too long: try again") from error
 
-    def _applied(self, connection: AnyConnection, schema: str) -> int:
+    def _count_migrations(self, connection: AnyConnection, schema: str) -> int:
         """How many of LangGraph's migrations the database has seen."""
         exists, count = load_blocks("postgres", "savers")["applied_checkpoint_migrations"]
         with self._qualified_cursor(connection) as cursor:

@@ -13,7 +13,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from langgraph_learning.checkpointers._fork import renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, limited
+from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, hold_slot
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, RetryableError, Row, Scores
 from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
@@ -180,7 +180,7 @@ class PostgresDialect:
     def _writing(self, *, unhurried: bool) -> Iterator[tuple[AnyConnection, PostgresSession]]:
         patience = self._connections.patience
         with (
-            limited(self._writers, patience),
+            hold_slot(self._writers, patience),
             self._session(unhurried=unhurried) as (connection, session),
             connection.transaction(),
         ):

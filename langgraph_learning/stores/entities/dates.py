@@ -154,7 +154,7 @@ def _exact(found: Found, today: date) -> date:
     return date(int(found["year"]), int(found.get("month") or 1), int(found.get("day") or 1))
 
 
-def _slashed(found: Found, today: date) -> date:
+def _parse_slashes(found: Found, today: date) -> date:
     """Day and month in either order, where only one order makes sense."""
     one, other = int(found["one"]), int(found["other"])
     if one <= 12 and other <= 12 and one != other:
@@ -189,12 +189,12 @@ def _day_of_month(said: str | None) -> int:
 
 def _away(found: Found, today: date) -> date:
     count = _NUMBERS.get(found["count"]) or int(found["count"])
-    return _moved(today, count if found.get("ahead") or found.get("hence") else -count, found["unit"])
+    return _shift(today, count if found.get("ahead") or found.get("hence") else -count, found["unit"])
 
 
 def _beside(found: Found, today: date) -> date:
     step = {"this": 0, "next": 1, "coming": 1}.get(found["which"], -1)
-    return _moved(today, step, found["unit"])
+    return _shift(today, step, found["unit"])
 
 
 def _weekday(found: Found, today: date) -> date:
@@ -209,7 +209,7 @@ def _weekday(found: Found, today: date) -> date:
     return today - timedelta(days=past)
 
 
-def _moved(day: date, count: int, unit: str) -> date:
+def _shift(day: date, count: int, unit: str) -> date:
     if unit in _DAYS_IN:
         return day + timedelta(days=count * _DAYS_IN[unit])
     months = day.year * 12 + day.month - 1 + count * (12 if unit == "year" else 1)
@@ -222,7 +222,7 @@ _READERS: list[tuple[str, Reader]] = [
     (_YEAR + r"(?:[-/.](?P<month>\d{1,2}))?(?:[-/.](?P<day>\d{1,2}))?", _exact),
     (_YEAR + r"-(?P<month>\d\d)-(?P<day>\d\d)[t ]\d\d:.*", _exact),
     (r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\." + _YEAR, _exact),
-    (r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-]" + _YEAR, _slashed),
+    (r"(?P<one>\d{1,2})[/-](?P<other>\d{1,2})[/-]" + _YEAR, _parse_slashes),
     (r"q(?P<quarter>[1-4]) " + _YEAR, _quarter),
     (_YEAR + r" q(?P<quarter>[1-4])", _quarter),
     (rf"(?P<name>{_MONTH})\.?(?: {_NTH})?(?: (?:of )?{_YEAR})?", _by_name),

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from langgraph_learning.records import ARCHIVED, Change, Record, Remove, Update
 from langgraph_learning.stores.base import Refused
-from langgraph_learning.stores.entities.names import same_name, spelled
+from langgraph_learning.stores.entities.names import same_name, normalize_name
 from langgraph_learning.stores.entities.remember import strip_rendering
 from langgraph_learning.stores.entities.resolution import aliases_of, entities, name_and_type, name_of, resolve, type_of
 from langgraph_learning.stores.entities.writing import (
@@ -78,7 +78,7 @@ def _says(form: str, what: str, record: Record, exact: bool) -> bool:
         strip_rendering(what, record) if record.content["kind"] == "fact" else what.replace(OUT, " ").replace(BACK, " ")
     )
     if not exact:  # an arrow says more than the words around it
-        return given != "" and not {OUT, BACK} & set(what) and spelled(given) in spelled(form)
+        return given != "" and not {OUT, BACK} & set(what) and normalize_name(given) in normalize_name(form)
     return statement(form) == statement(given) or (record.content["kind"] == "fact" and same_statement(form, given))
 
 
@@ -114,7 +114,7 @@ def _names(record: Record | None) -> list[str]:
 def _property(entity: Record, what: str) -> tuple[str, str] | None:
     """Return the property, or the alias, that is meant: by its key, or as it is shown."""
     for key, value in properties_of(entity.content).items():
-        if spelled(what) in (spelled(key), spelled(f"{key}: {spell(value)}")):
+        if normalize_name(what) in (normalize_name(key), normalize_name(f"{key}: {spell(value)}")):
             return "properties", key
     alias = next((each for each in aliases_of(entity) if same_name(each, what)), None)
     return ("aliases", alias) if alias is not None else None

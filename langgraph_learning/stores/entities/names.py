@@ -38,31 +38,31 @@ def slug(name: str) -> str:
 
 
 @lru_cache(maxsize=4)
-def _heard(text: str) -> str:
+def _fold_text(text: str) -> str:
     """A text is long, and asked about for every name that is known."""
-    return _joined(text)
+    return _join_spaces(text)
 
 
 @lru_cache(maxsize=20_000)
-def _compared(name: str) -> str:
+def _fold_name(name: str) -> str:
     """What two spellings of a name have in common: not the spaces of scripts that may leave them out, nor their marks.
 
     Unlike `slug` nothing that is stored follows from it.
     """
-    return _joined(name)
+    return _join_spaces(name)
 
 
-def _joined(text: str) -> str:
+def _join_spaces(text: str) -> str:
     return _OPTIONAL_SPACE.sub("", _slug(fold_letters(text)))
 
 
 def _slug(name: str) -> str:
-    kept = "".join(_kept(c) for c in fold(name))
+    kept = "".join(_keep_letter(c) for c in fold(name))
     found = re.sub("-+", "-", kept).strip("-")
     return found if any(c.isalnum() for c in found) else ""
 
 
-def _kept(c: str) -> str:
+def _keep_letter(c: str) -> str:
     if c.isalnum() or c in "+#" or unicodedata.category(c)[0] == "M":
         return c
     return "" if unicodedata.category(c) == "Cf" else "-"
@@ -70,7 +70,7 @@ def _kept(c: str) -> str:
 
 def same_name(one: str, other: str) -> bool:
     """Whether two names are one: a missing accent counts as the accent, another accent does not."""
-    if not slug(one) or _compared(one) != _compared(other):
+    if not slug(one) or _fold_name(one) != _fold_name(other):
         return False
     return all(
         a == b or (letter != "и" and "" in (a, b))  # й is a letter of its own
@@ -89,7 +89,7 @@ def _accents(name: str) -> list[tuple[str, str]]:
     return found
 
 
-def spelled(name: str) -> str:
+def normalize_name(name: str) -> str:
     """Return a name in one spelling that keeps its accents."""
     return normalize("NFKC", one_line(name)).casefold()
 
@@ -108,7 +108,7 @@ def mergeable(one: str, other: str) -> bool:
 
 def mentions(text: str, name: str) -> bool:
     """Whether `text` speaks of `name`: on word boundaries, and anywhere in scripts that are written without spaces."""
-    wanted, heard = _compared(name), _heard(text)
+    wanted, heard = _fold_name(name), _fold_text(text)
     if not wanted or wanted not in heard or (len(wanted) == 1 and _UNSPACED.match(wanted)):
         return False
     if wanted in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):  # The Who, It, Will

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from langgraph_learning.records import SUPERSEDED, Change, Record, Update
 from langgraph_learning.stores.base import Refused
-from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, one_line, same_name, slug, spelled
+from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, one_line, same_name, slug, normalize_name
 from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
 from langgraph_learning.stores.entities.writing import (
     Content,
@@ -169,7 +169,7 @@ def outdated_facts(live: Sequence[Record], named: Sequence[str]) -> tuple[list[R
 def matching(live: Sequence[Record], given: str) -> list[Record]:
     """Return the records that say exactly this, or else those whose statement contains it."""
     exact = [record for record in live if same_statement(strip_rendering(given, record), _content(record))]
-    return exact or [record for record in live if spelled(strip_rendering(given, record)) in spelled(_content(record))]
+    return exact or [record for record in live if normalize_name(strip_rendering(given, record)) in normalize_name(_content(record))]
 
 
 def _content(record: Record) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.stores.base import Refused
-from langgraph_learning.stores.entities.names import TYPES, UNKNOWN, normal_type, one_line, same_name, slug, spelled
+from langgraph_learning.stores.entities.names import TYPES, UNKNOWN, normal_type, one_line, same_name, slug, normalize_name
 from langgraph_learning.stores.values import as_list
 from langgraph_learning.text import fold
 
@@ -87,7 +87,7 @@ def _split_qualifier(known: Sequence[Record], name: str, kind: str) -> tuple[str
     types = {*TYPES, *map(type_of, known), kind}
     if not slash or not slug(rest) or qualifier not in types or not slug(prefix):
         return name, kind
-    if any(spelled(name) == spelled(name_of(each)) for each in known):
+    if any(normalize_name(name) == normalize_name(name_of(each)) for each in known):
         return name, kind
     if UNKNOWN not in (kind, qualifier) and kind != qualifier:
         raise Refused(f"{name!r} names a {qualifier}, and the type given is {kind!r}: give one of them")
@@ -105,7 +105,7 @@ def _only(name: str, found: list[Record]) -> Record:
     """Return the one that is meant: the one that is not archived, the one that is spelled exactly so."""
     for narrower in (
         [each for each in found if each.status == ACTIVE],
-        [each for each in found if spelled(name) in map(spelled, (name_of(each), *aliases_of(each)))],
+        [each for each in found if normalize_name(name) in map(normalize_name, (name_of(each), *aliases_of(each)))],
     ):
         both = [each for each in found if each in narrower]
         found = both or found
