@@ -12,7 +12,9 @@ def timeline(learned: Iterable[Commit | Record], *, title: str | None = None) ->
     """Return what was learned when, the oldest first: turn by turn from commits, or record by record."""
     moments = sorted(learned, key=lambda each: each.at if isinstance(each, Commit) else each.updated_at)
     points = [tag("li", _turn(each) if isinstance(each, Commit) else _record_line(each)) for each in moments]
-    return with_style(tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned"))
+    return with_style(
+        tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned")
+    )
 
 
 @html.register

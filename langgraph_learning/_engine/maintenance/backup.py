@@ -212,7 +212,8 @@ class _Restorable:
 def _mask_row(value: Any, mask: Mask) -> Any:
     if isinstance(value, Mapping):
         return {
-            name: mask_values(inner, mask) if name in _WORDS else _mask_row(inner, mask) for name, inner in value.items()
+            name: mask_values(inner, mask) if name in _WORDS else _mask_row(inner, mask)
+            for name, inner in value.items()
         }
     return [_mask_row(inner, mask) for inner in value] if isinstance(value, list) else value
 

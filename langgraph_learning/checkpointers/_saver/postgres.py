@@ -49,7 +49,9 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
             pooled = self._connections.behind_pooler = is_behind_pooler(connection)
             installation = find_installation(connection, self._schema, behind_pooler=pooled)
             self._qualify = _Qualifier(installation.schema, self.MIGRATIONS)
-            if not installation.missing and self._count_migrations(connection, installation.name) == len(self.MIGRATIONS):
+            if not installation.missing and self._count_migrations(connection, installation.name) == len(
+                self.MIGRATIONS
+            ):
                 return
             self._begin_setup(connection)
             create_schema(connection, installation)

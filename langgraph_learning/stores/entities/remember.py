@@ -169,7 +169,9 @@ def outdated_facts(live: Sequence[Record], named: Sequence[str]) -> tuple[list[R
 def matching(live: Sequence[Record], given: str) -> list[Record]:
     """Return the records that say exactly this, or else those whose statement contains it."""
     exact = [record for record in live if same_statement(strip_rendering(given, record), _content(record))]
-    return exact or [record for record in live if normalize_name(strip_rendering(given, record)) in normalize_name(_content(record))]
+    return exact or [
+        record for record in live if normalize_name(strip_rendering(given, record)) in normalize_name(_content(record))
+    ]
 
 
 def _content(record: Record) -> str:

@@ -5,7 +5,15 @@ from dataclasses import dataclass
 
 from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.stores.base import Refused
-from langgraph_learning.stores.entities.names import TYPES, UNKNOWN, normal_type, one_line, same_name, slug, normalize_name
+from langgraph_learning.stores.entities.names import (
+    TYPES,
+    UNKNOWN,
+    normal_type,
+    one_line,
+    same_name,
+    slug,
+    normalize_name,
+)
 from langgraph_learning.stores.values import as_list
 from langgraph_learning.text import fold
 
