@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from langgraph_learning.records import ACTIVE, Change, Commit, Record, Refusal, Update, Usage
-from langgraph_learning.views.markup import Html, data, html, join, quiet, with_style, tag, when
+from langgraph_learning.views.markup import Html, data, html, join, quiet, tag, when, with_style
 
 SIGNS = {"add": "+", "update": "~", "remove": "−"}
 

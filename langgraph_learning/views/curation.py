@@ -2,7 +2,7 @@
 
 from langgraph_learning.records import Curated, CurationReport, Feedback
 from langgraph_learning.views.commits import refusal, usage_text
-from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, with_style, tag
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, tag, with_style
 
 HEAD = ("learning store", "", "record", "why")
 

@@ -3,7 +3,7 @@
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint
 from langgraph_learning.records import Reflection
 from langgraph_learning.views.commits import change_line, refusal, usage_text
-from langgraph_learning.views.markup import Html, data, grid, html, quiet, with_style, tag
+from langgraph_learning.views.markup import Html, data, grid, html, quiet, tag, with_style
 
 WIDTH, HEIGHT = 320, 120
 

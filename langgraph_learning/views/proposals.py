@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning.records import Proposal
 from langgraph_learning.views.commits import change_line
-from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, with_style, tag, when
+from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, tag, when, with_style
 from langgraph_learning.views.records import because
 
 HEAD = ("it would", "because of", "proposed", "")

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecord
-from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, with_style, tag
+from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, tag, with_style
 
 WIDTH = 160
 COLOURS = {

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from langgraph_learning.records import DOCUMENT, Record, Revision, Scope, Source
-from langgraph_learning.views.markup import Child, Html, data, grid, html, join, pairs, quiet, with_style, tag, when
+from langgraph_learning.views.markup import Child, Html, data, grid, html, join, pairs, quiet, tag, when, with_style
 
 HEAD = ("learning store", "record", "because of", "since", "")
 

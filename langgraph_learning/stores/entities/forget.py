@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from langgraph_learning.records import ARCHIVED, Change, Record, Remove, Update
 from langgraph_learning.stores.base import Refused
-from langgraph_learning.stores.entities.names import same_name, normalize_name
+from langgraph_learning.stores.entities.names import normalize_name, same_name
 from langgraph_learning.stores.entities.remember import strip_rendering
 from langgraph_learning.stores.entities.resolution import aliases_of, entities, name_and_type, name_of, resolve, type_of
 from langgraph_learning.stores.entities.writing import (

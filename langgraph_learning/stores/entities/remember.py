@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from langgraph_learning.records import SUPERSEDED, Change, Record, Update
 from langgraph_learning.stores.base import Refused
-from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, one_line, same_name, slug, normalize_name
+from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, normalize_name, one_line, same_name, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
 from langgraph_learning.stores.entities.writing import (
     Content,

@@ -9,10 +9,10 @@ from langgraph_learning.stores.entities.names import (
     TYPES,
     UNKNOWN,
     normal_type,
+    normalize_name,
     one_line,
     same_name,
     slug,
-    normalize_name,
 )
 from langgraph_learning.stores.values import as_list
 from langgraph_learning.text import fold
