@@ -19,8 +19,8 @@ from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.maintenance.reflection import reflect_flow
 from langgraph_learning._engine.recall.recall import Receipt
+from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
 from langgraph_learning.config import (
     Background,

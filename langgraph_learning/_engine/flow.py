@@ -19,7 +19,7 @@ from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 
-from langgraph_learning._engine.evaluation import pinned_revision
+from langgraph_learning._engine.frozen_memory import pinned_revision
 from langgraph_learning._engine.learning.model_call import (
     CallLimits,
     Options,

@@ -6,13 +6,13 @@ import typer
 
 import langgraph_learning
 from langgraph_learning.cli import (
-    applying,
     backup,
     database,
     doctor,
+    edit,
     evaluate,
     importing,
-    learning,
+    learn,
     mcp,
     mutations,
     queries,
@@ -27,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, applying, mutations, learning, evaluate, worker, serve, mcp, backup, importing, database, doctor):
+for part in (queries, edit, mutations, learn, evaluate, worker, serve, mcp, backup, importing, database, doctor):
     part.register(app)
 
 

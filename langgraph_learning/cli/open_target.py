@@ -9,7 +9,7 @@ from typing import cast
 from langgraph.store.base import Item
 
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
-from langgraph_learning._engine.maintenance.figures import FIGURES, learning_figures
+from langgraph_learning._engine.maintenance.store_stats import FIGURES, learning_figures
 from langgraph_learning._engine.maintenance.votes import BALLOTS, read_ballot
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, read_commit
 from langgraph_learning.checkpointers import connect

@@ -43,9 +43,9 @@ def worker(
 
     Example: langgraph-learning worker -d postgresql://localhost/app app.agent:learning --concurrency 8
     """
-    from langgraph_learning._engine.background.care import care_in_background, care_tasks
     from langgraph_learning._engine.background.learner import BackgroundLearner, utc_now
     from langgraph_learning._engine.background.pending import find_namespaces
+    from langgraph_learning._engine.background.schedule import care_in_background, care_tasks
     from langgraph_learning._engine.flow import Driver
     from langgraph_learning.cli.machines import load_machine
     from langgraph_learning.config import Background

@@ -12,11 +12,11 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.evaluation import pin_revision
+from langgraph_learning._engine.frozen_memory import pin_revision
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
+from langgraph_learning.evals.commit_revisions import Milestone, find_milestones
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
-from langgraph_learning.evals.revisions import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
 from langgraph_learning.text import tokens
 from langgraph_learning.versioned_store import is_versioned

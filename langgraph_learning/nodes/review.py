@@ -25,7 +25,7 @@ from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conve
 from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.maintenance import MAINTENANCE
+from langgraph_learning.stores.common_operations import MAINTENANCE
 
 ALLOWED = ["approve", "edit", "reject"]
 

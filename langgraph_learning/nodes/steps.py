@@ -11,8 +11,8 @@ from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
-from langgraph_learning._engine.evaluation import pinned_revision
 from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.frozen_memory import pinned_revision
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
@@ -34,7 +34,7 @@ from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
-from langgraph_learning.nodes.behind import schedule_step, wake_learner
+from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records

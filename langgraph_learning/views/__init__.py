@@ -20,6 +20,7 @@ Everything shown is data: it is escaped, whatever it says.
 from langgraph_learning.views.commits import timeline
 from langgraph_learning.views.curation import curation_table
 from langgraph_learning.views.entities import entity_graph, entity_picture
+from langgraph_learning.views.graph import graph_picture
 from langgraph_learning.views.improvement import curve_picture
 from langgraph_learning.views.markup import Html, html
 from langgraph_learning.views.mermaid import Mermaid
@@ -27,7 +28,6 @@ from langgraph_learning.views.profile import profile_table
 from langgraph_learning.views.proposals import inbox
 from langgraph_learning.views.recalled import receipt_bars
 from langgraph_learning.views.records import history, table
-from langgraph_learning.views.workflow import graph_picture
 
 __all__ = [
     "Html",

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.web.answers import refusal
+from langgraph_learning.web.errors import refusal
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from langgraph_learning._engine.background.pending import PendingTurn
 from langgraph_learning._engine.recall.recall import Recall
 from langgraph_learning.records import Commit, Proposal, Record, Revision
 from langgraph_learning.web.access import Visitor, visitor
-from langgraph_learning.web.answers import ANSWERED, status_and_reason
+from langgraph_learning.web.errors import ANSWERED, status_and_reason
 from langgraph_learning.web.memory import Memory
 
 Text = Annotated[str, Query(min_length=1, max_length=2_000)]

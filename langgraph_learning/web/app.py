@@ -15,8 +15,8 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.views.markup import style_sheet
 from langgraph_learning.web.access import Authenticate, Gate
-from langgraph_learning.web.answers import ANSWERED, status_and_reason
 from langgraph_learning.web.api import rest
+from langgraph_learning.web.errors import ANSWERED, status_and_reason
 from langgraph_learning.web.guard import Forms, Guard
 from langgraph_learning.web.memory import Memory
 from langgraph_learning.web.pages import Pages

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from langgraph_learning.web.answers import refusal
+from langgraph_learning.web.errors import refusal
 
 LARGEST_BODY = 256 * 1024
 LONGEST_URL = 8 * 1024

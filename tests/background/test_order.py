@@ -8,7 +8,7 @@ from langgraph.store.base import PutOp
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import Background, LearningMachine, connect
-from langgraph_learning._engine.background.learn import LEASE_TIME, Progress
+from langgraph_learning._engine.background.learn_pending import LEASE_TIME, LearningProgress
 from langgraph_learning._engine.background.learner import BackgroundLearner
 from langgraph_learning._engine.background.pending import LEASE, pending_namespace, schedule_turns
 from langgraph_learning._engine.flow import Driver
@@ -45,7 +45,7 @@ class World:
         delay = timedelta(seconds=self.learner.background.delay)
         Driver(self.store).run(schedule_turns([(key, turn)], "learning", self.now, delay, str))
 
-    def later(self, **by: float) -> Progress:
+    def later(self, **by: float) -> LearningProgress:
         """Let time pass, and learn from what is due then."""
         self.now += timedelta(**by)
         return self.learner.learn(pending_namespace(ADA))
@@ -63,7 +63,7 @@ def test_a_thread_is_learned_from_when_it_was_silent_for_the_delay() -> None:
     world.say("A lot.", "m2")
     assert world.later(seconds=15).next_at == START + timedelta(seconds=35)
     assert world.model.calls["extraction"] == 0
-    assert world.later(seconds=5) == Progress(learned=2)
+    assert world.later(seconds=5) == LearningProgress(learned=2)
     assert world.model.calls["extraction"] == 1
 
 
@@ -114,7 +114,7 @@ def test_a_turn_that_fails_always_is_given_up_and_kept_and_the_others_are_learne
 def test_a_turn_that_was_given_up_is_learned_from_when_it_is_tried_again_on_command() -> None:
     world = World(DOWN, likes("tea"), max_attempts=1)
     world.say("I like tea.", "m1")
-    assert world.later(seconds=20) == Progress()
+    assert world.later(seconds=20) == LearningProgress()
     assert world.machine.scoped(user_id="ada", store=world.store).retry_pending() == 1
     world.now = datetime.now(UTC)
     assert world.later(seconds=1).learned == 1
@@ -135,7 +135,7 @@ def test_nobody_learns_from_what_another_process_learns_from_until_its_lease_end
     world.say("I like tea.", "m1")
     until = START + LEASE_TIME
     world.store.batch([PutOp(pending_namespace(ADA), LEASE, {"id": "theirs", "until": until.isoformat()})])
-    assert world.later(seconds=20) == Progress(next_at=until, leased=True)
+    assert world.later(seconds=20) == LearningProgress(next_at=until, leased=True)
     assert world.model.calls["extraction"] == 0
     assert world.later(seconds=LEASE_TIME.total_seconds()).learned == 1
 
@@ -185,5 +185,5 @@ def test_an_item_that_names_another_user_is_not_learned_from() -> None:
     world.say("I like tea.", "m1")
     [item] = world.store.search(pending_namespace(ADA))
     world.store.put(pending_namespace(ADA), item.key, {**item.value, "identity": {"user_id": "bob"}})
-    assert world.later(seconds=20) == Progress()
+    assert world.later(seconds=20) == LearningProgress()
     assert memories(world.store, "bob") == []

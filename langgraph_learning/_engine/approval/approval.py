@@ -34,7 +34,7 @@ from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Frozen, Identity, Namespace, Proposal, Record
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.maintenance import ON_REJECT
+from langgraph_learning.stores.common_operations import ON_REJECT
 
 Answer: TypeAlias = Literal["approve", "edit", "reject"]
 Result: TypeAlias = Literal["approved", "rejected", "stale", "refused", "decided", "gone"]

@@ -13,7 +13,7 @@ from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning._engine.background.learn import Progress, Work, learn_pending
+from langgraph_learning._engine.background.learn_pending import LearningProgress, Work, learn_pending
 from langgraph_learning._engine.background.pending import find_namespaces, load_pending
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.settings import MachineSettings
@@ -120,7 +120,7 @@ class BackgroundLearner:
         for thread in self._threads:
             thread.start()
 
-    def learn(self, namespace: Namespace, *, hasten: bool = False) -> Progress:
+    def learn(self, namespace: Namespace, *, hasten: bool = False) -> LearningProgress:
         """Learn from what is due of one user, in this thread.
 
         Raises:
@@ -204,18 +204,18 @@ class BackgroundLearner:
                 self._changed.wait(None if moment is None else max(0.0, (moment - now).total_seconds()))
         return None
 
-    def _try(self, namespace: Namespace, hasten: bool) -> Progress:
+    def _try(self, namespace: Namespace, hasten: bool) -> LearningProgress:
         try:
             return self.learn(namespace, hasten=hasten)
         except ConfigurationError as error:
             self.settings.warn_once("background_model", f"turns wait to be learned from: {error}")
-            return Progress(next_at=self._clock() + self._rescan)
+            return LearningProgress(next_at=self._clock() + self._rescan)
         except Exception:  # a thread's edge: the turns wait in the store, and it comes again
             if not self._closed:
                 log.exception("could not learn behind the reply; what waits goes on waiting")
-            return Progress(next_at=self._clock() + RETRY_STORE)
+            return LearningProgress(next_at=self._clock() + RETRY_STORE)
 
-    def _finish(self, namespace: Namespace, progress: Progress, hasten: bool) -> None:
+    def _finish(self, namespace: Namespace, progress: LearningProgress, hasten: bool) -> None:
         with self._changed:
             self._queue.busy.discard(namespace)
             if hasten and progress.leased:  # somebody waits for it: ask again soon, whoever learns from it

@@ -47,7 +47,7 @@ from langgraph_learning.records import (
 )
 from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.base import FAULTS
-from langgraph_learning.stores.maintenance import MAINTENANCE, plan_maintenance
+from langgraph_learning.stores.common_operations import MAINTENANCE, plan_maintenance
 from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger(__name__)

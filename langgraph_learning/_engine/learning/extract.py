@@ -19,6 +19,7 @@ from langgraph_learning._engine.learning.commit import (
     cut_operations,
     may_teach,
 )
+from langgraph_learning._engine.learning.edited_messages import withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.operation_request import drop_repeated, read_requests
@@ -26,7 +27,6 @@ from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, failed_trajectory, join_turns
-from langgraph_learning._engine.learning.withdraw import withdraw_edited
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.commit import OperationRequest
+from langgraph_learning._engine.learning.edited_messages import digest_messages
 from langgraph_learning._engine.learning.examples import copied_words
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
 from langgraph_learning._engine.learning.turn import Turn
-from langgraph_learning._engine.learning.withdraw import digest_messages
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import ACTIVE, Record, Refusal, Source
 from langgraph_learning.text import fold, same_statement, terms

@@ -11,7 +11,7 @@ from pydantic import JsonValue, ValidationError
 from langgraph_learning.json_schema import Schema, choices, from_wire, inline_schema, is_blank, object_to_wire, to_wire
 from langgraph_learning.records import Refusal
 from langgraph_learning.stores import LearningStore, Operation
-from langgraph_learning.stores.maintenance import MAINTENANCE
+from langgraph_learning.stores.common_operations import MAINTENANCE
 
 __all__ = ["Schema", "answer_schema", "read_operation", "signatures", "tool_schema"]
 

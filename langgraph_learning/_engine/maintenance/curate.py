@@ -42,7 +42,7 @@ from langgraph_learning.records import (
     Usage,
 )
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.maintenance import MERGE, RETIRE, takes_text
+from langgraph_learning.stores.common_operations import MERGE, RETIRE, takes_text
 
 BATCH = 50
 """How many records a model judges in one call."""

@@ -12,8 +12,8 @@ from pydantic import Field
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
-from langgraph_learning._engine.recall.ordered import find_ordered, read_ordered, without
 from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
+from langgraph_learning._engine.recall.session_search import find_ordered, read_ordered, without
 from langgraph_learning._engine.recall.vector_index import add_nearest
 from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot, scoped_to
 from langgraph_learning.errors import LearningError

@@ -15,8 +15,8 @@ from langgraph.checkpoint.base import (
     DeltaChannelHistory,
 )
 
+from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._store.statements import Block, Dialect, load_blocks
-from langgraph_learning.checkpointers._threads import WorkerThreads
 
 Parameters = dict[str, str]
 Saver: TypeAlias = BaseCheckpointSaver[Any]  # of any kind of channel version

@@ -33,6 +33,7 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers._executor import await_event
 from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.capabilities import delegate, with_capabilities
@@ -42,7 +43,6 @@ from langgraph_learning.checkpointers._saver.thread_data import (
     erase_sessions,
     erase_thread_records,
 )
-from langgraph_learning.checkpointers._threads import await_event
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.labels import fault_of_id, label
 from langgraph_learning.langgraph_private import checkpoint_of, is_unfinished, saves_at_exit

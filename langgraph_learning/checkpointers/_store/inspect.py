@@ -84,8 +84,8 @@ def _query_sqlite(path: str) -> Iterator[Query]:
 def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
     import psycopg
 
-    from langgraph_learning.checkpointers._installation import find_installation
     from langgraph_learning.checkpointers._postgres import is_behind_pooler
+    from langgraph_learning.checkpointers._schema import find_installation
 
     blocks = load_blocks("postgres", "state")
     try:

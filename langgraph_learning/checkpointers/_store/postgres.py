@@ -29,7 +29,6 @@ try:
     from psycopg.pq import Format
     from psycopg.rows import tuple_row
 
-    from langgraph_learning.checkpointers._installation import SET_UP, Installation, create_schema, find_installation
     from langgraph_learning.checkpointers._postgres import (
         AnyConnection,
         Connections,
@@ -37,6 +36,7 @@ try:
         is_behind_pooler,
         with_rows,
     )
+    from langgraph_learning.checkpointers._schema import SET_UP, Installation, create_schema, find_installation
 except ImportError as missing:
     raise ConfigurationError("Postgres needs: pip install 'langgraph-learning[postgres]'") from missing
 

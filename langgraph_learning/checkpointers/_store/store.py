@@ -12,6 +12,7 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
 
+from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.batch import BatchPlan
 from langgraph_learning.checkpointers._store.codec import (
@@ -42,7 +43,6 @@ from langgraph_learning.checkpointers._store.reading import (
 from langgraph_learning.checkpointers._store.reindex import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.checkpointers._threads import WorkerThreads
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.versioned_store import Address
 

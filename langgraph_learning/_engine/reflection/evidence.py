@@ -24,7 +24,7 @@ _ACTORS: dict[Spoken, Actor] = {"user": "user", "assistant": "person", "agent": 
 
 
 @dataclass(frozen=True)
-class Event:
+class Evidence:
     """One thing that happened: who has said what in it, and in which turn.
 
     What people have said by voting stands under `assistant`: it is nobody's statement about the world.
@@ -60,7 +60,7 @@ class Event:
         return _ACTORS[found] if found is not None else None
 
 
-def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Event]:
+def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Evidence]:
     """Return what a turn has that a reflection reads; `names` are the learning stores that it may change."""
     if commit.turn == REFLECTION:
         return []
@@ -73,7 +73,7 @@ def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Event]:
     said = [change for change in changed if change.source.actor == "user"]
     told += [("correction", _correction(change), change.source.message_ids) for change in said]
     return [
-        Event(f"{commit.id}/{number}", commit.at, kind, spoken, turns or own, whose.thread_id, whose.user_id)
+        Evidence(f"{commit.id}/{number}", commit.at, kind, spoken, turns or own, whose.thread_id, whose.user_id)
         for number, (kind, spoken, turns) in enumerate(told)
     ]
 
@@ -106,10 +106,10 @@ def _correction(change: Change) -> tuple[tuple[Spoken, str], ...]:
     return (("user", change.source.quote or ""), ("assistant", f"{change.store} {what}: {change.text}"))
 
 
-def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Event]:
+def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Evidence]:
     """Return the records that were voted on, each with the votes as they stand."""
     by_key = {item.key: item for item in ballots}
-    events: list[Event] = []
+    events: list[Evidence] = []
     for record in snapshot.records:
         item = by_key.get(ballot_key((record.store, record.id)))
         helpful, harmful = read_ballot(item).tally(record)
@@ -119,5 +119,5 @@ def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Ev
         text = f"{snapshot.store.name}, {counted}: {record.text}"
         against = record.id if harmful > helpful else None
         spoken: tuple[tuple[Spoken, str], ...] = (("assistant", text),)
-        events.append(Event(f"votes/{record.id}", item.updated_at, "votes", spoken, against=against))
+        events.append(Evidence(f"votes/{record.id}", item.updated_at, "votes", spoken, against=against))
     return events

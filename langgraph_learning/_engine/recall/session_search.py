@@ -15,7 +15,7 @@ from langgraph.store.base import GetOp, Item, Op, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch
 from langgraph_learning._engine.recall.ranking import match_words, score_texts
-from langgraph_learning._engine.recall.sessions import Place, Ranking, Signals, neighbours, rank_sessions
+from langgraph_learning._engine.recall.session_ranking import Place, Ranking, Signals, neighbours, rank_sessions
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, read_op
 from langgraph_learning.records import Record, Scope
 from langgraph_learning.stores import LearningStore, Ranked

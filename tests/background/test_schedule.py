@@ -9,7 +9,7 @@ from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import Background, connect
-from langgraph_learning._engine.background.care import care_tasks, take_care
+from langgraph_learning._engine.background.schedule import care_tasks, take_care
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning.errors import ConfigurationError
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.maintenance.reflect import Reflector, reflect
+from langgraph_learning._engine.reflection.reflect import Reflector, reflect
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError

@@ -32,13 +32,13 @@ from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning._engine.maintenance.events import (
+from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
+from langgraph_learning._engine.reflection.evidence import (
     REFLECTION,
-    Event,
+    Evidence,
     events_of_commit,
     events_of_votes,
 )
-from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
 from langgraph_learning._engine.repository import (
     EVERYTHING,
     ScopeSnapshot,
@@ -102,7 +102,7 @@ class Mark:
     place: tuple[str, str] = ("", "")
     version: int = 0
 
-    def moved_to(self, event: Event) -> PutOp:
+    def moved_to(self, event: Evidence) -> PutOp:
         """Return the operation that moves it."""
         return PutOp(self.namespace, self.key, {"place": list(event.place)}, index=False)
 
@@ -114,7 +114,7 @@ class Material:
     identity: Identity
     snapshots: list[ScopeSnapshot]
     earlier: list[Proposal]
-    events: list[Event]
+    events: list[Evidence]
     mark: Mark
 
 
@@ -123,7 +123,7 @@ class Lesson:
     """One operation that a model asked for, and the events that it rests on."""
 
     request: OperationRequest
-    events: tuple[Event, ...]
+    events: tuple[Evidence, ...]
 
     def may_remove(self, record_id: str) -> bool:
         """Return whether people said so: a user in their words, or most of those who voted on the record."""
@@ -134,7 +134,7 @@ class Lesson:
 class Lessons:
     """What a model asked for about some events."""
 
-    events: tuple[Event, ...]
+    events: tuple[Evidence, ...]
     asked: tuple[Lesson, ...]
     refused: tuple[Refusal, ...]
     shown_ids: dict[str, dict[str, str]]
@@ -142,7 +142,7 @@ class Lessons:
 
 
 @dataclass
-class Progress:
+class ReflectionProgress:
     """What a reflection has come to so far."""
 
     events: int = 0
@@ -181,7 +181,7 @@ def reflect(reflector: Reflector, user_id: str | None, *, dry_run: bool) -> Flow
     Raises:
         ExtractionError: The model's first answer cannot be used; nothing is written.
     """
-    progress = Progress()
+    progress = ReflectionProgress()
     commits = yield from _read_commits(reflector, user_id)
     agents = list(dict.fromkeys(commit.identity.agent for commit in commits)) or [None]
     try:
@@ -200,7 +200,7 @@ def _reflect_on_agent(
     reflector: Reflector,
     identity: Identity,
     commits: Sequence[Commit],
-    progress: Progress,
+    progress: ReflectionProgress,
     *,
     first: bool,
     dry_run: bool,
@@ -227,7 +227,7 @@ def _commit_lessons(
     material: Material,
     commits: Sequence[Commit],
     lessons: Lessons,
-    progress: Progress,
+    progress: ReflectionProgress,
     *,
     first: bool,
 ) -> Flow[bool]:
@@ -306,7 +306,7 @@ def _read_mark(namespace: Namespace, key: str, item: object) -> Mark:
     return Mark(namespace, key, (str(at), str(event)), int(getattr(item, "version", 1)))
 
 
-def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple[Event, ...]) -> Flow[Lessons]:
+def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple[Evidence, ...]) -> Flow[Lessons]:
     """Ask the model once what the events teach."""
     schema = answer_schema(offered_operations(snapshots), "What these events teach")
     answer = yield from ask_for_operations(reflector.model, schema, _prompt(snapshots, events), reflector.methods)
@@ -323,14 +323,14 @@ def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple
     return Lessons(events, tuple(asked), tuple(refused), shown, answer.usage)
 
 
-def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Event]) -> list[BaseMessage]:
+def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Evidence]) -> list[BaseMessage]:
     text = "\n".join(event.line for event in events)
     stored = "\n".join(list_stored(each, text) for each in snapshots)
     rules = prompts.render("reflection", stores="\n\n".join(describe_store(each) for each in snapshots))
     return [SystemMessage(rules), HumanMessage(prompts.render("events", stored=stored, events=text))]
 
 
-def _read_lesson(item: JsonValue, events: Sequence[Event]) -> Lesson | None:
+def _read_lesson(item: JsonValue, events: Sequence[Evidence]) -> Lesson | None:
     """Return what an item asks for, with the turns that its quote stands in; None where it stands in none."""
     quote = item.get("quote") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(quote, str):

@@ -21,7 +21,7 @@ from langgraph_learning.records import Namespace
 Defer = Callable[[object, Namespace, datetime], None]
 
 
-class JobQueue(Protocol):
+class DeferJob(Protocol):
     """Wakes workers in other processes."""
 
     def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
@@ -65,5 +65,5 @@ def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[
     """
     if background.in_process or not hasattr(store, "jobs") or find_spec("procrastinate") is None:
         return None
-    queue = cast("JobQueue", (yield StoreCall("jobs", (machine,), {})))
+    queue = cast("DeferJob", (yield StoreCall("jobs", (machine,), {})))
     return queue.defer

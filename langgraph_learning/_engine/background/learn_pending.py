@@ -45,7 +45,7 @@ Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True)
-class Progress:
+class LearningProgress:
     """What was done of a user's turns, and when to look again."""
 
     learned: int = 0
@@ -67,7 +67,7 @@ class Work:
     """Whether what waits is due now: the process is about to end, or somebody waits for it."""
 
 
-def learn_pending(work: Work, namespace: Namespace) -> Flow[Progress]:
+def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
     """Learn from what is due of one user and say when to come again.
 
     Raises:
@@ -76,11 +76,11 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[Progress]:
     """
     turns = yield from load_pending(namespace, work.settings.name)
     if (group := next_group(turns, work)) is None:
-        return Progress(0, next_due(turns, work))
+        return LearningProgress(0, next_due(turns, work))
     works = work.settings.extractions(work.model)
     lease = uuid4().hex
     if (until := (yield from _acquire(work, namespace, lease))) is not None:
-        return Progress(0, until, leased=True)
+        return LearningProgress(0, until, leased=True)
     learned, tried = 0, set[str]()
     try:
         while group:
@@ -92,7 +92,7 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[Progress]:
         yield from _release(namespace, lease)
         raise
     yield from _release(namespace, lease)
-    return Progress(learned, next_due(turns, work))
+    return LearningProgress(learned, next_due(turns, work))
 
 
 def next_group(

@@ -1,0 +1,1 @@
+"""Reflection: what happened over many turns becomes procedures, instructions and learnings."""
