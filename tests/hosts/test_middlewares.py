@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 from graphs.world import ADA, BOB, COLOURS, Colour, invoked, memories, said, thread
+from hosts.compare import FACT, a_machine, plain
 from hosts.shapes import BEES, weather
-from hosts.test_shapes import FACT, a_machine, plain
 from langchain.agents import create_agent
 from langchain.agents.middleware import (
     AgentMiddleware,

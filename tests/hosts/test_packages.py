@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from deepagents import create_deep_agent
 from graphs.world import ADA, BOB, COLOURS, Colour, invoked, memories, said, thread
+from hosts.compare import FACT, a_machine, plain
 from hosts.shapes import BEES
-from hosts.test_shapes import FACT, a_machine, plain
 from langchain.agents import create_agent
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.store.memory import InMemoryStore
