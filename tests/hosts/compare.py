@@ -7,6 +7,7 @@ from graphs.world import Colour, invoked, streamed, thread
 from hosts.shapes import BEES
 from langchain_core.messages import AIMessage, BaseMessage
 from langgraph.types import Interrupt
+from pydantic import BaseModel
 
 from langgraph_learning import LearningMachine
 from langgraph_learning.testing import ScriptedChatModel
@@ -34,7 +35,10 @@ def plain(value: Any) -> Any:
         return ("interrupt", value.value)
     if isinstance(value, dict):
         return {key: plain(held) for key, held in value.items()}
-    return [plain(held) for held in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [plain(held) for held in value]
+    # A middleware may keep something live in its state, such as the session of a shell.
+    return value if isinstance(value, str | int | float | BaseModel | None) else type(value).__name__
 
 
 async def talk(graph: Any, colour: Colour, inputs: Iterable[Any], name: str, user: dict[str, str]) -> list[Any]:
