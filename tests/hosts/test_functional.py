@@ -33,21 +33,21 @@ def chat(model: Any, colour: Colour, store: InMemoryStore, learning: LearningMac
 
         @entrypoint(checkpointer=InMemorySaver(), store=store, context_schema=LearningContext)
         def run(given: Any, *, previous: Any = None) -> Any:
-            messages = add_messages(previous or [], given)
-            messages = add_messages(messages, [reply(messages).result()])  # type: ignore[list-item]
+            messages: Any = add_messages(previous or [], given)
+            messages = add_messages(messages, [reply(messages).result()])
             if learn is not None:
                 learn.invoke({"messages": messages})
-            return entrypoint.final(value=messages[-1], save=messages)  # type: ignore[index]
+            return entrypoint.final(value=messages[-1], save=messages)
 
     else:
 
         @entrypoint(checkpointer=InMemorySaver(), store=store, context_schema=LearningContext)
         async def run(given: Any, *, previous: Any = None) -> Any:
-            messages = add_messages(previous or [], given)
-            messages = add_messages(messages, [await areply(messages)])  # type: ignore[list-item]
+            messages: Any = add_messages(previous or [], given)
+            messages = add_messages(messages, [await areply(messages)])
             if learn is not None:
                 await learn.ainvoke({"messages": messages})
-            return entrypoint.final(value=messages[-1], save=messages)  # type: ignore[index]
+            return entrypoint.final(value=messages[-1], save=messages)
 
     return run
 
