@@ -28,7 +28,9 @@ from langgraph_learning._engine.background.pending import (
 )
 from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
-from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
+from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_plan import may_teach
+from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback

@@ -12,7 +12,9 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
+from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_plan import may_teach
+from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.turn import derived_id

@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.learning.commit import may_teach
+from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.messages import Speakers, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
