@@ -13,6 +13,7 @@ RANKS = {
         ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
     ),
     **dict.fromkeys(("schemas", "prompts", "json_schema"), 1),
+    **dict.fromkeys(("scope", "validity"), 1.5),
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "_engine": 4,
