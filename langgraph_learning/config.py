@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import timedelta
 from enum import StrEnum
@@ -134,6 +134,18 @@ class StoreConfig(Keywords):
             # The types, too: 0 is equal to False, and is not the default.
             if reason is not None and (type(value) is not type(field.default) or value != field.default):
                 raise ConfigurationError(f"{type(self).__name__}({field.name}=...): {reason}; leave it out")
+
+
+def check_choice(owner: str, option: str, given: object, choices: Sequence[str]) -> None:
+    """Refuse an option that is none of `choices`."""
+    if given not in choices:
+        raise ConfigurationError(f"{owner}({option}={given!r}): give {' or '.join(map(repr, choices))}")
+
+
+def check_function(owner: str, option: str, given: object, what: str) -> None:
+    """Refuse an option that is neither None nor a function, and say what function it takes."""
+    if given is not None and not callable(given):
+        raise ConfigurationError(f"{owner}({option}={given!r}): give a function {what}, or None")
 
 
 def check_limit(name: str, limit: object) -> None:

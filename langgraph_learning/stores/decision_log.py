@@ -11,16 +11,8 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.config import DecisionLogConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import Decision
-from langgraph_learning.stores.base import (
-    ID,
-    Entry,
-    LearningStore,
-    Operation,
-    Ranked,
-    Refused,
-    operation,
-    schema_fields,
-)
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
+from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.values import spell
 from langgraph_learning.text import same_statement
 

@@ -12,16 +12,7 @@ from langgraph_learning import prompts
 from langgraph_learning.config import EntityMemoryConfig
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.schemas import Entity, Event, Fact, Relationship
-from langgraph_learning.stores.base import (
-    Entry,
-    LearningStore,
-    Operation,
-    Ranked,
-    Refused,
-    check_fields,
-    operation,
-    schema_fields,
-)
+from langgraph_learning.stores.base import Entry, LearningStore, Ranked
 from langgraph_learning.stores.entities import render
 from langgraph_learning.stores.entities.dates import mark_as_said, read_day
 from langgraph_learning.stores.entities.forget import forget
@@ -29,6 +20,7 @@ from langgraph_learning.stores.entities.names import normal_type, one_line
 from langgraph_learning.stores.entities.remember import EntityUpdate, link, outdated_facts, remember
 from langgraph_learning.stores.entities.resolution import entities, name_and_type, resolve_told, type_of
 from langgraph_learning.stores.entities.writing import Content, about
+from langgraph_learning.stores.operations import Operation, Refused, check_fields, operation, schema_fields
 
 REMEMBER = (
     "Store what is known about one entity (a person, organisation, project, product, system, ...), known or new. Facts"

@@ -9,17 +9,9 @@ from langgraph_learning import prompts
 from langgraph_learning.config import InstructionsConfig
 from langgraph_learning.records import ARCHIVED, Add, Change, Identity, Record, Remove, Scope, Update
 from langgraph_learning.schemas import Instruction
-from langgraph_learning.stores.base import (
-    ID,
-    Entry,
-    LearningStore,
-    Operation,
-    Ranked,
-    Refused,
-    operation,
-    schema_fields,
-)
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
 from langgraph_learning.stores.decision_log import AGENT
+from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.values import spell
 from langgraph_learning.text import same_statement
 

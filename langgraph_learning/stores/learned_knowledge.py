@@ -10,16 +10,8 @@ from langgraph_learning import prompts
 from langgraph_learning.config import LearnedKnowledgeConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Remove, Scope, Update
 from langgraph_learning.schemas import LearnedKnowledge
-from langgraph_learning.stores.base import (
-    ID,
-    Entry,
-    LearningStore,
-    Operation,
-    Ranked,
-    Refused,
-    operation,
-    schema_fields,
-)
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
+from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.values import as_list, spell, union
 from langgraph_learning.text import fold, same_statement
 

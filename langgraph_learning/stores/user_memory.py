@@ -9,7 +9,8 @@ from langgraph_learning import prompts
 from langgraph_learning.config import UserMemoryConfig
 from langgraph_learning.records import ARCHIVED, Add, Change, Record, Remove, Update
 from langgraph_learning.schemas import UserMemory
-from langgraph_learning.stores.base import ID, LearningStore, Operation, Refused, operation, schema_fields
+from langgraph_learning.stores.base import ID, LearningStore
+from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.text import same_statement
 
 ADD = "Remember one thing about the user that will matter in later conversations."

@@ -16,7 +16,8 @@ from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.json_schema import Schema, inline_schema, is_blank
 from langgraph_learning.records import Add, Change, Curated, Record, Remove, Update
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores.base import LearningStore, Operation, Refused, operation, schema_fields
+from langgraph_learning.stores.base import LearningStore
+from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.values import merge, spell
 from langgraph_learning.text import fold
 
