@@ -19,8 +19,8 @@ from langgraph_learning.nodes.model import without_context
 from langgraph_learning.nodes.placement import place_in_system, place_in_turn
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import MACHINE, Keys
-from langgraph_learning.nodes.steps import Update, capture_step, extract_step, recall_step, text_step
+from langgraph_learning.nodes.state import MACHINE, Keys, Update
+from langgraph_learning.nodes.steps import capture_step, extract_step, recall_step, text_step
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]

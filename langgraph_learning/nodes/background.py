@@ -15,6 +15,7 @@ from langgraph_learning._engine.learning.extract import turn_commit_id
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
+from langgraph_learning.nodes.begun_turns import erase_begun
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Namespace
 
@@ -54,7 +55,7 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     if made:
         learner.schedule(made[0].namespace, made[-1].due_at)
         run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
-    run.forget_words(turn.provenance.turn_id for turn in turns)
+    yield from erase_begun(run, turns)
     return True
 
 
