@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, cast
@@ -18,7 +18,7 @@ from langgraph.store.base import BaseStore
 from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver, Flow
 from langgraph_learning._engine.learning.commit_plan import may_teach
-from langgraph_learning._engine.learning.messages import Speakers, is_human
+from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError, describe_failure
@@ -39,6 +39,8 @@ from langgraph_learning.records import Commit, Identity, check_ids
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
 TURNS = 1_024
+CALLS = 256
+"""How many turns under way are remembered in this process, and of how many the tool calls."""
 TOOL_NODE = "tools"
 """What `create_agent` and LangGraph's own agents call the node that carries out tool calls."""
 
@@ -220,14 +222,31 @@ class Run:
 
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn."""
-        self._remember(self.settings.turns, turn["turn_id"], turn)
-
-    def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
-        """Keep the newest of something per thread and turn."""
         if self.thread:
-            kept.pop((self.thread, tag), None)
-            kept[self.thread, tag] = value
-        while len(kept) > TURNS:
+            self._remember(self.settings.turns, (self.thread, turn["turn_id"]), turn, TURNS)
+
+    def calls_of(self, turn: str) -> tuple[TrajectoryStep, ...]:
+        """Return the tool calls that this process has seen of a turn that is not over."""
+        return self.settings.calls.get(self._call_key(turn), ())
+
+    def remember_calls(self, turn: str, calls: tuple[TrajectoryStep, ...]) -> None:
+        """Keep the tool calls of a turn until it is learned from."""
+        self._remember(self.settings.calls, self._call_key(turn), calls, CALLS)
+
+    def forget_calls(self, turns: Iterable[str]) -> None:
+        """Forget the tool calls of turns that were learned from."""
+        for turn in turns:
+            self.settings.calls.pop(self._call_key(turn), None)
+
+    def _call_key(self, turn: str) -> tuple[str, str]:
+        # Outside of a thread a run cannot be resumed, so the run itself tells whose calls these are.
+        return self.thread or f"run {id(getattr(self.runtime, 'control', None))}", turn
+
+    def _remember(self, kept: dict[tuple[str, str], T], key: tuple[str, str], value: T, most: int) -> None:
+        """Keep something under a key, and of all keys the newest."""
+        kept.pop(key, None)
+        kept[key] = value
+        while len(kept) > most:
             kept.pop(next(iter(kept)), None)
 
     @property

@@ -28,7 +28,7 @@ from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import erase_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
-from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, turns_to_learn
+from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
 from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
@@ -137,6 +137,8 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
     identity, opened_by = run.identity(messages), run.turn_id(messages)
+    if run.settings.reads_trajectory:
+        observe_calls(run, messages)
     memory = recalled_in(run)
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
@@ -148,10 +150,14 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of the run that calls a model, which may be asked about something else entirely."""
     memory = recalled_in(run)
-    if memory.current is not None:
+    if memory.current is not None and not run.settings.reads_trajectory:
         memory.asked = True
         return memory.texts[memory.current]
     conversation = yield from read_conversation(run, "recall", run.full_state({}))
+    if memory.current is not None:
+        memory.asked = True
+        observe_calls(run, conversation.messages)
+        return memory.texts[memory.current]
     return (yield from text_step(run, conversation.messages or messages))
 
 
@@ -267,6 +273,7 @@ def _extract(
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     yield from erase_begun(run, turns)
+    run.forget_calls(turn.provenance.turn_id for turn in turns)
     return True
 
 
