@@ -146,7 +146,7 @@ class BackgroundLearner:
             self.renew_leases()
 
     def renew_leases(self) -> None:
-        """Renew the leases that this process holds, so that they can be short: what a killed process held is free soon."""
+        """Renew the leases that this process holds, so that they can be short, and free soon after a kill."""
         for namespace, lease in list(self._held.items()):
             try:
                 self._driver.run(renew_lease(namespace, lease, self._clock()))
