@@ -33,7 +33,7 @@ from langgraph_learning.nodes.identity import (
     user_label,
 )
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.turn_state import TurnState, parse_turn
+from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
@@ -220,7 +220,7 @@ class Run:
 
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn."""
-        self._remember(self.settings.turns, turn["turn_id"], turn)
+        self._remember(self.settings.turns, turn["turn_id"], shrink_receipt(turn))
 
     def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
         """Keep the newest of something per thread and turn."""
