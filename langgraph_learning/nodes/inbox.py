@@ -62,7 +62,7 @@ def _collect(run: Run, state: Update) -> Flow[Update]:
             "the inbox asks a person, which takes a checkpointer: builder.compile(checkpointer=...)"
         )
     identity = run.identity()
-    frozen = {"tag": "", "identity": identity.model_dump()}
+    frozen = {"turn_id": "", "identity": identity.model_dump()}
     turn = PrivateUpdate(frozen, frozen)
     return {"decided": [], Keys(run.settings.name).turn: turn, **(yield from _page(run, identity))}
 

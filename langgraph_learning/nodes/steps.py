@@ -37,8 +37,9 @@ from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.recalled import recalled_in
-from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
+from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.turn_state import TurnState, recalled_records
 from langgraph_learning.nodes.wiring import check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
 
@@ -90,7 +91,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     messages = conversation.messages
     opened_by = turn_id(messages)
     # A task is of its agent's turn; and recall may run again in a turn that was resumed by nobody in particular.
-    again = (run.frozen_turn(messages) or {}).get("tag") == opened_by and run.person is None
+    again = (run.frozen_turn(messages) or {}).get("turn_id") == opened_by and run.person is None
     identity = run.identity(messages) if again or run.is_task(messages) else run.identity()
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
@@ -102,11 +103,11 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     memory.current = memory.key(run, identity, opened_by)
     memory.texts[memory.current] = made.text
     turn: TurnState = {
-        "tag": opened_by,
-        "graph": run.graph,
+        "turn_id": opened_by,
+        "graph_ns": run.graph,
         "identity": identity.model_dump(),
         "receipt": made.receipt.model_dump(mode="json"),
-        "heard": [message.id for message in messages[last_turn_start(messages) :] if is_human(message) and message.id],
+        "human_ids": [one.id for one in messages[last_turn_start(messages) :] if is_human(one) and one.id],
     }
     run.remember_turn(turn)
     kept = _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn)) if keep else []
@@ -301,7 +302,7 @@ def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage] | None) -
 
 def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
     """Write down that the turn was extracted: under another message it is over."""
-    if turn is None or turn.get("graph") != run.graph:
+    if turn is None or turn.get("graph_ns") != run.graph:
         return {}
     ended: TurnState = {**turn, "last": turn_id(messages)}
     run.remember_turn(ended)
@@ -367,7 +368,7 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
     if not run.settings.proposes:
         return {}
     ids = yield from proposals_of_turn(run, identity, turn)
-    return {Keys(run.settings.name).proposals: {"tag": turn, "ids": ids}}
+    return {Keys(run.settings.name).proposals: {"turn_id": turn, "ids": ids}}
 
 
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
@@ -390,6 +391,6 @@ def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]
 
 def read_listed(value: object, turn: str) -> list[str] | None:
     """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
-    if not isinstance(value, dict) or value.get("tag") != turn:
+    if not isinstance(value, dict) or value.get("turn_id", value.get("tag")) != turn:  # "tag": of an older version
         return None
     return [str(id) for id in value.get("ids") or ()]

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from langgraph_learning.records import Record, Remove
-from langgraph_learning.stores.base import Refused
+from langgraph_learning.stores.operations import Refused
 
 
 def find_record(records: Sequence[Record], record_id: object, kind: str) -> Record:

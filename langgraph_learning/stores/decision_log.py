@@ -11,8 +11,9 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.config import DecisionLogConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import Decision
-from langgraph_learning.stores.base import ID, Entry, LearningStore, Operation, Ranked, operation, schema_fields
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
 from langgraph_learning.stores.changes import find_record
+from langgraph_learning.stores.operations import Operation, operation, schema_fields
 from langgraph_learning.stores.values import rest_of
 from langgraph_learning.text import same_statement
 

@@ -10,20 +10,13 @@ from langgraph_learning import prompts
 from langgraph_learning.config import EntityMemoryConfig
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.schemas import Entity, Relationship
-from langgraph_learning.stores.base import (
-    Entry,
-    LearningStore,
-    Operation,
-    Ranked,
-    check_fields,
-    operation,
-    schema_fields,
-)
+from langgraph_learning.stores.base import Entry, LearningStore, Ranked
 from langgraph_learning.stores.entities import arguments, render
 from langgraph_learning.stores.entities.forget import forget
 from langgraph_learning.stores.entities.remember import link
 from langgraph_learning.stores.entities.resolution import entities, name_and_type
 from langgraph_learning.stores.entities.told import plan_remember
+from langgraph_learning.stores.operations import Operation, check_fields, operation, schema_fields
 
 REMEMBER = (
     "Store what is known about one entity (a person, organisation, project, product, system, ...), known or new. Facts"

@@ -14,8 +14,8 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.json_schema import Schema, inline_schema
 from langgraph_learning.records import Change, Record, Update
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores.base import Operation, Refused
 from langgraph_learning.stores.changes import remove
+from langgraph_learning.stores.operations import Operation, Refused
 from langgraph_learning.stores.values import merge, spell
 from langgraph_learning.text import fold
 

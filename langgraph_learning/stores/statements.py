@@ -7,8 +7,9 @@ from pydantic import JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning.records import ARCHIVED, Add, Change, Record, Update
-from langgraph_learning.stores.base import ID, LearningStore, Operation, operation, schema_fields
+from langgraph_learning.stores.base import ID, LearningStore
 from langgraph_learning.stores.changes import find_record, remove
+from langgraph_learning.stores.operations import Operation, operation, schema_fields
 from langgraph_learning.text import same_statement
 
 

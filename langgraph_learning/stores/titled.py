@@ -9,8 +9,9 @@ from pydantic import Field, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning.config import NamespaceConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
-from langgraph_learning.stores.base import ID, LearningStore, Operation, operation, schema_fields
+from langgraph_learning.stores.base import ID, LearningStore
 from langgraph_learning.stores.changes import find_record, remove
+from langgraph_learning.stores.operations import Operation, operation, schema_fields
 from langgraph_learning.stores.values import as_list, spell, union
 from langgraph_learning.text import fold, same_statement
 

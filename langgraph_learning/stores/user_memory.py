@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from langgraph_learning.config import UserMemoryConfig
-from langgraph_learning.stores.base import operation
+from langgraph_learning.stores.operations import operation
 from langgraph_learning.stores.statements import StatementStore
 
 ADD = "Remember one thing about the user that will matter in later conversations."

@@ -11,7 +11,8 @@ from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.json_schema import is_blank
 from langgraph_learning.records import Add, Change, Curated, Record, Update
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores.base import LearningStore, Operation, Refused, operation, schema_fields
+from langgraph_learning.stores.base import LearningStore
+from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.profile_fields import (
     DETAILS,
     ProfileFields,

@@ -17,17 +17,9 @@ from langgraph_learning._engine.approval.proposals import (
     read_proposal,
 )
 from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitPlan,
-    CommitRules,
-    Draft,
-    OperationRequest,
-    Reviewers,
-    retry_on_conflict,
-    to_commit,
-    write_commit,
-)
+from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError

@@ -9,16 +9,9 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.capture import find_citing, read_capture
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitRules,
-    Draft,
-    OperationRequest,
-    Shared,
-    commit,
-    cut_operations,
-    may_teach,
-)
+from langgraph_learning._engine.learning.commit import commit, cut_operations
+from langgraph_learning._engine.learning.commit_plan import may_teach
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Shared
 from langgraph_learning._engine.learning.edited_messages import withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage

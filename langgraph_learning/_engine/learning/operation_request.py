@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from langgraph_learning._engine.learning.commit import OperationRequest
+from langgraph_learning._engine.learning.draft import OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
 from langgraph_learning._engine.learning.examples import copied_words
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage

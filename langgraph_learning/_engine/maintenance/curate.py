@@ -13,16 +13,9 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitPlan,
-    CommitRules,
-    Draft,
-    OperationRequest,
-    retry_on_conflict,
-    to_commit,
-    write_commit,
-)
+from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import derived_id

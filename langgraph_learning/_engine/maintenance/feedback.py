@@ -8,15 +8,9 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Result
 
 from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitPlan,
-    CommitRules,
-    Draft,
-    retry_on_conflict,
-    to_commit,
-    write_commit,
-)
+from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,

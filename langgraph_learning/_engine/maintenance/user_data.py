@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.learning.commit import LONGEST_STATEMENT
+from langgraph_learning._engine.learning.commit_plan import LONGEST_STATEMENT
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record

@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field, JsonValue
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.schemas import Event, Fact
-from langgraph_learning.stores.base import Operation, Refused, schema_fields
 from langgraph_learning.stores.entities.dates import mark_as_said, read_day
 from langgraph_learning.stores.entities.names import one_line
+from langgraph_learning.stores.operations import Operation, Refused, schema_fields
 from langgraph_learning.stores.values import as_list
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from langgraph_learning.records import SUPERSEDED, Change, Record, Update
-from langgraph_learning.stores.base import Refused
 from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, normalize_name, one_line, same_name, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
 from langgraph_learning.stores.entities.writing import (
@@ -23,6 +22,7 @@ from langgraph_learning.stores.entities.writing import (
     say,
     statement,
 )
+from langgraph_learning.stores.operations import Refused
 from langgraph_learning.stores.values import as_list, union
 from langgraph_learning.text import fold, same_statement, terms
 
