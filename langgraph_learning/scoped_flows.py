@@ -28,6 +28,7 @@ from langgraph_learning._engine.repository import EVERYTHING, commits_namespace,
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
+from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
 from langgraph_learning.schemas import UserProfile

@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
-from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp
 
 from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._fork import renew_in_child
+from langgraph_learning.checkpointers._store.as_of import PLAIN_READS, StoreAsOf
 from langgraph_learning.checkpointers._store.batch import BatchPlan
 from langgraph_learning.checkpointers._store.codec import (
     path_range,
@@ -43,7 +44,6 @@ from langgraph_learning.checkpointers._store.reading import (
 from langgraph_learning.checkpointers._store.reindex import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.versioned_store import Address
 
 P = ParamSpec("P")
@@ -72,7 +72,6 @@ WRITERS = 4
 """The threads of writes: they wait for one another, and reads must not wait behind them."""
 RETRIES = 2
 """How often a commit is tried again that the database has undone for the sake of another one."""
-_PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
 
 
 class HybridStore(BaseStore):
@@ -93,7 +92,7 @@ class HybridStore(BaseStore):
         fields: Sequence[str] = ("$",),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.ttl_config = _PLAIN_READS
+        self.ttl_config = PLAIN_READS
         self._dialect, self._fields, self._clock = dialect, tuple(fields), clock
         self._embedder = Embedder(embed, dims)
         self._threads = WorkerThreads(dialect.threads, name="hybrid-store")
@@ -223,7 +222,8 @@ class HybridStore(BaseStore):
             with self._dialect.writing() as session:
                 session.run("refresh_ttl", {"ids": fresh, "now": moment.now})
 
-    def _execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
+    def execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
+        """Carry out reads of the store as it stood at a revision."""
         self.setup()
         with self._dialect.reading() as session:
             [(at,)] = session.rows("commit_time", {"revision": revision})
@@ -413,32 +413,7 @@ class HybridStore(BaseStore):
     apurge, aerase, aerase_written = in_thread(purge), in_thread(erase), in_thread(erase_written)
     aall_namespaces, aall_addresses = in_thread(all_namespaces), in_thread(all_addresses)
     aget_versions, asweep, areplay = in_thread(get_versions), in_thread(sweep), in_thread(replay)
-
-
-class StoreAsOf(BaseStore):
-    """A store as it stood at one revision; reading it again gives the same."""
-
-    supports_ttl = True
-
-    def __init__(self, store: HybridStore, revision: int) -> None:
-        self.ttl_config = _PLAIN_READS
-        self._store, self.revision = store, revision
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Carry out reads; a write raises `UnsupportedByStore`."""
-        return self._store._execute_as_of(BatchPlan.of(_check_reads(ops), ()), self.revision)
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch()` without blocking the loop."""
-        plan = BatchPlan.of(_check_reads(ops), ())
-        return await self._store._threads(self._store._execute_as_of, plan, self.revision)
-
-
-def _check_reads(ops: Iterable[Op]) -> list[Op]:
-    every = list(ops)
-    if any(isinstance(op, PutOp) for op in every):
-        raise UnsupportedByStore("the past cannot be written; put into the store itself")
-    return every
+    aexecute_as_of = in_thread(execute_as_of)
 
 
 def _refresh_params(row: Row, op: GetOp | SearchOp) -> list[object]:
