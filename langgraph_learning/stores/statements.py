@@ -65,7 +65,8 @@ class StatementStore(LearningStore):
 
     def update(self, record: Record, content: dict[str, JsonValue]) -> Update:
         """Return the change that gives `record` other content, and recalls it again if it was set aside."""
-        return Update(store=self.name, id=record.id, content=content, text=self.text(content))
+        text, begun = self.text(content), None if "valid_from" in content else record.valid_from
+        return Update(store=self.name, id=record.id, content=content, text=text, valid_from=begun)
 
     def text(self, content: dict[str, JsonValue]) -> str:
         """Return how a record reads, and what it is found by."""

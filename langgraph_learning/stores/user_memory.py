@@ -2,11 +2,13 @@
 
 from typing import ClassVar
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from langgraph_learning.config import UserMemoryConfig
+from langgraph_learning.records import Change, Record
 from langgraph_learning.stores.operations import operation
 from langgraph_learning.stores.statements import StatementStore
+from langgraph_learning.text import is_completed_by
 
 ADD = "Remember one thing about the user that will matter in later conversations."
 UPDATE = "Replace a memory that has changed or is contradicted; give the whole new statement."
@@ -35,3 +37,9 @@ class UserMemoryStore(StatementStore):
         query = (str, Field(description="What to look for"))
         limit = (int, Field(default=10, ge=1, le=50, description="How many at most"))
         self.searches = (operation("search_memories", SEARCH, query=query, limit=limit),)
+
+    def plan_replacement(self, record: Record, content: dict[str, JsonValue]) -> list[Change]:
+        """Return the change; what does not only complete a memory holds from now on, and the old one until now."""
+        changed = self.update(record, content)
+        completed = is_completed_by(record.text, changed.text)
+        return [changed if completed else changed.model_copy(update={"valid_from": None, "from_now_on": True})]

@@ -206,8 +206,10 @@ def _newest(found: Sequence[Ranked]) -> list[Ranked]:
 
 
 def _fact_text(record: Record) -> str:
-    told = record.source.label.strip(" ()")
-    return f"{record.content['content']} (as of {record.updated_at:%Y-%m-%d}{', ' if told else ''}{told})"
+    said = f"as of {record.source.said_at or record.updated_at:%Y-%m-%d}"
+    when = f"until {record.valid_to:%Y-%m-%d}" if record.valid_to else said
+    marks = [when, record.source.label.strip(" ()")]
+    return f"{record.content['content']} ({', '.join(filter(None, marks))})"
 
 
 def _statement_text(record: Record, before: str, between: str) -> str:
