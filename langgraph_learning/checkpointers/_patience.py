@@ -1,4 +1,4 @@
-"""How long to wait for a database: long enough for a hiccup, and only once for an outage."""
+"""Time limits for a database: long enough for a short interruption, and paid only once during an outage."""
 
 import threading
 import time
@@ -9,18 +9,18 @@ from types import TracebackType
 from langgraph_learning.errors import StoreError
 
 TIMEOUT = 5.0
-"""Seconds that any wait for a database takes at the most."""
+"""The longest time that any wait for a database may take, in seconds."""
 SHARE = 0.8
-"""How much of it one wait may take: one reply touches the database several times."""
+"""The part of `TIMEOUT` that one wait may take; one reply waits for the database several times."""
 BRIEF = 0.05
-"""How much of it a wait may take while the one before it was in vain."""
+"""The part of `TIMEOUT` that a wait may take after the wait before it failed."""
 
 
 class Patience:
-    """How long the next wait may take.
+    """The time that the next wait for the database may take.
 
-    A reply recalls and then learns. If each waited its full time for a database that is down, the reply would be late
-    by the sum; so after a wait in vain the following ones are brief, until one succeeds or `timeout` has passed.
+    A reply recalls and then learns. If each wait took its full time while the database is down, the reply would be late
+    by their sum. So after a failed wait the next waits are short, until one succeeds or `timeout` has passed.
     """
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
@@ -29,20 +29,20 @@ class Patience:
 
     @property
     def seconds(self) -> float:
-        """How long the next wait may take."""
+        """The time that the next wait may take."""
         return self.timeout * (BRIEF if time.monotonic() < self._in_vain_until else SHARE)
 
     def note_failure(self) -> None:
-        """Note that a wait was in vain."""
+        """Record that a wait failed; the next waits are short."""
         self._in_vain_until = time.monotonic() + self.timeout
 
     def note_success(self) -> None:
-        """Note that the database answers."""
+        """Record that the database answers; the next waits may take their full time."""
         self._in_vain_until = 0.0
 
 
 class PatientLock:
-    """A lock that is waited for with patience, then given up with a reason."""
+    """A lock with a time limit: who cannot get it in time gets a `StoreError`."""
 
     def __init__(self, patience: Patience, *, reentrant: bool = False) -> None:
         self._patience = patience
@@ -59,7 +59,7 @@ class PatientLock:
             raise StoreError(f"another thread has been using this database for more than {seconds:g} s")
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._lock.release()
 
     def __enter__(self) -> None:
@@ -74,7 +74,7 @@ def hold_slot(slots: threading.BoundedSemaphore, patience: Patience) -> Iterator
     """Hold one of `slots`.
 
     Raises:
-        StoreError: None becomes free in time.
+        StoreError: No slot becomes free in time.
     """
     if not slots.acquire(timeout=(seconds := patience.seconds)):
         raise StoreError(f"other writers have kept this database busy for more than {seconds:g} s")
