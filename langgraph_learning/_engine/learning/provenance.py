@@ -165,9 +165,7 @@ def read_thread(messages: Sequence[BaseMessage], machine: str = "", speakers: Sp
 
 
 def _speaker(message: BaseMessage, speakers: Speakers) -> Spoken:
-    if isinstance(
-        message, ToolMessage
-    ):  # also from the learning tools' searches: the found text may be another person's
+    if isinstance(message, ToolMessage):  # learning tools' searches too: the text they find may be another person's
         return "user" if message.name in speakers.user_tools else "other"
     role = speakers.role(message)
     return "user" if role == "user" else "assistant" if role == "assistant" else "other"

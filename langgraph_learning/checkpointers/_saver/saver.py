@@ -148,9 +148,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     def get_tuple(self, config: RunnableConfig) -> Found:
         """Return the checkpoint of `config`; without a checkpoint id, the latest one of its thread."""
         _check_thread(config)
-        if (
-            self._counts_here
-        ):  # every run begins by reading a checkpoint: learn here what other processes have committed
+        if self._counts_here:  # every run reads a checkpoint first: see here what other processes have committed
             self._current_stamp()
         return _run(self._read_flow(config), self.saver.get_tuple)
 
@@ -233,9 +231,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
             return self._starts.get(start)
         if (unfinished := self._left.get(thread := _thread(config))) is None:
             return None
-        if not config["configurable"].get(
-            "checkpoint_ns"
-        ):  # the first checkpoint of the root graph shows how the run began
+        if not config["configurable"].get("checkpoint_ns"):  # the root graph's first one shows how the run began
             if new := metadata.get("source") == "input":
                 self._left.drop(thread)
             unfinished.began.set()

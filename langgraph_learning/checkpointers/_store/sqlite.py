@@ -178,9 +178,8 @@ class SqliteDialect:
             return open_connection(self._path, self._patience.timeout)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        if (
-            self._closed or len(self._idle) >= self.threads
-        ):  # after a burst of threads, not all of these connections stay open
+        # After a burst of threads, not all of these connections stay open.
+        if self._closed or len(self._idle) >= self.threads:
             connection.close()
         else:
             self._idle.append(connection)
