@@ -21,7 +21,8 @@ from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conversation, read_listed, run_guarded
+from langgraph_learning.nodes.steps import Update, read_conversation, run_guarded
+from langgraph_learning.nodes.turn_proposals import proposals_of_turn, read_listed
 from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore

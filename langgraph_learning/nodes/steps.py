@@ -10,12 +10,12 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.errors import GraphBubbleUp
 from pydantic import ValidationError
 
-from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.evaluation import pinned_revision
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
+from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -39,6 +39,7 @@ from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.recalled import recalled_in
 from langgraph_learning.nodes.run_context import Run, TurnState, recalled_records
 from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.turn_proposals import list_proposals
 from langgraph_learning.nodes.wiring import check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
 
@@ -318,25 +319,47 @@ def _learn_each(
         if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        learn = _extract if run.settings.background is None else _schedule
+        learn = _extract_willing if run.settings.background is None else _schedule
         flow = learn(run, mine, thread, current)
-        if not allowed or not (yield from run_guarded(run, "extract", flow, otherwise=False)):
-            left += mine
+        left += (yield from run_guarded(run, "extract", flow, otherwise=mine)) if allowed else mine
     return left
 
 
 def _schedule(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[bool]:
+) -> Flow[list[TurnInput]]:
     """Keep what was said, which asks no model, and let the turns wait to be learned from."""
     for turn in turns if run.settings.capturing else ():
         yield from _capture(run, turn, current)
-    return (yield from schedule_step(run, turns, thread))
+    yield from schedule_step(run, turns, thread)
+    return []
+
+
+def _extract_willing(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[list[TurnInput]]:
+    """Learn from turns; one that the model refuses is told and given up: it would be refused again with the next."""
+    try:
+        yield from _extract(run, turns, thread, current)
+    except RefusedAnswer as error:
+        if run.settings.on_error == "raise":
+            raise
+        if len(turns) == 1:
+            run.report("extract", error)
+            run.forget_words([turns[0].provenance.turn_id])
+            return []
+    else:
+        return []
+    left: list[TurnInput] = []
+    for turn in turns:
+        flow = _extract_willing(run, [turn], thread, current)
+        left += yield from run_guarded(run, "extract", flow, otherwise=[turn])
+    return left
 
 
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[bool]:
+) -> Flow[None]:
     works, capturing = run.settings.extractions(run.model), run.settings.capturing
     unlearned = yield from drop_learned(works, turns, capturing)
     if unlearned:
@@ -356,40 +379,3 @@ def _extract(
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     run.forget_words(turn.provenance.turn_id for turn in turns)
-    return True
-
-
-# the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
-
-
-def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
-    """Return the state update that lists the turn's pending proposals, for `review` to show."""
-    if not run.settings.proposes:
-        return {}
-    ids = yield from proposals_of_turn(run, identity, turn)
-    return {Keys(run.settings.name).proposals: {"tag": turn, "ids": ids}}
-
-
-def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
-    """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
-    # What would change the words of others is not asked about in the middle of a conversation.
-    proposing = {store.name for store in run.settings.stores if store.proposes}
-    within = f"{run.graph}|" if run.graph else ""
-    # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
-    earlier = run.settings.background is not None
-    mine = [
-        proposal
-        for proposal in (yield from pending_proposals(identity))
-        if proposal.identity.thread_id == identity.thread_id
-        and (earlier or proposal.turn == turn)
-        and f"{proposal.provenance.graph_ns}|".startswith(within)
-        and proposal.store in proposing
-    ]
-    return [proposal.id for proposal in sorted(mine, key=lambda proposal: (proposal.at, proposal.provenance.position))]
-
-
-def read_listed(value: object, turn: str) -> list[str] | None:
-    """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
-    if not isinstance(value, dict) or value.get("tag") != turn:
-        return None
-    return [str(id) for id in value.get("ids") or ()]
