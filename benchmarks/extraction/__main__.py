@@ -176,9 +176,14 @@ def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
     changes: list[Change] = list(commit.changes) if commit else []
     usage, refused = (commit.usage, commit.refused) if commit else (None, ())
     meant = [known[place].id for place in turn.changed]
-    touched = [change.id for change in changes if change.kind in ("update", "remove")]
     fitting = [change for change in changes if any(_holds(change.text, words) for words in turn.expect)]
-    right = [change for change in changes if change in fitting or change.id in meant]
+    # A memory that is rewritten without what the turn says is not corrected.
+    mended = [
+        change
+        for change in changes
+        if change.id in meant and (change.kind == "remove" or change in fitting or not turn.expect)
+    ]
+    right = [change for change in changes if change in fitting or change in mended]
     found = sum(any(_holds(change.text, words) for change in changes) for words in turn.expect)
     clean_wanted = turn.kind in ("nothing", "trap")
     return Score(
@@ -188,7 +193,7 @@ def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
         junk=len(changes) - len(right),
         changes=len(changes),
         corrections=len(meant),
-        corrected=sum(key in touched for key in meant),
+        corrected=len({change.id for change in mended}),
         clean_wanted=clean_wanted,
         clean=clean_wanted and not changes,
         unquoted=sum(change.kind != "remove" and change.source.quote is None for change in changes),

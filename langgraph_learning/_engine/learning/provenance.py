@@ -8,8 +8,8 @@ later. So it is not asked whether a statement looks like the page, but what of t
 
 Where nothing does, it matters whether anybody else has spoken in the thread. In a thread of the user and the assistant
 alone a statement is kept with the mark that it was inferred, unless it is made of words that only the assistant has
-said: then it is refused. Once a tool, a document or a summary has spoken, it may be
-theirs: it is refused, or at most proposed, unless the learning store is configured to learn from tools.
+said: then it is refused. Once a tool, a document or a summary has spoken, it may be theirs: it is refused, or at most
+proposed, unless the learning store is configured to learn from tools. A question or a thanks is no statement at all.
 
 Words are compared in one spelling, by their stems and beginnings, and by the groups of `vocabulary.toml`, so that "keep
 it short" supports "wants concise answers". What only a person could see to mean the same becomes a proposal.
@@ -39,6 +39,7 @@ SHARE = 0.5
 SHARE_UNSPACED = 0.3
 """The same for scripts without spaces, whose terms are overlapping pairs of characters."""
 ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
+STATES_NOTHING = "it repeats a question, a thanks or a greeting of the user, which states nothing: not learned"
 
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
@@ -195,12 +196,22 @@ def judge_statement(
         thread: Who has said what.
         takes_tools: Whether the learning store is configured to learn from tools.
     """
-    claimed = " ; ".join(texts_of(statement))
+    texts = texts_of(statement)
+    claimed = " ; ".join(filter(None, (_drop_questions(text, thread) for text in texts)))
     stated, before = _significant(claimed), set(_significant(old))
+    if (texts and not claimed) or (stated and _listed("courtesy").issuperset(stated)):
+        return Verdict("refuse", source, STATES_NOTHING)
     wanted = [term for term in stated if term not in before] or stated
     if (supported := _find_support(wanted, claimed, source, thread)) is not None:
         return Verdict("keep", supported)
     return _judge_unsupported(wanted, source, thread, takes_tools=takes_tools)
+
+
+def _drop_questions(text: str, thread: ThreadWords) -> str:
+    """Return `text` without the user's own questions in it: small models store what they are asked."""
+    asked = fold(" ".join(thread.of("user")))
+    parts: list[str] = [part.strip() for part in _SENTENCE.findall(text)]
+    return " ".join(part for part in parts if not (part.endswith(("?", "？")) and fold(part) in asked))
 
 
 def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
@@ -231,14 +242,15 @@ def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWord
 def _is_assistant_claim(wanted: Sequence[str], source: Source, thread: ThreadWords) -> bool:
     """Return whether an extracted statement is made of words that only the assistant has said, without a yes to them.
 
-    Behind a quote of the user's it is believed, unless the quote is a word or two ("thanks") and nothing of the
-    statement is theirs. What the agent itself stores by a tool is its own inference.
+    Behind a quote of the user it is believed, unless the quote is a question, or a word or two, and nothing of it is
+    theirs. What the agent itself stores by a tool is its own inference.
     """
     unsaid = [term for term in wanted if thread.assistant.holds(term) and not thread.user.means(term)]
     if not unsaid or source.actor == "agent" or any(map(is_yes, thread.of("user")[-2:])):
         return False
     if source.actor == "user" and source.quote is not None:
-        return len(unsaid) == len(wanted) and len(words(source.quote)) < 3
+        says_little = len(words(source.quote)) < 3 or not _drop_questions(source.quote, thread)
+        return len(unsaid) == len(wanted) and says_little
     return len(unsaid) * 2 >= len(wanted)
 
 
@@ -341,8 +353,7 @@ def _significant(text: str) -> list[str]:
 def _terms(text: str) -> list[str]:
     """Return the words of a text in one spelling; in English without endings, in scripts without spaces as pairs.
 
-    Not as the search has them: that guesses the language of a line, and a statement and the words it rests on may be
-    in two.
+    Not as the search has them: that guesses a language, and a statement and the words it rests on may be in two.
     """
     return [stem(word) for word in words(text)]
 
