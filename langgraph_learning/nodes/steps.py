@@ -257,7 +257,7 @@ def _extract_willing(
             raise
         if len(turns) == 1:
             run.report("extract", error)
-            run.forget_words([turns[0].provenance.turn_id])
+            yield from erase_begun(run, turns)
             return []
     else:
         return []
@@ -290,7 +290,6 @@ def _extract(
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     yield from erase_begun(run, turns)
-    return True
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order

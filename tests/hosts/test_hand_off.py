@@ -153,7 +153,7 @@ def test_what_waits_is_shown_masked_and_forgotten_with_its_user(backend: str, tm
 
 def test_who_learns_behind_the_reply_leaves_a_turn_alone_that_has_only_begun() -> None:
     store, saver = InMemoryStore(), InMemorySaver()
-    options = {"background": Background(delay=0.0)}
+    options: Any = {"background": Background(delay=0.0)}
     builder, model = process("middleware", [call("to_ben"), "Hello."], [BEES, TEA], **options)
     learning = LearningMachine(model=model, user_memory=True, store=store, **options)
     graph = builder.compile(store=store, checkpointer=saver)

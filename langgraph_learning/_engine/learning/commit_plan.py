@@ -81,8 +81,8 @@ class CommitPlan:
             self._refuse(name, reason)
         elif (planned := self._plan_operation(snapshot, name, operation, request.said_at)) is not None:
             operation, changes = planned
-            source = self._mark_source(known, arguments, request)
-            self._accept(known, operation, changes, source, request.said_at)
+            source = self._mark_source(snapshot, arguments, request)
+            self._accept(snapshot, operation, changes, source, request.said_at)
 
     def _refuse(self, operation: str, reason: str) -> None:
         self.refused.append(Refusal(operation=operation, reason=reason))
@@ -105,10 +105,10 @@ class CommitPlan:
         return f"over the limit of {limit} changes a turn"
 
     def _mark_source(
-        self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue], request: OperationRequest
+        self, snapshot: ScopeSnapshot, arguments: Mapping[str, JsonValue], request: OperationRequest
     ) -> Source:
         """Return the source with its quote masked, its day, and marked as a tool's where it may rest on one."""
-        store, thread, source = known.store, self.draft.thread, request.source
+        store, thread, source = snapshot.store, self.draft.thread, request.source
         if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
             quotes_own = source.actor in ("user", "agent") and source.quote is not None
             if not quotes_own and not is_supported(arguments, thread):
@@ -187,8 +187,8 @@ class CommitPlan:
         ]
         when = said_at or self.draft.at
         for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
-            dated = date_changes([change for change, _ in group], known.by_id, when)
-            self.add_changes(self.known[known.store.name], list(dated), sure)
+            dated = date_changes([change for change, _ in group], snapshot.by_id, when)
+            self.add_changes(self.known[snapshot.store.name], list(dated), sure)
         if waits:
             self.propose(snapshot, operation, [change for change, _ in waits], waits[0][1].source, said_at)
 

@@ -201,7 +201,7 @@ def judge_statement(
     texts = texts_of(statement)
     claimed = " ; ".join(filter(None, (_drop_questions(text, thread) for text in texts)))
     stated, before = _significant(claimed), set(_significant(old))
-    if (texts and not claimed) or (stated and _listed("courtesy").issuperset(stated)):
+    if (texts and not claimed) or (stated and _list_terms("courtesy").issuperset(stated)):
         return Verdict("refuse", source, STATES_NOTHING)
     wanted = [term for term in stated if term not in before] or stated
     if (supported := _find_support(wanted, claimed, source, thread)) is not None:

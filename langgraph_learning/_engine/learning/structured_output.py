@@ -3,7 +3,7 @@
 import inspect
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -211,8 +211,11 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _refusal(message: AIMessage) -> str | None:
+def _refusal(answer: dict[str, Any]) -> str | None:
     """Return why the model, or a filter in front of it, refused to answer."""
+    message = answer.get("raw")
+    if not isinstance(message, AIMessage):
+        return None
     if refusal := message.additional_kwargs.get("refusal"):
         return str(refusal)
     blocks = message.content if isinstance(message.content, list) else []
@@ -222,8 +225,8 @@ def _refusal(message: AIMessage) -> str | None:
     return next(iter(sorted(_finish_reasons(message) & _FILTERED)), None)
 
 
-def _cut_off_message(completion: object) -> AIMessage:
-    """Return the message of an answer that was cut off at its length limit; openai's client raises an error for it."""
+def _unfinished_message(completion: object) -> AIMessage:
+    """Return the message of an answer that was cut off or filtered; openai's client raises an error for it."""
     counted = getattr(completion, "usage", None)
     asked, answered = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
     usage = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
