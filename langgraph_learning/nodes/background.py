@@ -35,7 +35,7 @@ def wake_learner(run: Run) -> None:
         learner_for(run.settings, store).start()
 
 
-def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[bool]:
+def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[None]:
     """Write down turns of one user, to be learned from behind the reply."""
     background, store = run.settings.background, run.driver.require_store()
     assert background is not None
@@ -47,7 +47,7 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
     keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
     if not keyed:  # nothing is extracted, or nobody has spoken
-        return True
+        return
     defer = yield from _find_queue(store, background, run.settings.name)
     made = yield from schedule_turns(
         keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, thread, defer
@@ -57,7 +57,6 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
         run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
     yield from erase_begun(run, turns)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
-    return True
 
 
 def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:

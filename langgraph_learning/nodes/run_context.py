@@ -33,7 +33,7 @@ from langgraph_learning.nodes.identity import (
     user_label,
 )
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.turn_state import TurnState, parse_turn
+from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
@@ -223,7 +223,7 @@ class Run:
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn."""
         if self.thread:
-            self._remember(self.settings.turns, (self.thread, turn["turn_id"]), turn, TURNS)
+            self._remember(self.settings.turns, (self.thread, turn["turn_id"]), shrink_receipt(turn), TURNS)
 
     def calls_of(self, turn: str) -> tuple[TrajectoryStep, ...]:
         """Return the tool calls that this process has seen of a turn that is not over."""

@@ -14,6 +14,7 @@ from langgraph_learning._engine.frozen_memory import pinned_revision
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
+from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import (
     TurnInput,
     join_turns,
@@ -235,25 +236,47 @@ def _learn_each(
         if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        learn = _extract if run.settings.background is None else _schedule
+        learn = _extract_willing if run.settings.background is None else _schedule
         flow = learn(run, mine, thread, current)
-        if not allowed or not (yield from run_guarded(run, "extract", flow, otherwise=False)):
-            left += mine
+        left += (yield from run_guarded(run, "extract", flow, otherwise=mine)) if allowed else mine
     return left
 
 
 def _schedule(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[bool]:
+) -> Flow[list[TurnInput]]:
     """Keep what was said, which asks no model, and let the turns wait to be learned from."""
     for turn in turns if run.settings.capturing else ():
         yield from _capture(run, turn, current)
-    return (yield from schedule_step(run, turns, thread))
+    yield from schedule_step(run, turns, thread)
+    return []
+
+
+def _extract_willing(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[list[TurnInput]]:
+    """Learn from turns; one that the model refuses is told and given up: it would be refused again with the next."""
+    try:
+        yield from _extract(run, turns, thread, current)
+    except RefusedAnswer as error:
+        if run.settings.on_error == "raise":
+            raise
+        if len(turns) == 1:
+            run.report("extract", error)
+            yield from erase_begun(run, turns)
+            return []
+    else:
+        return []
+    left: list[TurnInput] = []
+    for turn in turns:
+        flow = _extract_willing(run, [turn], thread, current)
+        left += yield from run_guarded(run, "extract", flow, otherwise=[turn])
+    return left
 
 
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[bool]:
+) -> Flow[None]:
     works, capturing = run.settings.extractions(run.model), run.settings.capturing
     unlearned = yield from drop_learned(works, turns, capturing)
     if unlearned:
@@ -274,7 +297,6 @@ def _extract(
             run.emit_commit(commit)
     yield from erase_begun(run, turns)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
-    return True
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
