@@ -331,11 +331,12 @@ class Proposal(Frozen):
     """The versions of the records it would change, when it was made or last shown; 0: there was none."""
     source: Source = Source()
     provenance: Provenance = Provenance()
-    status: Literal["pending", "approved", "rejected"] = "pending"
+    status: Literal["pending", "approved", "rejected", "withdrawn"] = "pending"
+    """`withdrawn`: the message that it rests on was edited."""
     stale: bool = False
     """Whether a record it would change has changed since."""
     message: str | None = None
-    """What the person said."""
+    """What the person said, or why it was withdrawn."""
     at: datetime
     said_at: datetime | None = None
     """When that was said which it rests on: relative dates in an edit count from there."""

@@ -15,9 +15,10 @@ from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
+from langgraph_learning._engine.learning.edited_messages import digest_messages
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
-from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.learning.turn import derived_id, turn_of
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
@@ -156,7 +157,11 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
+    speakers = run.speakers(messages, identity)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
+    if store.about_user:  # what it says of the user goes with the words it rests on, when these are edited
+        spoken = turn_of([message for message in messages if message.id in source.message_ids], speakers).messages
+        source = source.model_copy(update={"digest": digest_messages(spoken) if spoken else None})
     draft = Draft(
         CommitKind.TOOL_CALL,
         key,
@@ -171,7 +176,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
             recalled=recalled_records(turn),
         ),
         shown_ids={store.name: _shown_ids(turn, store)},
-        thread=read_thread(messages, run.settings.name, run.speakers(messages, identity)),
+        thread=read_thread(messages, run.settings.name, speakers),
     )
     return (yield from commit(draft, known, earlier))
 

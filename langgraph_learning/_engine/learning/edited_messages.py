@@ -13,7 +13,7 @@ from langgraph_learning._engine.learning.supersede import past_id
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
-from langgraph_learning.records import Change, Identity, Record, Remove, Source, Update
+from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update
 from langgraph_learning.text import fold
 from langgraph_learning.validity import VALIDITY
 from langgraph_learning.versioned_store import VersionedStore
@@ -38,6 +38,13 @@ def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Id
             if _is_theirs(record, identity) and _was_edited(record.source, spoken):
                 changes += yield from _take_back(snapshot, record, spoken)
     return changes
+
+
+def edited_proposals(earlier: Iterable[Proposal], turn: Turn, identity: Identity) -> list[Proposal]:
+    """Return the pending proposals that rest on what messages of `turn` said before they were edited."""
+    spoken = {message.id: message for message in turn.messages if message.id}
+    here = [each for each in earlier if each.status == "pending" and each.source.thread_id == identity.thread_id]
+    return [each for each in here if each.source.thread_id is not None and _was_edited(each.source, spoken)]
 
 
 def _is_theirs(record: Record, identity: Identity) -> bool:
