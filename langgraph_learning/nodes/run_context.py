@@ -17,7 +17,6 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver, Flow
-from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
@@ -32,6 +31,7 @@ from langgraph_learning.nodes.identity import (
     read_timezone,
     user_label,
 )
+from langgraph_learning.nodes.scopeless import warn_scopeless
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
@@ -283,7 +283,7 @@ class Run:
             identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
         if frozen and not (reviewing and self.settings.reviewers is not None):
             self._check_turn(identity.user_id, frozen)
-        self._warn_scopeless(identity)
+        warn_scopeless(self.settings, identity)
         return identity
 
     def may_act_for(self, identity: Identity) -> bool:
@@ -303,35 +303,6 @@ class Run:
             raise ScopeError(f"this run names {named!r} and may not act for {user!r}, whose turn it is")
         if named is None and turn.get("forged"):
             raise ScopeError("who the user is was written into this graph's private state from outside: name the user")
-
-    def _warn_scopeless(self, identity: Identity) -> None:
-        """Say once which learning stores neither read nor write, and what they lack."""
-        scopeless = [store.name for store in self.settings.stores if store.scope(identity) is None]
-        if identity.user_id is None and scopeless:
-            who = ", ".join(scopeless)
-            fix = "give context={'user_id': ...} to invoke"
-            self.settings.warn_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
-        elif identity.thread_id is None and scopeless:
-            self._warn_threadless(identity, scopeless)
-        shared = self.settings.shared
-        scopes = ((store, store.scope(identity)) for store in self.settings.stores)
-        closed = [store.name for store, scope in scopes if scope and not may_teach(store, scope, identity, shared)]
-        if closed:
-            fix = "give context={'user_id': ...} to invoke"
-            self.settings.warn_once("shared", f"no user_id in this run: {', '.join(closed)} learn nothing; {fix}")
-
-    def _warn_threadless(self, identity: Identity, scopeless: list[str]) -> None:
-        """Say once which of the learning stores without a scope would have one in a thread."""
-        anywhere = identity.model_copy(update={"thread_id": "any"})
-        waiting = [
-            store.name
-            for store in self.settings.stores
-            if store.name in scopeless and store.scope(anywhere) is not None
-        ]
-        if waiting:
-            do = "neither reads nor writes" if len(waiting) == 1 else "neither read nor write"
-            fix = "give config={'configurable': {'thread_id': ...}} to invoke"
-            self.settings.warn_once("thread_id", f"no thread_id in this run: {', '.join(waiting)} {do}; {fix}")
 
     def _agent(self, otherwise: str | None = None) -> str | None:
         """Return the name of the agent that runs, as `create_agent(name=...)` gave it."""

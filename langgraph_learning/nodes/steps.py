@@ -30,7 +30,7 @@ from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import erase_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
-from langgraph_learning.nodes.recalled import recalled_in
+from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState, recalled_records
@@ -70,6 +70,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     # A task is of its agent's turn; and recall may run again in a turn that was resumed by nobody in particular.
     again = (run.frozen_turn(messages) or {}).get("turn_id") == opened_by and run.person is None
     identity = run.identity(messages) if again or run.is_task(messages) else run.identity()
+    tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
@@ -138,6 +139,7 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
     identity, opened_by = run.identity(messages), run.turn_id(messages)
+    tell_idle(run, identity)
     if run.settings.reads_trajectory:
         observe_calls(run, messages)
     memory = recalled_in(run)
@@ -186,6 +188,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     conversation = yield from read_conversation(run, "extract", state)
     messages = conversation.messages
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
+    tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
     waiting = yield from turns_to_learn(run, state, messages, identity, speakers)
     thread = read_thread(messages, run.settings.name, speakers)
