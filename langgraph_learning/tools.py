@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
@@ -16,6 +16,7 @@ from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
+from langgraph_learning._engine.learning.messages import has_human_role
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.turn import derived_id, turn_of
@@ -183,7 +184,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
 
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
     """How often the agent has called tools of these names in this turn, before this call."""
-    start = max((place for place, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    start = max((place for place, message in enumerate(messages) if has_human_role(message)), default=0)
     calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
     ids = [call["id"] for call in calls if call["name"] in names]
     return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0

@@ -34,7 +34,7 @@ from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState, recalled_records
-from langgraph_learning.nodes.wiring import check_extraction, check_recall
+from langgraph_learning.nodes.wiring import RECALL, check_extraction, check_recall
 from langgraph_learning.records import Identity
 
 CURRENT = 500
@@ -77,6 +77,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
+    run.settings.steps.add(RECALL)
     memory = recalled_in(run)
     memory.current = memory.key(run, identity, opened_by)
     memory.texts[memory.current] = made.text
@@ -142,6 +143,7 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     tell_idle(run, identity)
     if run.settings.reads_trajectory:
         observe_calls(run, messages)
+    run.settings.steps.add(RECALL)
     memory = recalled_in(run)
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:

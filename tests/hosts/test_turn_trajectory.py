@@ -8,7 +8,7 @@ from graphs.world import ADA, COLOURS, Colour, invoked, said, thread
 from langchain.agents import create_agent
 from langchain.agents.middleware import SummarizationMiddleware
 from langchain.agents.structured_output import ToolStrategy
-from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage, ToolMessage
+from langchain_core.messages import AIMessage, HumanMessage, InvalidToolCall, RemoveMessage, ToolMessage
 from langchain_core.tools import ToolException, tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -151,6 +151,11 @@ async def test_the_answer_of_a_tool_strategy_is_part_of_the_reply(colour: Colour
     [
         "<think>He may like cats.</think>Hello",
         "<think>He may\nlike cats.</think>\n\nHello",
+        "<thought>He may like cats.</thought>Hello",
+        "<reasoning>He may like cats.</reasoning>Hello",
+        "[THINK]He may like cats.[/THINK]Hello",
+        "He may like cats.[/THINK]Hello",
+        "◁think▷He may like cats.◁/think▷Hello",
         "He may like cats.</think>Hello",
         "<THINKING>He may like cats.</THINKING>Hello",
         [{"type": "reasoning", "reasoning": "He may like cats."}, {"type": "text", "text": "Hello"}],
@@ -255,3 +260,51 @@ async def test_calls_from_before_an_interrupt_are_part_of_the_trajectory() -> No
 
     prompt = extractor.prompt("extraction")
     assert [f"topic {number}!" in prompt for number in range(8)] == [True] * 8
+
+
+def test_a_call_whose_arguments_were_no_json_has_failed() -> None:
+    botched = InvalidToolCall(
+        name="run_sql", args='{"query": "sel', id="c1", error="bad JSON", type="invalid_tool_call"
+    )
+    messages = [HumanMessage("How many?"), AIMessage("", invalid_tool_calls=[botched])]
+
+    [step] = turn_of(messages).trajectory
+
+    assert (step.name, step.arguments, step.result, step.failed) == ("run_sql", '{"query": "sel', "bad JSON", True)
+
+
+def test_what_the_provider_looked_up_itself_is_part_of_the_trajectory_and_not_of_the_reply() -> None:
+    blocks: list[Any] = [
+        {"type": "server_tool_call", "name": "web_search", "id": "s1", "args": {"query": "bees"}},
+        {"type": "server_tool_result", "tool_call_id": "s1", "status": "success", "output": "Bees are insects"},
+        {"type": "server_tool_call", "name": "code", "id": "s2", "args": {"code": "1/0"}},
+        {"type": "server_tool_result", "tool_call_id": "s2", "status": "error", "output": "division by zero"},
+        {"type": "text", "text": "Insects."},
+    ]
+
+    turn = turn_of([HumanMessage("What are bees?"), AIMessage(content=blocks)])
+
+    assert [message.text for message in turn.messages] == ["What are bees?", "Insects."]
+    assert [(step.name, step.arguments, step.failed) for step in turn.trajectory] == [
+        ("web_search", '{"query": "bees"}', False),
+        ("code", '{"code": "1/0"}', True),
+    ]
+    assert "Bees are insects" in turn.trajectory[0].result
+
+
+def test_a_search_as_anthropic_answers_it_is_read_too() -> None:
+    blocks: list[Any] = [
+        {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "bees"}},
+        {
+            "type": "web_search_tool_result",
+            "tool_use_id": "s1",
+            "content": [{"type": "web_search_result", "title": "Bees", "url": "https://bees.example"}],
+        },
+        {"type": "text", "text": "Insects."},
+    ]
+    reply = AIMessage(content=blocks, response_metadata={"model_provider": "anthropic"})
+
+    [step] = turn_of([HumanMessage("What are bees?"), reply]).trajectory
+
+    assert (step.name, step.arguments, step.failed) == ("web_search", '{"query": "bees"}', False)
+    assert "bees.example" in step.result
