@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
 
-RUNS = 1_024
+RUNS = 512
 """How many runs are remembered; the oldest are dropped."""
 
 
