@@ -1,4 +1,4 @@
-"""How long to wait for a database: long enough for a hiccup, and only once for an outage."""
+"""Time limits for a database: long enough for a short interruption, and paid only once during an outage."""
 
 import threading
 import time
@@ -8,11 +8,11 @@ from typing import Protocol
 from langgraph_learning.errors import StoreError
 
 TIMEOUT = 5.0
-"""Seconds that any wait for a database takes at the most."""
+"""The longest time that any wait for a database may take, in seconds."""
 SHARE = 0.8
-"""How much of it one wait may take: one reply touches the database several times."""
+"""The part of `TIMEOUT` that one wait may take; one reply waits for the database several times."""
 BRIEF = 0.05
-"""How much of it a wait may take while the one before it was in vain."""
+"""The part of `TIMEOUT` that a wait may take after the wait before it failed."""
 
 
 class Holdable(Protocol):
@@ -26,10 +26,10 @@ class Holdable(Protocol):
 
 
 class Patience:
-    """How long the next wait may take.
+    """The time that the next wait for the database may take.
 
-    A reply recalls and then learns. If each waited its full time for a database that is down, the reply would be late
-    by the sum; so after a wait in vain the following ones are brief, until one succeeds or `timeout` has passed.
+    A reply recalls and then learns. If each wait took its full time while the database is down, the reply would be late
+    by their sum. So after a failed wait the next waits are short, until one succeeds or `timeout` has passed.
     """
 
     def __init__(self, timeout: float = TIMEOUT) -> None:
@@ -38,15 +38,15 @@ class Patience:
 
     @property
     def seconds(self) -> float:
-        """How long the next wait may take."""
+        """The time that the next wait may take."""
         return self.timeout * (BRIEF if time.monotonic() < self._in_vain_until else SHARE)
 
     def note_failure(self) -> None:
-        """Note that a wait was in vain."""
+        """Record that a wait failed; the next waits are short."""
         self._in_vain_until = time.monotonic() + self.timeout
 
     def note_success(self) -> None:
-        """Note that the database answers."""
+        """Record that the database answers; the next waits may take their full time."""
         self._in_vain_until = 0.0
 
 
@@ -80,7 +80,7 @@ class PatientLock:
                 raise StoreError(f"others in this process have kept this database busy for more than {seconds:g} s")
 
     def release(self) -> None:
-        """Give the lock back."""
+        """Release the lock."""
         self._lock.release()
 
     def moved_since(self, moment: float) -> bool:

@@ -184,8 +184,9 @@ def test_a_lease_that_somebody_else_has_taken_is_not_renewed() -> None:
     theirs = {"id": "theirs", "until": (START + LEASE_TIME).isoformat()}
     world.store.put(pending_namespace(ADA), LEASE, theirs)
     assert not Driver(world.store).run(renew_lease(pending_namespace(ADA), "mine", START + LEASE_TIME))
-    [item] = world.store.search(pending_namespace(ADA))
-    assert item.value == theirs
+    lease = world.store.get(pending_namespace(ADA), LEASE)
+    assert lease is not None
+    assert lease.value == theirs
 
 
 def test_a_process_that_dies_between_commit_and_clean_up_has_learned() -> None:
