@@ -18,6 +18,7 @@ from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.checkpointers._saver.serializer import OURS, strict_serializer
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.labels import LONGEST_ID, fault_of_id
+from langgraph_learning.records import Scope
 from langgraph_learning.testing import ScriptedChatModel, op
 
 
@@ -104,6 +105,9 @@ def test_no_function_is_called_that_stands_in_a_checkpoint(tmp_path: Path) -> No
     assert not target.exists()
 
 
-def test_our_own_types_exist_under_the_names_that_are_allowed() -> None:
+def test_our_own_types_are_allowed_under_the_names_that_a_checkpoint_gives_them_and_gave_them_before() -> None:
     for module, name in OURS:
-        assert isinstance(getattr(importlib.import_module(module), name), type)
+        found = getattr(importlib.import_module(module), name)
+        assert (found.__module__, found.__name__) in OURS
+    scope = Scope(user_id="ada")
+    assert strict_serializer(()).loads_typed(strict_serializer(()).dumps_typed(scope)) == scope
