@@ -142,7 +142,9 @@ class ScopeSnapshot:
 
 
 def _code(record_id: str) -> str:
-    return "-" + base64.b32encode(hashlib.sha256(record_id.encode()).digest()[:5]).decode().lower()
+    return (
+        "-" + base64.b32encode(hashlib.sha256(record_id.encode(errors="surrogatepass")).digest()[:5]).decode().lower()
+    )
 
 
 def commits_namespace(identity: Identity) -> Namespace:

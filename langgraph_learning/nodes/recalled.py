@@ -11,7 +11,7 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.scopeless import FIX, idle_stores
 from langgraph_learning.records import Identity
 
-RUNS = 1_024
+RUNS = 512
 """How many runs are remembered; the oldest are dropped."""
 
 

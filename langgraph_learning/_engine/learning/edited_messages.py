@@ -22,7 +22,7 @@ from langgraph_learning.versioned_store import VersionedStore
 def digest_messages(messages: Iterable[TurnMessage]) -> str:
     """Return a short digest of the messages' texts, by which an edit is noticed."""
     texts = "\0".join(clip_middle(message.text) for message in messages)
-    return hashlib.sha256(texts.encode()).hexdigest()[:12]
+    return hashlib.sha256(texts.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Identity) -> Flow[list[Change]]:
