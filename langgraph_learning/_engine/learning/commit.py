@@ -90,7 +90,7 @@ def commit(
             return existing
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
         for snapshot in snapshots:
-            gone = [one for one in withdrawn if one.store == snapshot.store.name and one.id in snapshot.by_id]
+            gone = [one for one in withdrawn if one.store == snapshot.store.name and snapshot.holds(one.id)]
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
