@@ -51,6 +51,8 @@ class Provenance(Frozen):
     """Its place in the turn: tools run at once, and proposals are shown in the order of their calls."""
     recalled: tuple[tuple[str, str], ...] = ()
     """What the turn was shown, as learning store and id: feedback on the turn is about it."""
+    recalled_tokens: dict[str, int] = Field(default_factory=dict)
+    """How many tokens of the prompt that took, by learning store."""
 
     def at(self, position: int) -> "Provenance":
         """Return it with another place in the turn."""
@@ -278,6 +280,8 @@ class Commit(Frozen):
     proposed: tuple[str, ...] = ()
     """The ids of what waits for a person."""
     usage: Usage = Usage()
+    costs: dict[str, int] = Field(default_factory=dict)
+    """The tokens of `usage` by learning store: its part of the prompts and of the answers."""
     provenance: Provenance = Provenance()
     namespaces: dict[str, str] = Field(default_factory=dict)
     """In which shared namespace it changed a learning store; where none is named, in what is the user's own."""
