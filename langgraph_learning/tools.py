@@ -27,7 +27,7 @@ from langgraph_learning.errors import ConfigurationError, LearningError, ScopeEr
 from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.nodes.run_context import AnyRuntime, Run
 from langgraph_learning.nodes.state import MACHINE
-from langgraph_learning.nodes.turn_state import TurnState, recalled_records
+from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
@@ -170,11 +170,9 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         at,
         run.settings.rules,
         requests=(OperationRequest(name, arguments, source),),
-        provenance=Provenance(
-            turn_id=run.turn_id(messages),
-            graph_ns=run.graph,
-            position=place - BEFORE_EXTRACTION,
-            recalled=recalled_records(turn),
+        provenance=shown_in(
+            turn,
+            Provenance(turn_id=run.turn_id(messages), graph_ns=run.graph, position=place - BEFORE_EXTRACTION),
         ),
         shown_ids={store.name: _shown_ids(turn, store)},
         thread=read_thread(messages, run.settings.name, speakers),

@@ -25,7 +25,7 @@ from langgraph_learning.nodes.begun_turns import keep_begun, load_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import recalled_records
+from langgraph_learning.nodes.turn_state import shown_in
 from langgraph_learning.records import Identity, Provenance
 
 
@@ -57,7 +57,7 @@ def begin_turn(
     messages: list[BaseMessage],
     identity: Identity,
     speakers: Speakers,
-    shown: tuple[tuple[str, str], ...],
+    shown: Provenance,
 ) -> Flow[list[TurnInput]]:
     """Return the turns that wait, and the one that begins: with its first words, whatever becomes of the messages.
 
@@ -69,7 +69,7 @@ def begin_turn(
     if kept and kept[-1].provenance.turn_id == opened_by:  # recall once more in one turn: a retry, or a loop
         return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
     now = datetime.now(UTC)
-    provenance = Provenance(turn_id=opened_by, graph_ns=run.graph, recalled=shown)
+    provenance = shown.model_copy(update={"turn_id": opened_by, "graph_ns": run.graph})
     if kept:
         last = kept[-1]
         kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
@@ -92,7 +92,7 @@ def turns_to_learn(
     opened_by = run.turn_id(messages)
     kept = yield from _load_turns(run, state, identity, opened_by)
     if not kept or kept[-1].provenance.turn_id != opened_by:
-        return (yield from begin_turn(run, state, messages, identity, speakers, recalled_records(turn)))
+        return (yield from begin_turn(run, state, messages, identity, speakers, shown_in(turn, Provenance())))
     current = complete_turn(_with_calls(run, kept[-1]), messages, speakers, datetime.now(UTC))
     return [*kept[:-1], current]
 

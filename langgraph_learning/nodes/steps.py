@@ -33,9 +33,9 @@ from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_
 from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import TurnState, recalled_records
+from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wiring import RECALL, check_extraction, check_recall
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Identity, Provenance
 
 CURRENT = 500
 """How many of the newest messages of a thread are compared with what was kept of it: they may have been edited."""
@@ -91,7 +91,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     run.remember_turn(turn)
     kept: Update = {}
     if keep:
-        shown = recalled_records(turn)
+        shown = shown_in(turn, Provenance())
         kept = yield from keep_turns(run, (yield from begin_turn(run, state, messages, identity, speakers, shown)))
     return {keys.turn: PrivateUpdate(turn, turn), **kept}
 

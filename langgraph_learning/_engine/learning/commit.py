@@ -94,9 +94,7 @@ def commit(
         before = [proposal for proposal in before if proposal.id not in gone_ids]
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
         for snapshot in snapshots:
-            gone = [
-                change for change in withdrawn if change.store == snapshot.store.name and change.id in snapshot.by_id
-            ]
+            gone = [change for change in withdrawn if change.store == snapshot.store.name and snapshot.holds(change.id)]
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
@@ -157,6 +155,7 @@ def to_commit(plan: CommitPlan) -> Commit:
         refused=(*plan.draft.refused, *plan.refused),
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
+        costs=dict(plan.draft.costs),
         provenance=plan.draft.provenance,
         trajectory=plan.draft.trajectory,
         namespaces={

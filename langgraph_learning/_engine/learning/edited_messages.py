@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from langgraph_learning._engine.flow import Flow, call_store
 from langgraph_learning._engine.learning.messages import TurnMessage, clip_middle
-from langgraph_learning._engine.learning.supersede import past_id
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
-from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update
+from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update, past_id
 from langgraph_learning.text import fold
 from langgraph_learning.validity import VALIDITY
 from langgraph_learning.versioned_store import VersionedStore
@@ -74,8 +73,8 @@ def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, Tur
         return [removed]
     past: list[Change] = []
     for state in reversed(states):
-        if (kept := snapshot.by_id.get(past_id(record.id, state.version))) is not None:
-            past.append(Remove(store=kept.store, id=kept.id, text=kept.text, source=record.source))
+        key = past_id(record.id, state.version)
+        past += [Remove(store=each.store, id=key, source=record.source) for each in snapshot.past if each.id == key]
         if state.value is None:
             continue
         source = Source.model_validate(state.value["source"])
