@@ -41,13 +41,13 @@ def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> Non
 
 
 def check_choice(owner: str, option: str, given: object, choices: Sequence[str]) -> None:
-    """Refuse an option that is none of `choices`."""
+    """Raise `ConfigurationError` unless `given` is one of `choices`."""
     if given not in choices:
         raise ConfigurationError(f"{owner}({option}={given!r}): give {' or '.join(map(repr, choices))}")
 
 
 def check_function(owner: str, option: str, given: object, what: str) -> None:
-    """Refuse an option that is neither None nor a function, and say what function it takes."""
+    """Raise `ConfigurationError` unless `given` is None or a function; `what` says in the message which function."""
     if given is not None and not callable(given):
         raise ConfigurationError(f"{owner}({option}={given!r}): give a function {what}, or None")
 
