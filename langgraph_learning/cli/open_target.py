@@ -12,7 +12,7 @@ from langgraph_learning._engine.approval.proposals import PROPOSALS, read_propos
 from langgraph_learning._engine.maintenance.store_stats import FIGURES, learning_figures
 from langgraph_learning._engine.maintenance.votes import BALLOTS, read_ballot
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, read_commit
-from langgraph_learning.checkpointers import connect
+from langgraph_learning.checkpointers import LearningSaver, connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
@@ -31,7 +31,7 @@ _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespac
 def open_target(target: Target) -> Iterator["OpenTarget"]:
     """Open the database of `target`, and make what is missing."""
     with connect(target.where, embed=target.embed, schema=target.schema) as db:
-        yield OpenTarget(cast("HybridStore", db.store), target)
+        yield OpenTarget(cast("HybridStore", db.store), target, db.checkpointer)
 
 
 def scope_of(namespace: Namespace) -> Scope | None:
@@ -49,6 +49,7 @@ class OpenTarget:
 
     store: HybridStore
     target: Target
+    checkpointer: LearningSaver
     coming: frozenset[str] = frozenset()
     """The learning stores whose records are about to be written; one's own program may know others than this one."""
 

@@ -80,6 +80,10 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
             found = cursor.execute(count).fetchone()
             return int(found["number"]) if found else 0
 
+    def _query(self, statement: str) -> list[str]:
+        with self._cursor() as cursor:
+            return [str(value) for row in cursor.execute(statement).fetchall() for value in row.values()]
+
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
         with (
             self._connections.lend(unhurried=True) as connection,
