@@ -140,6 +140,8 @@ class LearningStore(ABC):
     from them."""
     reads_archived: ClassVar[bool] = False
     """Whether an archived record sets others aside: recall then reads the archived ones, too."""
+    guides_recall: bool = False
+    """Whether `recall_hint` is asked what to look for, too: that costs a read before the search."""
     recall_limit: ClassVar[int] = 200
     """How many records, the best fits first and then the newest, a recall chooses from."""
     keys_messages: bool = False
@@ -202,6 +204,10 @@ class LearningStore(ABC):
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with what depends on the user's day filled in; it is asked before `plan`."""
         return operation
+
+    def recall_hint(self, records: Sequence[Record]) -> str:
+        """Return what recall looks for besides the user's words, given the records in scope; empty for nothing."""
+        return ""
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """Return which of the active `records` are recalled; asked where `reads_archived` is set."""

@@ -12,6 +12,7 @@ from pydantic import Field
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
+from langgraph_learning._engine.recall.follow_up import add_hints
 from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
 from langgraph_learning._engine.recall.session_search import find_ordered, read_ordered, without
 from langgraph_learning._engine.recall.vector_index import add_nearest
@@ -182,6 +183,8 @@ def recall(
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
+    if query:
+        query = yield from add_hints(query, mine, (yield from describe_store()))
     read = yield from _read_stores(mine, query[:LONGEST_QUERY], at=at)
     unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
     found = [attribute(snapshot, identity, author_name) for snapshot in unseen]
