@@ -18,6 +18,7 @@ from langgraph_learning._engine.learning.provenance import (
     is_supported,
     judge_removal,
     judge_statement,
+    only_a_tool,
     tool_only_terms,
 )
 from langgraph_learning._engine.learning.turn import derived_id
@@ -97,7 +98,7 @@ class CommitPlan:
         if draft.thread is None or store.about_user or store.accepts_tool_claims:
             return None
         foreign = tool_only_terms(arguments, draft.thread)
-        return f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned" if foreign else None
+        return only_a_tool(foreign) if foreign else None
 
     def _over_limit(self, store: LearningStore, limit: int) -> str:
         log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)

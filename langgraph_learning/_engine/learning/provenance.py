@@ -40,6 +40,15 @@ SHARE_UNSPACED = 0.3
 """The same for scripts without spaces, whose terms are overlapping pairs of characters."""
 ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
 
+
+def only_a_tool(foreign: Sequence[str]) -> str:
+    """Return why a statement is refused of which a tool alone has said the words `foreign`.
+
+    The reason stands in the commit, so it counts these words and names none: a page would else write to the database.
+    """
+    return f"only a tool has said {len(foreign)} of its words: not learned"
+
+
 # A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -222,7 +231,7 @@ def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWord
     if takes_tools:
         return Verdict("keep", marked)
     if foreign := foreign_terms(wanted, thread):
-        return Verdict("refuse", marked, f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned")
+        return Verdict("refuse", marked, only_a_tool(foreign))
     if source.actor == "agent" or quotes_user:
         return Verdict("propose", marked)
     return Verdict("refuse", marked, "nothing that the user said supports it, and others spoke: not learned")
