@@ -98,8 +98,6 @@ class MachineSettings:
     """Where the recalled text stands when a model is called."""
     steps: set[str] = field(default_factory=set)
     """Which steps have run in this process, to notice one that is not wired."""
-    words: dict[tuple[str, str], tuple[tuple[str, ...], object]] = field(default_factory=dict)
-    """The words of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
 

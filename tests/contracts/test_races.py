@@ -87,7 +87,7 @@ async def test_sixteen_tasks_lose_nothing(store: HybridStore) -> None:
 
 def test_four_processes_lose_no_increment(database: tuple[str, str], shared: HybridStore) -> None:
     running = [start("count", *database, 25) for _ in range(4)]
-    assert [process.wait(60) for process in running] == [0] * 4
+    assert [process.wait(300) for process in running] == [0] * 4
     item = shared.get(NS, "counter")
     assert item is not None
     assert item.value == {"n": 100}

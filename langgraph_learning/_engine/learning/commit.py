@@ -1,4 +1,4 @@
-"""One atomic write of what a plan comes to, and again on a lost race."""
+"""The flow that plans and writes a commit in one transaction, and plans it again after a lost race."""
 
 import logging
 from collections import Counter
@@ -24,31 +24,31 @@ T = TypeVar("T")
 
 
 class TurnGone(LearningError):
-    """A turn that waited to be learned from is not there any more; nothing is written."""
+    """An error: the turn that waited to be learned from no longer exists, and nothing is written."""
 
 
 TRIES = 50
-"""How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
+"""How often a commit is planned again: of so many writers of one record, each loses to every other at most once."""
 TRIED = 10
-"""How many operations are looked at for each change that the limit allows: some change nothing, or are refused."""
+"""The number of operations that are read for each change the limit allows: some change nothing, or are refused."""
 
 
 def cut_operations(
     asked: Sequence[JsonValue], stores: Sequence[LearningStore], limits: Mapping[str, int]
 ) -> tuple[list[JsonValue], list[Refusal]]:
-    """Return the operations that are worth looking at, and one refusal for the others of each learning store.
+    """Return the operations that are worth reading, and one refusal for the others of each learning store.
 
-    An answer may hold a hundred thousand operations where ten are kept: to read, check and plan each of them would
-    stop the process for minutes.
+    An answer may hold a hundred thousand operations where ten are allowed. Reading, checking and planning each of them
+    would block the process for minutes.
     """
     store_of = {kind.__name__: store.name for store in stores for kind in store.operations}
     kept: list[JsonValue] = []
-    seen, dropped = Counter[str](), Counter[str]()
+    counted, dropped = Counter[str](), Counter[str]()
     for item in asked:
         name = item.get("operation") if isinstance(item, dict) else None
         store = store_of.get(name, "") if isinstance(name, str) else ""
-        seen[store] += 1
-        if seen[store] <= limits.get(store, 10) * TRIED:
+        counted[store] += 1
+        if counted[store] <= limits.get(store, 10) * TRIED:
             kept.append(item)
         else:
             dropped[store] += 1
@@ -63,23 +63,23 @@ def cut_operations(
 
 def commit(
     draft: Draft,
-    known: Sequence[ScopeSnapshot],
+    first_snapshots: Sequence[ScopeSnapshot],
     earlier: Sequence[Proposal] = (),
     withdrawn: Sequence[Change] = (),
 ) -> Flow[Commit]:
-    """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
+    """Write the changes that `draft` asks for; after a lost race, plan them again from the present records.
 
     Args:
-        draft: What to commit.
-        known: What is stored.
-        earlier: What was proposed before.
-        withdrawn: Changes that come first and ask nobody: they take back what an edited message had taught.
+        draft: The commit to make.
+        first_snapshots: The records as they were read for the first attempt.
+        earlier: The proposals made before.
+        withdrawn: Changes that come first and need no approval: they take back what an edited message had taught.
 
     Raises:
-        ConflictError: Others were first every time.
+        ConflictError: Other writers were first every time.
     """
-    scopes = [(snapshot.store, snapshot.scope) for snapshot in known]
-    first_try = iter([(None, known, earlier)])
+    scopes = [(snapshot.store, snapshot.scope) for snapshot in first_snapshots]
+    first_try = iter([(None, first_snapshots, earlier)])
     session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
@@ -90,57 +90,59 @@ def commit(
             return existing
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
         for snapshot in snapshots:
-            gone = [one for one in withdrawn if one.store == snapshot.store.name and one.id in snapshot.by_id]
+            gone = [
+                change for change in withdrawn if change.store == snapshot.store.name and change.id in snapshot.by_id
+            ]
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
         plan.capture()
-        made = to_commit(plan)
-        if made.changes or made.proposed or draft.kind is CommitKind.TURN:
+        new_commit = to_commit(plan)
+        if new_commit.changes or new_commit.proposed or draft.kind is CommitKind.TURN:
             removed, expects = yield from _take_pending(draft)
-            yield from write_commit(made, snapshots, plan.proposed, removed, expects)
-        return made
+            yield from write_commit(new_commit, snapshots, plan.proposed, removed, expects)
+        return new_commit
 
     return (yield from retry_on_conflict(attempt))
 
 
 def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
-    """Return what removes the turns that waited, and writes down under the id of each that it is learned.
+    """Return the puts that delete the waiting turns, and mark the id of each as learned.
 
-    Turns that were joined are one commit. A replay brings one of them alone, and finds it learned by its own id.
+    Turns that were joined become one commit. A replay brings back one of them alone, and finds its own id learned.
 
     Raises:
-        TurnGone: One does not wait any more: its user was forgotten, its thread deleted, or it is learned.
+        TurnGone: One no longer waits: its user was forgotten, its thread deleted, or it is already learned.
     """
     if not draft.pending:
         return [], {}
-    there = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
-    if any(item is None for item in there):
+    items = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
+    if any(item is None for item in items):
         raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
     learned = [
         put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
     ]
-    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, there, strict=True)}
+    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, items, strict=True)}
     return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:
-    """Return what `attempt` comes to; when it loses a race it is made again, on what is there then.
+    """Return the result of `attempt`; after a lost race, run it again on the present state.
 
     Raises:
-        ConflictError: Others were first every time.
+        ConflictError: Other writers were first every time.
     """
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         try:
             return (yield from attempt())
         except ConflictError:
-            if not left:
+            if not tries_left:
                 raise
     raise AssertionError("unreachable")
 
 
 def to_commit(plan: CommitPlan) -> Commit:
-    """Return the commit that a plan comes to."""
+    """Return the commit that a plan results in."""
     return Commit(
         id=plan.draft.id,
         identity=plan.draft.identity,
@@ -160,23 +162,23 @@ def to_commit(plan: CommitPlan) -> Commit:
 
 
 def write_commit(
-    made: Commit,
-    known: Sequence[ScopeSnapshot],
+    new_commit: Commit,
+    snapshots: Sequence[ScopeSnapshot],
     proposed: Sequence[Proposal] = (),
     more: Sequence[PutOp] = (),
     expects: Expected | None = None,
 ) -> Flow[None]:
-    """Write a commit with its changes, what it proposes, and `more`, all or nothing, if nobody was first."""
-    new = [put_commit(made), *map(put_proposal, proposed)]
+    """Write a commit with its changes, its proposals and `more`, all or nothing, unless another writer was first."""
+    new = [put_commit(new_commit), *map(put_proposal, proposed)]
     operations, expect = [*new, *more], {**{(put.namespace, put.key): 0 for put in new}, **(expects or {})}
-    for snapshot in known:
+    for snapshot in snapshots:
         store, scope = snapshot.store, snapshot.scope
-        mine = [change for change in made.changes if change.store == store.name]
-        changed, versions = record_puts(snapshot, mine, made.at)
-        operations += [*changed, *outbox_entries(store, scope, (change.id for change in mine))]
+        own_changes = [change for change in new_commit.changes if change.store == store.name]
+        changed, versions = record_puts(snapshot, own_changes, new_commit.at)
+        operations += [*changed, *outbox_entries(store, scope, (change.id for change in own_changes))]
         expect.update(versions)
-    keyed, versions = yield from commit_keys(made, known, made.at)
+    keyed, versions = yield from commit_keys(new_commit, snapshots, new_commit.at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from write(operations, expect, made.id)
-    for snapshot in known:
-        yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in made.changes])
+    yield from write(operations, expect, new_commit.id)
+    for snapshot in snapshots:
+        yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in new_commit.changes])

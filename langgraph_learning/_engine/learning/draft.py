@@ -1,4 +1,4 @@
-"""What is to be committed: who asks for which operations, and by which rules."""
+"""The draft of a commit: who asks for which operations, and under which rules."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,57 +17,57 @@ from langgraph_learning.stores import LearningStore
 from langgraph_learning.versioned_store import Address
 
 Shared: TypeAlias = Literal["propose", "write"]
-"""What becomes of a change to what others taught in a shared namespace."""
+"""The policy for a change to what others taught in a shared namespace."""
 Reviewers: TypeAlias = Callable[..., object]
-"""Says whether somebody may decide about a proposal."""
+"""A function that says whether a person may decide about a proposal."""
 
 
 @dataclass(frozen=True)
 class OperationRequest:
-    """One operation as a model or a person asked for it, and what it rests on."""
+    """One operation as a model or a person asked for it, and the source it rests on."""
 
     operation: object
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
     store: str | None = None
-    """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
+    """The learning store, if known: operations for upkeep have the same names in all of them."""
     said_at: datetime | None = None
-    """When that was said which it rests on: relative dates count from there; by default when it is committed."""
+    """The time of the words it rests on, from which relative dates count; by default the time of the commit."""
 
 
 class CommitKind(Enum):
-    """Who asks for a commit, which decides how records are named and whether a person has to say yes."""
+    """Who asks for a commit; it decides how records are named and whether a person must approve."""
 
     TURN = "turn"
-    """An extraction: an empty commit is kept, too, so that the same turn is not asked about again."""
+    """An extraction; an empty commit is kept too, so that the same turn is not sent to a model again."""
     TOOL_CALL = "tool call"
-    """The agent, by one of its tools."""
+    """A call of an agent tool."""
     PERSON = "person"
-    """A person's own hand."""
+    """A person's own edit."""
     APPROVAL = "approval"
-    """A person's yes to proposals."""
+    """A person's approval of proposals."""
     UPKEEP = "upkeep"
     """Curation, and what feedback sets aside."""
     REFLECTION = "reflection"
-    """What many turns teach together; what others taught it changes as a turn would."""
+    """What many turns teach together; it may change what others taught only as a turn may."""
 
     @property
     def names_own_ids(self) -> bool:
-        """Whether records may be named by their own ids: a model is shown short ones only."""
+        """Whether requests may name records by their own ids; a model is shown only short ids."""
         return self in (CommitKind.PERSON, CommitKind.APPROVAL, CommitKind.UPKEEP)
 
     @property
     def is_conversation(self) -> bool:
-        """Whether the words of a conversation ask for it: its limits and the policy for shared namespaces hold."""
+        """Whether a conversation asks for it; then its limits and the policy for shared namespaces apply."""
         return self in (CommitKind.TURN, CommitKind.TOOL_CALL)
 
 
 @dataclass(frozen=True)
 class CommitRules:
-    """What every commit of a machine keeps to."""
+    """The rules for every commit of a machine."""
 
     limits: Mapping[str, int] = field(default_factory=dict)
-    """How many changes a learning store may make in one turn."""
+    """The number of changes that each learning store may make in one turn."""
     mask: Mask = mask_secrets
     shared: Shared = "propose"
     reviewers: Reviewers | None = None
@@ -75,7 +75,7 @@ class CommitRules:
 
 @dataclass(frozen=True)
 class Draft:
-    """What is to be committed: by whom, under which id, and where in its conversation."""
+    """A commit to make: by whom, under which id, and where in its conversation."""
 
     kind: CommitKind
     id: str
@@ -84,28 +84,28 @@ class Draft:
     rules: CommitRules
     requests: tuple[OperationRequest, ...] = ()
     refused: tuple[Refusal, ...] = ()
-    """What was refused before it was planned."""
+    """The operations that were refused before planning."""
     provenance: Provenance = field(default_factory=Provenance)
     shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """The record ids by the short ids that a model was shown, per learning store: a race may change the order."""
+    """The record ids by the short ids that a model was shown, per learning store; a race may change the order."""
     usage: Usage = field(default_factory=Usage)
     query: str = ""
-    """What the records were looked up by, besides the newest."""
+    """The text that selected the records, in addition to the newest ones."""
     thread: ThreadWords | None = None
-    """Who has said what in the conversation that asks for it; None where a person asks."""
+    """Who has said what in the conversation; None if a person asks for the commit."""
     trajectory: Trajectory | None = None
     captured: Captured | None = None
-    """The messages to keep, where a learning store keeps them."""
+    """The messages to keep, if a learning store keeps them."""
     cited_by: tuple[Record, ...] = ()
-    """What rests on these messages already."""
+    """The records that already rest on these messages."""
     pending: tuple[Address, ...] = ()
-    """The turns that it is learned from, where these waited in the store: they go with its commit."""
+    """The addresses of the turns in the store that the commit learns from; the commit deletes them."""
 
     def day_of(self, said_at: datetime | None) -> date:
-        """Return the day on which something was said, where the user is."""
+        """Return the user's local day on which something was said."""
         return (said_at or self.at).astimezone(ZoneInfo(self.identity.timezone)).date()
 
     def limit(self, store: LearningStore) -> int | None:
-        """Return how many changes a learning store may make; None without a limit."""
+        """Return how many changes a learning store may make; None if there is no limit."""
         limited = self.kind.is_conversation or self.kind is CommitKind.REFLECTION
         return self.rules.limits.get(store.name) if limited else None

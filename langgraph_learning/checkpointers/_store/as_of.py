@@ -11,11 +11,11 @@ from langgraph_learning.errors import UnsupportedByStore
 if TYPE_CHECKING:
     from langgraph_learning.checkpointers._store.store import HybridStore
 
-PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
+PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read must not become a write unless the caller asks for that
 
 
 class StoreAsOf(BaseStore):
-    """A store as it stood at one revision; reading it again gives the same."""
+    """A read-only store as it was at one revision; the same read always returns the same."""
 
     supports_ttl = True
 
@@ -24,11 +24,11 @@ class StoreAsOf(BaseStore):
         self._store, self.revision = store, revision
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Carry out reads; a write raises `UnsupportedByStore`."""
+        """Run reads; a write raises `UnsupportedByStore`."""
         return self._store.execute_as_of(BatchPlan.of(_check_reads(ops), ()), self.revision)
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch()` without blocking the loop."""
+        """Run `batch()` without blocking the loop."""
         plan = BatchPlan.of(_check_reads(ops), ())
         return await self._store.aexecute_as_of(plan, self.revision)
 

@@ -1,4 +1,4 @@
-"""What the stores give back."""
+"""The items that the stores return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ class _Decoded:
 
 
 class StoredItem(_Decoded, Item):
-    """An item and its version, which `transact(expect=...)` takes."""
+    """An item with its version, for `transact(expect=...)`."""
 
     __slots__ = ("_written", "version")
 
@@ -48,7 +48,7 @@ class StoredItem(_Decoded, Item):
 
 
 class FoundItem(_Decoded, SearchItem):
-    """An item a search found, with its version, and what its score is the sum of where that is known."""
+    """A found item with its version and, if known, the two parts of its score."""
 
     __slots__ = ("_written", "parts", "version")
 
@@ -56,13 +56,13 @@ class FoundItem(_Decoded, SearchItem):
         written: Json = item._written
         super().__init__(item.namespace, item.key, written, item.created_at, item.updated_at, score)
         self.version = item.version
-        known = score is not None and by_words is not None
-        self.parts = {"words": by_words, "meaning": score - by_words} if known else {}  # type: ignore[operator]
+        complete = score is not None and by_words is not None
+        self.parts = {"words": by_words, "meaning": score - by_words} if complete else {}  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRevision:
-    """One state an item was put into: its value (None: deleted), and when and by which commit."""
+    """One state of an item: its value (None: deleted), and the time and the commit that wrote it."""
 
     value: Mapping[str, Json] | None
     version: int
