@@ -133,9 +133,12 @@ class Record(Validity, Ordered):
         return (*self.scope.path, self.store)
 
     def value(self) -> dict[str, JsonValue]:
-        """Return what a store keeps under the record's id."""
+        """Return what a store keeps under the record's id: without what is not known, which is half of its bytes."""
         unset = {name for name in (*Ordered.model_fields, *VALIDITY, "past_of") if getattr(self, name) in (None, {})}
-        return self.model_dump(mode="json", exclude={"id", *unset})
+        value = self.model_dump(mode="json", exclude={"id", *unset})
+        for part in ("scope", "source"):  # None means something in the content
+            value[part] = {name: known for name, known in value[part].items() if known is not None}
+        return value
 
     def as_past(self, until: datetime | None) -> "Record":
         """Return the state of this record as it is kept when something else holds from then on."""

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning.labels import COMMITS
@@ -250,8 +251,9 @@ def put_commit(commit: Commit) -> PutOp:
 
     What somebody else has said in a shared namespace is not repeated in it: `forget` would miss it there.
     """
-    changes = tuple(_without_words(change, commit.identity) for change in commit.changes)
-    value = commit.model_copy(update={"changes": changes}).model_dump(mode="json", exclude={"id"})
+    changes = [_without_words(change, commit.identity) for change in commit.changes]
+    value = commit.model_dump(mode="json", exclude={"id", "changes"})
+    value["changes"] = [_written_change(change) for change in changes]
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
 
 
@@ -264,6 +266,17 @@ def _without_words(change: Change, identity: Identity) -> Change:
         return change
     source = change.source.model_copy(update={"quote": None})
     return change.model_copy(update={"text": "", "content": {}, "source": source})
+
+
+def _written_change(change: Change) -> dict[str, JsonValue]:
+    """Return a change without what is not known: of a turn, that is more than what is."""
+    value = change.model_dump(mode="json")
+    source = {name: known for name, known in value["source"].items() if known is not None}
+    return {
+        name: known
+        for name, known in {**value, "source": source}.items()
+        if known not in (None, {}) or name == "content"
+    }
 
 
 def read_commit(result: Result) -> Commit | None:
