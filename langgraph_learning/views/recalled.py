@@ -62,7 +62,7 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
     ]
     left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
     total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
-    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown)])
+    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown) if highest > lowest else None])
 
 
 def _range(entries: Sequence[ShownRecord]) -> tuple[float, float]:
@@ -92,7 +92,7 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
 
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
-    names = dict.fromkeys(name for each in entries for name in each.parts)
+    names = dict.fromkeys(name for each in entries for name, part in each.parts.items() if part)
     squares = [join([_square(COLOURS.get(name, OTHER)), quiet(LEGEND.get(name, name))]) for name in names]
     against = (
         quiet("; to the left: less than the others")
