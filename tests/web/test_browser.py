@@ -15,7 +15,7 @@ api = pytest.importorskip("playwright.sync_api", reason="needs playwright, and a
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 World = tuple[LearningMachine, Any]
-TABS = ("Memories", "What is told", "Timeline", "Entities", "Conversations", "Review", "Turns", "Forget")
+TABS = ("Memories", "What is told", "Timeline", "Entities", "Conversations", "Review", "Turns", "Tidy up", "Forget")
 
 
 @pytest.fixture
