@@ -3,7 +3,7 @@
 Ids are made at random and moments are those of the run, so that outputs would change with each run
 and say nothing. Here each id becomes a number in the order of its appearance, and each moment one
 fixed noon; days stay as far from it as they were from the day of the run. Of an output's forms the
-richest is kept.
+richest is kept, without its style: whoever shows a notebook that is not trusted takes that out.
 """
 
 import re
@@ -20,6 +20,7 @@ REST = "0000-4000-8000-000000000000"
 NEAR = 3
 """How many days around the day of the run are told from it; any other is a notebook's own."""
 FORMS = ("text/html", "text/markdown", "text/plain")
+STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 DATETIME = re.compile(r"datetime\.datetime\((\d+), (\d+), (\d+)(?:, \d+){2,4}(?=, tzinfo)")
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)([T ])\d\d:\d\d(:\d\d(?:\.\d+)?)?")
@@ -68,6 +69,7 @@ class _Settling:
         return output
 
     def _text(self, text: str) -> str:
+        text = STYLE.sub("", text)
         text = ID.sub(
             lambda found: self._ids.setdefault(found[0], f"{len(self._ids) + 1:08x}-{REST}"), text
         )

@@ -194,7 +194,7 @@ def test_a_timeline_is_in_the_order_of_learning_and_says_what_went() -> None:
     seen = Seen(views.timeline([late, early]))
     assert seen.text.index("+early") < seen.text.index("−late")
     wordless = late.model_copy(update={"changes": (Remove(store="s", id="1"),)})
-    assert "−a record; its words are in its history s" in Seen(views.timeline([wordless])).text
+    assert "−a record; its words stand in the record s" in Seen(views.timeline([wordless])).text
     assert "nothing was learned" in Seen(views.timeline([])).text
 
 
