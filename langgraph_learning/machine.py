@@ -26,6 +26,8 @@ from langgraph_learning.config import (
     Background,
     Keywords,
     Model,
+    check_choice,
+    check_function,
     check_limit,
     check_seconds,
     check_text,
@@ -165,24 +167,19 @@ class LearningMachine(Keywords):
     ) -> None:
         check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
         check_limit("LearningMachine(context_tokens=...)", context_tokens)
-        if on_error not in ("log", "raise"):
-            raise ConfigurationError(f"LearningMachine(on_error={on_error!r}): give 'log' or 'raise'")
-        if placement not in ("turn", "system"):
-            raise ConfigurationError(f"LearningMachine(placement={placement!r}): give 'turn' or 'system'")
+        check_choice("LearningMachine", "on_error", on_error, ("log", "raise"))
+        check_choice("LearningMachine", "placement", placement, ("turn", "system"))
+        check_choice("LearningMachine", "shared", shared, ("propose", "write"))
         check_store("LearningMachine", store)
-        if scope is not None and not callable(scope):
-            raise ConfigurationError(f"LearningMachine(scope={scope!r}): give a function that returns the user id")
-        if turn is not None and not callable(turn):
-            raise ConfigurationError(
-                f"LearningMachine(turn={turn!r}): give a function of the state that returns messages"
-            )
+        check_function("LearningMachine", "scope", scope, "that returns the user id")
+        check_function("LearningMachine", "turn", turn, "of the state that returns messages")
+        check_function("LearningMachine", "mask", mask, "of a text")
+        check_function("LearningMachine", "reviewers", reviewers, "of reviewer and proposal")
+        check_function("LearningMachine", "author_name", author_name, "of a user id")
         if isinstance(user_tools, str) or not all(isinstance(tool, str) for tool in user_tools):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
-        if mask is not None and not callable(mask):
-            raise ConfigurationError(f"LearningMachine(mask={mask!r}): give a function of a text, or None")
         check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
         check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
-        _check_sharing(shared, reviewers=reviewers, author_name=author_name)
         check_text("LearningMachine(namespace=...)", namespace)
         check_text("LearningMachine(messages_key=...)", messages_key)
         if not isinstance(name, str) or not name.isidentifier():
@@ -311,7 +308,8 @@ class LearningMachine(Keywords):
         ```
 
         Args:
-            chat_model: A chat model, or a binding, a sequence or fallbacks with chat models in it.
+            chat_model: A chat model, also one that the run configures; or a binding, a sequence or fallbacks with
+                chat models in it.
 
         Raises:
             ConfigurationError: There is no chat model in it.
@@ -593,19 +591,6 @@ class LearningMachine(Keywords):
                 " have, or give the list of messages itself"
             )
         return messages
-
-
-def _check_sharing(shared: object, **functions: object) -> None:
-    """Refuse options about what is shared that cannot work.
-
-    Raises:
-        ConfigurationError: Which one, and what to give.
-    """
-    if shared not in ("propose", "write"):
-        raise ConfigurationError(f"LearningMachine(shared={shared!r}): give 'propose' or 'write'")
-    for option, given in functions.items():
-        if given is not None and not callable(given):
-            raise ConfigurationError(f"LearningMachine({option}={given!r}): give a function, or None")
 
 
 def bind_agent(machine: LearningMachine, agent: str | None) -> LearningMachine:

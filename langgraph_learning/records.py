@@ -4,21 +4,27 @@ All of them are frozen and JSON-able: they travel through graph state, interrupt
 """
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
-from functools import cached_property
-from typing import Annotated, Literal, TypeAlias, TypedDict
+from datetime import datetime
+from typing import Annotated, Literal, TypeAlias
 
 from langgraph.store.base import Item
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import Field, JsonValue, ValidationError, model_validator
 
-from langgraph_learning.display import Displayed
-from langgraph_learning.errors import RecordError, ScopeError
-from langgraph_learning.labels import COMMITS, THREAD, fault_of_id, label
+from langgraph_learning.errors import RecordError
+from langgraph_learning.labels import COMMITS
 from langgraph_learning.labels import PENDING as PENDING
 from langgraph_learning.labels import ROOT as ROOT
+from langgraph_learning.scope import Frozen as Frozen
+from langgraph_learning.scope import Identity as Identity
+from langgraph_learning.scope import Namespace as Namespace
+from langgraph_learning.scope import Scope as Scope
+from langgraph_learning.scope import check_ids as check_ids
 from langgraph_learning.text import same_statement
+from langgraph_learning.validity import VALIDITY as VALIDITY
+from langgraph_learning.validity import Dates as Dates
+from langgraph_learning.validity import Timestamp as Timestamp
+from langgraph_learning.validity import Validity as Validity
 
-Namespace: TypeAlias = tuple[str, ...]
 ACTIVE = "active"
 """The status of what is recalled; any other (`superseded`, `archived`) is kept, and found by searching for it."""
 ARCHIVED, SUPERSEDED, PROPOSED = "archived", "superseded", "proposed"
@@ -32,29 +38,6 @@ CARE = "care"
 NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING, CARE})
 """What lies in a scope beside the records of the learning stores."""
 Actor: TypeAlias = Literal["user", "assistant", "tool", "agent", "person", "import"]
-
-
-def _with_timezone(at: datetime) -> datetime:
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
-
-
-Timestamp: TypeAlias = Annotated[datetime, AfterValidator(_with_timezone)]
-"""A time that others can be compared with: one that names no zone, as some exports do, is of UTC."""
-
-
-class Frozen(Displayed, BaseModel):
-    """A value that does not change once it is made."""
-
-    model_config = ConfigDict(frozen=True)
-
-
-class Identity(Frozen):
-    """Who is asking, in which thread; every scope is derived from it and never from a model."""
-
-    user_id: str | None = None
-    thread_id: str | None = None
-    agent: str | None = None
-    timezone: str = "UTC"
 
 
 class Provenance(Frozen):
@@ -74,48 +57,6 @@ class Provenance(Frozen):
         return self.model_copy(update={"position": position})
 
 
-def check_ids(identity: Identity) -> Identity:
-    """Return `identity`.
-
-    Raises:
-        ScopeError: An id is longer than the stores can keep.
-    """
-    for kind, given in (("user id", identity.user_id), ("thread id", identity.thread_id)):
-        if given is not None and (fault := fault_of_id(kind, given)):
-            raise ScopeError(fault)
-    return identity
-
-
-class Scope(Frozen):
-    """Who a record belongs to: a user, a user in a thread, a user's agent, or a namespace."""
-
-    user_id: str | None = None
-    thread_id: str | None = None
-    agent: str | None = None
-    namespace: str | None = None
-
-    @cached_property
-    def path(self) -> Namespace:
-        """The store namespace of this scope; two scopes never share one."""
-        if self.namespace is not None:
-            agent = ("agent", label(self.agent)) if self.agent is not None else ()
-            return (ROOT, "namespace", label(self.namespace), *agent)
-        parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
-        return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
-
-    @property
-    def tag(self) -> str:
-        """The scope as one text, `learning/namespace/global`: what documents of a vector store name as theirs."""
-        return "/".join(self.path)
-
-    @classmethod
-    def in_namespace(cls, namespace: str, identity: Identity) -> "Scope | None":
-        """Return the scope that a configured namespace means: `"user"` is each user's own, any other a group's."""
-        if namespace != "user":
-            return cls(namespace=namespace)
-        return cls(user_id=identity.user_id) if identity.user_id else None
-
-
 _MARKS = {"tool": "from a tool", "assistant": "said by the assistant", "import": "imported"}
 
 
@@ -131,6 +72,8 @@ class Source(Frozen):
     actor: Actor = "user"
     user_id: str | None = None
     """Who taught it, in a namespace shared with others; elsewhere the scope says so."""
+    said_at: datetime | None = None
+    """When it was said, where it was learned on another day."""
     approved_by: str | None = None
     approved_at: datetime | None = None
     author: str | None = Field(default=None, exclude=True, repr=False)
@@ -150,64 +93,6 @@ class Source(Frozen):
         return f" ({', '.join(marks)})" if marks else ""
 
 
-VALIDITY = ("valid_from", "valid_to", "expires_at")
-
-
-class Dates(TypedDict):
-    """From when to when a record holds."""
-
-    valid_from: datetime | None
-    valid_to: datetime | None
-    expires_at: datetime | None
-
-
-class Validity(Frozen):
-    """From when to when something holds; what is open has no date. A day in UTC counts as the whole day."""
-
-    valid_from: Timestamp | None = None
-    valid_to: Timestamp | None = None
-    """Since when something else holds in its place."""
-    expires_at: Timestamp | None = None
-    """From when on it is not recalled, because nobody knows whether it still holds."""
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_content(cls, value: object) -> object:
-        """Take the dates from the content, where a schema has fields of these names."""
-        content = value.get("content") if isinstance(value, Mapping) else None
-        if not isinstance(value, Mapping) or not isinstance(content, Mapping) or content.keys().isdisjoint(VALIDITY):
-            return value
-        read = {name: _moment(content[name], end=name != "valid_from") for name in VALIDITY if name in content}
-        return {**value, **{name: moment for name, moment in read.items() if moment and value.get(name) is None}}
-
-    @property
-    def validity(self) -> Dates:
-        """The three dates, for a change of the same record."""
-        return {"valid_from": self.valid_from, "valid_to": self.valid_to, "expires_at": self.expires_at}
-
-    def holds_at(self, moment: datetime) -> bool:
-        """Return whether it holds at a moment."""
-        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
-        return (self.valid_from is None or self.valid_from <= moment) and all(moment < end for end in ends)
-
-    @property
-    def validity_label(self) -> str:
-        """What a reader is told of when it holds; nothing if it is open on both sides."""
-        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
-        parts = [f"since {self.valid_from:%Y-%m-%d}"] if self.valid_from else []
-        parts += [f"until {min(ends) - timedelta(microseconds=1):%Y-%m-%d}"] if ends else []
-        return f" ({', '.join(parts)})" if parts else ""
-
-
-def _moment(value: JsonValue, *, end: bool) -> datetime | None:
-    """Return the moment that a text names; of a day its beginning or its end, of what is neither None."""
-    try:
-        moment = _with_timezone(datetime.fromisoformat(str(value)))
-    except ValueError:
-        return None
-    return moment + timedelta(days=1) if end and len(str(value)) == len("2026-01-31") else moment
-
-
 class Ordered(Frozen):
     """Where a record stands among others, if its learning store keeps an order, and what else it is found by."""
 
@@ -215,7 +100,7 @@ class Ordered(Frozen):
     """What it is a part of, such as a thread: records of one session are neighbours by their places."""
     place: int | None = None
     """Its place in the session."""
-    keys: dict[str, str] = {}
+    keys: dict[str, str] = Field(default_factory=dict)
     """Texts of records that rest on it, by learning store and id: it is found by their words, too."""
 
 
@@ -266,6 +151,8 @@ class Add(Validity, Ordered):
     content: dict[str, JsonValue]
     text: str
     status: str = ACTIVE
+    from_now_on: bool = False
+    """Whether it holds only from when it was said; what an update says this of is kept as a record of the past."""
     source: Source = Source()
 
 
@@ -278,6 +165,8 @@ class Update(Validity, Ordered):
     content: dict[str, JsonValue]
     text: str
     status: str = ACTIVE
+    from_now_on: bool = False
+    """Whether it holds only from when it was said; what an update says this of is kept as a record of the past."""
     source: Source = Source()
 
 
@@ -378,7 +267,7 @@ class Commit(Frozen):
     """The ids of what waits for a person."""
     usage: Usage = Usage()
     provenance: Provenance = Provenance()
-    namespaces: dict[str, str] = {}
+    namespaces: dict[str, str] = Field(default_factory=dict)
     """In which shared namespace it changed a learning store; where none is named, in what is the user's own."""
     trajectory: Trajectory | None = None
     """The agent's tool calls of the turn, where one failed and a learning store reads them."""
@@ -438,7 +327,7 @@ class Proposal(Frozen):
     """The operation, and its arguments; a record is named by its own id."""
     args: dict[str, JsonValue]
     changes: tuple[Change, ...]
-    expects: dict[str, int] = {}
+    expects: dict[str, int] = Field(default_factory=dict)
     """The versions of the records it would change, when it was made or last shown; 0: there was none."""
     source: Source = Source()
     provenance: Provenance = Provenance()

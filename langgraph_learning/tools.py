@@ -12,7 +12,9 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import CommitKind, Draft, OperationRequest, commit, may_teach
+from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_plan import may_teach
+from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.turn import derived_id
@@ -21,8 +23,9 @@ from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError, failure_reason
 from langgraph_learning.nodes.identity import get_field
-from langgraph_learning.nodes.run_context import AnyRuntime, Run, TurnState, recalled_records
+from langgraph_learning.nodes.run_context import AnyRuntime, Run
 from langgraph_learning.nodes.state import MACHINE
+from langgraph_learning.nodes.turn_state import TurnState, recalled_records
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
@@ -149,7 +152,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
     # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
     who = (identity.user_id, identity.thread_id, identity.agent)
-    key = derived_id("tool", *who, get_field(turn, "tag"), runtime.tool_call_id, arguments)
+    key = derived_id("tool", *who, get_field(turn, "turn_id"), runtime.tool_call_id, arguments)
     made, known, earlier = yield from load_turn(mine, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
@@ -188,7 +191,7 @@ def _shown_ids(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
 
 
 def _turn_messages(turn: object) -> tuple[str, ...]:
-    heard = get_field(turn, "tag")
+    heard = get_field(turn, "turn_id")
     return (heard,) if isinstance(heard, str) and heard else ()
 
 

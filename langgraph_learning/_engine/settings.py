@@ -8,7 +8,7 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.learning.commit import CommitRules, Reviewers, Shared
+from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Background, Model
@@ -98,8 +98,6 @@ class MachineSettings:
     """Where the recalled text stands when a model is called."""
     steps: set[str] = field(default_factory=set)
     """Which steps have run in this process, to notice one that is not wired."""
-    words: dict[tuple[str, str], tuple[tuple[str, ...], object]] = field(default_factory=dict)
-    """The words of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)
     """What was said once and is not said again."""
 

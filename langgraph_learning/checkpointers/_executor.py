@@ -1,7 +1,8 @@
-"""Threads of our own, in which the synchronous core works for whoever awaits it.
+"""Worker threads in which async code runs the synchronous stores and savers.
 
-Nothing here belongs to an event loop, so one object serves sync code, any loop, two loops, and sync code inside a
-running loop. The threads are ours and few: the default executor of a loop is shared with everybody's blocking calls.
+Nothing here belongs to an event loop, so one object serves sync code, several loops, and sync code inside a running
+loop. The package starts its own few threads because the default executor of a loop is shared with all other blocking
+calls of the application.
 """
 
 import asyncio
@@ -19,7 +20,7 @@ T = TypeVar("T")
 
 
 class WorkerThreads:
-    """Awaits sync methods in a few threads; they start when they are first needed."""
+    """A few threads that run sync methods for async callers; they start on first use."""
 
     def __init__(self, count: int, *, name: str = "langgraph-learning") -> None:
         self._count, self._name = count, name
@@ -35,10 +36,10 @@ class WorkerThreads:
         return ThreadPoolExecutor(self._count, thread_name_prefix=self._name)
 
     def submit(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
-        """Return what the running loop awaits while a thread calls `method`.
+        """Return a future of the running loop; a thread calls `method` and sets its result.
 
         Raises:
-            StoreError: The threads were closed.
+            StoreError: The threads are closed.
         """
         try:
             return asyncio.get_running_loop().run_in_executor(self._executor, lambda: method(*args, **kwargs))
@@ -46,16 +47,16 @@ class WorkerThreads:
             raise StoreError(f"this store is closed ({closed})") from closed
 
     async def __call__(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Return what `method` returns, without keeping the event loop waiting."""
+        """Run `method` in a thread and return its result, without blocking the event loop."""
         return await self.submit(method, *args, **kwargs)
 
     def close(self) -> None:
-        """Wait for what is under way, and end the threads."""
+        """Wait for the running calls to end, then stop the threads."""
         self._executor.shutdown()
 
 
 async def await_event(event: threading.Event, seconds: float) -> bool:
-    """Wait for an event of another thread without taking one of the loop's own threads for it."""
+    """Wait for an event that another thread sets, without occupying a thread of the loop's executor."""
     deadline = time.monotonic() + seconds
     while not event.is_set() and time.monotonic() < deadline:
         await asyncio.sleep(0.005)

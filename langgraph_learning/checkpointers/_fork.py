@@ -1,7 +1,7 @@
-"""What a forked process has to make anew: `gunicorn --preload` forks after the database was opened.
+"""Renewal after a fork: `gunicorn --preload` forks after the database was opened.
 
-A child inherits no threads, locks that nobody will release, and sockets that its parent goes on talking through. So
-whatever holds any of these registers here, and is renewed in the child before other code runs.
+A child process inherits no threads, locks that nobody will release, and sockets that the parent still uses. Each object
+that holds one of these registers here and is renewed in the child before any other code runs.
 """
 
 import os
@@ -10,7 +10,7 @@ from weakref import WeakSet
 
 
 class Renewable(Protocol):
-    """Something that a fork leaves unusable in the child."""
+    """An object that a fork leaves unusable in the child process."""
 
     def renew(self) -> None:
         """Replace threads, locks and connections, without touching what belongs to the parent."""
@@ -26,7 +26,7 @@ def renew_in_child(holder: Renewable) -> None:
 
 
 def abandon(resource: object) -> None:
-    """Keep what belongs to the parent from being closed: that would end the parent's session, too."""
+    """Keep a reference to a resource of the parent, so that the child never closes it and ends the parent's session."""
     _ABANDONED.append(resource)
 
 

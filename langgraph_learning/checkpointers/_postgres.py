@@ -1,7 +1,7 @@
-"""Connections to a Postgres database, for the store and the checkpointer alike.
+"""Connections to a Postgres database, shared by the store and the checkpointer.
 
-They are made for how Postgres is run: behind a pooler in transaction mode, where no two transactions need share a
-session; through failovers and outages, where a connection in the pool may be dead; under any default isolation level.
+They work where Postgres is usually run: behind a pooler in transaction mode, where two transactions may use different
+sessions; through failovers and outages, where a connection in the pool may be dead; under any default isolation level.
 """
 
 import math
@@ -24,25 +24,26 @@ from langgraph_learning.errors import StoreError
 
 T = TypeVar("T")
 Pool: TypeAlias = ConnectionPool[Any]
-AnyConnection: TypeAlias = Connection[Any]  # of any kind of row
+AnyConnection: TypeAlias = Connection[Any]  # rows of any kind
 POOL_SIZE = 10
-RETRY_EVERY = 0.5  # seconds between two attempts to connect to a server that is down
+RETRY_EVERY = 0.5  # seconds between two attempts to connect while the server is down
 PER_ROW = 0.01  # seconds that a statement may take longer for each row it writes
 
 
 class PatientConnection(Connection[DictRow]):
-    """A connection that does not wait for an answer longer than `patience`; None waits for ever.
+    """A connection that waits at most `patience` seconds for an answer; None waits without a limit.
 
-    The server's own limits do not help when the server, or a pooler before it, is what does not answer.
+    The limits that Postgres itself offers do not help when the server, or a pooler in front of it, does not answer at
+    all.
     """
 
     patience: float | None = TIMEOUT
 
     def wait(self, gen: PQGen[T], interval: float = 0.1, timeout: float | None = None) -> T:
-        """Carry out an exchange with the server.
+        """Wait for one exchange with the server.
 
         Raises:
-            OperationalError: It took too long; the connection is closed.
+            OperationalError: The server did not answer in time; the connection is closed.
         """
         limit = self.patience if timeout is None else timeout
         if limit is None:
@@ -50,12 +51,12 @@ class PatientConnection(Connection[DictRow]):
         try:
             return super().wait(_until(gen, time.monotonic() + limit), interval)
         except TimeoutError as late:
-            self.pgconn.finish()  # an answer that comes later must not be taken for that of the next question
+            self.pgconn.finish()  # a late answer would be read as the answer to the next statement
             raise psycopg.OperationalError(f"no answer from the server within {limit:g} s") from late
 
 
 def _until(gen: PQGen[T], deadline: float) -> PQGen[T]:
-    """Do as `gen` does, which is asked again and again while the server is silent, until the deadline."""
+    """Run `gen`, which psycopg resumes again and again while the server is silent, and stop at the deadline."""
     try:
         state = next(gen)
         while True:
@@ -69,12 +70,12 @@ def _until(gen: PQGen[T], deadline: float) -> PQGen[T]:
 
 
 class Connections:
-    """The connections of one database: a pool of our own, or one that was handed in.
+    """The connections of one database: a pool of this package, or a pool that the caller passes in.
 
     Args:
-        source: A URL, or a pool that somebody else opens and closes.
-        timeout: How many seconds a wait for the database may take.
-        size: How many connections there are at the most.
+        source: A URL, or a pool that the caller opens and closes.
+        timeout: The longest time to wait for the database, in seconds.
+        size: The largest number of connections.
     """
 
     def __init__(self, source: Pool | str, *, timeout: float = TIMEOUT, size: int = POOL_SIZE) -> None:
@@ -89,7 +90,7 @@ class Connections:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Connect anew in a forked process; a pool that was handed in has to be renewed by whoever made it."""
+        """Connect again in a forked process; a pool that was passed in must be renewed by its owner."""
         self._lock = Lock()
         if self._url is not None and self._pool is not None:
             abandon(self._pool)
@@ -97,21 +98,21 @@ class Connections:
 
     @property
     def conninfo(self) -> str:
-        """How to connect."""
+        """The URL or connection string of the database."""
         return self._url if self._url is not None else str(self._pool.conninfo if self._pool else "")
 
     def open(self) -> None:
-        """Connect once, so that a server that refuses says why.
+        """Connect once, so that an error of the server is raised here and now.
 
         Raises:
-            psycopg.Error: What it said.
+            psycopg.Error: The server refused the connection.
         """
         if self._url is not None:
             with psycopg.connect(self._url, connect_timeout=_connect_timeout(self._url, self.patience.timeout)):
                 self._error = None
 
     def close(self) -> None:
-        """Close what is ours."""
+        """Close the pool if this package opened it."""
         self._closed = True
         with self._lock:
             if self._url is not None and self._pool is not None:
@@ -119,10 +120,10 @@ class Connections:
 
     @contextmanager
     def lend(self, *, unhurried: bool = False) -> Iterator[AnyConnection]:
-        """Lend a connection that has just answered; with `unhurried` its statements may take as long as they need.
+        """Lend a connection that has just answered; with `unhurried` its statements have no time limit.
 
         Raises:
-            StoreError: There is none in time.
+            StoreError: No connection becomes free in time.
         """
         pool = self._open_pool()
         connection = self._borrow(pool)
@@ -144,10 +145,10 @@ class Connections:
     def _borrow(self, pool: Pool) -> AnyConnection:
         deadline = time.monotonic() + self.patience.seconds
         while True:
-            left = deadline - time.monotonic()
+            remaining = deadline - time.monotonic()
             try:
-                # In small steps: each makes a pool that had given up try to connect again.
-                connection: AnyConnection = pool.getconn(timeout=max(0.05, min(left, 2 * RETRY_EVERY)))
+                # In small steps, because each call makes a pool that has stopped reconnecting try again.
+                connection: AnyConnection = pool.getconn(timeout=max(0.05, min(remaining, 2 * RETRY_EVERY)))
             except PoolTimeout as late:
                 if time.monotonic() < deadline:
                     continue
@@ -170,12 +171,12 @@ class Connections:
             @classmethod
             def connect(cls, conninfo: str = "", **kwargs: Any) -> Any:
                 try:
-                    made = super().connect(conninfo, **kwargs)
+                    connection = super().connect(conninfo, **kwargs)
                 except psycopg.Error as error:
                     owner._error = error
                     raise
                 owner._error = None
-                return made
+                return connection
 
         return ConnectionPool(
             url,
@@ -196,15 +197,16 @@ class Connections:
         )
 
     def _configure(self, connection: AnyConnection) -> None:
-        # Our transactions lock first and then read, which only sees the newest commits under this isolation level.
+        # A writing transaction takes the lock first and reads afterwards. Only READ COMMITTED then sees the newest
+        # commits; under a stricter level the snapshot would be older than the lock.
         connection.isolation_level = IsolationLevel.READ_COMMITTED
         if is_behind_pooler(connection):
-            # The next transaction may be another session's, which does not know what this one has prepared.
+            # The next transaction may run in another session, which does not have the statements prepared in this one.
             connection.prepare_threshold = None
             self.behind_pooler = True
 
     def _check(self, connection: AnyConnection) -> None:
-        """Find out whether a connection is alive; where one is dead, its neighbours in the pool are, too."""
+        """Check that a connection is alive; when one is dead, drop its neighbours in the pool too."""
         try:
             with _patience_of(connection, self.patience.timeout / 2):
                 connection.execute("", prepare=False)
@@ -215,23 +217,24 @@ class Connections:
 
 
 def is_behind_pooler(connection: AnyConnection) -> bool:
-    """Return whether something between us and the server hands sessions out: it names another process than the server.
+    """Return whether a pooler sits between the client and the server.
 
-    PgBouncer and its like tell a client a process id of their own, with which it can cancel its statements.
+    PgBouncer and similar poolers give the client a process id of their own, with which it can cancel its statements. So
+    the id that the client knows differs from the one that the server reports.
     """
     row = connection.cursor(row_factory=dict_row).execute("select pg_backend_pid() as pid", prepare=False).fetchone()
     return row is not None and row["pid"] != connection.info.backend_pid
 
 
 def with_rows(connection: AnyConnection, rows: int) -> None:
-    """Give the next statement the time that so many rows may take."""
+    """Extend the time limit of the next statement for the number of rows it writes."""
     if isinstance(connection, PatientConnection) and connection.patience is not None and rows > 1:
         connection.patience += rows * PER_ROW
 
 
 @contextmanager
 def _patience_of(connection: AnyConnection, seconds: float | None) -> Iterator[None]:
-    if not isinstance(connection, PatientConnection):  # of a pool that was handed in
+    if not isinstance(connection, PatientConnection):  # a connection of a pool that was passed in has no limit to set
         yield
         return
     before, connection.patience = connection.patience, seconds

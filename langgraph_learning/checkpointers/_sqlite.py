@@ -1,4 +1,4 @@
-"""Connections to a SQLite file, for the store and the checkpointer alike."""
+"""Connections to a SQLite file, shared by the store and the checkpointer."""
 
 import sqlite3
 import time
@@ -10,15 +10,15 @@ from langgraph_learning.checkpointers._patience import SHARE, TIMEOUT
 def connect(
     path: str, *, timeout: float = TIMEOUT, isolation_level: Literal["IMMEDIATE"] | None = None
 ) -> sqlite3.Connection:
-    """Open a connection that any thread may use; without `isolation_level` nothing begins a transaction by itself.
+    """Open a connection that any thread may use; without `isolation_level` no transaction begins by itself.
 
-    SQLite waits for another process that writes, which may have been stopped in the middle, for a share of `timeout`.
+    SQLite waits for a writer in another process, which may hang, for a share of `timeout`.
     """
     return sqlite3.connect(path, timeout=timeout * SHARE, check_same_thread=False, isolation_level=isolation_level)
 
 
 def enable_wal(connection: sqlite3.Connection, timeout: float = TIMEOUT) -> None:
-    """Switch to write-ahead logging; SQLite does not wait its timeout for this switch, so we do."""
+    """Switch to write-ahead logging; SQLite ignores its own timeout for this switch, so the loop here waits instead."""
     deadline = time.monotonic() + timeout
     while True:
         try:

@@ -1,4 +1,4 @@
-"""One URL, one database: a store and a checkpointer for sync and async code alike."""
+"""One URL, one database: a store and a checkpointer for sync and async code."""
 
 import asyncio
 import re
@@ -27,12 +27,12 @@ if TYPE_CHECKING:
 
 FORMS = "use sqlite:///file.db, sqlite:////absolute/file.db, sqlite:///:memory: or postgresql://user@host:5432/database"
 EXTRA = "Postgres needs its driver: pip install 'langgraph-learning[postgres]'"
-SAVER_THREADS = 2  # the checkpointer has one connection on SQLite; who waits in vain holds up one other at the most
+SAVER_THREADS = 2  # on SQLite the checkpointer has one connection, so one blocked call holds up at most one other
 POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
 
 class OpenDatabase(NamedTuple):
-    """What an open database offers."""
+    """The store and the checkpointer of an open database."""
 
     store: BaseStore
     checkpointer: LearningSaver
@@ -44,8 +44,8 @@ Opener: TypeAlias = Callable[[ExitStack], OpenDatabase]
 class LearningDB:
     """A database with a store and a checkpointer, open inside its `with` or `async with` block.
 
-    Both hand out this same object, and what is opened by either serves sync code and any event loop. It can be opened
-    again after the block, but not twice at once.
+    Both blocks return this same object, and either one serves sync code and any event loop. It can be opened again
+    after the block, but not twice at the same time.
     """
 
     def __init__(self, opener: Opener) -> None:
@@ -97,7 +97,7 @@ class LearningDB:
         opening = asyncio.ensure_future(asyncio.to_thread(self.__enter__))
         try:
             return await asyncio.shield(opening)
-        except asyncio.CancelledError:  # the thread goes on opening: what it opens would have nobody to close it
+        except asyncio.CancelledError:  # the thread keeps opening; without this wait nobody would close what it opens
             await asyncio.wait([opening])
             if opening.exception() is None:
                 await asyncio.to_thread(self._close)
@@ -118,7 +118,7 @@ def connect(
     timeout: float = TIMEOUT,
     allowed_types: Iterable[type] = (),
 ) -> LearningDB:
-    """Return the database of `url`, to be opened by `with` or `async with`, which also creates its tables.
+    """Return the database of `url`; a `with` or `async with` block opens it and creates its tables.
 
     Example:
         ```python
@@ -130,18 +130,18 @@ def connect(
     Args:
         url: `sqlite:///file.db` (relative), `sqlite:////absolute/file.db`, `sqlite:///:memory:` or `postgresql://...`
             (`postgresql+psycopg://` likewise).
-        embed: What turns texts into vectors; without it, search is lexical.
+        embed: An embedder for search by meaning; without it, search is lexical.
         dims: The length of its vectors.
         schema: A schema of the Postgres database for this installation, created when it is missing.
-        timeout: How many seconds a wait for the database may take: to connect, for a free connection, for other
-            writers, for an answer. A statement that erases or migrates may take longer.
-        allowed_types: Classes of the graph's state that the checkpointer may build when it reads a checkpoint, beside
-            messages and what LangGraph itself allows; any other comes back as plain data.
+        timeout: The longest time, in seconds, to connect, to get a free connection, to wait for other writers or for an
+            answer. A statement that erases or migrates may take longer.
+        allowed_types: Classes of the graph's state that the checkpointer may build when it reads a checkpoint, in
+            addition to messages and to what LangGraph itself allows; any other class comes back as plain data.
 
     Raises:
         ConfigurationError: The URL or an option cannot work, or the driver is missing.
     """
-    scheme, separator, rest = url.partition("://") if isinstance(url, str) else ("", "", "")
+    scheme, separator, location = url.partition("://") if isinstance(url, str) else ("", "", "")
     options = _Options(embed, dims, schema, timeout, tuple(allowed_types))
     if dims is not None and embed is None:
         raise ConfigurationError("dims= is the length of the vectors of embed=, which is missing")
@@ -150,12 +150,14 @@ def connect(
     if separator and scheme == "sqlite":
         if schema is not None:
             raise ConfigurationError("SQLite has no schemas: use another file, or leave schema= out")
-        return LearningDB(partial(_open_sqlite, sqlite_path(rest), options))
+        return LearningDB(partial(_open_sqlite, sqlite_path(location), options))
     if separator and scheme in POSTGRES:
         _check_postgres(url, schema)
         return LearningDB(partial(_open_postgres, postgres_url(url), options))
     given = "a text without sqlite:// or postgresql://" if isinstance(url, str) else f"a {type(url).__name__}"
-    shown = f"a URL that begins with {scheme}://" if separator else given  # the text may hold a password
+    shown = (
+        f"a URL that begins with {scheme}://" if separator else given
+    )  # never show the text itself: it may hold a password
     raise ConfigurationError(f"connect() cannot open {shown}: {FORMS}")
 
 
@@ -167,19 +169,19 @@ class _Options(NamedTuple):
     allowed_types: tuple[type, ...]
 
 
-def sqlite_path(rest: str) -> str:
-    """Return the file of what follows `sqlite://`."""
-    if not rest.startswith("/") or rest == "/":
+def sqlite_path(location: str) -> str:
+    """Return the file path that follows `sqlite://` in a URL."""
+    if not location.startswith("/") or location == "/":
         raise ConfigurationError(f"sqlite:// is followed by a slash and a file name: {FORMS}")
-    if "?" in rest or "#" in rest:
+    if "?" in location or "#" in location:
         raise ConfigurationError(f"a sqlite URL takes no options; write ? as %3F and # as %23 in a file name: {FORMS}")
-    return unquote(rest[1:])
+    return unquote(location[1:])
 
 
 def postgres_url(url: str) -> str:
-    """Return `url` as Postgres reads it: SQLAlchemy, and the vector stores on it, name the driver in theirs."""
-    scheme, _, rest = url.partition("://")
-    return f"{scheme.partition('+')[0]}://{rest}"
+    """Return `url` in the form that Postgres reads: URLs of SQLAlchemy have the driver in their scheme."""
+    scheme, _, location = url.partition("://")
+    return f"{scheme.partition('+')[0]}://{location}"
 
 
 def _check_postgres(url: str, schema: str | None) -> None:
@@ -192,21 +194,21 @@ def _check_postgres(url: str, schema: str | None) -> None:
     try:
         psycopg.conninfo.conninfo_to_dict(postgres_url(url))
     except psycopg.ProgrammingError:
-        known = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
-        # the cause quotes the URL, which may hold a password
-        raise ConfigurationError(f"Postgres cannot read this URL{_name_typo(url, known)}: {FORMS}") from None
+        parameters = [option.keyword.decode() for option in psycopg.pq.Conninfo.get_defaults()]
+        # the original error quotes the URL, which may hold a password
+        raise ConfigurationError(f"Postgres cannot read this URL{_name_typo(url, parameters)}: {FORMS}") from None
     if schema is not None and not schema.strip():
         raise ConfigurationError("schema= is empty: name a schema, or leave it out")
 
 
-def _name_typo(url: str, known: Sequence[str]) -> str:
-    """Name the first parameter that Postgres does not know, and the one that was probably meant."""
+def _name_typo(url: str, parameters: Sequence[str]) -> str:
+    """Return the hint that names the first parameter Postgres does not have, and the one that was probably meant."""
     query = url.partition("?")[2]
     names = [part.partition("=")[0] for part in query.split("&") if "=" in part]
-    wrong = next((name for name in names if name not in known), None)
-    if wrong is None or "@" in query or not re.fullmatch(r"\w+", wrong):  # the rest of a password, maybe
+    wrong = next((name for name in names if name not in parameters), None)
+    if wrong is None or "@" in query or not re.fullmatch(r"\w+", wrong):  # it may be part of a password
         return ""
-    meant = get_close_matches(wrong, known, n=1)
+    meant = get_close_matches(wrong, parameters, n=1)
     return f": it has no parameter {wrong!r}" + (f" (did you mean {meant[0]!r}?)" if meant else "")
 
 

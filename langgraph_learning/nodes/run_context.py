@@ -2,26 +2,26 @@
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Protocol, TypedDict, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
-from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.approval import Approver
-from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.learning.commit import may_teach
+from langgraph_learning._engine.flow import Driver, Flow
+from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.messages import Speakers, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ScopeError, describe_failure
+from langgraph_learning.errors import ConfigurationError, ScopeError, describe_failure
 from langgraph_learning.langgraph_private import configurable, read_channel, read_state
 from langgraph_learning.nodes.channel import Reading, reveal
 from langgraph_learning.nodes.identity import (
@@ -33,31 +33,14 @@ from langgraph_learning.nodes.identity import (
     user_label,
 )
 from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
-
 TURNS = 1_024
 TOOL_NODE = "tools"
 """What `create_agent` and LangGraph's own agents call the node that carries out tool calls."""
-
-
-class TurnState(TypedDict, total=False):
-    """What recall freezes for the turn: plain JSON in private state, ids only."""
-
-    tag: str
-    """The turn's id."""
-    graph: str
-    """The checkpoint namespace of the graph that recalled."""
-    identity: dict[str, str | None]
-    receipt: dict[str, Any]
-    heard: list[str]
-    """The ids of the human messages there were: a graph inside that is given others was given a task."""
-    forged: bool
-    """Whether none of our steps has written it."""
-    last: str
-    """Once the turn was extracted: the id of its last human message, which a node of the host's may have added."""
 
 
 class AnyRuntime(Protocol):
@@ -186,22 +169,23 @@ class Run:
         turn = parse_turn(reading.value if reading else self.settings.turns.get((self.thread, wanted)))
         if turn is None:
             return self._outer_turn() if reading is None else None
-        if wanted in (turn.get("tag"), turn.get("last")) or (reading and reading.in_run):
+        if wanted in (turn.get("turn_id"), turn.get("last")) or (reading and reading.in_run):
             return turn
         return turn if "last" not in turn and self.person in (None, turn["identity"].get("user_id")) else None
 
     def turn_id(self, messages: Sequence[BaseMessage]) -> str:
         """Return the id of the turn under way: of the message that opened it, whatever was added since."""
         turn = self.frozen_turn(messages)
-        return str(turn["tag"]) if turn and turn.get("tag") is not None else turn_id(messages)
+        return str(turn["turn_id"]) if turn and turn.get("turn_id") is not None else turn_id(messages)
 
     def _outer_turn(self) -> TurnState | None:
         """Return the turn of a graph around this one in the same thread, the innermost that recalled."""
         if not self.graph or not self.thread:
             return None
         turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self.thread]
-        around = [turn for turn in turns if turn and "last" not in turn and self._is_inside(str(turn.get("graph", "")))]
-        return max(reversed(around), key=lambda turn: len(str(turn.get("graph", ""))), default=None)
+        unfinished = [turn for turn in turns if turn and "last" not in turn]
+        outer = [turn for turn in unfinished if self._is_inside(str(turn.get("graph_ns", "")))]
+        return max(reversed(outer), key=lambda turn: len(str(turn.get("graph_ns", ""))), default=None)
 
     def _is_inside(self, graph: str) -> bool:
         return self.graph != graph and self.graph.startswith(f"{graph}|" if graph else "")
@@ -217,7 +201,7 @@ class Run:
         if outer is None:
             return self.graph.rpartition("|")[2].partition(":")[0] == TOOL_NODE
         ids = {message.id for message in messages if is_human(message)}
-        return ids.isdisjoint(outer.get("heard") or ())
+        return ids.isdisjoint(outer.get("human_ids") or ())
 
     def speakers(self, messages: Sequence[BaseMessage], identity: Identity) -> Speakers:
         """Return what tells the user's words from those of others."""
@@ -226,7 +210,7 @@ class Run:
 
     def warn_double_wiring(self, wanted: str) -> None:
         """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
-        outer = (parse_turn(self.settings.turns.get((self.thread, wanted))) or {}).get("graph")
+        outer = (parse_turn(self.settings.turns.get((self.thread, wanted))) or {}).get("graph_ns")
         if outer is not None and self._is_inside(outer):
             self.settings.warn_once(
                 "doubled",
@@ -236,26 +220,7 @@ class Run:
 
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn."""
-        self._remember(self.settings.turns, turn["tag"], turn)
-
-    def remember_words(self, tag: str, row: object) -> None:
-        """Keep the words of a turn in this process, too, where the state of this graph ends with its run.
-
-        The state of a subgraph does: an agent that hands over by `Command(graph=Command.PARENT)` learns at its next
-        turn.
-        """
-        if self.graph:
-            self._remember(self.settings.words, tag, (self._path, row))
-
-    def unlearned_words(self, but: str) -> list[object]:
-        """Return the words that this subgraph kept in this process and did not learn from, but those of one turn."""
-        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self.thread and self.graph]
-        return [row for (_, tag), (path, row) in kept if tag != but and path == self._path]
-
-    def forget_words(self, tags: Iterable[str]) -> None:
-        """Forget the words of turns that were learned from, here or in another graph of the thread."""
-        for tag in tags:
-            self.settings.words.pop((self.thread, tag), None)
+        self._remember(self.settings.turns, turn["turn_id"], shrink_receipt(turn))
 
     def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
         """Keep the newest of something per thread and turn."""
@@ -264,11 +229,6 @@ class Run:
             kept[self.thread, tag] = value
         while len(kept) > TURNS:
             kept.pop(next(iter(kept)), None)
-
-    @property
-    def _path(self) -> tuple[str, ...]:
-        """The nodes that lead to this graph; its namespace has another id in each of them every time."""
-        return tuple(part.partition(":")[0] for part in self.graph.split("|"))
 
     @property
     def thread(self) -> str:
@@ -394,16 +354,17 @@ class Run:
             raise ScopeError(f"this run is authenticated as {self._authenticated!r} and may not act for {user!r}")
 
 
-def recalled_records(turn: TurnState | None) -> tuple[tuple[str, str], ...]:
-    """Return the records that a turn was shown, as learning store and id."""
-    receipt = (turn or {}).get("receipt") or {}
-    return tuple((str(shown["store"]), str(shown["id"])) for shown in receipt.get("shown", ()))
+def run_guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
+    """The one place where a failure of learning is decided: the reply comes first, unless `on_error="raise"`.
 
-
-def parse_turn(value: object) -> TurnState | None:
-    """Return the frozen turn of a state value, if it is one: private state can be forged."""
+    A set-up that cannot work and a scope that may not be touched are the caller's to mend: they are always raised.
+    """
     try:
-        Identity.model_validate(value["identity"] if isinstance(value, dict) else None)
-    except (KeyError, ValidationError):
-        return None
-    return cast("TurnState", value)
+        return (yield from flow)
+    except (GraphBubbleUp, ConfigurationError, ScopeError, AssertionError):  # the last is a test's, of a scripted model
+        raise
+    except Exception as error:
+        if run.settings.on_error == "raise":
+            raise
+        run.report(step, error)
+        return otherwise

@@ -9,12 +9,13 @@ from langgraph_learning.stores import ID, Add, LearningStore, Operation, Record,
 
 from langgraph_learning.config import StoreConfig
 from langgraph_learning.records import Add, Change, Record, Remove, Update
-from langgraph_learning.stores.base import ID, Entry, LearningStore, Operation, Ranked, Refused, operation
+from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
 from langgraph_learning.stores.conversations import ConversationsStore
 from langgraph_learning.stores.decision_log import DecisionLogStore
 from langgraph_learning.stores.entity_memory import EntityMemoryStore
 from langgraph_learning.stores.instructions import InstructionsStore
 from langgraph_learning.stores.learned_knowledge import LearnedKnowledgeStore
+from langgraph_learning.stores.operations import Operation, Refused, operation
 from langgraph_learning.stores.procedures import ProceduresStore
 from langgraph_learning.stores.session_context import SessionContextStore
 from langgraph_learning.stores.user_memory import UserMemoryStore

@@ -1,72 +1,62 @@
-"""What a learning store is: the operations a model may ask for, what they change, how a record reads.
+"""The base class of learning stores: which operations a model may ask for, what they change, how a record is shown.
 
-A learning store does no I/O. The engine shows it the records, hands it one validated operation at a time and
-writes what `plan` returns; nodes, tools, recall, undo and approval then work for it without further code.
+A learning store neither reads nor writes a database. The engine gives it the records and one validated operation at a
+time, and writes the changes that `plan` returns. Nodes, tools, recall, undo and approval need no further code.
 """
 
 import inspect
 import json
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import ClassVar, Literal
 
 from langchain_core.vectorstores import VectorStore
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, create_model
-from pydantic.fields import FieldInfo
+from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Curated, Identity, Record, Scope
 from langgraph_learning.stores.curation import duplicates, find_outdated
-
-
-class Operation(BaseModel):
-    """What a model may ask for: an item of the extraction answer and an agent tool, one class for both.
-
-    The class name is the name of the tool, the docstring its description. A field `id` names a record: models see and
-    give short ids there, `plan` gets the record's own. Null, blank and omitted mean "leave it as it is".
-    """
-
-    model_config = ConfigDict(extra="ignore", frozen=True)
+from langgraph_learning.stores.operations import Operation, Refused, check_fields, operation, schema_fields
 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A record, how well it fits a text, and the words of the text it holds."""
+    """A record, how well it fits a text, and which words of the text it contains."""
 
     record: Record
     score: float
     matched: tuple[str, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
-    """What the score is the sum of: `words` and `meaning`, or the store's own `search`, and `votes` where there are."""
+    """The parts that add up to the score: `words` and `meaning`, or the store's own `search`; and `votes` if any."""
     votes: tuple[int, int] = (0, 0)
-    """How often it was found helpful, and harmful, as it stands."""
+    """How often it was found helpful, and how often harmful, in its present version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What a prompt shows as one piece: a text, and the ranked records it is made of, the one it is about first."""
+    """One piece of the recalled text, and the records it is made of; the first of them is what it is about."""
 
     text: str
     ranked: tuple[Ranked, ...] = ()
     brief: str = ""
-    """A shorter text for it, shown where there is no room for the long one."""
+    """A shorter form of the text, shown if there is no room for the whole."""
     first: bool = False
-    """Whether it opens its part of the prompt, before anything is chosen by how well it fits."""
+    """Whether it is shown before all others of its learning store, however well those fit."""
     place: int | None = None
-    """Where it stands among those that open their part; by default by age."""
+    """The order of those that are shown first; by default the oldest comes first."""
 
     @property
     def score(self) -> float:
-        """How well it fits: as well as the best of its records."""
+        """The score of its best record."""
         return max((each.score for each in self.ranked), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenMessage:
-    """One message of the user or the assistant, without secrets, for the learning stores that keep messages."""
+    """One message of the user or the assistant, its secrets masked, for the learning stores that keep messages."""
 
     id: str
     role: str
@@ -75,78 +65,26 @@ class SpokenMessage:
     name: str | None = None
 
 
-class Refused(Exception):
-    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on.
-
-    Args:
-        reason: Why, and what would do.
-        rest: The operation without what cannot be done, if that is still worth doing.
-    """
-
-    def __init__(self, reason: str, rest: Operation | None = None) -> None:
-        super().__init__(reason)
-        self.rest = rest
-
-
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""What a learning store may raise by mistake: it must not cost the others what they have learned."""
-
-RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
-"""Names that the extraction answer, and LangChain's tools, use for themselves."""
-
-
-def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RESERVED) -> None:
-    """Refuse fields that the machinery around an operation would take for its own.
-
-    Raises:
-        ConfigurationError: There is such a field.
-    """
-    if taken := sorted(reserved & set(names)):
-        raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
-
-
-class _PydanticInit(BaseModel):
-    """Restores pydantic's own `__init__` above a schema that is decorated with `@dataclass`, too."""
-
-    __init__ = BaseModel.__init__
-
-
-def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
-    """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
-    check_fields(name, fields)
-    bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
-    if is_dataclass(schema):
-        bases = (_PydanticInit, *bases)
-    return create_model(name, __base__=bases, __doc__=doc, **fields)  # type: ignore[call-overload, no-any-return]
-
-
-def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
-    """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
-    check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
-    fields: dict[str, tuple[object, FieldInfo]] = {}
-    for name, given in schema.model_fields.items():
-        changed = {"default": None, "default_factory": None} if optional else {}
-        info = FieldInfo.merge_field_infos(given, **changed)
-        fields[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
-    return fields
+"""Errors of a bug in a learning store. The engine catches them, so that the other learning stores still learn."""
 
 
 class LearningStore(ABC):
-    """One kind of knowledge: what is learned, never where it is kept.
+    """One kind of knowledge. It says what is learned; the engine decides where that is stored.
 
-    To write one of your own (`examples/custom_store.py` is a complete one), make a subclass that
+    To write your own (`examples/custom_store.py` is a complete one), make a subclass that
 
-    - has a `name`, an identifier that no other learning store of the machine has, and where they help the other class
-      variables;
-    - calls `super().__init__(config)` in `__init__`, and then sets `self.operations`: what a model may ask for, each
-      made by `operation(name, description, field=(type, Field(description=...)))`. A field `id=(str, ID)` names a
-      record: the model sees and gives short ids there, `plan` gets the record's own;
-    - says in `plan` what an operation changes, as `Add`, `Update` and `Remove` with `store=self.name`. An `Add` with
-      an `id` of yours keeps one record per id, without one each is a record of its own. `content` is what is kept,
-      JSON; `text` is what a reader and the search see. Raise `Refused` for what cannot be done.
+    - sets `name`, an identifier that no other learning store of the machine has;
+    - calls `super().__init__(config)` in `__init__`, then sets `self.operations`: what a model may ask for. Make each
+      by `operation(name, description, field=(type, Field(description=...)))`. For an operation on a record add the
+      field `id=(str, ID)`: the model writes the short id that it was shown, and `plan` gets the id of the record;
+    - returns from `plan` the changes that an operation makes: `Add`, `Update` and `Remove`, with `store=self.name`.
+      `content` is the JSON to keep, `text` is what people read and the search finds. An `Add` without an `id` makes a
+      new record; one with an `id` of yours makes or replaces the record of that id. Raise `Refused` if the operation
+      cannot be done.
 
-    The docstring of the class tells the extraction what to look for; override `instructions` to say it otherwise. By
-    default the records belong to the user; override `scope` for others, and `render` for how a record is shown.
+    The docstring of the class tells the model what to look for; override `instructions` to say something else. Records
+    belong to the user; override `scope` to change that, and `render` to change how a record is shown.
 
     ```python
     from collections.abc import Sequence
@@ -178,44 +116,43 @@ class LearningStore(ABC):
     """
 
     name: ClassVar[str]
-    """The name in configuration, records and reports."""
+    """Its name in the configuration, in records and in reports."""
     config_class: ClassVar[type[StoreConfig]] = StoreConfig
     label: ClassVar[str] = "r"
-    """The letter of the short ids: m1, m2, ..."""
+    """The letter that its short ids begin with: m1, m2, ..."""
     title: ClassVar[str] = ""
-    """The opening line of its part of the recalled text."""
+    """The heading above its records in the recalled text."""
     recalled: ClassVar[Literal["always", "relevant"]] = "relevant"
-    """Whether recall shows every record, or ranks them by the turn."""
+    """Whether recall shows every record, or those that fit the turn best."""
     validate_fields_separately: ClassVar[bool] = False
-    """Whether a wrong field is refused alone, and the others of its operation stand."""
+    """Whether a wrong field is refused alone, so that the other fields of the operation are kept."""
     about_user: ClassVar[bool] = True
-    """Whether it holds statements about the user, which rest on the user's own words; else on the conversation."""
+    """Whether its records are statements about the user. Such a statement has to rest on the user's own words."""
     rejects_tool_claims: ClassVar[bool] = True
-    """Whether a statement that only a tool has made is refused, unless the configuration takes it."""
+    """Whether a statement that only a tool has made is refused, unless `learn_from_tools` is set."""
     reads_trajectory: ClassVar[bool] = False
-    """Whether its extraction is shown the agent's tool calls, with their arguments and how each ended."""
+    """Whether the extraction is shown the agent's tool calls: name, arguments, and how each ended."""
     reflects: ClassVar[bool] = False
-    """Whether `reflect` may change it: what it holds is about the agent's work and not about one user."""
+    """Whether `reflect` may change its records: they are about the agent's work, and not about one user."""
     captures: ClassVar[bool] = False
-    """Whether it keeps messages: `capture` is asked about each of a turn, and no model. Its records stand in the order
-    of their session, are recalled with their neighbours there, and are found by what other learning stores learned
-    from them."""
+    """Whether it keeps messages. Then `capture` is called for each message of a turn, and no model is asked. A record
+    is recalled together with the messages before and after it, and by what others have learned from it."""
     reads_archived: ClassVar[bool] = False
-    """Whether an archived record sets others aside: recall then reads the archived ones, too."""
+    """Whether recall reads its archived records as well, for `filter_active`."""
     recall_limit: ClassVar[int] = 200
-    """How many records, the best fits first and then the newest, a recall chooses from."""
+    """How many records recall reads to choose from: the best fits first, then the newest."""
     keys_messages: bool = False
-    """Whether messages are found by what it learns from them: set by a machine that keeps messages."""
+    """Whether a message can be found by what was learned from it; set by a machine that keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
-    """Read-only tools for the agent; a field `query` is what to search for, `limit` how much to show at most."""
+    """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show."""
     config: StoreConfig
 
     def __init__(self, config: StoreConfig | None = None) -> None:
-        """Take the configuration, or the defaults.
+        """Use `config`, or the defaults if it is None.
 
         Raises:
-            ConfigurationError: The configuration belongs to another learning store.
+            ConfigurationError: `config` is the configuration of another learning store.
         """
         if config is not None and not isinstance(config, self.config_class):
             name = getattr(self, "name", type(self).__name__)
@@ -223,34 +160,34 @@ class LearningStore(ABC):
         self.config = config if config is not None else self.config_class()
 
     def scope(self, identity: Identity) -> Scope | None:
-        """Return whose records `identity` may read and write here; None when it lacks what that takes."""
+        """Return whose records `identity` may read and write here; None if it may not, for instance without a user."""
         return Scope(user_id=identity.user_id) if identity.user_id else None
 
     @abstractmethod
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Return what `operation` changes, given all records in scope; nothing if it is so already.
+        """Return the changes that `operation` makes, given all records in scope; none if it is so already.
 
         Raises:
             Refused: It cannot be done; the message tells the model why.
         """
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
-        """Return what is kept of a message, None for nothing; asked where `captures` is set.
+        """Return the record to keep of a message, None for none. It is called if `captures` is set.
 
         Args:
-            message: What was said.
+            message: The message.
             zone: The time zone of the user.
-            kept: What is kept of it already: it may have been edited since.
+            kept: The record that exists of it; it has one if the message was edited.
         """
         return None
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
-        """Refuse content that this learning store could not have written; asked of what is loaded from a file.
+        """Check the content of a record that is loaded from a file.
 
-        By default the fields that its schema knows must have their types.
+        By default every field that the schema has must be of its type.
 
         Raises:
-            Refused: It does not fit.
+            Refused: The learning store could not have written this content.
         """
         schema = self.config.schema or self.config.base
         known = {name: value for name, value in content.items() if name in schema.model_fields}
@@ -262,44 +199,44 @@ class LearningStore(ABC):
             raise Refused(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
-        """Return `operation` with what depends on the user's day filled in; it is asked before `plan`."""
+        """Return `operation` with words such as "yesterday" replaced by dates; it is called before `plan`."""
         return operation
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
-        """Return which of the active `records` are recalled; asked where `reads_archived` is set."""
+        """Return which of the active `records` are recalled; it is called if `reads_archived` is set."""
         return records
 
     def render(self, record: Record) -> str:
-        """Return how a record reads in a prompt."""
+        """Return the text of a record for the model that is shown it."""
         return f"{record.text}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
 
-        Those on an `id` are left out where there is no record: a model that is offered one makes up an id.
+        Without records there are none with an `id`: a model that is offered one invents an id.
         """
         return tuple(kind for kind in self.operations if records or "id" not in kind.model_fields)
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Return the pieces a prompt shows of `ranked`, the best first: by default every record by itself.
+        """Return the pieces of text to show, the best first. By default each record is one piece.
 
         Args:
-            ranked: The records that were read.
-            query: The text they were ranked by.
-            complete: Whether these are all records there are in the scope.
+            ranked: The records that were read, with their scores.
+            query: The text they were compared with.
+            complete: Whether `ranked` has all records in the scope.
         """
         return [Entry(self.render(item.record), (item,)) for item in ranked]
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return what answers a search: of `ranked`, which have any status, those that meet its other fields."""
+        """Return those of `ranked` that meet the other fields of a search; they may have any status."""
         return [each for each in ranked if each.record.status in (ACTIVE, DOCUMENT)]
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
     ) -> list[Entry]:
-        """Return the pieces that answer a search: by default those that fit and that `filter_search` keeps.
+        """Return the pieces of text that answer a search: by default of what fits and `filter_search` returns.
 
-        `complete` says whether `ranked` holds all records there are in the scope.
+        `complete` says whether `ranked` has all records in the scope.
         """
         query = str(getattr(search, "query", None) or "")
         holding = [item for item in ranked if item.record.holds_at(at)]
@@ -307,11 +244,11 @@ class LearningStore(ABC):
         return self.entries(self.filter_search(search, fitting, at), query, complete=complete)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Return what `curate` does about the records of one scope, which have any status.
+        """Return the changes that tidy up the records of one scope; they may have any status.
 
-        By default: of active records that say the same, with nothing that contradicts in their other fields, the
-        oldest is kept and takes over what it lacks. What is superseded, what has a field `expires_at` that is past,
-        and in a learning store that ranks what was not changed for `max_age`, is archived: `plan` still sees it.
+        By default records that say the same, and contradict each other in no field, become one: the oldest, with what
+        it lacks taken from the others. Archived is a record that another has replaced, one whose `expires_at` is past,
+        and, if `recalled` is `"relevant"`, one that was not changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
         gone = {key for each in retired for key in each.ids}
@@ -320,59 +257,59 @@ class LearningStore(ABC):
 
     @property
     def extraction_instructions(self) -> str:
-        """What the extraction is told to look for."""
+        """What the extraction tells the model to look for."""
         return self.configured_instructions(self.instructions if self.config.instructions is None else "")
 
     def configured_instructions(self, own: str) -> str:
-        """Return `own` directions, as the configuration replaces or completes them."""
+        """Return the directions in `own`, or those that the configuration gives in their place, and its additions."""
         replaced = self.config.instructions
         parts = (replaced if replaced is not None else own, self.config.additional_instructions)
         return "\n".join(part for part in parts if part)
 
     @property
     def instructions(self) -> str:
-        """What to capture, when the configuration does not say otherwise: by default the docstring of the class."""
+        """What to capture, unless the configuration says it. By default this is the docstring of the class."""
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
     def named_by_id(self) -> bool:
-        """Whether a model names its records by their short ids; only then they are shown."""
+        """Whether an operation names a record by its short id; only then the short ids are shown."""
         return any("id" in kind.model_fields for kind in self.operations)
 
     @property
     def extracts(self) -> bool:
-        """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
+        """Whether a model is asked after every turn what to learn here."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
 
     @property
     def share(self) -> float:
-        """How much of the recalled text it may fill at most."""
+        """The largest part of the recalled text that it may fill; 1 is all of it."""
         return 1.0
 
     @property
     def index(self) -> VectorStore | None:
-        """A vector store that is told of every change, and asked what fits; the records stay where they are."""
+        """A vector store that searches the records, if there is one. It gets a copy of each record."""
         return None
 
     @property
     def accepts_tool_claims(self) -> bool:
-        """Whether it may learn what only a tool has said."""
+        """Whether it may learn something that only the result of a tool says."""
         return self.config.learn_from_tools or not self.rejects_tool_claims
 
     @property
     def proposes(self) -> bool:
-        """Whether a person decides about every change."""
+        """Whether a person has to approve every change."""
         return self.config.mode is LearningMode.PROPOSE
 
     @property
     def tools(self) -> tuple[type[Operation], ...]:
-        """The operations and searches the agent gets as tools."""
+        """The operations and searches that the agent gets as tools."""
         agentic = self.config.mode is LearningMode.AGENTIC or self.config.enable_agent_tools
         return (*self.operations, *self.searches) if agentic else ()
 
 
 def check_complete(store: LearningStore) -> None:
-    """Refuse a learning store that lacks what the engine asks of it.
+    """Check that a learning store has everything that the engine needs.
 
     Raises:
         ConfigurationError: Something is missing; the message says what to set.

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pydantic import Field
 
 from langgraph_learning.records import ACTIVE, Change, Record, Remove
-from langgraph_learning.stores.base import ID, Operation, Refused, operation
+from langgraph_learning.stores.base import ID
 from langgraph_learning.stores.curation import archive, merge_group
+from langgraph_learning.stores.operations import Operation, Refused, operation
 
 BECAUSE = (str, Field(description="Why, in a few words"))
 IDS = (list[str], Field(description="The short ids of all the notes that become one"))

@@ -9,7 +9,8 @@ from pydantic import Field
 
 from langgraph_learning.config import ConversationsConfig
 from langgraph_learning.records import Add, Change, Curated, Record
-from langgraph_learning.stores.base import Entry, LearningStore, Operation, Ranked, Refused, SpokenMessage, operation
+from langgraph_learning.stores.base import Entry, LearningStore, Ranked, SpokenMessage
+from langgraph_learning.stores.operations import Operation, Refused, operation
 
 SEARCH = "Search what was said in earlier conversations: exact words, names, dates, who said what."
 LONGEST_SPEAKER = 60

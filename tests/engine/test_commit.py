@@ -10,7 +10,8 @@ from pydantic import Field, JsonValue
 
 from langgraph_learning import UserProfileConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
-from langgraph_learning._engine.learning.commit import CommitKind, CommitRules, Draft, OperationRequest, commit
+from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extract import extract
 from langgraph_learning._engine.learning.operation_request import read_request
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage

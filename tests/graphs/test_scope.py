@@ -291,7 +291,8 @@ async def test_a_tool_compares_the_authenticated_user_too(colour: Colour) -> Non
     config = as_member("mallory")
     await invoked(agent, colour, said("Forget it", id="h1"), config)
     identity = Identity(user_id="ada", thread_id="t1").model_dump()
-    agent.update_state(config, {"learning_turn": {"tag": "h1", "identity": identity, "receipt": {}}}, as_node="model")
+    forged = {"turn_id": "h1", "identity": identity, "receipt": {}}
+    agent.update_state(config, {"learning_turn": forged}, as_node="model")
 
     with pytest.raises(ScopeError, match="may not act for 'ada'"):
         await invoked(agent, colour, None, config)
@@ -299,7 +300,9 @@ async def test_a_tool_compares_the_authenticated_user_too(colour: Colour) -> Non
     assert memories(store, "ada") == [FACT]
 
 
-@pytest.mark.parametrize("nonsense", [{"identity": "ada"}, {"tag": "h1"}, {"tag": "h1", "identity": {"user_id": 7}}])
+@pytest.mark.parametrize(
+    "nonsense", [{"identity": "ada"}, {"turn_id": "h1"}, {"turn_id": "h1", "identity": {"user_id": 7}}]
+)
 def test_private_state_that_is_no_turn_is_ignored(nonsense: Any) -> None:
     learning, _ = machine([TEA])
     store = InMemoryStore()

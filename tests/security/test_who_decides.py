@@ -133,7 +133,11 @@ def test_a_resolver_that_names_another_user_on_a_resume_is_compared_too() -> Non
 
 # forged private state
 
-TURN = {"tag": "h1", "identity": {"user_id": "ada", "thread_id": "t1", "agent": None, "timezone": "UTC"}, "receipt": {}}
+TURN = {
+    "turn_id": "h1",
+    "identity": {"user_id": "ada", "thread_id": "t1", "agent": None, "timezone": "UTC"},
+    "receipt": {},
+}
 FORGERIES: list[Callable[[str], Any]] = [
     lambda node: Command(update={"learning_turn": TURN}, goto=node),
     lambda node: Command(update={"learning_turn": Overwrite(TURN)}, goto=node),

@@ -1,4 +1,4 @@
-"""A person's answer to proposals: only here does what was proposed become permanent."""
+"""A person's answer to proposals: the only place where a proposed change becomes permanent."""
 
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,17 +17,9 @@ from langgraph_learning._engine.approval.proposals import (
     read_proposal,
 )
 from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitPlan,
-    CommitRules,
-    Draft,
-    OperationRequest,
-    Reviewers,
-    retry_on_conflict,
-    to_commit,
-    write_commit,
-)
+from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
@@ -43,31 +35,31 @@ ProposalsById: TypeAlias = Mapping[str, tuple[Proposal, int]]
 
 @dataclass(frozen=True)
 class ReviewDecision:
-    """What a person said to one proposal; an edit gives its arguments anew, never another operation."""
+    """A person's answer to one proposal; an edit gives new arguments, never another operation."""
 
     proposal: str
     answer: Answer
     args: Mapping[str, JsonValue] | None = None
     message: str | None = None
     owner: Identity | None = None
-    """To whom it was proposed, where that is somebody else than the one in whose name this is decided."""
+    """The identity that the proposal belongs to, if it is not the one in whose name the person decides."""
 
 
 @dataclass(frozen=True)
 class Approver:
-    """Who decides, when, and who says whether they may."""
+    """The person who decides, the time, and the rule for what they may decide."""
 
     name: str | None
     at: datetime
     acts_for: str | None = None
-    """The user in whose name this runs: without reviewers they decide about what was proposed to them, and no more."""
+    """The user in whose name the code runs. Without reviewers they decide only about proposals to themselves."""
     reviewers: Reviewers | None = None
 
     def may_decide(self, proposal: Proposal, answer: Answer = "approve") -> bool:
         """Return whether this person may give this answer.
 
         Raises:
-            ConfigurationError: `reviewers` is asynchronous: its promise of an answer would count as a yes.
+            ConfigurationError: `reviewers` is asynchronous; its coroutine would count as a yes.
         """
         proposer = proposal.identity.user_id
         if self.reviewers is None:
@@ -81,7 +73,7 @@ class Approver:
         return allowed is True
 
     def check(self, proposal: Proposal, answer: Answer) -> None:
-        """Refuse an answer of somebody who may not give it.
+        """Raise unless this person may give this answer.
 
         Raises:
             ScopeError: They may not.
@@ -92,7 +84,7 @@ class Approver:
 
 
 def ask_reviewers(reviewers: Reviewers, name: str, proposal: Proposal) -> object:
-    """Call the application's function with what its parameters ask for by name, else by position."""
+    """Call the application's function by the names of its parameters if they fit, else by position."""
     offered = {"reviewer": name, "proposal": proposal}
     asked = list(inspect.signature(reviewers).parameters)
     if set(asked) <= offered.keys():
@@ -101,10 +93,11 @@ def ask_reviewers(reviewers: Reviewers, name: str, proposal: Proposal) -> object
 
 
 class Outcome(Frozen):
-    """What came of a decision.
+    """The result of a decision.
 
-    `stale`: a record it would change has changed since, so nothing was applied; it waits for another look. `refused`:
-    it cannot be carried out, and waits. `decided`: somebody else was first. `gone`: there is no such proposal.
+    `stale`: a record it would change has changed since, so nothing was applied, and the proposal waits for another
+    look. `refused`: it cannot be carried out, and waits. `decided`: another person was first. `gone`: there is no such
+    proposal.
     """
 
     proposal: str
@@ -115,17 +108,17 @@ class Outcome(Frozen):
 
 @dataclass
 class ApprovalRound:
-    """One try at deciding: the plan of what was approved, the proposals as they then are, and what came of each."""
+    """One attempt to decide: the plan of the approved changes, the changed proposals, and the outcomes."""
 
     plan: CommitPlan
     approver: Approver
     before: Mapping[str, Mapping[str, Record]]
-    """The records as they were before this answer: siblings in one answer do not make each other stale."""
+    """The records before this answer; so proposals in one answer do not make each other stale."""
     changed: list[Proposal] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
     def decide_one(self, decision: ReviewDecision, proposal: Proposal | None) -> None:
-        """Take one decision."""
+        """Apply one decision."""
         if proposal is None:
             self._add_outcome(decision, "gone", "there is no such proposal")
         elif proposal.status != "pending":
@@ -147,9 +140,9 @@ class ApprovalRound:
             self._apply(decision, proposal)
 
     def _keep_or_remove(self, proposal: Proposal) -> str | None:
-        """Return the operation that a no carries out: what was set aside until the answer goes, if it is there."""
-        there = self.before.get(proposal.store, {}).keys() & proposal.expects.keys()
-        return ON_REJECT.get(proposal.name) if there else None
+        """Return the operation that a rejection carries out (on a record set aside), if its record exists."""
+        present = self.before.get(proposal.store, {}).keys() & proposal.expects.keys()
+        return ON_REJECT.get(proposal.name) if present else None
 
     def _mark_stale(self, decision: ReviewDecision, proposal: Proposal) -> None:
         records = self.before[proposal.store]
@@ -158,7 +151,7 @@ class ApprovalRound:
         self._add_outcome(decision, "stale", f"what it would change has changed meanwhile, and says now: {says}")
 
     def _apply(self, decision: ReviewDecision, proposal: Proposal) -> None:
-        """Plan what was approved: the whole of it, or nothing."""
+        """Plan an approved proposal completely, or not at all."""
         by = {"approved_by": self.approver.name, "approved_at": self.approver.at}
         edited = {"actor": "person", "quote": None} if decision.answer == "edit" else {}
         source = proposal.source.model_copy(update={**by, **edited})
@@ -195,7 +188,7 @@ def _describe_namespace(namespace: str | None) -> str:
 
 
 def is_stale(proposal: Proposal, records: Mapping[str, Record]) -> bool:
-    """Whether a record that `proposal` would change has changed since it was made or last looked at."""
+    """Return whether a record that `proposal` would change has changed since it was made or last looked at."""
     return _versions(proposal, records) != proposal.expects
 
 
@@ -210,13 +203,13 @@ def decide(
     approver: Approver,
     mask: Mask = mask_secrets,
 ) -> Flow[list[Outcome]]:
-    """Carry out what a person decided about proposals to `identity`; what is approved together is one commit.
+    """Apply a person's decisions about proposals to `identity`; proposals approved together become one commit.
 
-    A lost race is planned again: of two people who answer at once, one wins and the other's outcome says so.
+    After a lost race it plans again: of two people who answer at once, one wins, and the other's outcome says so.
 
     Raises:
         ScopeError: The person may not decide about one of them; nothing is decided.
-        ConflictError: Others were first every time.
+        ConflictError: Other writers were first every time.
     """
     held = yield from _load_proposals(identity, decisions)
     for decision in decisions:
@@ -225,9 +218,9 @@ def decide(
     owner_of = {key: proposal.identity for key, (proposal, _) in held.items()}
     outcomes: dict[str, Outcome] = {}
     for owner in dict.fromkeys(owner_of.get(decision.proposal, identity) for decision in decisions):
-        mine = [decision for decision in decisions if owner_of.get(decision.proposal, identity) == owner]
-        made = yield from _decide_together(stores, owner, mine, held, approver, mask)
-        outcomes.update((outcome.proposal, outcome) for outcome in made)
+        own_decisions = [decision for decision in decisions if owner_of.get(decision.proposal, identity) == owner]
+        results = yield from _decide_together(stores, owner, own_decisions, held, approver, mask)
+        outcomes.update((outcome.proposal, outcome) for outcome in results)
     return [outcomes[decision.proposal] for decision in decisions]
 
 
@@ -239,16 +232,16 @@ def _decide_together(
     approver: Approver,
     mask: Mask,
 ) -> Flow[list[Outcome]]:
-    """Decide about the proposals of one turn's identity: they are in the same scopes."""
+    """Decide about the proposals of one identity: they are in the same scopes."""
     first_try = iter([held])
 
     def attempt() -> Flow[list[Outcome]]:
         current = next(first_try, None) or (yield from _load_proposals(owner, decisions))
         names = {current[decision.proposal][0].store for decision in decisions if decision.proposal in current}
-        _, known = yield from load_snapshots(scoped_to([store for store in stores if store.name in names], owner))
-        made = _plan_round(owner, decisions, current, known, approver, mask)
-        yield from _write_round(made, known, current)
-        return made.outcomes
+        _, snapshots = yield from load_snapshots(scoped_to([store for store in stores if store.name in names], owner))
+        decision_round = _plan_round(owner, decisions, current, snapshots, approver, mask)
+        yield from _write_round(decision_round, snapshots, current)
+        return decision_round.outcomes
 
     return (yield from retry_on_conflict(attempt))
 
@@ -257,34 +250,36 @@ def _plan_round(
     owner: Identity,
     decisions: Sequence[ReviewDecision],
     held: ProposalsById,
-    known: Sequence[ScopeSnapshot],
+    snapshots: Sequence[ScopeSnapshot],
     approver: Approver,
     mask: Mask,
 ) -> ApprovalRound:
-    before = {snapshot.store.name: snapshot.by_id for snapshot in known}
+    before = {snapshot.store.name: snapshot.by_id for snapshot in snapshots}
     asked = [held[decision.proposal][0] for decision in decisions if decision.proposal in held]
-    # Of the same yes comes the same commit: who answers a second time is told, and nothing is added twice.
+    # The same approval gives the same commit id, so that a second answer finds the first and adds nothing.
     key = derived_id("approved", *sorted(proposal.id for proposal in asked if proposal.status == "pending"))
     draft = Draft(CommitKind.APPROVAL, key, owner, approver.at, CommitRules(mask=mask))
-    made = ApprovalRound(CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in known}), approver, before)
+    decision_round = ApprovalRound(
+        CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}), approver, before
+    )
     for decision in decisions:
-        made.decide_one(decision, held[decision.proposal][0] if decision.proposal in held else None)
-    return made
+        decision_round.decide_one(decision, held[decision.proposal][0] if decision.proposal in held else None)
+    return decision_round
 
 
-def _write_round(made: ApprovalRound, known: Sequence[ScopeSnapshot], held: ProposalsById) -> Flow[None]:
-    """Write the commit and the proposals as they then stand, if nobody decided or changed anything meanwhile."""
-    operations = [put_proposal(proposal) for proposal in made.changed]
+def _write_round(decision_round: ApprovalRound, snapshots: Sequence[ScopeSnapshot], held: ProposalsById) -> Flow[None]:
+    """Write the commit and the decided proposals, unless another writer changed one of them meanwhile."""
+    operations = [put_proposal(proposal) for proposal in decision_round.changed]
     expect = {(put.namespace, put.key): held[put.key][1] for put in operations}
-    commit = to_commit(made.plan)
+    commit = to_commit(decision_round.plan)
     if commit.changes:
-        yield from write_commit(commit, known, more=operations, expects=expect)
+        yield from write_commit(commit, snapshots, more=operations, expects=expect)
     elif operations:
         yield from write(operations, expect)
 
 
 def _load_proposals(identity: Identity, decisions: Iterable[ReviewDecision]) -> Flow[ProposalsById]:
-    """Return the proposals that are decided about, each with its version in the store, by id."""
+    """Return the proposals of the decisions, each with its version in the store, by id."""
     wanted = {decision.proposal: proposals_namespace(decision.owner or identity) for decision in decisions}
     results = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for key, namespace in wanted.items()))
     items = [item for item in results if isinstance(item, Item)]
@@ -292,43 +287,43 @@ def _load_proposals(identity: Identity, decisions: Iterable[ReviewDecision]) -> 
 
 
 def proposals(stores: Sequence[LearningStore], identity: Identity) -> Flow[list[Proposal]]:
-    """Return what waits for a person, each marked if what it would change has changed meanwhile."""
+    """Return the pending proposals; one is marked stale if a record it would change has changed."""
     return (yield from mark_stale(stores, (yield from pending_proposals(identity))))
 
 
 def review_queue(
     stores: Sequence[LearningStore], approver: Approver | None, namespace: str | None = None
 ) -> Flow[list[Proposal]]:
-    """Return what waits of all users, and of none, the oldest first; of one namespace, or of all.
+    """Return the pending proposals of all users and of runs without a user, oldest first.
 
     Args:
-        stores: The learning stores that it is about.
-        approver: Who asks: they are told what they may decide about. None is told everything.
-        namespace: The shared namespace to look at.
+        stores: The learning stores of the proposals.
+        approver: The person who asks; they get the proposals that they may decide. None gets all.
+        namespace: The shared namespace to look at; None for all.
     """
     waiting = yield from all_proposals()
-    mine = [
+    visible = [
         proposal
         for proposal in waiting
         if namespace in (None, proposal.namespace) and (approver is None or approver.may_decide(proposal))
     ]
-    return (yield from mark_stale(stores, mine))
+    return (yield from mark_stale(stores, visible))
 
 
 def mark_stale(stores: Sequence[LearningStore], waiting: Sequence[Proposal]) -> Flow[list[Proposal]]:
-    """Return the proposals, each marked if what it would change has changed meanwhile."""
+    """Return the proposals; one is marked stale if a record it would change has changed."""
     addresses = {
         (proposal.id, key): (*scope.path, store.name)
         for proposal in waiting
         for store, scope in scoped_to([store for store in stores if store.name == proposal.store], proposal.identity)
         for key in proposal.expects
     }
-    found = yield from _read_records((path, key) for (_, key), path in addresses.items())
-    seen: dict[str, dict[str, Record]] = {proposal.id: {} for proposal in waiting}
+    records = yield from _read_records((path, key) for (_, key), path in addresses.items())
+    present: dict[str, dict[str, Record]] = {proposal.id: {} for proposal in waiting}
     for (proposal_id, key), path in addresses.items():
-        if (record := found.get((path, key))) is not None:
-            seen[proposal_id][key] = record
-    return [proposal.model_copy(update={"stale": is_stale(proposal, seen[proposal.id])}) for proposal in waiting]
+        if (record := records.get((path, key))) is not None:
+            present[proposal_id][key] = record
+    return [proposal.model_copy(update={"stale": is_stale(proposal, present[proposal.id])}) for proposal in waiting]
 
 
 def _read_records(addresses: Iterable[tuple[Namespace, str]]) -> Flow[dict[tuple[Namespace, str], Record]]:

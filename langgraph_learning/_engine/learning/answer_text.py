@@ -1,7 +1,7 @@
-"""What a model answered, as a list of operations: read at the first call, whatever stands around the JSON.
+"""Reading a model's answer as a list of operations, whatever text stands around the JSON.
 
-Prose, a greeting, a code fence or thoughts before the object do not matter. Of an answer that is cut off, or spoilt in
-the middle, the complete operations stand, because each is validated by itself anyway.
+Prose, a greeting, a code fence or thoughts before the object do not matter. From an answer that is cut off, or broken
+in the middle, the complete operations are used, because each one is validated alone anyway.
 """
 
 import json
@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import JsonValue
 
 LONGEST_ANSWER = 1_000_000
-"""How much of an answer is read, in characters."""
+"""The number of characters of an answer that are read."""
 MOST_OPERATIONS = 1_000
-"""How many operations of an answer are read; a model that runs away repeats itself."""
+"""The number of operations of an answer that are read; a model in a loop repeats itself."""
 _TRIES = 50
-"""At how many places the answer may begin, after prose."""
+"""The number of positions at which the JSON may begin, after prose."""
 
 _THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", flags=re.S | re.I)
 _THOUGHTS_END = re.compile(r"^.*</(think|thinking|reasoning)>", flags=re.S | re.I)
@@ -27,7 +27,7 @@ _DECODER = json.JSONDecoder()
 
 
 class UnusableAnswer(Exception):
-    """The answer as a whole cannot be read; the message tells the model what was wrong."""
+    """An answer that cannot be read as a whole; the message tells the model what was wrong."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class OperationList:
 
 
 def read_answer(text: str) -> OperationList:
-    """Return the operations that stand in `text`.
+    """Return the operations in `text`.
 
     Raises:
         UnusableAnswer: It holds no object of operations, and no complete operation.
@@ -57,22 +57,22 @@ def read_answer(text: str) -> OperationList:
             read = operations[:MOST_OPERATIONS]
             return OperationList([_clean(operation) for operation in read], cut_off=len(read) < len(operations))
         error = 'it is not an object {"operations": [...]}'
-    if found := list(_complete_operations(text)):
-        return OperationList(found, cut_off=True)
+    if operations_read := list(_complete_operations(text)):
+        return OperationList(operations_read, cut_off=True)
     problem = "is not valid JSON" if "{" in text else "cannot be read"
     raise UnusableAnswer(f"the answer {problem}: {error}")
 
 
 def _without_thoughts(text: str) -> str:
-    """Return `text` without what a model thought aloud; some servers take only the opening mark away."""
+    """Return `text` without the model's thoughts; some servers remove only the opening tag."""
     text = _THOUGHTS.sub("", text)
     return text if text.lstrip().startswith("{") else _THOUGHTS_END.sub("", text)
 
 
 def _starts(text: str) -> Iterator[int]:
-    """Return where an object or a list of objects may begin: the first places, and not those inside of strings."""
-    found = (match.start() for match in re.finditer(r"[{\[]", text))
-    yield from (start for start, _ in zip(found, range(_TRIES), strict=False))
+    """Yield the first positions at which an object or a list may begin."""
+    positions = (match.start() for match in re.finditer(r"[{\[]", text))
+    yield from (start for start, _ in zip(positions, range(_TRIES), strict=False))
 
 
 def _decode(text: str, start: int) -> Any:
@@ -85,7 +85,7 @@ def _decode(text: str, start: int) -> Any:
 def _operations_of(value: object, listed: bool) -> list[Any] | None:
     """Return the operations of a decoded value; None if it is something else.
 
-    One operation, or a list of some, is taken for the whole where the answer has no list of its own (`listed`).
+    A single operation, or a list of some, counts as the answer if the text has no list of its own (`listed`).
     """
     if not listed:
         bare = value if isinstance(value, list) else [value]
@@ -101,20 +101,20 @@ def _operations_of(value: object, listed: bool) -> list[Any] | None:
 
 
 def _complete_operations(text: str) -> Iterator[JsonValue]:
-    """Return the operations of a spoilt answer that are complete, in order."""
-    place, found = 0, 0
-    while found < MOST_OPERATIONS and (match := _OPERATION.search(text, place)):
+    """Yield the complete operations of a broken answer, in order."""
+    position, count = 0, 0
+    while count < MOST_OPERATIONS and (match := _OPERATION.search(text, position)):
         try:
-            value, place = _DECODER.raw_decode(text, match.start())
+            value, position = _DECODER.raw_decode(text, match.start())
         except (ValueError, RecursionError):
-            place = match.end()
+            position = match.end()
             continue
-        found += 1
+        count += 1
         yield _clean(value)
 
 
 def _clean(value: Any) -> JsonValue:
-    """Return a value without what cannot be stored: half a surrogate pair, and the character zero."""
+    """Return a value without characters that cannot be stored: half a surrogate pair, and NUL."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
     if isinstance(value, dict):

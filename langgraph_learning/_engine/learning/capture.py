@@ -1,8 +1,9 @@
-"""Messages as records: what a turn's commit keeps of what was said, and what else a message is found by.
+"""Messages as records: the messages of a turn that its commit keeps, and the keys that searches find them by.
 
-Learning stores that capture keep the messages of a session, a thread as a rule, in its order: the id of a record is
-session and place, so that a search that finds one can read its neighbours. What other learning stores learn from a
-message becomes a key of it, in the same commit as it is learned, and goes in the same commit as that goes.
+Learning stores that capture keep the messages of a session (usually a thread) in order. The id of a record is session
+and place, so that a search that finds one can read its neighbours. What other learning stores learn from a message
+becomes a key of that message. The key is written in the commit that learns it and deleted in the commit that removes
+it.
 """
 
 import base64
@@ -29,27 +30,26 @@ from langgraph_learning.stores.base import FAULTS, SpokenMessage
 log = logging.getLogger(__name__)
 
 Cited: TypeAlias = tuple[str | None, str]
-"""A message, as thread and id."""
+"""A message, as thread id and message id."""
 
 LONGEST_READ = 64_000
-"""How much of a message is looked at, in characters."""
+"""The number of characters of a message that are read."""
 MOST_CITED = 8
-"""A record that rests on more messages than this says nothing about any of them."""
+"""The number of messages that a record may rest on; one that rests on more says nothing about any of them."""
 AT_ONCE = 8
-"""How many messages of a thread are looked up one by one; for more the thread is read."""
+"""The number of messages of a thread that are looked up one by one; for more, the whole thread is read."""
 
 
 @dataclass(frozen=True)
 class Captured:
-    """What a commit is to keep of a conversation: its messages, as they stand now, and where they belong."""
+    """The messages of a conversation that a commit keeps, with their present texts, and the session they belong to."""
 
     session: str
     messages: tuple[SpokenMessage, ...]
     source: Source
     zone: ZoneInfo
     current: Mapping[str, str | None] | None = None
-    """The texts of the thread's messages now, by id; None where nobody knows them: then nothing was edited or taken
-    away."""
+    """The present texts of the thread's messages, by id; None if unknown: then nothing counts as edited or deleted."""
 
 
 def session_code(thread_id: str | None, graph_ns: str, otherwise: str) -> str:
@@ -57,8 +57,8 @@ def session_code(thread_id: str | None, graph_ns: str, otherwise: str) -> str:
 
     Args:
         thread_id: The thread.
-        graph_ns: The checkpoint namespace of the graph: one inside another may have a conversation of its own.
-        otherwise: What tells one call from others where there is no thread.
+        graph_ns: The checkpoint namespace of the graph: a graph inside another may have a conversation of its own.
+        otherwise: A text that tells one call from others if there is no thread.
     """
     path = [part.partition(":")[0] for part in graph_ns.split("|") if part]
     parts = ["thread", thread_id, *path] if thread_id is not None else ["none", otherwise]
@@ -66,31 +66,37 @@ def session_code(thread_id: str | None, graph_ns: str, otherwise: str) -> str:
     return base64.b32encode(digest[:10]).decode().lower()
 
 
-def read_capture(heard: TurnInput, commit: str, mask: Mask, current: Sequence[TurnMessage] | None = None) -> Captured:
-    """Return what is to be kept of a turn, secrets taken out.
+def read_capture(
+    turn_input: TurnInput, commit: str, mask: Mask, current: Sequence[TurnMessage] | None = None
+) -> Captured:
+    """Return the messages of a turn that a commit keeps, with secrets masked.
 
     Args:
-        heard: The turn.
+        turn_input: The turn.
         commit: The id of its commit.
-        mask: Takes secrets out.
-        current: The messages of the thread, as they stand now.
+        mask: The function that masks secrets.
+        current: The messages of the thread, with their present texts.
     """
-    identity, turn = heard.identity, heard.turn
-    session = session_code(identity.thread_id, heard.provenance.graph_ns, commit)
-    source = Source(thread_id=identity.thread_id, checkpoint_id=heard.checkpoint_id)
+    identity, turn = turn_input.identity, turn_input.turn
+    session = session_code(identity.thread_id, turn_input.provenance.graph_ns, commit)
+    source = Source(thread_id=identity.thread_id, checkpoint_id=turn_input.checkpoint_id)
     zone = ZoneInfo(identity.timezone)
-    messages = tuple(_to_spoken(message, heard.said_at, mask) for message in _with_ids(turn))
-    texts = None if current is None else {each.id: mask(each.text[:LONGEST_READ]) for each in current if each.id}
+    messages = tuple(_to_spoken(message, turn_input.said_at, mask) for message in _with_ids(turn))
+    texts = (
+        None
+        if current is None
+        else {message.id: mask(message.text[:LONGEST_READ]) for message in current if message.id}
+    )
     return Captured(session, messages, source, zone, texts)
 
 
 def _with_ids(turn: Turn) -> Iterable[TurnMessage]:
-    """Give messages without ids one that follows from the place in the conversation and the text."""
+    """Give messages without ids an id that follows from their position in the conversation and their text."""
     humans, since = turn.human_offset, 0
     for message in turn.messages:
         humans, since = (humans + 1, 0) if message.role == "user" else (humans, since + 1)
-        made = f"#{humans}.{since}-{derived_id(message.role, message.text)[:8]}"
-        yield message if message.id else replace(message, id=made)
+        own_id = f"#{humans}.{since}-{derived_id(message.role, message.text)[:8]}"
+        yield message if message.id else replace(message, id=own_id)
 
 
 def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
@@ -99,31 +105,31 @@ def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
     return SpokenMessage(str(message.id), message.role, text, message.said_at or at, name)
 
 
-def plan_capture(known: ScopeSnapshot, captured: Captured, at: datetime) -> list[Change]:
-    """Return what changes in the records of a session, so that they hold the messages as they stand now."""
-    records = sorted(_in_session(known.records, captured.session), key=lambda record: record.place or 0)
+def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> list[Change]:
+    """Return the changes after which the records of a session hold the messages with their present texts."""
+    records = sorted(_in_session(snapshot.records, captured.session), key=lambda record: record.place or 0)
     kept = {id: record for record in records for id in record.source.message_ids}
     place = 1 + max((record.place or 0 for record in records), default=-1)
     changes: list[Change] = []
     for message in dict((message.id, message) for message in _as_now(captured, kept)).values():
         record = kept.get(message.id)
-        add = _capture(known.store, message, captured.zone, record)
+        add = _capture(snapshot.store, message, captured.zone, record)
         if record is not None:
-            changes += _change(known.store, record, add)
+            changes += _change(snapshot.store, record, add)
         elif add is not None and not (add.expires_at and add.expires_at <= at):
             source = captured.source.model_copy(update={"message_ids": (message.id,), "actor": message.role})
             where = {"id": f"{captured.session}-{place}", "session": captured.session, "place": place}
             changes.append(add.model_copy(update={"source": source, **where}))
             place += 1
-    return [*changes, *_taken_away(known.store, records, captured)]
+    return [*changes, *_taken_away(snapshot.store, records, captured)]
 
 
 def _in_session(records: Iterable[Record], session: str) -> list[Record]:
     return [record for record in records if record.session == session]
 
 
-def _as_now(captured: Captured, kept: Mapping[str, Record]) -> list[SpokenMessage]:
-    """Return the messages of the turn, and the older ones that were kept, with the texts they have now."""
+def _as_now(captured: Captured, stored: Mapping[str, Record]) -> list[SpokenMessage]:
+    """Return the messages of the turn, and the older stored ones, with their present texts."""
     current = captured.current or {}
     messages = [
         replace(message, text=current[message.id] or "") if message.id in current else message
@@ -132,7 +138,7 @@ def _as_now(captured: Captured, kept: Mapping[str, Record]) -> list[SpokenMessag
     own = {message.id for message in messages}
     older = [
         SpokenMessage(id, record.source.actor, current[id] or "", record.created_at)
-        for id, record in kept.items()
+        for id, record in stored.items()
         if id in current and id not in own
     ]
     return [*messages, *older]
@@ -147,7 +153,7 @@ def _capture(store: LearningStore, message: SpokenMessage, zone: ZoneInfo, kept:
 
 
 def _change(store: LearningStore, record: Record, now: Add | None) -> list[Change]:
-    """Return what an edit changes; a message that says nothing any more is gone."""
+    """Return the change for an edited message; one without text is removed."""
     if now is None:
         return [Remove(store=store.name, id=record.id, source=record.source)]
     if now.content == record.content:
@@ -157,14 +163,16 @@ def _change(store: LearningStore, record: Record, now: Add | None) -> list[Chang
 
 
 def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captured) -> list[Change]:
-    """Return the removal of what somebody took out of the thread.
+    """Return removals for messages that were deleted from the thread.
 
-    What is missing before the first message that is there was trimmed away: it stays. So does what is missing after
-    the last one.
+    Messages missing before the first present one were trimmed from the state, not deleted, so they stay. The same goes
+    for messages missing after the last one.
     """
     current = captured.current or {}
-    there = [place for place, record in enumerate(records) if not current.keys().isdisjoint(record.source.message_ids)]
-    middle = records[there[0] : there[-1]] if there else []
+    present = [
+        place for place, record in enumerate(records) if not current.keys().isdisjoint(record.source.message_ids)
+    ]
+    middle = records[present[0] : present[-1]] if present else []
     gone = [record for record in middle if current.keys().isdisjoint(record.source.message_ids)]
     own = {message.id for message in captured.messages}
     return [
@@ -174,9 +182,15 @@ def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captu
     ]
 
 
-def find_citing(user_id: str, captured: Captured, known: Sequence[ScopeSnapshot]) -> Flow[list[Record]]:
-    """Return the user's records that rest on messages which are about to be kept: an agent's tools were faster."""
-    kept = {id for each in known for record in each.records if record.session for id in record.source.message_ids}
+def find_citing(user_id: str, captured: Captured, snapshots: Sequence[ScopeSnapshot]) -> Flow[list[Record]]:
+    """Return the user's records that rest on messages which are about to be kept: a tool may have learned first."""
+    kept = {
+        id
+        for snapshot in snapshots
+        for record in snapshot.records
+        if record.session
+        for id in record.source.message_ids
+    }
     new = [message.id for message in captured.messages if message.id not in kept and message.role == "user"]
     thread = captured.source.thread_id
     items = yield from _find_items(user_id, {(thread, id) for id in new}, messages=False)
@@ -184,7 +198,7 @@ def find_citing(user_id: str, captured: Captured, known: Sequence[ScopeSnapshot]
 
 
 def with_keys(changes: Sequence[Change], facts: Iterable[Record]) -> list[Change]:
-    """Return `changes`, messages found by the facts that rest on them, too."""
+    """Return `changes`; new messages get the facts that rest on them as keys."""
     cited: dict[Cited, dict[str, str]] = {}
     for record in facts:
         for message in _cited_messages(record):
@@ -200,7 +214,7 @@ def with_keys(changes: Sequence[Change], facts: Iterable[Record]) -> list[Change
 
 
 def _cited_messages(record: Record | None) -> list[Cited]:
-    """Return the messages that a record stands for; one that is set aside stands for none."""
+    """Return the messages that a record rests on; a record that is set aside counts for none."""
     if record is None or record.session is not None or record.status != ACTIVE:
         return []
     ids = record.source.message_ids
@@ -217,13 +231,13 @@ def key_puts(
     done: Iterable[tuple[tuple[str, ...], str]],
     at: datetime,
 ) -> Flow[tuple[list[PutOp], Expected]]:
-    """Return what gives messages the keys of what was learned from them, and takes away those of what is gone.
+    """Return the puts that give messages the keys of what was learned from them, and delete those of what was removed.
 
     Args:
-        user_id: Whose messages; records of shared namespaces name who taught them.
-        pairs: Each record before and after; None where it is not there.
-        done: Where records are written in the same commit anyway.
-        at: Now.
+        user_id: The user of the messages; records of shared namespaces name who taught them.
+        pairs: Each record before and after; None if it does not exist.
+        done: The addresses of records that the same commit writes anyway.
+        at: The present time.
     """
     wanted: dict[str, dict[Cited, dict[str, str | None]]] = {}
     for old, new in pairs:
@@ -251,26 +265,28 @@ def key_puts(
 
 
 def _find_items(user_id: str, cited: Iterable[Cited], *, messages: bool) -> Flow[list[Item]]:
-    """Return the messages that are `cited`, or with `messages=False` the other records that cite them."""
+    """Return the messages in `cited`; with `messages=False`, the other records that cite them."""
     prefix = Scope(user_id=user_id).path
     threads: dict[str | None, list[str]] = {}
     for thread, id in cited:
         threads.setdefault(thread, []).append(id)
     if not threads:
         return []
-    stand = yield from describe_store()
+    info = yield from describe_store()
     ops = []
     for thread, ids in threads.items():
         sources: list[dict[str, object]] = [{"thread_id": thread}]
-        if stand.ranks and len(ids) <= AT_ONCE:
+        if info.ranks and len(ids) <= AT_ONCE:
             sources = [{"thread_id": thread, "message_ids": {"$contains": id}} for id in ids]
-        there = {"session": {"$exists": messages}} if stand.ranks else {}
-        ops += [SearchOp(prefix, {"source": each, **there}, limit=EVERYTHING, refresh_ttl=False) for each in sources]
+        kind = {"session": {"$exists": messages}} if info.ranks else {}
+        ops += [SearchOp(prefix, {"source": source, **kind}, limit=EVERYTHING, refresh_ttl=False) for source in sources]
     results = yield from batch(*ops)
-    found = {(tuple(item.namespace), item.key): item for result in results for item in _items(result)}
+    by_address = {(tuple(item.namespace), item.key): item for result in results for item in _items(result)}
     wanted = {(thread, id) for thread, ids in threads.items() for id in ids}
     return [
-        item for (path, _), item in found.items() if path[: len(prefix)] == prefix and _cites(item, wanted, messages)
+        item
+        for (path, _), item in by_address.items()
+        if path[: len(prefix)] == prefix and _cites(item, wanted, messages)
     ]
 
 
@@ -285,15 +301,17 @@ def _cites(item: Item, wanted: set[Cited], messages: bool) -> bool:
     return any((source.get("thread_id"), id) in wanted for id in source.get("message_ids") or ())
 
 
-def commit_keys(made: Commit, known: Sequence[ScopeSnapshot], at: datetime) -> Flow[tuple[list[PutOp], Expected]]:
-    """Return what the changes of a commit mean for the keys of messages that it does not write itself."""
+def commit_keys(
+    new_commit: Commit, snapshots: Sequence[ScopeSnapshot], at: datetime
+) -> Flow[tuple[list[PutOp], Expected]]:
+    """Return the puts for keys of messages that a commit does not write itself."""
     pairs, done = [], []
-    for each in known:
-        old = {record.id: record for record in each.records}
-        mine = [change for change in made.changes if change.store == each.store.name]
-        new = {record.id: record for record in each.with_changes(mine, at).records}
-        path = (*each.scope.path, each.store.name)
-        done += [(path, change.id) for change in mine]
-        if each.store.keys_messages:
-            pairs += [(old.get(key), new.get(key)) for key in dict.fromkeys(change.id for change in mine)]
-    return (yield from key_puts(made.identity.user_id, pairs, done, at))
+    for snapshot in snapshots:
+        old = {record.id: record for record in snapshot.records}
+        own_changes = [change for change in new_commit.changes if change.store == snapshot.store.name]
+        new = {record.id: record for record in snapshot.with_changes(own_changes, at).records}
+        path = (*snapshot.scope.path, snapshot.store.name)
+        done += [(path, change.id) for change in own_changes]
+        if snapshot.store.keys_messages:
+            pairs += [(old.get(key), new.get(key)) for key in dict.fromkeys(change.id for change in own_changes)]
+    return (yield from key_puts(new_commit.identity.user_id, pairs, done, at))

@@ -1,4 +1,4 @@
-"""A long history in parts: each is small enough for one extraction, and a commit of its own."""
+"""A long history in parts: each part is small enough for one extraction, and becomes one commit."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -16,13 +16,13 @@ from langgraph_learning.records import Commit, Identity
 
 MOST_MESSAGES = 40
 MOST_CHARS = 40_000
-"""How much of a history one extraction is shown, in messages and in characters."""
+"""The number of messages and characters of a history that one extraction reads."""
 
 
 def split_history(messages: Sequence[BaseMessage]) -> Iterator[tuple[int, int]]:
-    """Yield where each part begins and ends; a part begins with a message of the user's, where there is one.
+    """Yield start and end of each part; a part begins with a message of the user if possible.
 
-    The same history has the same parts every time, so what was interrupted goes on where it stopped.
+    The same history always has the same parts, so an interrupted run continues where it stopped.
     """
     start, chars = 0, 0
     for index, message in enumerate(messages):
@@ -43,25 +43,26 @@ def learn_history(
     said_at: datetime | None,
     progress: Callable[[int, int], object] | None,
 ) -> Flow[Commit | None]:
-    """Learn from a history part by part, and return the last commit that changed something; parts teach once."""
+    """Learn from a history part by part, and return the last commit that changed something; none is learned twice."""
     now, last = datetime.now(UTC), None
     speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
     works = settings.extractions()
     for start, end in split_history(history):
         before = count_user_messages(history[:start], speakers)
         turn = replace(turn_of(history[start:end], speakers, said_at), human_offset=before)
-        heard = TurnInput(turn=turn, identity=identity, at=now)
+        turn_input = TurnInput(turn=turn, identity=identity, at=now)
         thread = read_thread(history[max(0, start - MOST_MESSAGES) : end], settings.name, speakers)
-        made = yield from extract(
+        part_commit = yield from extract(
             works,
-            heard,
+            turn_input,
             settings.limits,
             settings.mask,
             shared=settings.shared,
             thread=thread,
             capturing=settings.capturing,
         )
-        last = made if made is not None and (made.changes or made.proposed or made.refused) else last
+        if part_commit is not None and (part_commit.changes or part_commit.proposed or part_commit.refused):
+            last = part_commit
         if progress is not None:
             progress(end, len(history))
     return last

@@ -1,425 +1,54 @@
-"""From what was asked for to one atomic write: validate, plan, limit, write, and again on a lost race."""
+"""The flow that plans and writes a commit in one transaction, and plans it again after a lost race."""
 
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from copy import copy
-from dataclasses import dataclass, field
-from datetime import date, datetime
-from enum import Enum
-from itertools import groupby
-from typing import Literal, TypeAlias, TypeVar
-from zoneinfo import ZoneInfo
+from typing import TypeVar
 
 from langgraph.store.base import GetOp, PutOp
 from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
 from langgraph_learning._engine.flow import Expected, Flow, batch, write
-from langgraph_learning._engine.learning.capture import Captured, commit_keys, plan_capture, with_keys
-from langgraph_learning._engine.learning.operation_schema import read_operation
-from langgraph_learning._engine.learning.provenance import (
-    ThreadWords,
-    Verdict,
-    is_supported,
-    judge_removal,
-    judge_statement,
-    tool_only_terms,
-)
-from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.learning.capture import commit_keys
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, Draft
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
-from langgraph_learning.masking import Mask, mask_secrets, mask_values
-from langgraph_learning.records import (
-    Change,
-    Commit,
-    Identity,
-    Proposal,
-    Provenance,
-    Record,
-    Refusal,
-    Remove,
-    Scope,
-    Source,
-    Trajectory,
-    Usage,
-)
-from langgraph_learning.stores import LearningStore, Operation, Refused
-from langgraph_learning.stores.base import FAULTS
-from langgraph_learning.stores.common_operations import MAINTENANCE, plan_maintenance
-from langgraph_learning.versioned_store import Address
+from langgraph_learning.records import Change, Commit, Proposal, Refusal, Source
+from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 
 class TurnGone(LearningError):
-    """A turn that waited to be learned from is not there any more; nothing is written."""
+    """An error: the turn that waited to be learned from no longer exists, and nothing is written."""
 
 
 TRIES = 50
-"""How often a commit is planned anew: of so many writers of one record, each loses to every other once at most."""
+"""How often a commit is planned again: of so many writers of one record, each loses to every other at most once."""
 TRIED = 10
-"""How many operations are looked at for each change that the limit allows: some change nothing, or are refused."""
-LONGEST_STATEMENT = 30_000
-"""How long one statement may be, in characters: every later turn reads and ranks it."""
-LONGEST_QUOTE = 1_000
-"""How much of a quote is kept, in characters."""
-NOBODY = "without a user nothing shared is taught: give context={'user_id': ...} to invoke"
-Shared: TypeAlias = Literal["propose", "write"]
-"""What becomes of a change to what others taught in a shared namespace."""
-Reviewers: TypeAlias = Callable[..., object]
-"""Says whether somebody may decide about a proposal."""
-
-
-@dataclass(frozen=True)
-class OperationRequest:
-    """One operation as a model or a person asked for it, and what it rests on."""
-
-    operation: object
-    arguments: Mapping[str, JsonValue]
-    source: Source = field(default_factory=Source)
-    store: str | None = None
-    """Of which learning store, where that is known: operations for upkeep are called the same in all of them."""
-    said_at: datetime | None = None
-    """When that was said which it rests on: relative dates count from there; by default when it is committed."""
-
-
-class CommitKind(Enum):
-    """Who asks for a commit, which decides how records are named and whether a person has to say yes."""
-
-    TURN = "turn"
-    """An extraction: an empty commit is kept, too, so that the same turn is not asked about again."""
-    TOOL_CALL = "tool call"
-    """The agent, by one of its tools."""
-    PERSON = "person"
-    """A person's own hand."""
-    APPROVAL = "approval"
-    """A person's yes to proposals."""
-    UPKEEP = "upkeep"
-    """Curation, and what feedback sets aside."""
-    REFLECTION = "reflection"
-    """What many turns teach together; what others taught it changes as a turn would."""
-
-    @property
-    def names_own_ids(self) -> bool:
-        """Whether records may be named by their own ids: a model is shown short ones only."""
-        return self in (CommitKind.PERSON, CommitKind.APPROVAL, CommitKind.UPKEEP)
-
-    @property
-    def is_conversation(self) -> bool:
-        """Whether the words of a conversation ask for it: its limits and the policy for shared namespaces hold."""
-        return self in (CommitKind.TURN, CommitKind.TOOL_CALL)
-
-
-@dataclass(frozen=True)
-class CommitRules:
-    """What every commit of a machine keeps to."""
-
-    limits: Mapping[str, int] = field(default_factory=dict)
-    """How many changes a learning store may make in one turn."""
-    mask: Mask = mask_secrets
-    shared: Shared = "propose"
-    reviewers: Reviewers | None = None
-
-
-@dataclass(frozen=True)
-class Draft:
-    """What is to be committed: by whom, under which id, and where in its conversation."""
-
-    kind: CommitKind
-    id: str
-    identity: Identity
-    at: datetime
-    rules: CommitRules
-    requests: tuple[OperationRequest, ...] = ()
-    refused: tuple[Refusal, ...] = ()
-    """What was refused before it was planned."""
-    provenance: Provenance = field(default_factory=Provenance)
-    shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """The record ids by the short ids that a model was shown, per learning store: a race may change the order."""
-    usage: Usage = field(default_factory=Usage)
-    query: str = ""
-    """What the records were looked up by, besides the newest."""
-    thread: ThreadWords | None = None
-    """Who has said what in the conversation that asks for it; None where a person asks."""
-    trajectory: Trajectory | None = None
-    captured: Captured | None = None
-    """The messages to keep, where a learning store keeps them."""
-    cited_by: tuple[Record, ...] = ()
-    """What rests on these messages already."""
-    pending: tuple[Address, ...] = ()
-    """The turns that it is learned from, where these waited in the store: they go with its commit."""
-
-    def day_of(self, said_at: datetime | None) -> date:
-        """Return the day on which something was said, where the user is."""
-        return (said_at or self.at).astimezone(ZoneInfo(self.identity.timezone)).date()
-
-    def limit(self, store: LearningStore) -> int | None:
-        """Return how many changes a learning store may make; None without a limit."""
-        limited = self.kind.is_conversation or self.kind is CommitKind.REFLECTION
-        return self.rules.limits.get(store.name) if limited else None
-
-
-@dataclass
-class CommitPlan:
-    """The changes so far, what is known when they are made, and what waits for a person."""
-
-    draft: Draft
-    known: dict[str, ScopeSnapshot]
-    earlier: Sequence[Proposal] = ()
-    """What was proposed before and is pending or rejected: it is not proposed again."""
-    changes: list[Change] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    proposed: list[Proposal] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        pinned = self.draft.shown_ids
-        self.labels = {name: {**known.short_ids, **pinned.get(name, {})} for name, known in self.known.items()}
-        self.used = Counter[str]()
-
-    def fork(self) -> "CommitPlan":
-        """Return a plan that goes on from here and leaves this one as it is."""
-        other = copy(self)
-        other.known, other.used = dict(self.known), self.used.copy()
-        other.changes, other.refused, other.proposed = list(self.changes), list(self.refused), list(self.proposed)
-        return other
-
-    def add(self, request: OperationRequest) -> None:
-        """Plan one request; what cannot be carried out is refused, and its siblings stand."""
-        name, kind, mask = str(request.operation), self.draft.kind, self.draft.rules.mask
-        stores = [known.store for known in self.known.values() if request.store in (None, known.store.name)]
-        arguments = {key: mask_values(value, mask) for key, value in request.arguments.items()}
-        upkeep = kind in (CommitKind.APPROVAL, CommitKind.UPKEEP) and request.store is not None
-        try:
-            store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)
-        except LookupError as error:
-            self._refuse(name, str(error.args[0]))
-            return
-        self.refused += refused
-        if operation is None:
-            return
-        known = self.known[store.name]
-        if reason := self._forbidden(known, arguments):
-            self._refuse(name, reason)
-        elif (planned := self._plan_operation(known, name, operation, request.said_at)) is not None:
-            operation, changes = planned
-            source = self._mark_source(known, arguments, request.source)
-            self._accept(known, operation, changes, source, request.said_at)
-
-    def _refuse(self, operation: str, reason: str) -> None:
-        self.refused.append(Refusal(operation=operation, reason=reason))
-
-    def _forbidden(self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue]) -> str | None:
-        """Return why a request is not even planned; None if it may be."""
-        draft, store = self.draft, known.store
-        asked_by_run = draft.kind.is_conversation or draft.kind is CommitKind.PERSON
-        if asked_by_run and not may_teach(store, known.scope, draft.identity, draft.rules.shared):
-            return NOBODY
-        if (limit := draft.limit(store)) is not None and self.used[store.name] >= limit:
-            return self._over_limit(store, limit)
-        if draft.thread is None or store.about_user or store.accepts_tool_claims:
-            return None
-        foreign = tool_only_terms(arguments, draft.thread)
-        return f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned" if foreign else None
-
-    def _over_limit(self, store: LearningStore, limit: int) -> str:
-        log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)
-        return f"over the limit of {limit} changes a turn"
-
-    def _mark_source(self, known: ScopeSnapshot, arguments: Mapping[str, JsonValue], source: Source) -> Source:
-        """Return the source with its quote masked, and marked as a tool's where it may rest on one."""
-        store, thread = known.store, self.draft.thread
-        if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
-            quotes_own = source.actor in ("user", "agent") and source.quote is not None
-            if not quotes_own and not is_supported(arguments, thread):
-                source = source.model_copy(update={"actor": "tool"})
-        masked = self.draft.rules.mask(source.quote)[:LONGEST_QUOTE] if source.quote else None
-        return source.model_copy(update={"quote": masked})
-
-    def _plan_operation(
-        self, known: ScopeSnapshot, name: str, operation: Operation, said_at: datetime | None
-    ) -> tuple[Operation, list[Change]] | None:
-        try:
-            operation = self._resolve_short_id(operation, known)
-            if isinstance(operation, MAINTENANCE):
-                return operation, plan_maintenance(known.store.name, operation, known.records)
-            operation = known.store.resolve_dates(operation, self.draft.day_of(said_at))
-            try:
-                return operation, known.store.plan(operation, known.records)
-            except Refused as error:
-                if error.rest is None:
-                    raise
-                self._refuse(name, str(error.args[0]))
-                return error.rest, known.store.plan(error.rest, known.records)
-        except Refused as error:
-            self._refuse(name, str(error.args[0]))
-        except FAULTS as error:
-            log.exception("%s.plan failed", known.store.name)
-            self._refuse(name, f"{known.store.name} failed: {type(error).__name__}")
-        return None
-
-    def _resolve_short_id(self, operation: Operation, known: ScopeSnapshot) -> Operation:
-        """Put the record's own id in the place of the short one."""
-        short = getattr(operation, "id", None) if "id" in type(operation).model_fields else None
-        if short is None:
-            return operation
-        ids = {record.id for record in known.records}
-        labels = self.labels[known.store.name]
-        own = str(short) if self.draft.kind.names_own_ids and short in ids else labels.get(str(short))
-        if own not in ids:
-            there = ", ".join(label for label, record in labels.items() if record in ids)
-            raise Refused(f"there is no record {short!r}; there {f'is {there}' if there else 'are none'}")
-        return operation.model_copy(update={"id": own})
-
-    def _room_for(self, store: LearningStore, name: str, wanted: int) -> int:
-        """Return how many of the changes that are wanted the limit leaves room for, and count them."""
-        if (limit := self.draft.limit(store)) is None:
-            return wanted
-        left = limit - self.used[store.name]
-        if wanted > left:
-            self._refuse(name, self._over_limit(store, limit))
-        self.used[store.name] += min(wanted, left)
-        return left
-
-    def _accept(
-        self,
-        known: ScopeSnapshot,
-        operation: Operation,
-        changes: list[Change],
-        source: Source,
-        said_at: datetime | None,
-    ) -> None:
-        """Make the changes, have a person decide about them, or refuse what nobody vouches for."""
-        name = type(operation).__name__
-        fitting = [change for change in changes if len(change.text) <= LONGEST_STATEMENT]
-        if len(fitting) < len(changes):
-            self._refuse(name, f"a statement has at most {LONGEST_STATEMENT:,} characters: say it in fewer")
-        judged = [(change, self._judge(known, change, source)) for change in fitting]
-        for reason in dict.fromkeys(verdict.reason for _, verdict in judged if verdict.result == "refuse"):
-            self._refuse(name, reason)
-        allowed = [(change, verdict) for change, verdict in judged if verdict.result != "refuse"]
-        allowed = allowed[: self._room_for(known.store, name, len(allowed))]
-        waits = [
-            (change, verdict)
-            for change, verdict in allowed
-            if verdict.result == "propose" or self._needs_yes(known, change)
-        ]
-        for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
-            self.add_changes(self.known[known.store.name], [change for change, _ in group], sure)
-        if waits:
-            self.propose(known, operation, [change for change, _ in waits], waits[0][1].source, said_at)
-
-    def _judge(self, known: ScopeSnapshot, change: Change, source: Source) -> Verdict:
-        """Return what becomes of a change that a conversation asks for, by whose words it rests on."""
-        store, thread = known.store, self.draft.thread
-        if thread is None or not store.about_user or not store.rejects_tool_claims:
-            return Verdict("keep", source)
-        old, takes_tools = known.by_id.get(change.id), store.accepts_tool_claims
-        if isinstance(change, Remove):
-            return judge_removal(old.text if old else change.text, source, thread, takes_tools=takes_tools)
-        return judge_statement(change.content, old.text if old else "", source, thread, takes_tools=takes_tools)
-
-    def _needs_yes(self, known: ScopeSnapshot, change: Change) -> bool:
-        """Whether a person has to say yes to a change before it is made."""
-        kind, rules = self.draft.kind, self.draft.rules
-        if kind is CommitKind.APPROVAL:
-            return False
-        if known.store.proposes:
-            # A person's own hand is the yes, where nobody else was named to say it.
-            return kind is not CommitKind.PERSON or rules.reviewers is not None
-        if kind is CommitKind.UPKEEP or known.scope.namespace is None or rules.shared == "write":
-            return False
-        old = known.by_id.get(change.id)
-        return old is not None and old.source.user_id != self.draft.identity.user_id
-
-    def add_changes(self, known: ScopeSnapshot, changes: Sequence[Change], source: Source) -> None:
-        """Add changes to those of the commit; what they say of their own source stands."""
-        taken = [self._with_source(known.scope, change, source) for change in changes]
-        self.changes += taken
-        self.known[known.store.name] = known.with_changes(taken, self.draft.at)
-
-    def _with_source(self, scope: Scope, change: Change, source: Source) -> Change:
-        """Give a change its source, and a new record an id that a repeated run gives it, too."""
-        identified = change.id or derived_id("record", self.draft.id, len(self.changes), change.text)
-        if stands := change.source != Source():  # about what was known: whose words these are, they stay
-            approved = {"approved_by": source.approved_by, "approved_at": source.approved_at}
-            source = change.source.model_copy(update=approved if source.approved_at else {})
-        if scope.namespace is None:
-            return change.model_copy(update={"source": source, "id": identified})
-        shared = {} if stands else {"user_id": source.user_id or self.draft.identity.user_id}
-        # Somebody else's words do not stay in this user's commits when they are removed: `forget` would miss them.
-        words = {"text": ""} if isinstance(change, Remove) else {}
-        return change.model_copy(update={"source": source.model_copy(update=shared), "id": identified, **words})
-
-    def propose(
-        self,
-        known: ScopeSnapshot,
-        operation: Operation,
-        changes: Sequence[Change],
-        source: Source,
-        said_at: datetime | None = None,
-    ) -> None:
-        """Have a person decide about changes, unless they were proposed before."""
-        if not changes:
-            return
-        name, draft = type(operation).__name__, self.draft
-        made = Proposal(
-            id=derived_id("proposal", draft.id, len(self.proposed), name, [change.text for change in changes]),
-            identity=draft.identity,
-            store=known.store.name,
-            namespace=known.scope.namespace,
-            name=name,
-            args=operation.model_dump(mode="json", exclude_none=True),
-            changes=tuple(changes),
-            expects=expected_versions(changes, known.records),
-            source=source,
-            provenance=draft.provenance.at(draft.provenance.position + len(self.proposed)),
-            at=draft.at,
-            said_at=said_at,
-        )
-        again = next((proposal for proposal in (*self.earlier, *self.proposed) if made.same_as(proposal)), None)
-        if again is None:
-            self.proposed.append(made)
-        else:
-            reason = "was rejected" if again.status == "rejected" else "waits for a person already"
-            self._refuse(name, f"the same {reason}")
-
-    def capture(self) -> None:
-        """Keep the messages, each found by what was learned from it, too."""
-        captured = self.draft.captured
-        if captured is None:
-            return
-        facts = [record for each in self.known.values() for record in each.records if record.session is None]
-        for known in [each for each in self.known.values() if each.store.captures]:
-            changes = plan_capture(known, captured, self.draft.at)
-            changes = with_keys(changes, [*self.draft.cited_by, *facts])
-            self.changes += changes
-            self.known[known.store.name] = known.with_changes(changes, self.draft.at)
-
-
-def may_teach(store: LearningStore, scope: Scope, identity: Identity, shared: Shared) -> bool:
-    """Return whether `identity` may teach in `scope`: an unknown user may at most propose something to others."""
-    return scope.namespace is None or identity.user_id is not None or store.proposes or shared == "write"
+"""The number of operations that are read for each change the limit allows: some change nothing, or are refused."""
 
 
 def cut_operations(
     asked: Sequence[JsonValue], stores: Sequence[LearningStore], limits: Mapping[str, int]
 ) -> tuple[list[JsonValue], list[Refusal]]:
-    """Return the operations that are worth looking at, and one refusal for the others of each learning store.
+    """Return the operations that are worth reading, and one refusal for the others of each learning store.
 
-    An answer may hold a hundred thousand operations where ten are kept: to read, check and plan each of them would
-    stop the process for minutes.
+    An answer may hold a hundred thousand operations where ten are allowed. Reading, checking and planning each of them
+    would block the process for minutes.
     """
     store_of = {kind.__name__: store.name for store in stores for kind in store.operations}
     kept: list[JsonValue] = []
-    seen, dropped = Counter[str](), Counter[str]()
+    counted, dropped = Counter[str](), Counter[str]()
     for item in asked:
         name = item.get("operation") if isinstance(item, dict) else None
         store = store_of.get(name, "") if isinstance(name, str) else ""
-        seen[store] += 1
-        if seen[store] <= limits.get(store, 10) * TRIED:
+        counted[store] += 1
+        if counted[store] <= limits.get(store, 10) * TRIED:
             kept.append(item)
         else:
             dropped[store] += 1
@@ -432,31 +61,25 @@ def cut_operations(
     return kept, refused
 
 
-def expected_versions(changes: Sequence[Change], records: Sequence[Record]) -> dict[str, int]:
-    """Return the versions that the records have now that `changes` are about; 0: there is none."""
-    versions = {record.id: record.version for record in records}
-    return {change.id: versions.get(change.id, 0) for change in changes if change.id}
-
-
 def commit(
     draft: Draft,
-    known: Sequence[ScopeSnapshot],
+    first_snapshots: Sequence[ScopeSnapshot],
     earlier: Sequence[Proposal] = (),
     withdrawn: Sequence[Change] = (),
 ) -> Flow[Commit]:
-    """Write what `draft` asks for, given what is `known`; a lost race is planned again on what is there now.
+    """Write the changes that `draft` asks for; after a lost race, plan them again from the present records.
 
     Args:
-        draft: What to commit.
-        known: What is stored.
-        earlier: What was proposed before.
-        withdrawn: Changes that come first and ask nobody: they take back what an edited message had taught.
+        draft: The commit to make.
+        first_snapshots: The records as they were read for the first attempt.
+        earlier: The proposals made before.
+        withdrawn: Changes that come first and need no approval: they take back what an edited message had taught.
 
     Raises:
-        ConflictError: Others were first every time.
+        ConflictError: Other writers were first every time.
     """
-    scopes = [(snapshot.store, snapshot.scope) for snapshot in known]
-    first_try = iter([(None, known, earlier)])
+    scopes = [(snapshot.store, snapshot.scope) for snapshot in first_snapshots]
+    first_try = iter([(None, first_snapshots, earlier)])
     session = draft.captured.session if draft.captured else None
 
     def attempt() -> Flow[Commit]:
@@ -467,57 +90,59 @@ def commit(
             return existing
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
         for snapshot in snapshots:
-            gone = [one for one in withdrawn if one.store == snapshot.store.name and one.id in snapshot.by_id]
+            gone = [
+                change for change in withdrawn if change.store == snapshot.store.name and change.id in snapshot.by_id
+            ]
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
         plan.capture()
-        made = to_commit(plan)
-        if made.changes or made.proposed or draft.kind is CommitKind.TURN:
+        new_commit = to_commit(plan)
+        if new_commit.changes or new_commit.proposed or draft.kind is CommitKind.TURN:
             removed, expects = yield from _take_pending(draft)
-            yield from write_commit(made, snapshots, plan.proposed, removed, expects)
-        return made
+            yield from write_commit(new_commit, snapshots, plan.proposed, removed, expects)
+        return new_commit
 
     return (yield from retry_on_conflict(attempt))
 
 
 def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
-    """Return what removes the turns that waited, and writes down under the id of each that it is learned.
+    """Return the puts that delete the waiting turns, and mark the id of each as learned.
 
-    Turns that were joined are one commit. A replay brings one of them alone, and finds it learned by its own id.
+    Turns that were joined become one commit. A replay brings back one of them alone, and finds its own id learned.
 
     Raises:
-        TurnGone: One does not wait any more: its user was forgotten, its thread deleted, or it is learned.
+        TurnGone: One no longer waits: its user was forgotten, its thread deleted, or it is already learned.
     """
     if not draft.pending:
         return [], {}
-    there = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
-    if any(item is None for item in there):
+    items = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
+    if any(item is None for item in items):
         raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
     learned = [
         put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
     ]
-    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, there, strict=True)}
+    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, items, strict=True)}
     return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:
-    """Return what `attempt` comes to; when it loses a race it is made again, on what is there then.
+    """Return the result of `attempt`; after a lost race, run it again on the present state.
 
     Raises:
-        ConflictError: Others were first every time.
+        ConflictError: Other writers were first every time.
     """
-    for left in reversed(range(TRIES)):
+    for tries_left in reversed(range(TRIES)):
         try:
             return (yield from attempt())
         except ConflictError:
-            if not left:
+            if not tries_left:
                 raise
     raise AssertionError("unreachable")
 
 
 def to_commit(plan: CommitPlan) -> Commit:
-    """Return the commit that a plan comes to."""
+    """Return the commit that a plan results in."""
     return Commit(
         id=plan.draft.id,
         identity=plan.draft.identity,
@@ -537,23 +162,23 @@ def to_commit(plan: CommitPlan) -> Commit:
 
 
 def write_commit(
-    made: Commit,
-    known: Sequence[ScopeSnapshot],
+    new_commit: Commit,
+    snapshots: Sequence[ScopeSnapshot],
     proposed: Sequence[Proposal] = (),
     more: Sequence[PutOp] = (),
     expects: Expected | None = None,
 ) -> Flow[None]:
-    """Write a commit with its changes, what it proposes, and `more`, all or nothing, if nobody was first."""
-    new = [put_commit(made), *map(put_proposal, proposed)]
+    """Write a commit with its changes, its proposals and `more`, all or nothing, unless another writer was first."""
+    new = [put_commit(new_commit), *map(put_proposal, proposed)]
     operations, expect = [*new, *more], {**{(put.namespace, put.key): 0 for put in new}, **(expects or {})}
-    for snapshot in known:
+    for snapshot in snapshots:
         store, scope = snapshot.store, snapshot.scope
-        mine = [change for change in made.changes if change.store == store.name]
-        changed, versions = record_puts(snapshot, mine, made.at)
-        operations += [*changed, *outbox_entries(store, scope, (change.id for change in mine))]
+        own_changes = [change for change in new_commit.changes if change.store == store.name]
+        changed, versions = record_puts(snapshot, own_changes, new_commit.at)
+        operations += [*changed, *outbox_entries(store, scope, (change.id for change in own_changes))]
         expect.update(versions)
-    keyed, versions = yield from commit_keys(made, known, made.at)
+    keyed, versions = yield from commit_keys(new_commit, snapshots, new_commit.at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from write(operations, expect, made.id)
-    for snapshot in known:
-        yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in made.changes])
+    yield from write(operations, expect, new_commit.id)
+    for snapshot in snapshots:
+        yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in new_commit.changes])

@@ -1,7 +1,7 @@
-"""A message that was edited and sent again under its id takes back what its old text taught.
+"""A message that is edited and sent again under its id takes back what its old text taught.
 
-A chat window lets people edit what they wrote: the thread forks before the message, and the same id comes with other
-words. The store does not fork, so what rests on the old words is looked for among the records and taken back.
+A chat window lets people edit their messages: the thread forks before the message, and the same id comes with other
+words. The store does not fork, so the records that rest on the old words are searched and taken back.
 """
 
 import hashlib
@@ -9,32 +9,34 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from langgraph_learning._engine.flow import Flow, call_store
 from langgraph_learning._engine.learning.messages import TurnMessage, clip_middle
+from langgraph_learning._engine.learning.supersede import past_id
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Change, Identity, Record, Remove, Source, Update
 from langgraph_learning.text import fold
+from langgraph_learning.validity import VALIDITY
 from langgraph_learning.versioned_store import VersionedStore
 
 
 def digest_messages(messages: Iterable[TurnMessage]) -> str:
-    """Return a short digest of what the messages say, by which an edit is noticed."""
+    """Return a short digest of the messages' texts, by which an edit is noticed."""
     texts = "\0".join(clip_middle(message.text) for message in messages)
     return hashlib.sha256(texts.encode()).hexdigest()[:12]
 
 
-def withdraw_edited(known: Sequence[ScopeSnapshot], turn: Turn, identity: Identity) -> Flow[list[Change]]:
-    """Return the changes that take back what messages of `turn` taught when they said something else.
+def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Identity) -> Flow[list[Change]]:
+    """Return the changes that take back what messages of `turn` taught before they were edited.
 
-    A record that the old text changed is put back to what it was before, where the store keeps history; one that it
-    added, or whose past is not known, is removed.
+    A record that the old text changed gets its earlier state back if the store keeps history. A record that the old
+    text added, or whose history is unknown, is removed.
     """
     spoken = {message.id: message for message in turn.messages if message.id}
     changes: list[Change] = []
-    for snapshot in known:
+    for snapshot in snapshots:
         for record in snapshot.records:
             if _is_theirs(record, identity) and _was_edited(record.source, spoken):
-                changes.append((yield from _take_back(snapshot, record, spoken)))
+                changes += yield from _take_back(snapshot, record, spoken)
     return changes
 
 
@@ -45,7 +47,7 @@ def _is_theirs(record: Record, identity: Identity) -> bool:
 
 
 def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
-    """Return whether the messages that a statement rests on are in the turn, and say something else there."""
+    """Return whether the messages that a statement rests on are in the turn with another text."""
     messages = [spoken[id] for id in source.message_ids if id in spoken]
     if not messages or len(messages) < len(source.message_ids):
         return False
@@ -54,25 +56,31 @@ def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
     return bool(source.quote) and not any(fold(source.quote or "") in fold(message.text) for message in messages)
 
 
-def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[Change]:
+def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[list[Change]]:
+    """Return what puts a record back; what was kept of its past since then goes, since it is the present again."""
     removed = Remove(store=record.store, id=record.id, text=record.text, source=record.source)
     if record.version == 1:
-        return removed
+        return [removed]
     try:
         states = yield from call_store(VersionedStore.history, (*snapshot.scope.path, record.store), record.id)
     except UnsupportedByStore:
-        return removed
+        return [removed]
+    past: list[Change] = []
     for state in reversed(states):
+        if (kept := snapshot.by_id.get(past_id(record.id, state.version))) is not None:
+            past.append(Remove(store=kept.store, id=kept.id, text=kept.text, source=record.source))
         if state.value is None:
             continue
         source = Source.model_validate(state.value["source"])
         if not _was_edited(source, spoken):
-            return Update(
+            before = Update(
                 store=record.store,
                 id=record.id,
                 content=state.value["content"],
                 text=state.value["text"],
                 status=state.value["status"],
                 source=source,
+                **{name: state.value[name] for name in VALIDITY if name in state.value},
             )
-    return removed
+            return [before, *past]
+    return [removed, *past]

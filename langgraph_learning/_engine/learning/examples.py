@@ -1,7 +1,7 @@
-"""The examples that an extraction is shown, and how they are told from what a user has said.
+"""The examples in the extraction prompt, and how their words are told from those of a user.
 
-They move small models a long way, and small models copy them into the notes. So everything in them is made up, with
-words that nobody says, and an operation with such a word is refused unless the turn has it, too.
+Examples help small models a lot, and small models copy them into the answer. So everything in them is invented, with
+words that nobody uses, and an operation with such a word is refused unless the turn has it too.
 """
 
 import json
@@ -20,12 +20,12 @@ MOST_EXAMPLES = 4
 
 
 class Example(TypedDict, total=False):
-    """A turn, what was stored before it, and the operations that are right for it."""
+    """A turn, the records stored before it, and the right operations for it."""
 
     turn: list[tuple[str, str]]
     stored: list[str]
     needs: list[str]
-    """Operations without which it makes no sense."""
+    """The operations that the example needs to make sense."""
     operations: list[dict[str, JsonValue]]
 
 
@@ -42,15 +42,21 @@ def invented_words() -> frozenset[str]:
 
 
 def render_examples(offered: Sequence[type[Operation]]) -> str:
-    """Return the examples that the offered operations allow, as text."""
+    """Return the examples that fit the offered operations, as text."""
     kinds = {kind.__name__: kind for kind in offered}
     shown: list[str] = []
     for example in cast("list[Example]", _load()["examples"]):
-        answer = [_complete(each, kinds) for each in example["operations"] if str(each["operation"]) in kinds]
-        taught = any(each["operation"] != "update_session_context" for each in example["operations"])
+        answer = [
+            _complete(operation, kinds) for operation in example["operations"] if str(operation["operation"]) in kinds
+        ]
+        taught = any(operation["operation"] != "update_session_context" for operation in example["operations"])
         fits = set(example.get("needs", [])) <= kinds.keys()
-        # Of a turn that teaches something an empty answer would be wrong.
-        if fits and len(shown) < MOST_EXAMPLES and not (taught and all(_only_session(each) for each in answer)):
+        # An empty answer would be wrong for a turn that teaches something.
+        if (
+            fits
+            and len(shown) < MOST_EXAMPLES
+            and not (taught and all(_only_session(operation) for operation in answer))
+        ):
             shown.append(_render(example, answer, len(shown) + 1))
     return "\n\n".join(shown)
 
@@ -60,7 +66,7 @@ def _only_session(operation: dict[str, JsonValue]) -> bool:
 
 
 def _complete(given: dict[str, JsonValue], kinds: dict[str, type[Operation]]) -> dict[str, JsonValue]:
-    """Return an operation with all keys that an answer has, in their order, what is not given blank."""
+    """Return an operation with all keys of an answer, in their order; missing ones are blank."""
     properties = cast("dict[str, dict[str, JsonValue]]", operation_schema(kinds[str(given["operation"])])["properties"])
     blanks: dict[str, JsonValue] = {"array": [], "string": ""}
     return {name: given.get(name, blanks.get(str(field.get("type")))) for name, field in properties.items()}
@@ -69,11 +75,11 @@ def _complete(given: dict[str, JsonValue], kinds: dict[str, type[Operation]]) ->
 def _render(example: Example, answer: list[dict[str, JsonValue]], number: int) -> str:
     stored = [f"<stored>\n{chr(10).join(example['stored'])}\n</stored>"] if "stored" in example else []
     lines = [f'<message from="{role}">{prompts.escape(text)}</message>' for role, text in example["turn"]]
-    told = json.dumps({"operations": answer}, ensure_ascii=False)
-    return "\n".join([f"Example {number}", *stored, "<turn>", *lines, "</turn>", f"Answer: {told}"])
+    answer_json = json.dumps({"operations": answer}, ensure_ascii=False)
+    return "\n".join([f"Example {number}", *stored, "<turn>", *lines, "</turn>", f"Answer: {answer_json}"])
 
 
-def copied_words(texts: Iterable[str], said: Iterable[str]) -> list[str]:
+def copied_words(texts: Iterable[str], turn_texts: Iterable[str]) -> list[str]:
     """Return the words of an operation that only an example can have taught."""
-    spoken = {word for text in said for word in words(text)}
+    spoken = {word for text in turn_texts for word in words(text)}
     return [word for text in texts for word in words(text) if word in invented_words() and word not in spoken]

@@ -1,6 +1,6 @@
-"""What an extraction is asked: what never changes first, then what is stored and the turn, all of it as data.
+"""The prompt of an extraction: first what never changes, then the stored records and the turn, as data.
 
-The order serves prompt caches: rules, signatures and examples are one unchanged beginning for all turns of a machine.
+This order serves prompt caches: rules, signatures and examples are the same first part for all turns of a machine.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,48 +23,48 @@ from langgraph_learning.stores import Entry, Operation
 from langgraph_learning.text import tokens
 
 SHOWN_TOKENS = 4_000
-"""How much of what is known already an extraction is shown, in tokens."""
+"""The number of tokens of stored records that an extraction is shown."""
 LONGEST_TURN = 64_000
-"""How much an extraction is shown in all, in characters: the newest part of a long backlog."""
+"""The number of characters that an extraction is shown in all; of a long backlog, the newest part."""
 
 
-def offered_operations(known: Sequence[ScopeSnapshot]) -> list[type[Operation]]:
-    """Return the operations that an extraction may ask for, given what is known."""
-    return [kind for snapshot in known for kind in snapshot.store.offered_operations(_active(snapshot))]
+def offered_operations(snapshots: Sequence[ScopeSnapshot]) -> list[type[Operation]]:
+    """Return the operations that an extraction may ask for, given the records."""
+    return [kind for snapshot in snapshots for kind in snapshot.store.offered_operations(_active(snapshot))]
 
 
 def build_prompt(
-    known: Sequence[ScopeSnapshot],
-    heard: TurnInput,
+    snapshots: Sequence[ScopeSnapshot],
+    turn_input: TurnInput,
     tools: bool = False,
     trajectory: bool = False,
     model: BaseChatModel | None = None,
 ) -> list[BaseMessage]:
-    """Return what the model is asked.
+    """Return the messages of the prompt.
 
     Args:
-        known: The learning stores and their records.
-        heard: The turn.
-        tools: Whether what tools returned is shown, too.
-        trajectory: Whether the agent's tool calls are shown, too.
-        model: The model; what never changes is marked for its cache, where its integration takes such marks.
+        snapshots: The learning stores and their records.
+        turn_input: The turn.
+        tools: Whether to show the results of tools.
+        trajectory: Whether to show the agent's tool calls.
+        model: The model; if its integration takes cache marks, the part that never changes gets one.
     """
-    spoken = heard.turn.with_tools if tools else heard.turn.messages
-    text, zone = "\n".join(message.text for message in spoken), ZoneInfo(heard.identity.timezone)
+    spoken = turn_input.turn.with_tools if tools else turn_input.turn.messages
+    text, zone = "\n".join(message.text for message in spoken), ZoneInfo(turn_input.identity.timezone)
     rules = prompts.render(
         "extraction",
-        stores="\n\n".join(describe_store(snapshot) for snapshot in known),
-        examples=render_examples(offered_operations(known)),
+        stores="\n\n".join(describe_store(snapshot) for snapshot in snapshots),
+        examples=render_examples(offered_operations(snapshots)),
     )
-    lines = [(message.position, _message_line(message, heard.said_at, zone)) for message in spoken]
+    lines = [(message.position, _message_line(message, turn_input.said_at, zone)) for message in spoken]
     if trajectory:
-        lines += [(step.position, _call_line(step)) for step in shorten_trajectory(heard.turn.trajectory)]
+        lines += [(step.position, _call_line(step)) for step in shorten_trajectory(turn_input.turn.trajectory)]
     ordered = [line for _, line in sorted(lines, key=lambda line: line[0])]
     turn = prompts.render(
         "turn",
-        today=_day(heard.said_at, zone),
-        timezone=heard.identity.timezone,
-        stored="\n".join(list_stored(snapshot, text) for snapshot in known),
+        today=_day(turn_input.said_at, zone),
+        timezone=turn_input.identity.timezone,
+        stored="\n".join(list_stored(snapshot, text) for snapshot in snapshots),
         turn="\n".join(newest_lines(ordered)),
     )
     return [_rules_message(rules, model), HumanMessage(turn)]
@@ -75,14 +75,14 @@ def _day(at: datetime, zone: ZoneInfo) -> str:
 
 
 def _message_line(message: TurnMessage, today: datetime, zone: ZoneInfo) -> str:
-    """Return one message as data; one of an earlier day says so: its "yesterday" is another."""
+    """Return one message as data; a message of an earlier day has its date, because its "yesterday" is another day."""
     day = _day(message.said_at or today, zone)
-    said = f' said="{day}"' if day != _day(today, zone) else ""
-    return f'<message from="{message.role}"{said}>{prompts.escape(clip_middle(message.text))}</message>'
+    said_on = f' said="{day}"' if day != _day(today, zone) else ""
+    return f'<message from="{message.role}"{said_on}>{prompts.escape(clip_middle(message.text))}</message>'
 
 
 def _call_line(step: TrajectoryStep) -> str:
-    """Return one tool call of the agent as data, with how it ended."""
+    """Return one tool call of the agent as data, with its outcome."""
     ended = "error" if step.failed else "ok" if step.result else "never"
     arguments, result = prompts.escape(step.arguments), prompts.escape(step.result)
     return f'<call tool="{prompts.escape(step.name)}" ended="{ended}">{arguments}\n<result>{result}</result></call>'
@@ -91,7 +91,7 @@ def _call_line(step: TrajectoryStep) -> str:
 def _rules_message(rules: str, model: BaseChatModel | None) -> SystemMessage:
     if model is None or model._llm_type != "anthropic-chat":
         return SystemMessage(rules)
-    # Claude caches what stands before a mark; the other providers that cache find the common beginning themselves.
+    # Claude caches what stands before a mark; other providers with a cache find the common beginning themselves.
     return SystemMessage([{"type": "text", "text": rules, "cache_control": {"type": "ephemeral"}}])
 
 
@@ -107,14 +107,14 @@ def describe_store(snapshot: ScopeSnapshot) -> str:
 
 
 def list_stored(snapshot: ScopeSnapshot, text: str) -> str:
-    """Return what a learning store holds, under short ids where its operations name records by them."""
+    """Return the records of a learning store, under short ids if its operations name records by id."""
     named = snapshot.store.named_by_id
     labels = {record.id: label for label, record in snapshot.labels.items()} if named else {}
     current = _active(snapshot)
     shown = _within_budget(snapshot.entries(rank_records(current, text), text), snapshot.records)
     lines = [_stored_line(entry, labels) for entry in shown]
-    seen = {ranked.record.id for entry in shown for ranked in entry.ranked}
-    if hidden := len(current) - len(seen):
+    shown_ids = {ranked.record.id for entry in shown for ranked in entry.ranked}
+    if hidden := len(current) - len(shown_ids):
         lines.append(f"(and {hidden} more that are not shown)")
     stored = "\n".join(lines) or "(nothing yet)"
     return f'<stored in="{snapshot.store.name}">\n{stored}\n</stored>'
@@ -122,20 +122,20 @@ def list_stored(snapshot: ScopeSnapshot, text: str) -> str:
 
 def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
     label = labels.get(entry.ranked[0].record.id) if len(entry.ranked) == 1 else None
-    # On one line: a line break in a stored text could begin a line with a short id, and so forge one.
+    # On one line: a line break in a stored text could forge a line with a short id.
     text = prompts.escape(entry.text)
     return f"{label}: {' '.join(text.split())}" if label else text.replace("\n", "\n  ")
 
 
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
-    """Return the best that fit, in the order they came to be."""
-    left = SHOWN_TOKENS
+    """Return the best entries that fit, oldest first."""
+    tokens_left = SHOWN_TOKENS
     kept: list[Entry] = []
     for entry in best:
-        if entry.brief and tokens(entry.text) > left:
+        if entry.brief and tokens(entry.text) > tokens_left:
             entry = replace(entry, text=entry.brief)
-        left -= tokens(entry.text) + 4
-        if left < 0:
+        tokens_left -= tokens(entry.text) + 4
+        if tokens_left < 0:
             break
         kept.append(entry)
     age = {record.id: place for place, record in enumerate(records)}

@@ -1,4 +1,4 @@
-"""LangChain messages as the words of somebody: the user's, the assistant's, or those of tools and other people."""
+"""LangChain messages by speaker: the user, the assistant, or tools and other people."""
 
 import json
 import re
@@ -11,63 +11,63 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCa
 from langgraph_learning.text import fold
 
 LONGEST_MESSAGE = 16_000
-"""How much of one message an extraction is shown, in characters."""
+"""The number of characters of one message that an extraction reads."""
 LONGEST_ARGUMENTS = 1_000
 LONGEST_RESULT = 1_000
-"""How much of a tool call's arguments and of its result a trajectory holds, in characters: beginning and end."""
+"""The number of characters of a call's arguments and result in a trajectory: beginning and end."""
 LONGEST_TRAJECTORY = 12_000
-"""How much of a trajectory is kept, in characters: the calls that failed, and then the last ones."""
+"""The number of characters of a trajectory: the failed calls first, then the last ones."""
 QUOTED = "quoted"
-"""`additional_kwargs={"learning": "quoted"}`: the message holds somebody else's words."""
+"""The value of `additional_kwargs["learning"]` that marks a message as the words of somebody else."""
 
 _RECALLED = re.compile(r"\A<learning_context>\n.*?\n</learning_context>(\n\n|\Z)", re.DOTALL)
 _THOUGHTS = re.compile(r"<(think|thinking)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
 _THOUGHTS_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
-_STRUCTURED_REPLY = "Returning structured response"  # how `create_agent` answers the call of a response tool
+_STRUCTURED_REPLY = "Returning structured response"  # the answer of `create_agent` to the call of a response tool
 _OWN_NAMES = frozenset({"user", "human"})
 
 
 @dataclass(frozen=True, slots=True)
 class TurnMessage:
-    """One message of the turn: who said what, when, and where in the conversation."""
+    """One message of a turn: who said what, when, and at which position in the conversation."""
 
     role: str
-    """`user` and `assistant`; `tool` for tools, documents and other people."""
+    """`user`, `assistant`, or `tool` for tools, documents and other people."""
     text: str
     id: str | None = None
     position: int = field(default=0, compare=False)
     said_at: datetime | None = field(default=None, compare=False)
     name: str | None = field(default=None, compare=False)
-    """The name of the tool or person, where the message bears one."""
+    """The name of the tool or person, if the message has one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrajectoryStep:
-    """One tool call of the agent: its name, its arguments as JSON, and how it ended."""
+    """One tool call of the agent: its name, its arguments as JSON, and its outcome."""
 
     name: str
     arguments: str
     result: str = ""
-    """The beginning and end of what the tool returned, or its error; empty if it never answered."""
+    """The beginning and end of the tool's result or error; empty if it never answered."""
     failed: bool = False
     id: str | None = None
     position: int = field(default=0, compare=False)
 
     @property
     def chars(self) -> int:
-        """How long it is."""
+        """The length of the step in characters."""
         return len(self.name) + len(self.arguments) + len(self.result)
 
 
 @dataclass(frozen=True)
 class Speakers:
-    """Tells whose words a message holds.
+    """The rules that tell whose words a message holds.
 
     Args:
-        user_id: The user of the turn; messages under another name are somebody else's. None: no name is looked at.
-        learning_tools: The names of the learning tools: what they return is what was learned, no news.
-        user_tools: The names of tools whose answer is the user's, such as `ask_human`.
-        is_task: Whether the human messages are an agent's instructions to another agent.
+        user_id: The user of the turn; messages under another name are other people's. None: names are ignored.
+        learning_tools: The names of the learning tools; their results repeat what was learned and are no news.
+        user_tools: The names of tools whose result is the user's answer, such as `ask_human`.
+        is_task: Whether the human messages are instructions from one agent to another.
     """
 
     user_id: str | None = None
@@ -76,7 +76,7 @@ class Speakers:
     is_task: bool = False
 
     def role(self, message: BaseMessage) -> str | None:
-        """Return the role of the speaker; None for what nobody said: system text, summaries, our own tools."""
+        """Return the role of the speaker; None for system text, summaries and results of the learning tools."""
         if isinstance(message, ToolMessage):
             if message.name in self.user_tools:
                 return "user"
@@ -98,16 +98,16 @@ class Speakers:
 
 
 EVERYBODY = Speakers()
-"""Takes every human message for the user's."""
+"""The rules that take every human message as the user's."""
 
 
 def is_human(message: BaseMessage) -> bool:
-    """Return whether a person wrote the message: middleware marks those it makes (summaries) with their source."""
+    """Return whether a person wrote the message: middleware marks its own messages (summaries) with their source."""
     return isinstance(message, HumanMessage) and not message.additional_kwargs.get("lc_source")
 
 
 def last_turn_start(messages: Sequence[BaseMessage]) -> int:
-    """Return the index of the first of the human messages in a row that opened the last turn."""
+    """Return the index of the first of the consecutive human messages that opened the last turn."""
     start = len(messages)
     for index in range(len(messages) - 1, -1, -1):
         if is_human(messages[index]):
@@ -118,18 +118,18 @@ def last_turn_start(messages: Sequence[BaseMessage]) -> int:
 
 
 def count_user_messages(messages: Iterable[BaseMessage], speakers: Speakers) -> int:
-    """Return how many texts of the user's there are."""
+    """Return how many messages with text are the user's."""
     return sum(speakers.role(message) == "user" and bool(message_text(message)) for message in messages)
 
 
 def message_text(message: BaseMessage) -> str:
-    """Return the text of a message, without thoughts: reasoning blocks are no text, `<think>` is taken out.
+    """Return the text of a message without thoughts: neither reasoning blocks nor `<think>` sections.
 
-    A graph within `around` has what was recalled in the user's message: nobody has said that.
+    A graph within `around` has the recalled text in the user's message; it is removed, because nobody said it.
     """
     text = _RECALLED.sub("", str(message.text)) if isinstance(message, HumanMessage) else str(message.text)
     if isinstance(message, AIMessage) and "think" in text.lower():
-        # Some chat templates open the thought in the prompt: the answer then holds its end alone.
+        # Some chat templates open the thought in the prompt, so the answer holds only its closing tag.
         text = _THOUGHTS_END.split(_THOUGHTS.sub("", text))[-1]
     return text.strip()
 
@@ -137,7 +137,7 @@ def message_text(message: BaseMessage) -> str:
 def read_messages(
     messages: Sequence[BaseMessage], speakers: Speakers, said_at: datetime | None = None
 ) -> tuple[list[TurnMessage], list[TurnMessage], list[TrajectoryStep]]:
-    """Return what user and assistant said, what tools and others wrote, and the agent's tool calls."""
+    """Return the words of user and assistant, those of tools and others, and the agent's tool calls."""
     answers = {message.tool_call_id: message for message in messages if isinstance(message, ToolMessage)}
     words: list[TurnMessage] = []
     returned: list[TurnMessage] = []
@@ -146,7 +146,7 @@ def read_messages(
         calls = message.tool_calls if isinstance(message, AIMessage) else []
         replies = [call for call in calls if _is_reply(answers.get(call["id"] or ""))]
         text = message_text(message) or "\n".join(_arguments(call) for call in replies)
-        # What the agent asks by a tool whose answer is the user's is what the user answers to.
+        # The question in a call of a user tool is what the user answers to, so it counts as the agent's words.
         asked = [question for call in calls if call["name"] in speakers.user_tools for question in _texts(call)]
         text = "\n".join(part for part in (text, *asked) if part)
         role = None if isinstance(message, ToolMessage) and _is_reply(message) else speakers.role(message)
@@ -190,7 +190,7 @@ def _step(call: ToolCall, answer: ToolMessage | None, position: int) -> Trajecto
 def shorten_trajectory(
     trajectory: Sequence[TrajectoryStep], budget: int = LONGEST_TRAJECTORY
 ) -> tuple[TrajectoryStep, ...]:
-    """Return the calls that fit into `budget` characters, in order: those that failed and the last ones first."""
+    """Return the calls that fit into `budget` characters, in order; failed calls and then the last ones come first."""
     newest = sorted(range(len(trajectory)), key=lambda index: (not trajectory[index].failed, -index))
     kept: list[int] = []
     for index in newest:
@@ -202,9 +202,9 @@ def shorten_trajectory(
 
 
 def clip_middle(text: str, longest: int = LONGEST_MESSAGE) -> str:
-    """Return `text`, its middle left out when it is very long; what was clipped is not clipped again."""
+    """Return `text` without its middle if it is very long; a clipped text is not clipped again."""
     if len(text) <= longest:
         return text
-    room = longest - 60  # for the words in the middle
+    room = longest - 60  # for the note in the middle
     head, tail = room * 3 // 4, room // 4
     return f"{text[:head]}\n[... {len(text) - head - tail} characters left out ...]\n{text[-tail:]}"

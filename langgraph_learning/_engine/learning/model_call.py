@@ -1,4 +1,4 @@
-"""One call of a chat model for structured output, within a limit of tokens and of time."""
+"""One call of a chat model for structured output, with a limit of tokens and of time."""
 
 import asyncio
 import contextvars
@@ -19,38 +19,38 @@ Options: TypeAlias = Mapping[str, object]
 Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
 
 PROMPT: Options = {"method": "prompt"}
-"""Ask in words, for models and servers without structured output."""
+"""The option to ask in words, for models and servers without structured output."""
 _LIMITS = ("max_tokens", "max_output_tokens", "num_predict")
-"""What integrations call the limit of an answer's tokens."""
+"""The names that integrations use for the token limit of an answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class CallLimits:
-    """How long an answer may be, in tokens, and how long it may take, in seconds; None is no limit of ours."""
+    """The limits of an answer, in tokens, and of a call, in seconds; None means no limit."""
 
     max_tokens: int | None = 8_000
     timeout: float | None = 120.0
 
 
 class AnswerNotForced(TypeError):
-    """The integration would only offer the schema to the model, as it does with Claude's thinking models."""
+    """An error: the integration would not force the model to follow the schema, as with Claude's thinking models."""
 
 
 def structured_model(model: BaseChatModel, schema: Schema, options: Options, limits: CallLimits) -> Structured:
-    """Return what answers with `{"raw": AIMessage, "parsed": ...}` in the way that `options` say.
+    """Return a runnable that answers `{"raw": AIMessage, "parsed": ...}` in the way that `options` name.
 
     Raises:
-        AnswerNotForced: The request would not hold the model to the schema.
+        AnswerNotForced: The request would not force the model to follow the schema.
     """
     limited = _with_limits(model, limits)
     if options == PROMPT:
         question = HumanMessage(_in_words(schema))
         ask: Runnable[Sequence[BaseMessage], Any] = RunnableLambda(lambda messages: [*messages, question])
         return cast("Structured", ask | limited | RunnableLambda(lambda raw: {"raw": raw, "parsed": None}))
-    made = limited.with_structured_output(schema, include_raw=True, **options)
-    if not _is_forced(made):
+    runnable = limited.with_structured_output(schema, include_raw=True, **options)
+    if not _is_forced(runnable):
         raise AnswerNotForced(f"{type(model).__name__} does not hold its model to a schema by {options['method']}")
-    return cast("Structured", made)
+    return cast("Structured", runnable)
 
 
 def _in_words(schema: Schema) -> str:
@@ -58,14 +58,14 @@ def _in_words(schema: Schema) -> str:
 
 
 def _with_limits(model: BaseChatModel, limits: CallLimits) -> BaseChatModel:
-    """Return the model with its answer limited, on a copy; a lower limit of its own stays.
+    """Return a copy of the model with its answer limited; a lower limit of the model's own stays.
 
-    A model that was told to stream gives this answer whole: its tokens are no part of the reply.
+    Streaming is switched off for this call, because its tokens are not part of the reply.
     """
     changed: dict[str, Any] = {"streaming": False} if getattr(model, "streaming", None) is True else {}
     name = next((name for name in _LIMITS if name in type(model).model_fields), None)
     if name is not None and limits.max_tokens is not None:
-        # Thoughts count as tokens of the answer; their budget comes on top, because it must be lower than the limit.
+        # Thoughts count as tokens of the answer. Their budget is added, because it must be lower than the limit.
         thinking = getattr(model, "thinking", None) or {}
         budget = thinking.get("budget_tokens", 0) if isinstance(thinking, Mapping) else 0
         own, limit = getattr(model, name), limits.max_tokens + int(budget)
@@ -73,9 +73,9 @@ def _with_limits(model: BaseChatModel, limits: CallLimits) -> BaseChatModel:
     return model.model_copy(update=changed) if changed else model
 
 
-def _is_forced(made: Runnable[Any, Any]) -> bool:
-    """Return whether the request holds the model to the schema, as far as LangChain shows what it will hold."""
-    first = getattr(made, "first", None)
+def _is_forced(runnable: Runnable[Any, Any]) -> bool:
+    """Return whether the request forces the model to follow the schema, as far as LangChain shows the request."""
+    first = getattr(runnable, "first", None)
     bound = getattr(first, "steps__", {}).get("raw")
     if isinstance(bound, RunnableSequence):
         bound = bound.first
@@ -89,7 +89,7 @@ def invoke_in_time(
     """Return the answer.
 
     Raises:
-        TimeoutError: It took longer than `timeout` seconds; nobody waits for it any more.
+        TimeoutError: It took longer than `timeout` seconds; the call goes on, but its answer is ignored.
     """
     if timeout is None:
         return runnable.invoke(messages, config)
@@ -99,10 +99,10 @@ def invoke_in_time(
     def call() -> None:
         try:
             outcome.append(runnable.invoke(messages, config))
-        except BaseException as error:  # noqa: BLE001 - handed to the caller, whose thread this is not
+        except BaseException as error:  # noqa: BLE001 - passed to the thread of the caller
             outcome.append(error)
 
-    # A daemon: a call that nobody waits for must not keep the process from ending, as an executor's thread would.
+    # A daemon thread: unlike a thread of an executor, it does not keep the process alive for an ignored call.
     thread = threading.Thread(target=context.run, args=(call,), name="learning.extract", daemon=True)
     thread.start()
     thread.join(timeout)
@@ -116,7 +116,7 @@ def invoke_in_time(
 async def ainvoke_in_time(
     runnable: Structured, messages: Sequence[BaseMessage], config: RunnableConfig, timeout: float | None
 ) -> dict[str, Any]:
-    """Return the answer, or end the call.
+    """Return the answer, or cancel the call.
 
     Raises:
         TimeoutError: It took longer than `timeout` seconds.

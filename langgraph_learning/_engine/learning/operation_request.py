@@ -1,6 +1,7 @@
-"""From the items of an answer to operations: what each rests on, which record it means, and what is not to be believed.
+"""Reading the items of an answer as requests: the source of each, and the record it means.
 
-Refused here is what no plan can tell from a statement of the user: words of the prompt's own examples.
+Items with words of the prompt's own examples are refused here, because no plan can tell them from the user's
+statements.
 """
 
 import html
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from langgraph_learning._engine.learning.commit import OperationRequest
+from langgraph_learning._engine.learning.draft import OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
 from langgraph_learning._engine.learning.examples import copied_words
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
@@ -24,7 +25,7 @@ _NOT_CLAIMS = frozenset({"operation", "quote", "id", "field", "item"})
 
 
 def drop_repeated(items: Iterable[JsonValue]) -> list[JsonValue]:
-    """Return each item once: a model that runs away says the same again until it is cut off."""
+    """Return each item once: a model in a loop repeats the same until it is cut off."""
     return list({json.dumps(item, sort_keys=True): item for item in items}.values())
 
 
@@ -32,16 +33,16 @@ def read_requests(
     items: Iterable[JsonValue],
     turn: Turn,
     source: Source,
-    known: Sequence[ScopeSnapshot],
+    snapshots: Sequence[ScopeSnapshot],
     tools: bool = False,
     trajectory: bool = False,
 ) -> tuple[list[OperationRequest], list[Refusal]]:
-    """Return what an answer asks for, and what of it is refused unplanned."""
+    """Return the requests of an answer, and the items refused before planning."""
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
     shown = [part.text for part in (*turn.with_tools, *_as_messages(turn.trajectory))]
     for item in items:
-        snapshot = _snapshot_of(item, known)
+        snapshot = _snapshot_of(item, snapshots)
         if isinstance(item, dict) and snapshot is not None:
             item = _name_record(_without_labels(item, snapshot), snapshot)
         request = read_request(item, turn, source, tools, trajectory)
@@ -53,13 +54,15 @@ def read_requests(
     return requests, refused
 
 
-def _snapshot_of(item: JsonValue, known: Sequence[ScopeSnapshot]) -> ScopeSnapshot | None:
+def _snapshot_of(item: JsonValue, snapshots: Sequence[ScopeSnapshot]) -> ScopeSnapshot | None:
     name = item.get("operation") if isinstance(item, dict) else None
-    return next((each for each in known if any(kind.__name__ == name for kind in each.store.operations)), None)
+    return next(
+        (snapshot for snapshot in snapshots if any(kind.__name__ == name for kind in snapshot.store.operations)), None
+    )
 
 
 def _without_labels(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:
-    """Take short ids off that were copied along with a note: "m1: Likes tea" is "Likes tea"."""
+    """Remove short ids that were copied along with a statement: "m1: Likes tea" becomes "Likes tea"."""
 
     def clean(value: JsonValue) -> JsonValue:
         match = _LABEL.match(value) if isinstance(value, str) else None
@@ -70,7 +73,7 @@ def _without_labels(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict
 
 
 def _name_record(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:
-    """Return an operation on a record under the id that was shown; one that was never shown means the one that fits."""
+    """Return an operation with a short id that was shown; an unknown id is replaced if exactly one record fits."""
     given = item.get("id")
     if given is None or str(given) in snapshot.labels:
         return item
@@ -83,11 +86,11 @@ def _name_record(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[st
 
 
 def _fits(item: Mapping[str, JsonValue], record: Record) -> bool:
-    """Return whether an operation is about a record: by its words, or by those of what it says instead."""
+    """Return whether an operation is about a record: by its words, or by those of what it replaces."""
     if same_statement(str(item["id"]), record.text):
         return True
-    told, own = set(terms(" ".join(_texts(item, ("content", "quote"))))), set(terms(record.text))
-    return bool(own) and len(told & own) * 2 >= len(own)
+    stated, own = set(terms(" ".join(_texts(item, ("content", "quote"))))), set(terms(record.text))
+    return bool(own) and len(stated & own) * 2 >= len(own)
 
 
 def _texts(item: Mapping[str, JsonValue], keys: Iterable[str]) -> list[str]:
@@ -97,7 +100,7 @@ def _texts(item: Mapping[str, JsonValue], keys: Iterable[str]) -> list[str]:
 def read_request(
     item: JsonValue, turn: Turn, source: Source, tools: bool = False, trajectory: bool = False
 ) -> OperationRequest:
-    """Read one item of the answer; its quote is believed only if it stands in the turn."""
+    """Read one item of the answer; its quote counts only if it is in the turn."""
     if not isinstance(item, dict):
         return OperationRequest(operation=f"{item!r:.40}", arguments={})
     arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
@@ -109,13 +112,13 @@ def read_request(
 
 
 def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:
-    """Return the agent's calls as its words, and their results as those of tools."""
+    """Return the agent's calls as messages: the calls as the agent's words, the results as those of tools."""
     calls = [TurnMessage("agent", f"{step.name} {step.arguments}") for step in trajectory]
     return [*calls, *(TurnMessage("tool", step.result) for step in trajectory)]
 
 
 def _claims(arguments: Mapping[str, JsonValue]) -> Iterable[str]:
-    """Return the texts of what an operation says."""
+    """Yield the texts of an operation's statement."""
     for key, value in arguments.items():
         if key not in _NOT_CLAIMS:
             yield from _texts_in(value)
@@ -130,10 +133,10 @@ def _texts_in(value: JsonValue) -> Iterable[str]:
 
 
 def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, source: Source) -> Source:
-    """Return the source with the quote and who said it; without a true quote the statement is inferred."""
+    """Return the source with the quote and its speaker; without a true quote, the statement is inferred."""
     wanted = normalize_quote(quote) if isinstance(quote, str) else ""
     by_user_first = sorted(spoken, key=lambda message: message.role != "user")
-    speaker = next((each for each in by_user_first if wanted and wanted in normalize_quote(each.text)), None)
+    speaker = next((message for message in by_user_first if wanted and wanted in normalize_quote(message.text)), None)
     if speaker is None:
         human = [message for message in turn.human if message.id]
         ids = tuple(message.id for message in human if message.id)
@@ -145,5 +148,5 @@ def verify_quote(quote: JsonValue, spoken: Sequence[TurnMessage], turn: Turn, so
 
 
 def normalize_quote(text: str) -> str:
-    """Return words in one spelling: models copy with other spaces, quotation marks and escapes."""
+    """Return text in one spelling: models copy with other spaces, quotation marks and escapes."""
     return " ".join(fold(html.unescape(text)).strip(" \"'“”„»«.…").split())

@@ -1,4 +1,4 @@
-"""How operations look to a model: the schema of the one object it answers with, signatures in words, and validation."""
+"""Operations as a model sees them: the schema of its answer, signatures in words, and validation."""
 
 import json
 import math
@@ -26,7 +26,7 @@ _TRUTH = {"true": True, "false": False}
 def answer_schema(
     operations: Iterable[type[Operation]], says: str = "What this turn teaches", *, quoted: bool = True
 ) -> Schema:
-    """Return the JSON schema of the one object of operations that a model answers with; `quoted` from the turn."""
+    """Return the JSON schema of an answer: one object with a list of operations; `quoted` adds a quote to each."""
     items: list[JsonValue] = [operation_schema(kind, quoted) for kind in operations]
     return {
         "title": "learned",
@@ -39,9 +39,9 @@ def answer_schema(
 
 
 def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
-    """Return the schema of one operation of an answer: its name, the quote it rests on, then its fields.
+    """Return the schema of one operation of an answer: its name, its quote, then its fields.
 
-    The quote stands before the claim: a model that has to find the words first claims less that nobody said.
+    The quote comes before the statement: a model that has to find the words first invents less.
     """
     schema = inline_schema(kind)
     fields = object_to_wire(_fields(schema), _required_names(schema))
@@ -58,14 +58,14 @@ def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
 
 
 def tool_schema(kind: type[Operation]) -> Schema:
-    """Return the JSON schema of an operation as an agent tool: what is optional may be left out."""
+    """Return the JSON schema of an operation as an agent tool; optional fields may be left out."""
     schema = inline_schema(kind)
-    made = object_to_wire(_fields(schema), _required_names(schema), blanks=False)
-    return {"title": kind.__name__, "description": kind.__doc__ or "", **made}
+    parameters = object_to_wire(_fields(schema), _required_names(schema), blanks=False)
+    return {"title": kind.__name__, "description": kind.__doc__ or "", **parameters}
 
 
 def _fields(schema: Schema) -> dict[str, Schema]:
-    """Return the fields of an operation, the id of a record first: what it is about before what is said of it."""
+    """Return the fields of an operation, with the id of a record first: the subject before the statement."""
     fields = cast("dict[str, Schema]", schema.get("properties", {}))
     return {name: fields[name] for name in sorted(fields, key=lambda name: name != "id")}
 
@@ -75,7 +75,7 @@ def _required_names(schema: Schema) -> list[str]:
 
 
 def signatures(operations: Iterable[type[Operation]]) -> str:
-    """Return the operations with their fields in words: servers that make a grammar of a schema never show it."""
+    """Return the operations with their fields in words: some servers use the schema and never show it to the model."""
     return "\n".join(line for kind in operations for line in _signature(kind))
 
 
@@ -111,14 +111,14 @@ def read_operation(
     searches: bool = False,
     upkeep: bool = False,
 ) -> tuple[LearningStore, Operation | None, list[Refusal]]:
-    """Return the learning store, the operation that stands, and what of it was refused.
+    """Return the learning store, the valid operation, and what of it was refused.
 
     Args:
-        stores: Where to look for the operation.
-        name: What it is called.
-        arguments: What it is given.
+        stores: The learning stores to look in.
+        name: The name of the operation.
+        arguments: Its arguments.
         searches: Whether it is one of the searches.
-        upkeep: Whether it may be one that every learning store has: no extraction and no tool offers those.
+        upkeep: Whether the operations of every learning store count too; no extraction and no tool offers those.
 
     Raises:
         LookupError: No learning store has this operation.
@@ -131,10 +131,10 @@ def read_operation(
 
 
 def _to_declared(kind: type[Operation], arguments: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Return the arguments in the shapes that the fields declare, without those that are blank.
+    """Return the arguments in the shapes that the fields declare, without blank ones.
 
-    Models send something for every key: null, blank text and, where a field is optional, empty lists and objects of
-    blanks mean "not given".
+    Models send something for every key. Null, blank text and, for optional fields, empty lists and objects of blanks
+    mean "not given".
     """
     schema = inline_schema(kind)
     fields, required = _fields(schema), _required_names(schema)
@@ -149,9 +149,9 @@ def _to_declared(kind: type[Operation], arguments: Mapping[str, JsonValue]) -> d
 def _validate(
     store: LearningStore, kind: type[Operation], given: dict[str, JsonValue]
 ) -> tuple[Operation | None, list[Refusal]]:
-    """Validate strictly, and where the learning store asks for it field by field: what is wrong is refused alone.
+    """Validate strictly; if the learning store asks for it, field by field, so that only wrong fields are refused.
 
-    A number or a truth value that is written as text is read as what the field declares.
+    A number or boolean that is written as text is converted to the type that the field declares.
     """
     declared = _fields(inline_schema(kind))
     separately = store.validate_fields_separately
@@ -174,7 +174,7 @@ def _parse(kind: type[Operation], fields: Mapping[str, JsonValue]) -> tuple[Oper
     try:
         return kind.model_validate_json(json.dumps(fields), strict=True, by_name=True), {}
     except ValidationError as error:
-        return None, {str(each["loc"][0]) if each["loc"] else "": each["msg"] for each in error.errors()}
+        return None, {str(detail["loc"][0]) if detail["loc"] else "": detail["msg"] for detail in error.errors()}
 
 
 def _is_finite(value: JsonValue) -> bool:
@@ -186,20 +186,20 @@ def _is_finite(value: JsonValue) -> bool:
 
 
 def _retype(value: JsonValue, schema: Schema) -> JsonValue:
-    """Return `value` with numbers and truth values that are written as text, as a schema without text wants them."""
+    """Return `value` with numbers and booleans converted from text where the schema takes no text."""
     kinds = {str(choice.get("type")) for choice in choices(schema)}
     if isinstance(value, dict):
         fields = [cast("dict[str, Schema]", choice.get("properties", {})) for choice in choices(schema)]
         free = [choice.get("additionalProperties") for choice in choices(schema)]
         inner = next((part for part in free if isinstance(part, dict)), {})
-        known = {name: field for each in fields for name, field in each.items()}
-        return {key: _retype(part, known.get(key, inner)) for key, part in value.items()}
+        declared = {name: field for options in fields for name, field in options.items()}
+        return {key: _retype(part, declared.get(key, inner)) for key, part in value.items()}
     if isinstance(value, list):
         arrays = [choice for choice in choices(schema) if choice.get("type") == "array"]
         items = [cast("Schema", array.get("items") or {}) for array in arrays][:1] or [{}]
-        places = cast("list[Schema]", arrays[0].get("prefixItems", []) if arrays else [])
-        parts = [*places, *items * max(0, len(value) - len(places))]
-        return [_retype(each, part) for each, part in zip(value, parts, strict=False)]
+        positions = cast("list[Schema]", arrays[0].get("prefixItems", []) if arrays else [])
+        parts = [*positions, *items * max(0, len(value) - len(positions))]
+        return [_retype(item, part) for item, part in zip(value, parts, strict=False)]
     if not isinstance(value, str) or "string" in kinds:
         return value
     text = value.strip()

@@ -1,18 +1,19 @@
-"""What a statement about the user rests on: their own words, their yes, or somebody else's.
+"""The support for a statement about the user: their own words, their yes, or the words of somebody else.
 
-A fetched page may order an agent to remember something, in any wording and any language, and the order may work a turn
-later. So it is not asked whether a statement looks like the page, but what of the user's supports it:
+A fetched page may tell an agent to remember something, in any wording and any language, and the agent may do so a turn
+later. So the test is not whether a statement looks like the page, but whether the user's words support it:
 
-- a quote of the user's own message that shares with the statement what the statement is about, or
+- a quote of the user's own message that shares the subject of the statement, or
 - the user's yes to what the assistant had just said.
 
-Where nothing does, it matters whether anybody else has spoken in the thread. In a thread of the user and the assistant
-alone a statement is kept with the mark that it was inferred, unless it is made of words that only the assistant has
-said: then it is refused. Once a tool, a document or a summary has spoken, it may be
-theirs: it is refused, or at most proposed, unless the learning store is configured to learn from tools.
+Without such support, it matters whether anybody else has spoken in the thread. If only the user and the assistant have,
+the statement is stored and marked as inferred, unless it consists of words that only the assistant has said: then it is
+refused. Once a tool, a document or a summary has spoken, the statement may be theirs. Then it is refused, or at most
+proposed, unless the learning store is configured to learn from tools.
 
 Words are compared in one spelling, by their stems and beginnings, and by the groups of `vocabulary.toml`, so that "keep
-it short" supports "wants concise answers". What only a person could see to mean the same becomes a proposal.
+it short" supports "wants concise answers". Where only a person could see that two texts mean the same, the statement
+becomes a proposal.
 """
 
 import re
@@ -33,14 +34,15 @@ from langgraph_learning.records import Source
 from langgraph_learning.text import fold, stem, words
 
 CHANGED_BY = "changed_by"
-"""The key in the artifact of a tool message by which our own tools mark what tells only of a change."""
+"""The key in the artifact of a tool message that marks the message of a learning tool about its own change."""
 SHARE = 0.5
-"""How much of a statement the user must have said, where others have spoken."""
+"""The part of a statement that the user must have said, if others have spoken."""
 SHARE_UNSPACED = 0.3
 """The same for scripts without spaces, whose terms are overlapping pairs of characters."""
 ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
+STATES_NOTHING = "it repeats a question, a thanks or a greeting of the user, which states nothing: not learned"
 
-# A word with a capital inside or a digit is a name or a number; one with a capital in front, unless a sentence starts.
+# A name or number: a word with a capital inside or a digit, or with a capital in front unless it starts a sentence.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
 _SENTENCE = re.compile(r"[^.!?。！？\n]+[.!?。！？]*")
@@ -49,23 +51,24 @@ Spoken: TypeAlias = Literal["user", "assistant", "agent", "other"]
 
 @dataclass(frozen=True)
 class ThreadWords:
-    """Who has said what in a thread, in order: the user, the assistant, others (tools, documents, summaries).
+    """The words of a thread in order, by speaker: the user, the assistant, others (tools, documents, summaries).
 
-    What the agent wrote into its tool calls is its own, and no statement of anybody.
+    The arguments of the agent's tool calls are listed separately, because they are nobody's statement.
     """
 
     spoken: tuple[tuple[Spoken, str], ...] = ()
 
     def including(self, turn: "ThreadWords") -> "ThreadWords":
-        """Return the thread with what of a turn is no longer in it, first.
+        """Return the thread with those words of a turn that are no longer in it, placed first.
 
-        Nothing stands in it twice: else the last words of a turn would be answered by the first ones of the thread.
+        No text is added twice. Otherwise the first words of the thread would look like the answer to the last words of
+        a turn.
         """
         gone = [part for part in turn.spoken if part not in self.spoken]
         return ThreadWords((*gone, *self.spoken))
 
     def of(self, *speakers: Spoken) -> list[str]:
-        """Return what these have said."""
+        """Return the texts of some speakers."""
         return [text for speaker, text in self.spoken if speaker in speakers]
 
     @cached_property
@@ -80,7 +83,7 @@ class ThreadWords:
 
     @cached_property
     def others(self) -> "Vocabulary":
-        """The words of those who are neither the user nor the assistant."""
+        """The words of all others than the user and the assistant."""
         return Vocabulary.of(self.of("other"))
 
     @cached_property
@@ -90,12 +93,12 @@ class ThreadWords:
 
     @property
     def is_mixed(self) -> bool:
-        """Whether somebody else than the user and the assistant has spoken."""
+        """Whether anybody else than the user and the assistant has spoken."""
         return any(speaker == "other" for speaker, _ in self.spoken)
 
     @cached_property
     def confirmed(self) -> list[str]:
-        """What the assistant said and the user said yes to."""
+        """The assistant's statements that the user said yes to."""
         dialogue = [(speaker, text) for speaker, text in self.spoken if speaker in ("user", "assistant")]
         pairs = pairwise(dialogue)
         return [
@@ -107,7 +110,7 @@ class ThreadWords:
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """Terms to look a statement's terms up in: by spelling, by beginning, and by what they mean."""
+    """The terms of some texts, for lookup by spelling, by beginning, and by meaning."""
 
     terms: frozenset[str]
     stems: Mapping[str, tuple[str, ...]] = field(repr=False)
@@ -116,25 +119,25 @@ class Vocabulary:
     @classmethod
     def of(cls, texts: Iterable[str]) -> "Vocabulary":
         """Return the vocabulary of texts."""
-        found = frozenset(term for text in texts for term in _terms(text))
+        vocabulary = frozenset(term for text in texts for term in _terms(text))
         stems: dict[str, list[str]] = {}
-        for term in found:
+        for term in vocabulary:
             stems.setdefault(term[:3], []).append(term)
-        concepts = frozenset(number for term in found for number in concepts_of(term))
-        return cls(found, {beginning: tuple(listed) for beginning, listed in stems.items()}, concepts)
+        concepts = frozenset(number for term in vocabulary for number in concepts_of(term))
+        return cls(vocabulary, {beginning: tuple(listed) for beginning, listed in stems.items()}, concepts)
 
     def holds(self, term: str) -> bool:
-        """Return whether a term, or another form of the word, is among these."""
-        return term in self.terms or any(_is_form(term, other) for other in self.stems.get(term[:3], ()))
+        """Return whether a term, or another form of the word, is in the vocabulary."""
+        return term in self.terms or any(_is_form(term, candidate) for candidate in self.stems.get(term[:3], ()))
 
     def means(self, term: str) -> bool:
-        """Return whether a term, or one that means much the same, is among these."""
+        """Return whether a term, or one with much the same meaning, is in the vocabulary."""
         return self.holds(term) or not self.concepts.isdisjoint(concepts_of(term))
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What becomes of a statement, what it is marked with, and why it is not simply kept."""
+    """The decision about a statement: the result, the source to store, and the reason unless it is simply stored."""
 
     result: Literal["keep", "propose", "refuse"]
     source: Source
@@ -142,12 +145,12 @@ class Verdict:
 
 
 def read_thread(messages: Sequence[BaseMessage], machine: str = "", speakers: Speakers = EVERYBODY) -> ThreadWords:
-    """Return who has said what in `messages`.
+    """Return the words of `messages` by speaker.
 
     Args:
         messages: The conversation, from as far back as it is known.
-        machine: The name of the machine: what its own tools tell of a change is nobody's words.
-        speakers: Tells the user's words from those of others.
+        machine: The name of the machine: messages of its own tools about a change are nobody's words.
+        speakers: The rules that tell the user's words from those of others.
     """
     spoken: list[tuple[Spoken, str]] = []
     for message in messages:
@@ -163,14 +166,14 @@ def read_thread(messages: Sequence[BaseMessage], machine: str = "", speakers: Sp
 
 
 def _speaker(message: BaseMessage, speakers: Speakers) -> Spoken:
-    if isinstance(message, ToolMessage):  # also one of our searches: what it finds is others' words
+    if isinstance(message, ToolMessage):  # learning tools' searches too: the text they find may be another person's
         return "user" if message.name in speakers.user_tools else "other"
     role = speakers.role(message)
     return "user" if role == "user" else "assistant" if role == "assistant" else "other"
 
 
 def read_turn(turn: Turn) -> ThreadWords:
-    """Return who has said what in a turn, where the thread is not known."""
+    """Return the words of a turn by speaker, for when the thread is unknown."""
     speakers: Mapping[str, Spoken] = {"user": "user", "assistant": "assistant"}
     spoken: list[tuple[Spoken, str]] = [(speakers.get(part.role, "other"), part.text) for part in turn.with_tools]
     calls: list[tuple[Spoken, str]] = [("agent", f"{step.name} {step.arguments}") for step in turn.trajectory]
@@ -178,7 +181,7 @@ def read_turn(turn: Turn) -> ThreadWords:
 
 
 def _tells_of_change(message: BaseMessage, machine: str) -> bool:
-    """Return whether one of our tools tells what it stored; a name would not do, a foreign tool may have the same."""
+    """Return whether a learning tool reports what it stored; the name of the tool is no proof, others may share it."""
     artifact = message.artifact if isinstance(message, ToolMessage) else None
     return bool(machine) and isinstance(artifact, dict) and artifact.get(CHANGED_BY) == machine
 
@@ -186,25 +189,35 @@ def _tells_of_change(message: BaseMessage, machine: str) -> bool:
 def judge_statement(
     statement: Mapping[str, JsonValue], old: str, source: Source, thread: ThreadWords, *, takes_tools: bool
 ) -> Verdict:
-    """Return what becomes of a statement about the user.
+    """Return the verdict on a statement about the user.
 
     Args:
-        statement: What it says.
-        old: What the record says now, if there is one.
-        source: Where it comes from, with the quote that was given for it, which does stand there.
+        statement: The content of the statement.
+        old: The present text of the record, if there is one.
+        source: Its source, with a quote that was found in the turn.
         thread: Who has said what.
         takes_tools: Whether the learning store is configured to learn from tools.
     """
-    claimed = " ; ".join(texts_of(statement))
+    texts = texts_of(statement)
+    claimed = " ; ".join(filter(None, (_drop_questions(text, thread) for text in texts)))
     stated, before = _significant(claimed), set(_significant(old))
+    if (texts and not claimed) or (stated and _list_terms("courtesy").issuperset(stated)):
+        return Verdict("refuse", source, STATES_NOTHING)
     wanted = [term for term in stated if term not in before] or stated
     if (supported := _find_support(wanted, claimed, source, thread)) is not None:
         return Verdict("keep", supported)
     return _judge_unsupported(wanted, source, thread, takes_tools=takes_tools)
 
 
+def _drop_questions(text: str, thread: ThreadWords) -> str:
+    """Return `text` without the user's own questions in it: small models store what they are asked."""
+    asked = fold(" ".join(thread.of("user")))
+    parts: list[str] = [part.strip() for part in _SENTENCE.findall(text)]
+    return " ".join(part for part in parts if not (part.endswith(("?", "？")) and fold(part) in asked))
+
+
 def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
-    """Return what becomes of the wish to remove what is known of the user: it takes a word of theirs about it."""
+    """Return the verdict on removing a fact about the user: the user must have said something about it."""
     wanted, lately = _significant(text), Vocabulary.of(thread.of("user")[-2:])
     if any(lately.means(term) for term in wanted) or any(lately.holds(term) for term in _list_terms("forget")):
         return Verdict("keep", source)
@@ -229,16 +242,17 @@ def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWord
 
 
 def _is_assistant_claim(wanted: Sequence[str], source: Source, thread: ThreadWords) -> bool:
-    """Return whether an extracted statement is made of words that only the assistant has said, without a yes to them.
+    """Return whether an extracted statement consists of words that only the assistant has said, without a yes to them.
 
-    Behind a quote of the user's it is believed, unless the quote is a word or two ("thanks") and nothing of the
-    statement is theirs. What the agent itself stores by a tool is its own inference.
+    With a quote of the user it counts as supported, unless the quote is a word or two ("thanks") and none of the
+    statement's words are the user's. What the agent stores by a tool is its own inference, not a claim of this kind.
     """
     unsaid = [term for term in wanted if thread.assistant.holds(term) and not thread.user.means(term)]
     if not unsaid or source.actor == "agent" or any(map(is_yes, thread.of("user")[-2:])):
         return False
     if source.actor == "user" and source.quote is not None:
-        return len(unsaid) == len(wanted) and len(words(source.quote)) < 3
+        says_little = len(words(source.quote)) < 3 or not _drop_questions(source.quote, thread)
+        return len(unsaid) == len(wanted) and says_little
     return len(unsaid) * 2 >= len(wanted)
 
 
@@ -248,18 +262,19 @@ def foreign_terms(wanted: Iterable[str], thread: ThreadWords) -> list[str]:
 
 
 def tool_only_terms(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> list[str]:
-    """Return the words that give a statement about the world away as a tool's; nothing if it can be the user's.
+    """Return the words that mark a statement about the world as a tool's; none if it can be the user's.
 
-    Names and numbers that only a tool has used do, and words most of which only a tool has used.
+    These are names and numbers that only a tool has used; or all words that only a tool has used, if they are the
+    majority.
     """
     if not thread.is_mixed:
         return []
-    texts = [_DATE.sub(" ", text) for text in texts_of(arguments)]  # "today" is written out by whoever learns
+    texts = [_DATE.sub(" ", text) for text in texts_of(arguments)]  # the model writes out "today" as a date
     names = [name for text in texts for name in _NAME.findall(text)]
-    theirs = [name for name in names if (parts := _terms(name)) and _all_foreign(parts, thread)]
+    foreign_names = [name for name in names if (parts := _terms(name)) and _all_foreign(parts, thread)]
     stated = [term for text in texts for term in _terms(text) if term not in _list_terms("generic")]
     unsaid = [term for term in foreign_terms(stated, thread) if not thread.calls.holds(term)]
-    return list(dict.fromkeys(theirs)) or (unsaid if len(unsaid) * 2 > len(set(stated)) else [])
+    return list(dict.fromkeys(foreign_names)) or (unsaid if len(unsaid) * 2 > len(set(stated)) else [])
 
 
 def _all_foreign(parts: Sequence[str], thread: ThreadWords) -> bool:
@@ -273,7 +288,7 @@ def is_supported(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> boo
 
 
 def _find_support(wanted: Sequence[str], claimed: str, source: Source, thread: ThreadWords) -> Source | None:
-    """Return the source of a statement that rests on the user's own words, or on their yes; None if none does."""
+    """Return the source of a statement that rests on the user's own words or their yes; None if it does not."""
     strict = thread.is_mixed
     if source.actor == "user" and source.quote is not None:
         quote = Vocabulary.of([source.quote])
@@ -289,19 +304,19 @@ def _find_support(wanted: Sequence[str], claimed: str, source: Source, thread: T
     return None
 
 
-def _covers(wanted: Sequence[str], claimed: str, said: Vocabulary, thread: ThreadWords) -> bool:
-    """Return whether words cover a statement: enough of it, all of its names, and nothing only others have said."""
-    covered = [term for term in wanted if said.means(term)]
+def _covers(wanted: Sequence[str], claimed: str, vocabulary: Vocabulary, thread: ThreadWords) -> bool:
+    """Return whether words cover a statement: enough of it, all its names, and nothing that only others have said."""
+    covered = [term for term in wanted if vocabulary.means(term)]
     share = SHARE_UNSPACED if all(len(term) <= 2 for term in wanted) else SHARE
     if not wanted or len(covered) < share * len(wanted):
         return False
     names = [part for name in _NAME.findall(claimed) for part in _terms(name) if part in wanted]
-    missing = [term for term in wanted if not said.means(term)]
-    return all(said.means(name) for name in names) and not any(thread.others.holds(term) for term in missing)
+    missing = [term for term in wanted if not vocabulary.means(term)]
+    return all(vocabulary.means(name) for name in names) and not any(thread.others.holds(term) for term in missing)
 
 
 def is_yes(text: str) -> bool:
-    """Return whether a reply says yes, and no but."""
+    """Return whether a reply says yes, without a "no" or "but"."""
     spoken = [fold(word) for word in re.findall(r"\w+", text)]
     folded = fold(text).strip()
     opens = bool(spoken) and (spoken[0] in _fold_words("yes") or folded.startswith(tuple(_lists()["yes_unspaced"])))
@@ -309,7 +324,7 @@ def is_yes(text: str) -> bool:
 
 
 def _last_question(text: str) -> str:
-    """Return what a yes to `text` is a yes to: its last question, with what that is about, else its last sentences."""
+    """Return what a yes to `text` agrees to: its last question, with its subject, or its last sentences."""
     sentences: list[str] = [sentence.strip() for sentence in _SENTENCE.findall(text) if sentence.strip()]
     asked = [place for place, sentence in enumerate(sentences) if sentence.endswith(("?", "？"))]
     if not asked:
@@ -321,7 +336,7 @@ def _last_question(text: str) -> str:
 
 
 def texts_of(value: JsonValue | Mapping[str, JsonValue]) -> list[str]:
-    """Return the texts and numbers in a value; of free pairs what they hold, not how it is called."""
+    """Return the texts and numbers in a value; of free key-value pairs only the values."""
     if isinstance(value, bool) or value is None:
         return []
     if isinstance(value, str | int | float):
@@ -334,27 +349,29 @@ def texts_of(value: JsonValue | Mapping[str, JsonValue]) -> list[str]:
 
 def _significant(text: str) -> list[str]:
     """Return the terms that tell one statement about a user from another."""
-    found = [term for term in dict.fromkeys(_terms(text)) if len(term) > 1 or not term.isascii() or term.isdigit()]
-    return [term for term in found if term not in _list_terms("generic")] or found
+    significant = [
+        term for term in dict.fromkeys(_terms(text)) if len(term) > 1 or not term.isascii() or term.isdigit()
+    ]
+    return [term for term in significant if term not in _list_terms("generic")] or significant
 
 
 def _terms(text: str) -> list[str]:
-    """Return the words of a text in one spelling; in English without endings, in scripts without spaces as pairs.
+    """Return the words of a text in one spelling: English words without endings, scripts without spaces as pairs.
 
-    Not as the search has them: that guesses the language of a line, and a statement and the words it rests on may be
-    in two.
+    This differs from the terms of the search. The search guesses the language of a line, and a statement and the words
+    it rests on may be in two languages.
     """
     return [stem(word) for word in words(text)]
 
 
-def _is_form(one: str, other: str) -> bool:
+def _is_form(first: str, second: str) -> bool:
     """Return whether two terms are likely forms of one word: they share most of their letters, from the first on."""
     shared = 0
-    for left, right in zip(one, other, strict=False):
+    for left, right in zip(first, second, strict=False):
         if left != right:
             break
         shared += 1
-    return shared >= (4 if one.isascii() else 3) and shared >= 0.6 * max(len(one), len(other))
+    return shared >= (4 if first.isascii() else 3) and shared >= 0.6 * max(len(first), len(second))
 
 
 @cache
@@ -371,21 +388,21 @@ def _list_terms(name: str) -> frozenset[str]:
 
 @cache
 def _fold_words(name: str) -> frozenset[str]:
-    """Return the words of a word list as they are, in one spelling."""
+    """Return the words of a word list unchanged, in one spelling."""
     return frozenset(fold(_lists()[name]).split())
 
 
 def concepts_of(term: str) -> tuple[int, ...]:
-    """Return the groups of meaning that a term is in, with an ending or without: "kurze" is in that of "kurz"."""
+    """Return the groups of meaning of a term, with or without an ending: "kurze" is in the groups of "kurz"."""
     forms = [term, *(term[:-cut] for cut in (1, 2) if len(term) - cut >= 4)]
-    return next((found for form in forms if (found := _concepts().get(form))), ())
+    return next((groups for form in forms if (groups := _concepts().get(form))), ())
 
 
 @cache
 def _concepts() -> Mapping[str, tuple[int, ...]]:
-    """Return the groups that each term is in."""
-    found: dict[str, list[int]] = {}
+    """Return the groups of each term."""
+    groups: dict[str, list[int]] = {}
     for number, line in enumerate(_lists()["concepts"].strip().splitlines()):
         for term in dict.fromkeys(_terms(line)):
-            found.setdefault(term, []).append(number)
-    return {term: tuple(numbers) for term, numbers in found.items()}
+            groups.setdefault(term, []).append(number)
+    return {term: tuple(numbers) for term, numbers in groups.items()}

@@ -1,4 +1,4 @@
-"""Asking a model once for operations, in the best way its integration and server know, with one repair."""
+"""Asking a model for operations, in the best way that its integration and server support, with one repair call."""
 
 import inspect
 import json
@@ -22,32 +22,39 @@ from langgraph_learning.records import Usage
 
 log = logging.getLogger(__name__)
 
-# By JSON schema first: a forced tool is dropped silently for Claude's thinking models, and several servers read the
-# schema of a tool loosely. Every integration of LangChain takes `method`; few know `strict`.
+# JSON schema first: a forced tool is dropped silently for Claude's thinking models, and several servers follow the
+# schema of a tool only loosely. Every integration of LangChain takes `method`; few know `strict`.
 _STRICT: Options = {"method": "json_schema", "strict": True}
 _SCHEMA: Options = {"method": "json_schema"}
 _TOOL: Options = {"method": "function_calling"}
 _WARNS_OF_STRICT = frozenset({"amazon_bedrock_converse_chat"})
 _CUT_OFF = "the answer was cut off at its length limit, before its first operation was complete: answer again, shorter"
-_FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "prohibited_content", "guardrail_intervened"}
+_FILTERED = {
+    *("content_filter", "content_filtered", "refusal", "guardrail_intervened"),
+    *("safety", "prohibited_content", "blocklist", "spii", "recitation"),  # Gemini's
+}
 _REFUSED_BY_SERVER = (400, 404, 405, 415, 422, 501)
+
+
+class RefusedAnswer(ExtractionError):
+    """The model, or a filter before it, would not answer, also when asked again: it would refuse these words always."""
 
 
 @dataclass
 class OutputMethods:
-    """How each model gives structured answers, once that was found out, and the limits of a call.
+    """The way in which each model gives structured answers, once it is known, and the limits of a call.
 
-    The models are held, so that an id stays theirs.
+    The models are kept in here, so that the id of one is not used again for another.
     """
 
     limits: CallLimits = field(default_factory=CallLimits)
     by_model: dict[int, tuple[BaseChatModel, Options]] = field(default_factory=dict)
 
     def candidates(self, model: BaseChatModel) -> list[Options]:
-        """Return the ways to ask `model`, the best first; only the one that worked, once that is known."""
+        """Return the ways to ask `model`, the best first; once one has worked, only that one and asking in words."""
         if id(model) in self.by_model:
-            known = self.by_model[id(model)][1]
-            return [known] if known == PROMPT else [known, PROMPT]
+            working = self.by_model[id(model)][1]
+            return [working] if working == PROMPT else [working, PROMPT]
         strict = "strict" in inspect.signature(model.with_structured_output).parameters
         strict = strict and model._llm_type not in _WARNS_OF_STRICT
         tool = [] if _thinks(model) else [_TOOL]
@@ -59,14 +66,14 @@ class OutputMethods:
 
 
 def _thinks(model: BaseChatModel) -> bool:
-    """Return whether Claude was told to think: it cannot be held to a tool then, and its integration warns of it."""
+    """Return whether Claude was told to think: then it cannot be forced to use a tool, and its integration warns."""
     thinking = getattr(model, "thinking", None)
     return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The operations a model asked for, what that cost, and whether its answer ended too early."""
+    """The operations that a model asked for, the usage, and whether the answer ended too early."""
 
     operations: list[JsonValue]
     usage: Usage
@@ -76,10 +83,10 @@ class Answer:
 def ask_for_operations(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
 ) -> Flow[Answer]:
-    """Ask `model`; an answer in which no operation is complete gets one repair call.
+    """Ask `model`; an answer without a complete operation gets one repair call.
 
     Raises:
-        ExtractionError: The repaired answer cannot be used either, or none came in time.
+        ExtractionError: The repaired answer cannot be used either, or no answer came in time.
     """
     first = yield from _call_with_fallback(model, schema, messages, methods)
     try:
@@ -95,7 +102,8 @@ def ask_for_operations(
     try:
         answer = _to_answer(second, _usage(first) + _usage(second))
     except UnusableAnswer as error:
-        raise ExtractionError(f"the model's answer cannot be used, also after a repair: {error}") from error
+        kind = RefusedAnswer if _refusal(second) is not None else ExtractionError
+        raise kind(f"the model's answer cannot be used, also after a repair: {error}") from error
     if not answer.operations and "{" in spoilt:
         raise ExtractionError(
             "the model's answer held something and could not be read, and its repair is empty: nothing is taken for"
@@ -112,7 +120,7 @@ def _to_answer(answer: dict[str, Any], usage: Usage) -> Answer:
 def _call_with_fallback(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
 ) -> Flow[dict[str, Any]]:
-    """Call the model; what its integration or server refuses is tried the next way, and the way that works kept."""
+    """Call the model; if its integration or server refuses one way, try the next, and remember the way that works."""
     candidates = methods.candidates(model)
     while True:
         options = candidates.pop(0)
@@ -129,28 +137,30 @@ def _call_with_fallback(
                 raise
         except Exception as error:
             if (completion := getattr(error, "completion", None)) is not None:
-                return {"raw": _cut_off_message(completion)}
+                return {"raw": _unfinished_message(completion)}
+            if any(getattr(each, "code", None) == "content_filter" for each in _chain(error)):  # Azure, of the prompt
+                return {"raw": AIMessage("", response_metadata={"finish_reason": "content_filter"})}
             if not candidates or _status(error) not in _REFUSED_BY_SERVER:
                 raise
             log.info("%s: a server refused %s: %s", type(model).__name__, options.get("method"), error)
-            candidates = [other for other in candidates if other["method"] != options["method"]] or [PROMPT]
+            candidates = [candidate for candidate in candidates if candidate["method"] != options["method"]] or [PROMPT]
         else:
             methods.remember(model, options)
             return answer
 
 
 def _status(error: BaseException) -> int | None:
-    """Return the HTTP status of a client's error: each client keeps it elsewhere."""
-    for each in _chain(error):
-        response = getattr(each, "response", None)
+    """Return the HTTP status of a client's error; each client stores it in another place."""
+    for cause in _chain(error):
+        response = getattr(cause, "response", None)
         metadata = response.get("ResponseMetadata", {}) if isinstance(response, dict) else {}
-        found = (
-            getattr(each, "status_code", None),
+        statuses = (
+            getattr(cause, "status_code", None),
             getattr(response, "status_code", None),
             metadata.get("HTTPStatusCode"),
-            getattr(each, "code", None),
+            getattr(cause, "code", None),
         )
-        if status := next((number for number in found if isinstance(number, int) and 100 <= number < 600), None):
+        if status := next((number for number in statuses if isinstance(number, int) and 100 <= number < 600), None):
             return status
     return None
 
@@ -164,7 +174,7 @@ def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseExceptio
 def _operations(answer: dict[str, Any]) -> OperationList:
     raw = answer.get("raw")
     cut_off = isinstance(raw, AIMessage) and _is_cut_off(raw)
-    if isinstance(raw, AIMessage) and (refusal := _refusal(raw)):
+    if (refusal := _refusal(answer)) is not None:
         raise UnusableAnswer(f"the model refused: {refusal}")
     texts = [text for text in _texts(answer) if text.strip()]
     if not texts:
@@ -175,14 +185,14 @@ def _operations(answer: dict[str, Any]) -> OperationList:
         if cut_off:
             raise UnusableAnswer(_CUT_OFF) from error
         raise
-    operations = [operation for each in read for operation in each.operations]
+    operations = [operation for part in read for operation in part.operations]
     if cut_off and not operations:
         raise UnusableAnswer(_CUT_OFF)
-    return OperationList(operations, any(each.cut_off for each in read))
+    return OperationList(operations, any(part.cut_off for part in read))
 
 
 def _texts(answer: dict[str, Any]) -> list[str]:
-    """Return the answer as it came: LangChain's own parser completes half a sentence without a word."""
+    """Return the texts of the answer as they came: LangChain's own parser silently completes half a sentence."""
     raw = answer.get("raw")
     if isinstance(raw, AIMessage):
         if calls := raw.additional_kwargs.get("tool_calls"):
@@ -201,10 +211,13 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _refusal(message: AIMessage) -> str | None:
-    """Return why the model, or a filter before it, would not answer."""
-    if told := message.additional_kwargs.get("refusal"):
-        return str(told)
+def _refusal(answer: dict[str, Any]) -> str | None:
+    """Return why the model, or a filter in front of it, refused to answer."""
+    message = answer.get("raw")
+    if not isinstance(message, AIMessage):
+        return None
+    if refusal := message.additional_kwargs.get("refusal"):
+        return str(refusal)
     blocks = message.content if isinstance(message.content, list) else []
     for block in blocks:
         if isinstance(block, dict) and block.get("type") == "refusal":
@@ -212,21 +225,22 @@ def _refusal(message: AIMessage) -> str | None:
     return next(iter(sorted(_finish_reasons(message) & _FILTERED)), None)
 
 
-def _cut_off_message(completion: object) -> AIMessage:
-    """Return an answer cut off at its length limit, for which openai's client raises, as the message it was."""
+def _unfinished_message(completion: object) -> AIMessage:
+    """Return the message of an answer that was cut off or filtered; openai's client raises an error for it."""
     counted = getattr(completion, "usage", None)
-    asked, said = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
-    usage = UsageMetadata(input_tokens=asked, output_tokens=said, total_tokens=asked + said)
+    asked, answered = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
+    usage = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
     choice = next(iter(getattr(completion, "choices", None) or ()), None)
     content = getattr(getattr(choice, "message", None), "content", None)
     text = content if isinstance(content, str) else ""
-    return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": "length"})
+    reason = getattr(choice, "finish_reason", None) or "length"
+    return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": reason})
 
 
 def _finish_reasons(message: AIMessage) -> set[str]:
-    told = message.response_metadata
+    metadata = message.response_metadata
     keys = ("finish_reason", "stop_reason", "done_reason", "stopReason")
-    return {str(told.get(key, "")).lower() for key in keys}
+    return {str(metadata.get(key, "")).lower() for key in keys}
 
 
 def _is_cut_off(message: AIMessage) -> bool:

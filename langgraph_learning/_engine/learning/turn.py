@@ -30,21 +30,21 @@ from langgraph_learning._engine.learning.messages import (
 from langgraph_learning.records import Identity, Provenance, ToolCallOutcome, Trajectory
 
 ANCHORS = 20
-"""With how many ids of the messages before it a turn is kept: its beginning is found again by any of them."""
+"""The number of earlier message ids that a turn keeps: its beginning can be found again by any of them."""
 KEPT_CHARS = 64_000
-"""How much of the turns that wait is kept, in characters: the newest."""
+"""The number of characters of the waiting turns that are kept, the newest."""
 KEPT_TOOL_CHARS = 2_000
-"""How much of what a tool returned is kept with a turn that waits, in characters."""
+"""The number of characters of a tool's result that are kept with a waiting turn."""
 
 KEPT_CALL_CHARS = 4_000
-"""How much of a trajectory is kept with the commit of its turn, in characters."""
+"""The number of characters of a trajectory that are kept with the commit of its turn."""
 KEPT_QUESTION_CHARS = 500
 
 _NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
 
 class Watermark(TypedDict, total=False):
-    """How far a thread has been learned from, and whose turn that was; JSON, for graph state."""
+    """The end of what was learned in a thread, and the user of that turn; JSON, for graph state."""
 
     message_id: str
     user_id: str | None
@@ -52,10 +52,10 @@ class Watermark(TypedDict, total=False):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What to learn from: messages, what tools returned meanwhile, and the agent's calls of them.
+    """The data to learn from: messages, results of tools, and the agent's tool calls.
 
-    `human_offset` is how many of the user's texts came before it in the conversation. Nobody learns from `tools` and
-    `trajectory` unless told to.
+    `human_offset` is the number of the user's messages before the turn. Learning stores use `tools` and `trajectory`
+    only if they are configured to.
     """
 
     messages: tuple[TurnMessage, ...]
@@ -70,11 +70,11 @@ class Turn:
 
     @property
     def with_tools(self) -> tuple[TurnMessage, ...]:
-        """The messages and what tools returned, in order."""
+        """The messages and the results of tools, in order."""
         return tuple(sorted((*self.messages, *self.tools), key=lambda message: message.position))
 
     def after(self, earlier: "Turn") -> "Turn":
-        """Return `earlier` and then this one, as one turn."""
+        """Return `earlier` and this turn as one turn."""
         positions = [part.position for part in (*earlier.messages, *earlier.tools)]
         positions += [step.position for step in earlier.trajectory]
         shift = 1 + max(positions, default=-1)
@@ -88,16 +88,16 @@ class Turn:
 
     def _shift_positions(self, shift: int) -> "Turn":
         return Turn(
-            tuple(replace(each, position=each.position + shift) for each in self.messages),
+            tuple(replace(message, position=message.position + shift) for message in self.messages),
             self.human_offset,
-            tuple(replace(each, position=each.position + shift) for each in self.tools),
-            tuple(replace(each, position=each.position + shift) for each in self.trajectory),
+            tuple(replace(message, position=message.position + shift) for message in self.tools),
+            tuple(replace(step, position=step.position + shift) for step in self.trajectory),
         )
 
 
 @dataclass(frozen=True)
 class TurnInput:
-    """A turn to learn from, as plain data: what was said, by whom, when, where it is kept, and in which run.
+    """A turn to learn from, as plain data: what was said, by whom, when, where it is stored, and in which run.
 
     It travels as JSON: in the private state of a graph until it is learned from, and to jobs that learn elsewhere.
 
@@ -110,24 +110,28 @@ class TurnInput:
     turn: Turn
     identity: Identity
     at: datetime
-    """When it is learned from; when something was said stands in each message."""
+    """The time of learning; each message has the time at which it was said."""
     checkpoint_id: str | None = None
     run: str | None = None
     provenance: Provenance = field(default_factory=Provenance)
     anchors: tuple[str, ...] = ()
-    """The ids of the last messages before it."""
+    """The ids of the last messages before the turn."""
 
     @property
     def said_at(self) -> datetime:
-        """When the user last said something: relative dates of what has no date of its own count from here."""
+        """The time of the user's last message; relative dates count from it unless a message has its own time."""
         return max((message.said_at for message in self.turn.human if message.said_at), default=self.at)
 
     def to_json(self) -> dict[str, JsonValue]:
-        """Return it as plain JSON, long texts without their middle."""
+        """Return the turn as plain JSON, with long texts shortened in the middle."""
         turn = replace(
             self.turn,
-            messages=tuple(replace(each, text=clip_middle(each.text, LONGEST_MESSAGE)) for each in self.turn.messages),
-            tools=tuple(replace(each, text=clip_middle(each.text, KEPT_TOOL_CHARS)) for each in self.turn.tools),
+            messages=tuple(
+                replace(message, text=clip_middle(message.text, LONGEST_MESSAGE)) for message in self.turn.messages
+            ),
+            tools=tuple(
+                replace(message, text=clip_middle(message.text, KEPT_TOOL_CHARS)) for message in self.turn.tools
+            ),
             trajectory=shorten_trajectory(self.turn.trajectory),
         )
         dumped: dict[str, JsonValue] = _adapter().dump_python(
@@ -137,10 +141,10 @@ class TurnInput:
 
     @classmethod
     def from_json(cls, value: object) -> "TurnInput":
-        """Read one back.
+        """Return the turn that `value` holds.
 
         Raises:
-            pydantic.ValidationError: It is none: private state can be forged.
+            pydantic.ValidationError: It holds none: private state can be forged.
         """
         return _adapter().validate_python(value)
 
@@ -151,7 +155,7 @@ def _adapter() -> TypeAdapter[TurnInput]:
 
 
 def join_turns(turns: Sequence[TurnInput]) -> TurnInput:
-    """Return turns of one user as one, which is learned from in one call; it counts as the last of them."""
+    """Return several turns of one user as one, to learn from in one call; it counts as the last of them."""
     joined = turns[0].turn
     for later in turns[1:]:
         joined = later.turn.after(joined)
@@ -159,7 +163,7 @@ def join_turns(turns: Sequence[TurnInput]) -> TurnInput:
 
 
 def keep_newest(turns: Iterable[TurnInput]) -> list[TurnInput]:
-    """Return the newest turns that fit into `KEPT_CHARS`, and the last in any case."""
+    """Return the newest turns that fit into `KEPT_CHARS`; the last one in any case."""
     kept: list[TurnInput] = []
     room = KEPT_CHARS
     for turn in reversed(list(turns)):
@@ -177,29 +181,30 @@ def turn_since(
     speakers: Speakers = EVERYBODY,
     said_at: datetime | None = None,
 ) -> Turn:
-    """Return what was said after the watermark, or the last turn: see `turn_beginning`."""
+    """Return the messages after the watermark, or the last turn: see `turn_beginning`."""
     start = turn_beginning(messages, mark, user_id)
     before = count_user_messages(messages[:start], speakers)
     return replace(turn_of(messages[start:], speakers, said_at), human_offset=before)
 
 
 def turn_of(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY, said_at: datetime | None = None) -> Turn:
-    """Return everything that was said in `messages`."""
+    """Return all of `messages` as a turn."""
     words, returned, trajectory = read_messages(messages, speakers, said_at)
     return Turn(tuple(words), 0, tuple(returned), tuple(trajectory))
 
 
 def last_turn(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) -> Turn:
-    """Return what was said, and returned by tools, since the user's last words."""
+    """Return the user's last words, and what was said and returned by tools since."""
     return turn_of(messages[last_turn_start(messages) :], speakers)
 
 
 def complete_turn(
     kept: TurnInput, messages: Sequence[BaseMessage], speakers: Speakers, said_at: datetime | None = None
 ) -> TurnInput:
-    """Return a turn that was kept at its beginning with all that was said and done since.
+    """Return a turn that was stored at its beginning, completed by all that was said and done since.
 
-    What is no longer in `messages` stands as it was kept; what was changed there, say redacted, stands as it is now.
+    Messages that are no longer in `messages` keep their stored text; changed ones, for example redacted, have the new
+    text.
     """
     window = turn_of(messages[_beginning(kept, messages) :], speakers, said_at)
     earlier = {_key(message): message.said_at for message in kept.turn.messages}
@@ -210,7 +215,11 @@ def complete_turn(
         _without(kept.turn.messages, current),
         kept.turn.human_offset,
         _without(kept.turn.tools, window.tools),
-        tuple(step for step in kept.turn.trajectory if step.id not in {each.id for each in window.trajectory}),
+        tuple(
+            step
+            for step in kept.turn.trajectory
+            if step.id not in {current_step.id for current_step in window.trajectory}
+        ),
     )
     return replace(kept, turn=replace(window, messages=current).after(gone))
 
@@ -219,17 +228,18 @@ def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
     """Return the index in `messages` from which on everything belongs to the turn."""
     ids = [message.id for message in messages]
     own = {message.id for message in (*kept.turn.messages, *kept.turn.tools) if message.id}
-    if not (kept.turn.messages or kept.turn.tools or kept.anchors):  # it began in an empty thread: all of it is here
+    # It began in an empty thread, so all messages belong to it.
+    if not (kept.turn.messages or kept.turn.tools or kept.anchors):
         return 0
     if present := [index for index, id in enumerate(ids) if id in own]:
         return present[0]
-    if not own and kept.turn.messages:  # messages without ids: the last that says what the turn began with
+    if not own and kept.turn.messages:  # messages without ids: look for the last one with the turn's first text
         first = kept.turn.messages[0].text
         return max((index for index, message in enumerate(messages) if str(message.text).strip() == first), default=0)
     if present := [index for index, id in enumerate(ids) if id in kept.anchors]:
         return present[-1] + 1
-    # Everything from before is gone, so what is left came after. Where the user's first words were kept, a human
-    # message that leads it is none of theirs: summaries and rewritten questions stand there.
+    # All messages from before are gone, so the present ones came after. If the user's first words were stored, a
+    # leading human message is not theirs: it is a summary or a rewritten question.
     if not kept.turn.human:
         return 0
     return next((index for index, message in enumerate(messages) if not is_human(message)), len(messages))
@@ -240,23 +250,23 @@ def _key(message: TurnMessage) -> object:
 
 
 def _without(kept: Iterable[TurnMessage], current: Iterable[TurnMessage]) -> tuple[TurnMessage, ...]:
-    there = {_key(message) for message in current}
-    return tuple(message for message in kept if _key(message) not in there)
+    present = {_key(message) for message in current}
+    return tuple(message for message in kept if _key(message) not in present)
 
 
 def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
-    """Return the mark after the last message; None when it has no id to find it by."""
+    """Return the watermark after the last message; None if that message has no id."""
     last = messages[-1].id if messages else None
     return Watermark(message_id=last, user_id=user_id) if last else None
 
 
 def last_human(messages: Sequence[BaseMessage]) -> BaseMessage | None:
-    """Return the message that opened the turn, or the last of several in a row."""
+    """Return the message that opened the turn, or the last of several consecutive ones."""
     return next((message for message in reversed(messages) if is_human(message)), None)
 
 
 def turn_id(messages: Sequence[BaseMessage]) -> str:
-    """Return what tells a turn that begins now from others: the id of its human message."""
+    """Return the id of a turn that begins now: the id of its human message."""
     human = last_human(messages)
     if human is None:
         return ""
@@ -264,7 +274,7 @@ def turn_id(messages: Sequence[BaseMessage]) -> str:
 
 
 def question(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) -> str:
-    """Return the text to recall by: what the user asked in the last turn, else what somebody else wrote there."""
+    """Return the text to recall by: the user's words in the last turn, or else those of others there."""
     turn = last_turn(messages, speakers)
     return "\n".join(message.text for message in turn.human or turn.with_tools if message.role != "assistant")
 
@@ -272,9 +282,9 @@ def question(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) ->
 def turn_beginning(messages: Sequence[BaseMessage], mark: Watermark | None, user_id: str | None) -> int:
     """Return the index of the first message of a turn that begins now: the first after the watermark.
 
-    Without one, when its message was trimmed away, or when it is another user's, that is where the last turn begins. So
-    it is when no human message came since: the last may have been edited under its id. If it was not, its commit is
-    there already.
+    Without a watermark, if its message was trimmed away, or if it is another user's, the last turn begins there. The
+    same goes if no human message came since, because the last one may have been edited under its id. If it was not, its
+    commit already exists.
     """
     last = last_turn_start(messages)
     ids = [message.id for message in messages]
@@ -285,7 +295,7 @@ def turn_beginning(messages: Sequence[BaseMessage], mark: Watermark | None, user
 
 
 def failed_trajectory(turn: Turn, mask: Callable[[str], str]) -> Trajectory | None:
-    """Return the tool calls of a turn, masked and cut to `KEPT_CALL_CHARS`; None where none of them failed."""
+    """Return the tool calls of a turn, masked and cut to `KEPT_CALL_CHARS`; None if no call failed."""
     if not any(step.failed for step in turn.trajectory):
         return None
     calls = tuple(
@@ -298,21 +308,21 @@ def failed_trajectory(turn: Turn, mask: Callable[[str], str]) -> Trajectory | No
 
 
 def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], run: str | None = None) -> str:
-    """Return the id under which a turn is learned, once: a retry, a resume and a replay come to the same.
+    """Return the commit id of a turn; a retry, a resume and a replay get the same one.
 
-    The answer does not count (a replay answers anew). Messages without ids are told apart by their position; in no
-    thread, where the same words may be said again, by the run as well.
+    The reply does not count, because a replay answers anew. Messages without ids are told apart by their position;
+    without a thread, where the same words may be said again, also by the run.
     """
-    heard = [
+    human_messages = [
         [message.id or f"#{turn.human_offset + index}", clip_middle(message.text, LONGEST_MESSAGE)]
         for index, message in enumerate(turn.human)
     ]
-    told_apart = identity.thread_id is not None or all(message.id for message in turn.human)
-    scope = [identity.user_id, identity.thread_id, identity.agent, None if told_apart else run]
-    return derived_id("turn", *scope, sorted(learning_stores), heard)
+    unambiguous = identity.thread_id is not None or all(message.id for message in turn.human)
+    scope = [identity.user_id, identity.thread_id, identity.agent, None if unambiguous else run]
+    return derived_id("turn", *scope, sorted(learning_stores), human_messages)
 
 
 def derived_id(*parts: object) -> str:
-    """Return the id that follows from `parts`, the same every time."""
+    """Return an id that follows from `parts` alone."""
     digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
     return str(uuid5(_NAMESPACE, digest))

@@ -1,8 +1,8 @@
-"""Everything that was learned, by everybody: handed out page by page, and taken in again.
+"""Backup and restore of everything that was learned, for all users, page by page.
 
-A backup is JSON rows. A record is the row that `export` makes of it; what lies beside the records (commits, proposals,
-votes) names its namespace and key. Each namespace is read in the order of its keys, as of one revision: two databases
-that hold the same give the same rows, whatever is written meanwhile, and one page of values is in memory.
+A backup consists of JSON rows. A record becomes the same row as in `export`; anything else (commits, proposals, votes)
+names its namespace and key. Each namespace is read in the order of its keys, as of one revision. So two databases with
+the same content give the same rows, whatever is written meanwhile, and only one page of values is in memory.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -26,18 +26,18 @@ from langgraph_learning.stores.decision_log import AGENT
 from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
-"""How many items are read, and written, at once."""
+"""The number of items that are read or written at once."""
 _WORDS = frozenset({"content", "text", "quote", "args", "message", "description"})
-"""Under which names a value holds words that somebody said; ids and dates are not masked."""
+"""The names of the fields that hold somebody's words; ids and dates are not masked."""
 _CHANGED = -1
-"""A version that no record has: what rests on it is stale."""
+"""A version that no record has, so that a proposal which expects it is stale."""
 Row: TypeAlias = dict[str, Any]
 Value: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What a backup is made of: the namespaces, as of a revision; the items themselves where a store keeps none."""
+    """The namespaces of a backup, as of a revision; in a store without revisions, the items themselves."""
 
     namespaces: tuple[Namespace, ...]
     revision: int | None = None
@@ -46,29 +46,29 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Restored:
-    """What came of the rows of a backup."""
+    """The numbers of rows that a restore wrote and left unchanged."""
 
     written: int = 0
     unchanged: int = 0
-    """What was there already: after an interruption these are the rows before it."""
+    """The rows that were already there; after an interruption, those restored before it."""
 
     def __add__(self, other: "Restored") -> "Restored":
         return Restored(self.written + other.written, self.unchanged + other.unchanged)
 
 
 def find_snapshot(prefix: Namespace = (ROOT,)) -> Flow[Snapshot]:
-    """Return what there is to back up under `prefix`, proposals last: they rest on the records."""
+    """Return what there is to back up under `prefix`; proposals come last, because they refer to records."""
     try:
         revision = yield from call_store(VersionedStore.revision)
-        found = yield from call_store(VersionedStore.all_namespaces, prefix, ())
-        return Snapshot(tuple(_in_order(found)), revision)
-    except UnsupportedByStore:  # one page with everything: several of a store without revisions would miss some
+        namespaces = yield from call_store(VersionedStore.all_namespaces, prefix, ())
+        return Snapshot(tuple(_in_order(namespaces)), revision)
+    except UnsupportedByStore:  # one page with everything: several pages would miss what is written meanwhile
         [items] = yield from batch(SearchOp(prefix, limit=EVERYTHING, refresh_ttl=False))
-        lying: dict[Namespace, list[Item]] = {}
+        items_by_namespace: dict[Namespace, list[Item]] = {}
         for item in sorted(cast("list[Item]", items), key=lambda item: item.key):
             if (namespace := tuple(item.namespace))[: len(prefix)] == prefix:
-                lying.setdefault(namespace, []).append(item)
-        return Snapshot(tuple(_in_order(lying)), items=lying)
+                items_by_namespace.setdefault(namespace, []).append(item)
+        return Snapshot(tuple(_in_order(items_by_namespace)), items=items_by_namespace)
 
 
 def _in_order(namespaces: Iterable[Namespace]) -> list[Namespace]:
@@ -77,19 +77,19 @@ def _in_order(namespaces: Iterable[Namespace]) -> list[Namespace]:
 
 
 def find_keys(snapshot: Snapshot, namespace: Namespace) -> Flow[list[str]]:
-    """Return the keys of all items that lie, or lay, in `namespace`, in their order."""
+    """Return the keys of all items that are or were in `namespace`, in order."""
     if snapshot.revision is None:
         return [item.key for item in snapshot.items[namespace]]
-    found = yield from call_store(VersionedStore.all_addresses, namespace, {})
-    # Who is learning from the turns that wait is nobody's knowledge, and over in two minutes.
-    return sorted(key for path, key in found if tuple(path) == namespace and key != LEASE)
+    addresses = yield from call_store(VersionedStore.all_addresses, namespace, {})
+    # The lease of a learner is valid for two minutes only and means nothing in a backup.
+    return sorted(key for path, key in addresses if tuple(path) == namespace and key != LEASE)
 
 
 def read_rows(snapshot: Snapshot, namespace: Namespace, keys: Sequence[str], *, history: bool) -> Flow[list[Row]]:
-    """Return the rows of some items of a namespace, with `history` also of those that were removed.
+    """Return the rows of some items of a namespace; with `history`, also those of removed items.
 
     Raises:
-        UnsupportedByStore: History is asked for, and the store keeps none.
+        UnsupportedByStore: History is requested, and the store keeps none.
     """
     items = yield from _read_items(snapshot, [(namespace, key) for key in keys])
     rows = []
@@ -103,8 +103,10 @@ def read_rows(snapshot: Snapshot, namespace: Namespace, keys: Sequence[str], *, 
 
 def _read_items(snapshot: Snapshot, places: Sequence[Address]) -> Flow[list[Item | None]]:
     if snapshot.revision is None:
-        lying = {(namespace, item.key): item for namespace, _ in places[:1] for item in snapshot.items[namespace]}
-        return [lying[place] for place in places]
+        items_by_address = {
+            (namespace, item.key): item for namespace, _ in places[:1] for item in snapshot.items[namespace]
+        }
+        return [items_by_address[place] for place in places]
     asked = (GetOp(namespace, key, refresh_ttl=False) for namespace, key in places)
     return cast("list[Item | None]", (yield from batch(*asked, as_of=snapshot.revision)))
 
@@ -116,12 +118,12 @@ def _row(snapshot: Snapshot, item: Item) -> Flow[Row]:
             record = Record.from_item(item)
             if record.namespace == namespace:
                 return {"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})}
-        except RecordError:  # kept as it is: a backup leaves nothing out
+        except RecordError:  # stored as it is: a backup leaves nothing out
             pass
     value = dict(item.value)
     row: Row = {"namespace": list(namespace), "key": item.key, "value": value}
     if namespace[-1] == PROPOSALS and item.value.get("expects"):
-        # Another database counts other versions: what matters is whether they are still those it was made for.
+        # Another database counts other versions. What matters is whether the records are still those of the proposal.
         expects = cast("dict[str, int]", value.pop("expects"))
         versions = yield from _versions(snapshot, item.value, expects)
         row["expects"] = {key: versions[key] == version for key, version in expects.items()}
@@ -138,29 +140,32 @@ def _with_history(namespace: Namespace, key: str, item: Item | None, row: Row | 
         newest = getattr(item, "version", 0)
         states = [state for state in states if state.version <= newest]
     *earlier, last = states
-    told = [{"value": state.value, "at": state.at.isoformat(), "source": state.source} for state in earlier]
-    return {**cast("Row", row), "history": [*told, {"at": last.at.isoformat(), "source": last.source}]}
+    entries = [{"value": state.value, "at": state.at.isoformat(), "source": state.source} for state in earlier]
+    return {**cast("Row", row), "history": [*entries, {"at": last.at.isoformat(), "source": last.source}]}
 
 
 def _versions(snapshot: Snapshot, proposal: Value, ids: Iterable[str]) -> Flow[dict[str, int]]:
-    """Return the versions of the records that a proposal rests on; 0 for what is not there."""
+    """Return the versions of the records that a proposal expects; 0 for a missing one."""
     versions = {}
     for key in ids:
         places = [(namespace, key) for namespace in _places(proposal)]
         if snapshot.revision is None and snapshot.items:
-            found = [item for path, _ in places for item in snapshot.items.get(path, ()) if item.key == key]
+            items = [item for path, _ in places for item in snapshot.items.get(path, ()) if item.key == key]
         else:
             asked = (GetOp(*place, refresh_ttl=False) for place in places)
-            found = [one for one in (yield from batch(*asked, as_of=snapshot.revision)) if isinstance(one, Item)]
-        versions[key] = next((getattr(item, "version", item.value.get("version", 1)) for item in found), 0)
+            items = [item for item in (yield from batch(*asked, as_of=snapshot.revision)) if isinstance(item, Item)]
+        versions[key] = next((getattr(item, "version", item.value.get("version", 1)) for item in items), 0)
     return versions
 
 
 def _places(proposal: Value) -> list[Namespace]:
-    """Return where the records of a proposal may lie: only its learning store, if it is configured, knows which."""
+    """Return the possible namespaces of a proposal's records; only its learning store knows the right one."""
     if (shared := proposal.get("namespace")) is not None:
         named = proposal["identity"].get("agent")
-        scopes = [Scope(namespace=shared), *(Scope(namespace=shared, agent=each) for each in (named, AGENT) if each)]
+        scopes = [
+            Scope(namespace=shared),
+            *(Scope(namespace=shared, agent=agent_name) for agent_name in (named, AGENT) if agent_name),
+        ]
     else:
         of = proposal["identity"]
         user, thread, agent = of.get("user_id"), of.get("thread_id"), of.get("agent")
@@ -177,7 +182,7 @@ class _Restorable:
     value: Value | None
     history: Sequence[Mapping[str, Any]] = ()
     expects: Mapping[str, bool] | None = None
-    """Of a proposal: the records it rests on, and whether they were still those it was made for."""
+    """For a proposal: its records, and whether they were still those it was made for."""
 
     @classmethod
     def of(cls, row: Mapping[str, Any], mask: Mask) -> "_Restorable":
@@ -200,13 +205,19 @@ class _Restorable:
             raise RecordError(f"the row {row!r:.200} is none of a backup: {error}") from error
 
     def put(self, value: Value | None, at: datetime) -> PutOp:
-        """Return the operation that writes one of its states: a record is found by its text, and may expire."""
+        """Return the operation that writes one of its states; a record is indexed by its text, and may expire."""
         written = cast("dict[str, Any] | None", value)
         if self.namespace[-1] in NOT_RECORDS or written is None:
             return PutOp(self.namespace, self.key, written, index=False)
         expires = written.get("expires_at")
-        left = (datetime.fromisoformat(expires) - at).total_seconds() / 60 if expires else None
-        return PutOp(self.namespace, self.key, written, index=INDEXED, ttl=None if left is None else max(left, 0.01))
+        minutes_left = (datetime.fromisoformat(expires) - at).total_seconds() / 60 if expires else None
+        return PutOp(
+            self.namespace,
+            self.key,
+            written,
+            index=INDEXED,
+            ttl=None if minutes_left is None else max(minutes_left, 0.01),
+        )
 
 
 def _mask_row(value: Any, mask: Mask) -> Any:
@@ -219,15 +230,15 @@ def _mask_row(value: Any, mask: Mask) -> Any:
 
 
 def restore_rows(rows: Iterable[Mapping[str, Any]], stores: Sequence[LearningStore], mask: Mask) -> Flow[Restored]:
-    """Write the rows of a backup that are not there yet; all of them are checked before one is written.
+    """Write the rows of a backup that are missing; all rows are checked before the first one is written.
 
     Raises:
-        RecordError: A row is none of a backup.
+        RecordError: A row does not belong to a backup.
         UnsupportedByStore: A row has a history, and the store keeps none.
     """
     items = [_Restorable.of(row, mask) for row in rows]
     records = yield from _restore([item for item in items if not item.expects], stores)
-    proposals = []  # they rest on records that may stand in the same rows
+    proposals = []  # they refer to records that may be among the same rows
     for item in items:
         if item.expects:
             proposals.append((yield from _with_versions(item)))
@@ -238,8 +249,8 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     if not items:
         return Restored()
     present = yield from batch(*(GetOp(item.namespace, item.key, refresh_ttl=False) for item in items))
-    missing = [item for item, found in zip(items, present, strict=True) if not _says(found, item.value)]
-    absent = {(item.namespace, item.key) for item, found in zip(items, present, strict=True) if found is None}
+    missing = [item for item, item_now in zip(items, present, strict=True) if not _says(item_now, item.value)]
+    absent = {(item.namespace, item.key) for item, item_now in zip(items, present, strict=True) if item_now is None}
     states: list[tuple[PutOp, datetime, Mapping[str, Any] | None]] = []
     puts: list[PutOp] = []
     for item in missing:
@@ -248,7 +259,7 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
             states += _replay(item)
         elif item.value is not None:
             puts.append(item.put(item.value, datetime.now(UTC)))
-        # What was removed stays as it is where it was written again since, or is removed already.
+        # A removed item stays removed, and one that was written again since keeps its present state.
     if states:
         yield from call_store(VersionedStore.replay, states)
     yield from _write(puts, missing, stores)
@@ -264,14 +275,18 @@ def _replay(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, A
 
 
 def _write(puts: Sequence[PutOp], items: Iterable[_Restorable], stores: Iterable[LearningStore]) -> Flow[None]:
-    """Write `puts`, and tell the vector stores of the records among the items."""
-    ours = {store.name: store for store in stores if store.index is not None}
+    """Write `puts`, and bring the vector stores up to date with the records among the items."""
+    by_name = {store.name: store for store in stores if store.index is not None}
     indexed: dict[Namespace, list[_Restorable]] = {}
     for item in items:
-        if item.namespace[-1] in ours and item.value is not None:
+        if item.namespace[-1] in by_name and item.value is not None:
             indexed.setdefault(item.namespace, []).append(item)
     tasks = [
-        (ours[namespace[-1]], Scope.model_validate(cast("Value", found[0].value)["scope"]), [one.key for one in found])
+        (
+            by_name[namespace[-1]],
+            Scope.model_validate(cast("Value", found[0].value)["scope"]),
+            [item.key for item in found],
+        )
         for namespace, found in indexed.items()
     ]
     outbox = [entry for store, scope, keys in tasks for entry in outbox_entries(store, scope, keys)]
@@ -282,15 +297,15 @@ def _write(puts: Sequence[PutOp], items: Iterable[_Restorable], stores: Iterable
 
 
 def _with_versions(item: _Restorable) -> Flow[_Restorable]:
-    """Let a proposal rest on the versions that this database counts; one that was stale stays so."""
+    """Return a proposal that expects the versions of this database; a stale one stays stale."""
     holds, value = cast("Mapping[str, bool]", item.expects), cast("Value", item.value)
     versions = yield from _versions(Snapshot(()), value, holds)
     expects = {key: versions[key] if same else _CHANGED for key, same in holds.items()}
     return _Restorable(item.namespace, item.key, {**value, "expects": expects}, item.history)
 
 
-def _says(found: object, value: Value | None) -> bool:
-    """Whether an item holds this value; how often it was written before does not count."""
-    if not isinstance(found, Item) or value is None:
+def _says(item: object, value: Value | None) -> bool:
+    """Return whether an item holds this value; the version number does not count."""
+    if not isinstance(item, Item) or value is None:
         return False
-    return {**found.value, "version": None} == {**value, "version": None}
+    return {**item.value, "version": None} == {**value, "version": None}

@@ -1,4 +1,4 @@
-"""The curate flow: what is said twice becomes one, what holds no longer is set aside, all in one commit."""
+"""The flow that curates: duplicates are merged, and what no longer holds is archived, all in one commit."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -13,16 +13,9 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitPlan,
-    CommitRules,
-    Draft,
-    OperationRequest,
-    retry_on_conflict,
-    to_commit,
-    write_commit,
-)
+from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import derived_id
@@ -45,14 +38,14 @@ from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.common_operations import MERGE, RETIRE, takes_text
 
 BATCH = 50
-"""How many records a model judges in one call."""
+"""The number of records that a model judges in one call."""
 LONGEST = 2_000
-"""How long a record may be that a model judges, in characters: what is shown in part cannot be merged."""
+"""The number of characters that a record may have to be judged; a record shown in part cannot be merged."""
 
 
 @dataclass(frozen=True)
 class Judge:
-    """The model that judges what words alone do not show, and the way it answers."""
+    """The model that finds what words alone do not show, and its ways to answer."""
 
     model: BaseChatModel
     methods: OutputMethods
@@ -60,23 +53,23 @@ class Judge:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What a model asked for, and what it was shown of the records that it is about."""
+    """A request of the model, with the records it was shown."""
 
     request: OperationRequest
     shown: tuple[Record, ...]
 
     def holds(self, plan: CommitPlan) -> bool:
-        """Whether the records still say what the model was shown."""
-        there = {record.id: record for record in plan.known[self.shown[0].store].records}
+        """Return whether the records still are as the model was shown."""
+        present = {record.id: record for record in plan.known[self.shown[0].store].records}
         return all(
-            (now := there.get(each.id)) is not None and (now.text, now.status) == (each.text, each.status)
-            for each in self.shown
+            (now := present.get(record.id)) is not None and (now.text, now.status) == (record.text, record.status)
+            for record in self.shown
         )
 
 
 @dataclass
 class JudgeResult:
-    """All that a model asked for, what of it cannot be done, and what it cost."""
+    """All requests of the model, those refused, and the usage."""
 
     judgements: list[Judgement] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
@@ -85,7 +78,7 @@ class JudgeResult:
 
 @dataclass
 class CurationRound:
-    """One try: the plan, and the report of it."""
+    """One attempt to curate: the plan and its report."""
 
     plan: CommitPlan
     judged: JudgeResult
@@ -94,41 +87,41 @@ class CurationRound:
     proposed: list[Curated] = field(default_factory=list)
 
     def tidy(self, max_age: timedelta | None) -> None:
-        """Do what the learning stores themselves say."""
+        """Apply what the learning stores themselves find."""
         at = self.plan.draft.at.astimezone(ZoneInfo(self.plan.draft.identity.timezone))
-        for known in list(self.plan.known.values()):
-            curated = known.store.curate(known.records, at, max_age)
-            # At once: to apply each by itself would copy all records as often as something is merged.
-            changes = [change for one in curated for change in one.changes]
-            self.plan.add_changes(self.plan.known[known.store.name], changes, Source())
-            self.merged += [one for one in curated if one.kind == "merged"]
-            self.retired += [one for one in curated if one.kind != "merged"]
+        for snapshot in list(self.plan.known.values()):
+            curated = snapshot.store.curate(snapshot.records, at, max_age)
+            # All changes at once: applying them one by one would copy all records for each merge.
+            changes = [change for finding in curated for change in finding.changes]
+            self.plan.add_changes(self.plan.known[snapshot.store.name], changes, Source())
+            self.merged += [finding for finding in curated if finding.kind == "merged"]
+            self.retired += [finding for finding in curated if finding.kind != "merged"]
 
     def judge(self) -> None:
-        """Do what the model asked for, where the records are still what it was shown."""
-        for each in self.judged.judgements:
-            if not each.holds(self.plan):
+        """Apply the model's requests whose records are still as it was shown."""
+        for judgement in self.judged.judgements:
+            if not judgement.holds(self.plan):
                 continue
             changes, proposed = len(self.plan.changes), len(self.plan.proposed)
-            self.plan.add(each.request)
-            if made := self.plan.changes[changes:]:
-                report = _to_curated(each, made)
+            self.plan.add(judgement.request)
+            if own_changes := self.plan.changes[changes:]:
+                report = _to_curated(judgement, own_changes)
                 (self.merged if report.kind == "merged" else self.retired).append(report)
             for proposal in self.plan.proposed[proposed:]:
-                self.proposed.append(_to_curated(each, proposal.changes))
+                self.proposed.append(_to_curated(judgement, proposal.changes))
 
     def report(self, *, dry_run: bool) -> CurationReport:
         """Return what was found, and what was done about it."""
-        made = to_commit(self.plan)
-        written = not dry_run and bool(made.changes or made.proposed)
+        planned = to_commit(self.plan)
+        written = not dry_run and bool(planned.changes or planned.proposed)
         return CurationReport(
             dry_run=dry_run,
             merged=tuple(self.merged),
             retired=tuple(self.retired),
             proposed=tuple(self.proposed),
-            refused=(*self.judged.refused, *made.refused),
-            changes=len(made.changes),
-            commit=made.id if written else None,
+            refused=(*self.judged.refused, *planned.refused),
+            changes=len(planned.changes),
+            commit=planned.id if written else None,
             usage=self.judged.usage,
         )
 
@@ -156,83 +149,86 @@ def curate(
     judge: Judge | None = None,
     mask: Mask = mask_secrets,
 ) -> Flow[CurationReport]:
-    """Merge and set aside, as one commit, and return the report; a lost race is planned again.
+    """Merge and archive records in one commit, and return the report; a lost race is planned again.
 
     Args:
-        stores: The learning stores to look through.
-        identity: In whose scopes.
-        at: Now, where the user is.
-        dry_run: Whether nothing is to be written.
-        max_age: Since when what ranks must have been changed.
-        judge: Is asked once about each `BATCH` of the records, not again after a lost race.
-        mask: Takes secrets out of what it writes.
+        stores: The learning stores to curate.
+        identity: The identity whose scopes are curated.
+        at: The present time in the user's time zone.
+        dry_run: Whether to write nothing.
+        max_age: The age from which unchanged records are archived, in learning stores that rank.
+        judge: The model to ask once about each `BATCH` of records; it is not asked again after a lost race.
+        mask: The function that masks secrets in what is written.
 
     Raises:
         ExtractionError: The model's answer cannot be used; nothing is written.
-        ConflictError: Others were first every time.
+        ConflictError: Other writers were first every time.
     """
-    mine = scoped_to(stores, identity)
+    scoped_stores = scoped_to(stores, identity)
     judged: JudgeResult | None = None
 
     def attempt() -> Flow[CurationReport]:
         nonlocal judged
-        known, earlier = yield from _load_scopes(mine, identity)
+        snapshots, earlier = yield from _load_scopes(scoped_stores, identity)
         key = derived_id("curation", identity.user_id, identity.thread_id, at.isoformat())
         draft = Draft(CommitKind.UPKEEP, key, identity, at, CommitRules(mask=mask))
-        made = CurationRound(
-            CommitPlan(draft, {each.store.name: each for each in known}, earlier), judged or JudgeResult()
+        curation_round = CurationRound(
+            CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, earlier),
+            judged or JudgeResult(),
         )
-        made.tidy(max_age)
+        curation_round.tidy(max_age)
         if judge is not None and judged is None:
-            judged = made.judged = yield from _judge_scopes(judge, list(made.plan.known.values()))
-        made.judge()
-        report = made.report(dry_run=dry_run)
+            judged = curation_round.judged = yield from _judge_scopes(judge, list(curation_round.plan.known.values()))
+        curation_round.judge()
+        report = curation_round.report(dry_run=dry_run)
         if report.commit is not None:
-            commit = to_commit(made.plan).model_copy(update={"usage": made.judged.usage})
-            yield from write_commit(commit, known, made.plan.proposed)
+            commit = to_commit(curation_round.plan).model_copy(update={"usage": curation_round.judged.usage})
+            yield from write_commit(commit, snapshots, curation_round.plan.proposed)
         return report
 
     return (yield from retry_on_conflict(attempt))
 
 
 def _load_scopes(
-    mine: Sequence[tuple[LearningStore, Scope]], identity: Identity
+    scoped_stores: Sequence[tuple[LearningStore, Scope]], identity: Identity
 ) -> Flow[tuple[list[ScopeSnapshot], list[Proposal]]]:
-    """Return all there is, and what was proposed before, in one round trip."""
-    first: list[Op] = [find_proposals(identity, decided=True)] if any(store.proposes for store, _ in mine) else []
-    found, known = yield from load_snapshots(mine, *first, limit=EVERYTHING)
-    return known, read_proposals(identity, found[0]) if found else []
+    """Return all records and earlier proposals, in one round trip."""
+    first: list[Op] = (
+        [find_proposals(identity, decided=True)] if any(store.proposes for store, _ in scoped_stores) else []
+    )
+    results, snapshots = yield from load_snapshots(scoped_stores, *first, limit=EVERYTHING)
+    return snapshots, read_proposals(identity, results[0]) if results else []
 
 
-def _judge_scopes(judge: Judge, known: Iterable[ScopeSnapshot]) -> Flow[JudgeResult]:
-    """Ask the model about every batch of what is chosen by how well it fits; what is always shown is seen anyway."""
+def _judge_scopes(judge: Judge, snapshots: Iterable[ScopeSnapshot]) -> Flow[JudgeResult]:
+    """Ask the model about each batch of records that recall ranks; those that are always shown need no judging."""
     judged = JudgeResult()
-    for each in known:
-        if each.store.recalled == "relevant":
-            judging = [one for one in each.records if one.status == ACTIVE and len(one.text) <= LONGEST]
+    for snapshot in snapshots:
+        if snapshot.store.recalled == "relevant":
+            judging = [record for record in snapshot.records if record.status == ACTIVE and len(record.text) <= LONGEST]
             for start in range(0, len(judging), BATCH):
                 if len(shown := judging[start : start + BATCH]) > 1:
-                    yield from _ask_judge(judge, each, shown, judged)
+                    yield from _ask_judge(judge, snapshot, shown, judged)
     return judged
 
 
-def _ask_judge(judge: Judge, known: ScopeSnapshot, shown: Sequence[Record], judged: JudgeResult) -> Flow[None]:
+def _ask_judge(judge: Judge, snapshot: ScopeSnapshot, shown: Sequence[Record], judged: JudgeResult) -> Flow[None]:
     kinds = (MERGE, RETIRE) if all(takes_text(record) for record in shown) else (RETIRE,)
     schema = answer_schema(kinds, "What is to be tidied", quoted=False)
     ids = {record.id for record in shown}
-    labels = {label: record for label, record in known.labels.items() if record.id in ids}
-    answer = yield from ask_for_operations(judge.model, schema, _notes(known.store, labels), judge.methods)
+    labels = {label: record for label, record in snapshot.labels.items() if record.id in ids}
+    answer = yield from ask_for_operations(judge.model, schema, _notes(snapshot.store, labels), judge.methods)
     judged.usage += answer.usage
     for item in answer.operations:
         name = str(item.get("operation")) if isinstance(item, dict) else f"{item!r:.40}"
         try:
-            judged.judgements.append(_judgement(known.store, item, labels, [kind.__name__ for kind in kinds]))
+            judged.judgements.append(_judgement(snapshot.store, item, labels, [kind.__name__ for kind in kinds]))
         except LookupError as error:
             judged.refused.append(Refusal(operation=name, reason=str(error.args[0])))
 
 
 def _notes(store: LearningStore, labels: dict[str, Record]) -> list[BaseMessage]:
-    # Each on one line: a line break in a stored text could begin a line with a short id, and so forge one.
+    # Each on one line: a line break in a stored text could forge a line with a short id.
     lines = (
         f"{label} ({record.created_at:%Y-%m-%d}, {record.updated_at:%Y-%m-%d}): "
         + " ".join(prompts.escape(record.text).split())
@@ -245,10 +241,12 @@ def _notes(store: LearningStore, labels: dict[str, Record]) -> list[BaseMessage]
 
 
 def _judgement(store: LearningStore, item: JsonValue, labels: dict[str, Record], offered: Sequence[str]) -> Judgement:
-    """Read one operation of the answer; it names its records by the ids that were shown, and each once.
+    """Return one operation of the answer as a judgement; it names records by their short ids, and each only once.
+
+    The labels of its records are removed from `labels`.
 
     Raises:
-        LookupError: It cannot be done. What is taken is taken out of `labels`.
+        LookupError: The operation cannot be carried out.
     """
     asked = item if isinstance(item, dict) else {}
     if (name := asked.get("operation")) not in offered:

@@ -1,4 +1,4 @@
-"""What was: the history of a record, and the undoing of a commit. For stores that keep history."""
+"""The history of a record, and the undo of a commit, for stores that keep history."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -30,97 +30,99 @@ from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
-    """Return all states of a record, the oldest first; none for a record that is not there or not theirs.
+    """Return all states of a record, the oldest first; none if it does not exist or belongs to another user.
 
     Raises:
         UnsupportedByStore: The store keeps no history.
     """
     for store, scope in scoped_to(stores, identity):
         namespace = (*scope.path, store.name)
-        if kept := (yield from call_store(VersionedStore.history, namespace, record_id)):
-            return [_revision(namespace, record_id, each) for each in kept]
+        if states := (yield from call_store(VersionedStore.history, namespace, record_id)):
+            return [_revision(namespace, record_id, state) for state in states]
     return []
 
 
-def _revision(namespace: Namespace, key: str, kept: StoredState) -> Revision:
-    record = _record(namespace, key, kept) if kept.value is not None else None
-    return Revision(record=record, version=kept.version, at=kept.at, commit=(kept.source or {}).get("commit"))
+def _revision(namespace: Namespace, key: str, state: StoredState) -> Revision:
+    record = _record(namespace, key, state) if state.value is not None else None
+    return Revision(record=record, version=state.version, at=state.at, commit=(state.source or {}).get("commit"))
 
 
-def _record(namespace: Namespace, key: str, kept: StoredState) -> Record:
-    value = {**(kept.value or {}), "version": kept.version}
-    return Record.from_item(Item(value=value, key=key, namespace=namespace, created_at=kept.at, updated_at=kept.at))
+def _record(namespace: Namespace, key: str, state: StoredState) -> Record:
+    value = {**(state.value or {}), "version": state.version}
+    return Record.from_item(Item(value=value, key=key, namespace=namespace, created_at=state.at, updated_at=state.at))
 
 
 def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at: datetime) -> Flow[Commit]:
-    """Put every record that a commit changed back to what it was before, as a commit of its own.
+    """Write back the earlier state of each record that a commit changed, as a new commit.
 
-    A record that was erased with its history stays away: the commit says so in `refused`.
+    A record that was erased with its history stays erased; the new commit lists it in `refused`.
 
     Raises:
-        ScopeError: There is no such commit of this user.
+        ScopeError: This user has no such commit.
         ConflictError: A record was changed since; nothing is undone.
         UnsupportedByStore: The store keeps no history.
     """
-    [found] = yield from batch(find_commit(identity, commit_id))
-    if (commit := read_commit(found)) is None:
+    [result] = yield from batch(find_commit(identity, commit_id))
+    if (commit := read_commit(result)) is None:
         raise ScopeError(f"there is no commit {commit_id!r} of this user")
-    theirs = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
+    own_stores = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
     operations, expect, changes, refused, pairs = [], {}, [], [], []
     for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
-        if store not in theirs:
+        if store not in own_stores:
             raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
-        scope = theirs[store][1]
+        scope = own_stores[store][1]
         if scope.namespace != commit.namespaces.get(store):
-            place = commit.namespaces.get(store, "the user's own")
-            raise ScopeError(f"commit {commit_id!r} changed {store} in another namespace than this machine's: {place}")
+            namespace_name = commit.namespaces.get(store, "the user's own")
+            raise ScopeError(
+                f"commit {commit_id!r} changed {store} in another namespace than this machine's: {namespace_name}"
+            )
         namespace = (*scope.path, store)
         states = yield from call_store(VersionedStore.history, namespace, key)
-        if not states:  # erased with its history: nothing to put back, and no reason to keep the rest
+        if not states:  # erased with its history: nothing to restore, and no reason to leave the other changes
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
         before, last = _states_around(states, commit_id, key)
         value = _with_keys(before.value, last.value) if before is not None else None
         operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
-        if theirs[store][0].keys_messages:
+        if own_stores[store][0].keys_messages:
             pairs.append((_state_record(namespace, key, last), _restore(namespace, key, value, last)))
         expect[namespace, key] = last.version if last.value is not None else 0
-        operations += outbox_entries(*theirs[store], [key])
+        operations += outbox_entries(*own_stores[store], [key])
         changes.append(_inverse_change(store, key, last, value))
-    made = _undo_commit(commit, identity, at, changes, refused)
+    new_commit = _undo_commit(commit, identity, at, changes, refused)
     done = [(put.namespace, put.key) for put in operations]
     keyed, versions = yield from key_puts(commit.identity.user_id, pairs, done, at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from _write_undo(made, operations, expect)
-    for changed, scope in theirs.values():
+    yield from _write_undo(new_commit, operations, expect)
+    for changed, scope in own_stores.values():
         yield from sync_index(changed, scope, [change.id for change in changes])
-    return made
+    return new_commit
 
 
 def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> tuple[StoredState | None, StoredState]:
     """Return the state before the commit, and the last one, which must be as the commit left it."""
-    places = [place for place, kept in enumerate(states) if (kept.source or {}).get("commit") == commit_id]
-    # What came later may have been undone: then the record stands as the commit left it, under a newer version.
+    places = [place for place, state in enumerate(states) if (state.source or {}).get("commit") == commit_id]
+    # Later changes may have been undone: then the record is as the commit left it, under a newer version.
     if not places or _without_keys(states[places[-1]].value) != _without_keys(states[-1].value):
         raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
     return (states[places[0] - 1] if places[0] else None), states[-1]
 
 
 def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
-    """Return what a record says: what else it is found by may have changed since, that is no reason to keep it."""
+    """Return a record's value without its keys: they may have changed since, and that must not prevent an undo."""
     return value and {name: part for name, part in value.items() if name not in ("keys", "version")}
 
 
 def _with_keys(value: Mapping[str, Json] | None, last: Mapping[str, Json] | None) -> dict[str, Json] | None:
-    """Return an earlier state as it is put back: found by what it is found by now."""
+    """Return an earlier state with the present keys."""
     if value is None:
         return None
     keys = (last or value).get("keys")
     return {**{name: part for name, part in value.items() if name != "keys"}, **({"keys": keys} if keys else {})}
 
 
-def _state_record(namespace: Namespace, key: str, kept: StoredState) -> Record | None:
-    return _record(namespace, key, kept) if kept.value is not None else None
+def _state_record(namespace: Namespace, key: str, state: StoredState) -> Record | None:
+    return _record(namespace, key, state) if state.value is not None else None
 
 
 def _restore(namespace: Namespace, key: str, value: Mapping[str, Json] | None, last: StoredState) -> Record | None:
@@ -136,19 +138,19 @@ def _inverse_change(store: str, key: str, last: StoredState, value: Mapping[str,
     if value is None:
         return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
     kind = Add if last.value is None else Update
-    kept = {name: value[name] for name in ("content", "text", "status")}
-    return kind(store=store, id=key, source=source, **kept)
+    fields = {name: value[name] for name in ("content", "text", "status")}
+    return kind(store=store, id=key, source=source, **fields)
 
 
 def _undo_commit(
     commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change], refused: Sequence[Refusal]
 ) -> Commit:
     key = derived_id("undo", commit.id, at.isoformat())
-    # In the thread and of the agent of what is undone: its records are found there when this is undone in turn.
-    theirs = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
+    # In the thread and with the agent of the undone commit: there an undo of the undo finds its records.
+    own_identity = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
     return Commit(
         id=key,
-        identity=theirs,
+        identity=own_identity,
         at=at,
         changes=tuple(changes),
         refused=tuple(refused),
@@ -156,6 +158,6 @@ def _undo_commit(
     )
 
 
-def _write_undo(made: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:
-    marker = put_commit(made)
-    yield from write([marker, *operations], {**expect, (marker.namespace, marker.key): 0}, made.id)
+def _write_undo(new_commit: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:
+    marker = put_commit(new_commit)
+    yield from write([marker, *operations], {**expect, (marker.namespace, marker.key): 0}, new_commit.id)

@@ -1,4 +1,4 @@
-"""All that belongs to a user, over all threads: erased, handed out, taken in."""
+"""All data of a user in all threads: erase it, export it, import it."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.learning.commit import LONGEST_STATEMENT
+from langgraph_learning._engine.learning.commit_plan import LONGEST_STATEMENT
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record
@@ -26,38 +26,38 @@ SHARED: Namespace = (ROOT, "namespace")
 
 
 def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str, int]]:
-    """Erase everything of a user, history and commits included, and return how many rows that were.
+    """Erase everything of a user with history and commits, and return the numbers of rows.
 
-    What the user taught in namespaces shared with others goes, too, with what anybody proposed about it. Where somebody
-    else wrote last, that stays, without its past.
+    What the user taught in shared namespaces is erased too, with all proposals about it. Where another user wrote last,
+    the present state stays and its history goes.
 
     Raises:
-        StoreError: The store, or a vector store, failed. A vector store is erased from first: as long as that fails, it
-            is known here what is left to erase.
+        StoreError: The store, or a vector store, failed. Vector stores are erased first, because only the records tell
+            what is left to erase there.
     """
     if identity.user_id is None:
         return {}
     prefix, taught = Scope(user_id=identity.user_id).path, (yield from _find_taught(identity.user_id))
     if indexed := [store for store in stores if store.index is not None]:
-        mine = [_address(item) for item in _under(prefix, (yield from _read(prefix, EVERYTHING)))]
+        own_records = [_address(item) for item in _under(prefix, (yield from _read(prefix, EVERYTHING)))]
         for store in indexed:
-            yield from erase_documents(store, [*mine, *taught])
+            yield from erase_documents(store, [*own_records, *taught])
     shared = yield from _forget_shared(identity.user_id, taught)
-    for store in indexed:  # what somebody else wrote stays, or is put back
+    for store in indexed:  # a record that another user wrote last stays, or is restored
         yield from _update_vector_index(store, taught)
     try:
         counts = yield from call_store(VersionedStore.purge, prefix)
-    except UnsupportedByStore:  # a store without history: what it shows is all there is
+    except UnsupportedByStore:  # a store without history shows all it has
         items = 0
-        while found := _under(prefix, (yield from _read(prefix, PAGE))):
-            yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in found))
-            items += len(found)
+        while page := _under(prefix, (yield from _read(prefix, PAGE))):
+            yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in page))
+            items += len(page)
         counts = {"items": items}
     return {**counts, "shared": shared} if shared else counts
 
 
 def _find_taught(user_id: str) -> Flow[list[Address]]:
-    """Return where in shared namespaces the user has written."""
+    """Return the addresses in shared namespaces that the user has written to."""
     try:
         return (yield from call_store(VersionedStore.all_addresses, SHARED, _written_by(user_id)))
     except UnsupportedByStore:
@@ -66,16 +66,16 @@ def _find_taught(user_id: str) -> Flow[list[Address]]:
 
 
 def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
-    """Return what repeats what the user taught, or is named after it: anybody's proposals about it, and its votes."""
-    found: list[Address] = []
+    """Return what refers to what the user taught: all proposals about it, and the votes on it."""
+    candidates: list[Address] = []
     try:
         for namespace in dict.fromkeys(unlabel(path[2]) for path, _ in taught):
-            found += yield from call_store(VersionedStore.all_addresses, (ROOT,), {"namespace": namespace})
+            candidates += yield from call_store(VersionedStore.all_addresses, (ROOT,), {"namespace": namespace})
     except UnsupportedByStore:
         items = _under((ROOT,), (yield from _read((ROOT,), EVERYTHING)))
-        found = [(tuple(item.namespace), item.key) for item in items]
-    places = [address for address in found if address[0][-1] == PROPOSALS]
-    read = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in places))
+        candidates = [(tuple(item.namespace), item.key) for item in items]
+    addresses = [address for address in candidates if address[0][-1] == PROPOSALS]
+    read = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in addresses))
     asked = [(item, read_proposal(item)) for item in read if isinstance(item, Item)]
     about = {(unlabel(path[2]), path[-1], key) for path, key in taught}
     repeat = [
@@ -95,7 +95,7 @@ def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
     repeated = yield from _find_derived(taught)
     try:
         yield from call_store(VersionedStore.erase_written, taught, _written_by(user_id), index=["text"])
-    except UnsupportedByStore:  # without history there is one state of each, and all that were found are the user's
+    except UnsupportedByStore:  # without history each record has one state, and all that were found are the user's
         yield from batch(*(PutOp(namespace, key, None) for namespace, key in (*taught, *repeated)))
         return len(taught)
     if repeated:
@@ -104,22 +104,22 @@ def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
 
 
 def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flow[None]:
-    """Tell the vector store what is left where the user had written."""
-    mine = [(namespace[:-1], key) for namespace, key in taught if namespace[-1] == store.name]
-    for path in dict.fromkeys(path for path, _ in mine):
-        scope, keys = _shared_scope(path), [key for place, key in mine if place == path]
+    """Bring the vector store up to date where the user had written."""
+    own_records = [(namespace[:-1], key) for namespace, key in taught if namespace[-1] == store.name]
+    for path in dict.fromkeys(path for path, _ in own_records):
+        scope, keys = _shared_scope(path), [key for place, key in own_records if place == path]
         yield from write(outbox_entries(store, scope, keys), {})
         yield from sync_index(store, scope, keys)
 
 
 def _shared_scope(path: Namespace) -> Scope:
-    """Return the shared scope that lies at `path`: a namespace, or an agent in one."""
+    """Return the shared scope at `path`: a namespace, or an agent in one."""
     _, _, namespace, *agent = path
     return Scope(namespace=unlabel(namespace), agent=unlabel(agent[-1]) if agent else None)
 
 
 def _address(item: Item) -> Address:
-    """Return where a record lies, or the one that a note is about."""
+    """Return the address of a record, or of the record that an outbox entry names."""
     *path, last = item.namespace
     return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
 
@@ -133,8 +133,8 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
     if identity.user_id is None:
         return []
     prefix = Scope(user_id=identity.user_id).path
-    mine = _under(prefix, (yield from _read(prefix, EVERYTHING)))
-    records = (Record.from_item(item) for item in mine if tuple(item.namespace)[-1] not in NOT_RECORDS)
+    own_items = _under(prefix, (yield from _read(prefix, EVERYTHING)))
+    records = (Record.from_item(item) for item in own_items if tuple(item.namespace)[-1] not in NOT_RECORDS)
     ordered = sorted(records, key=lambda record: (record.store, record.created_at, record.id))
     return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in ordered]
 
@@ -147,14 +147,14 @@ def load(
     *,
     vouched: bool = False,
 ) -> Flow[int]:
-    """Take in what `export` handed out, as this user's, and return how many records that were.
+    """Import the rows of an `export` as this user's records, and return their number.
 
-    A record of the same id is replaced. All rows are read before one is written. A file may say anything of where its
-    records come from, so they are marked as imported, and as approved by nobody, unless the caller vouches for it.
+    A record with the same id is replaced. All rows are checked before the first one is written. A file may claim any
+    source for its records, so they are marked as imported and as not approved, unless the caller vouches for the file.
 
     Raises:
         RecordError: A row is no record, or does not fit its learning store; nothing is written.
-        ScopeError: It is not known for whom, or a row belongs to no user; nothing is written.
+        ScopeError: There is no user to import for, or a row belongs to no user; nothing is written.
     """
     if identity.user_id is None:
         raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
@@ -191,7 +191,7 @@ def _as_own_record(
     *,
     vouched: bool,
 ) -> Record:
-    """Return a row as a record of this user; what it says is masked before it is repeated anywhere."""
+    """Return a row as a record of this user; its texts are masked before anything repeats them."""
     if not isinstance(row, Mapping):
         raise RecordError(f"{where} is not a record: give the rows of an export, each a mapping")
     try:
@@ -230,7 +230,7 @@ def misfit(stores: Mapping[str, LearningStore], record: Record) -> str | None:
 
 
 def _import_source(source: Source, mask: Mask, *, vouched: bool) -> Source:
-    """Return the source of what is loaded: where it came from stays, who is said to have vouched for it does not."""
+    """Return the source of an imported record; unless vouched for, its claims about actor and approval are removed."""
     quote = mask(source.quote) if source.quote else None
     if vouched:
         return source.model_copy(update={"quote": quote})
@@ -239,12 +239,12 @@ def _import_source(source: Source, mask: Mask, *, vouched: bool) -> Source:
 
 
 def _read(prefix: Namespace, limit: int) -> Flow[list[Item]]:
-    [found] = yield from batch(SearchOp(prefix, limit=limit, refresh_ttl=False))
-    return cast("list[Item]", found)
+    [result] = yield from batch(SearchOp(prefix, limit=limit, refresh_ttl=False))
+    return cast("list[Item]", result)
 
 
 def _under(prefix: Namespace, items: Iterable[Item]) -> list[Item]:
-    """Leave out the items of a neighbour, whose name a store may take for the prefix."""
+    """Return only the items under `prefix`: a store may also return those of a namespace with a similar name."""
     return [item for item in items if tuple(item.namespace)[: len(prefix)] == prefix]
 
 

@@ -17,16 +17,9 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import (
-    CommitKind,
-    CommitPlan,
-    CommitRules,
-    Draft,
-    OperationRequest,
-    cut_operations,
-    to_commit,
-    write_commit,
-)
+from langgraph_learning._engine.learning.commit import cut_operations, to_commit, write_commit
+from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords

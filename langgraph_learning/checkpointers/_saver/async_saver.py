@@ -1,7 +1,7 @@
-"""The async half of a sync checkpointer, and what LangGraph's savers lack: copies and rollbacks."""
+"""The async half of a sync checkpointer, with thread copies and run rollbacks, which LangGraph's savers lack."""
 
 import json
-from builtins import list as listed  # savers have a method of that name
+from builtins import list as listed  # `list` is a method of savers
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -25,9 +25,9 @@ Writes: TypeAlias = Sequence[tuple[str, Any]]  # channels and values
 
 
 class AsyncSaverMixin(BaseCheckpointSaver[str]):
-    """The async half of a sync saver, and what LangGraph's savers lack: copies and rollbacks.
+    """The async half of a sync saver, with thread copies and run rollbacks.
 
-    Mix it in before the sync saver. `SQL` names its dialect; `_transact` runs statements in one transaction of it.
+    List it as a base before the sync saver. `SQL` names the dialect; `_transact` runs statements in one transaction.
     """
 
     SQL: Dialect
@@ -40,7 +40,7 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
         return load_blocks(self.SQL, file)[name]
 
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Copy a thread: every namespace, checkpoint and pending write; what the target already has stays."""
+        """Copy every namespace, checkpoint and pending write of a thread; what the target already has stays."""
         self._transact(self._block("copy_thread"), {"source": str(source_thread_id), "target": str(target_thread_id)})
 
     def delete_thread(self, thread_id: str) -> None:
@@ -49,7 +49,7 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
             super().delete_thread(thread_id)
 
     def _can_be(self, thread_id: str) -> bool:
-        """Whether the database can hold such a text at all; its driver would refuse the question."""
+        """Return whether the database can store this text as an id; for other texts its driver raises an error."""
         nul = "\0" in thread_id and self.SQL == "postgres"
         return not nul and not any("\ud800" <= letter <= "\udfff" for letter in thread_id)
 
@@ -67,12 +67,12 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
         limit: int | None = None,
     ) -> Iterator[CheckpointTuple]:
         """Return the checkpoints that match, newest first."""
-        # LangGraph's iterators hold the lock, or a connection, until they are spent: who reads another checkpoint
-        # for each of them would wait for ever
+        # LangGraph's iterators hold the lock, or a connection, until they are exhausted. A caller that reads another
+        # checkpoint inside the loop would wait for ever, so all are read first.
         return iter(tuple(super().list(config, filter=filter, before=before, limit=limit)))
 
     async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
-        """Do `get_tuple` in a thread."""
+        """Run `get_tuple` in a thread."""
         return await self._threads(self.get_tuple, config)
 
     async def alist(
@@ -83,9 +83,9 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
         before: RunnableConfig | None = None,
         limit: int | None = None,
     ) -> AsyncIterator[CheckpointTuple]:
-        """Do `list` in a thread."""
-        for found in await self._threads(lambda: listed(self.list(config, filter=filter, before=before, limit=limit))):
-            yield found
+        """Run `list` in a thread."""
+        for saved in await self._threads(lambda: listed(self.list(config, filter=filter, before=before, limit=limit))):
+            yield saved
 
     async def aput(
         self,
@@ -94,31 +94,31 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Do `put` in a thread."""
+        """Run `put` in a thread."""
         return await self._threads(self.put, config, checkpoint, metadata, new_versions)
 
     async def aput_writes(self, config: RunnableConfig, writes: Writes, task_id: str, task_path: str = "") -> None:
-        """Do `put_writes` in a thread."""
+        """Run `put_writes` in a thread."""
         await self._threads(self.put_writes, config, writes, task_id, task_path)
 
     async def adelete_thread(self, thread_id: str) -> None:
-        """Do `delete_thread` in a thread."""
+        """Run `delete_thread` in a thread."""
         await self._threads(self.delete_thread, thread_id)
 
     async def adelete_for_runs(self, run_ids: Sequence[str]) -> None:
-        """Do `delete_for_runs` in a thread."""
+        """Run `delete_for_runs` in a thread."""
         await self._threads(self.delete_for_runs, run_ids)
 
     async def acopy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Do `copy_thread` in a thread."""
+        """Run `copy_thread` in a thread."""
         await self._threads(self.copy_thread, source_thread_id, target_thread_id)
 
     async def aprune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Do `prune` in a thread."""
+        """Run `prune` in a thread."""
         await self._threads(self.prune, thread_ids, strategy=strategy)
 
     async def aget_delta_channel_history(
         self, *, config: RunnableConfig, channels: Sequence[str]
     ) -> "dict[str, DeltaChannelHistory]":
-        """Do `get_delta_channel_history` in a thread."""
+        """Run `get_delta_channel_history` in a thread."""
         return dict(await self._threads(self.get_delta_channel_history, config=config, channels=channels))

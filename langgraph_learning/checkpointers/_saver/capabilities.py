@@ -1,4 +1,4 @@
-"""What a checkpointer around another one can do because the other can: LangGraph asks its type for these methods."""
+"""Optional methods of a wrapping checkpointer: LangGraph looks at the type to learn which ones it has."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -16,7 +16,7 @@ Method = TypeVar("Method", bound=Callable[..., object])
 
 
 def delegate(method: Method) -> Method:
-    """Return a method that calls the inner saver's; the result of an async one is awaited by the caller."""
+    """Return a method that calls the inner saver's method of the same name; an async one returns a coroutine."""
 
     @wraps(method)
     def passes_on(self: "LearningSaver", *args: object, **kwargs: object) -> object:
@@ -38,14 +38,14 @@ async def acopy_thread(self: "LearningSaver", source_thread_id: str, target_thre
 
 
 def prune(self: "LearningSaver", thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-    """Keep the latest checkpoints of the threads; with `strategy="delete"` nothing, as `delete_thread` does."""
+    """Keep the latest checkpoints of the threads; `strategy="delete"` keeps nothing, as `delete_thread` does."""
     self.saver.prune(thread_ids, strategy=strategy)
     if strategy == "delete":
         self.forget_sessions(thread_ids)
 
 
 async def aprune(self: "LearningSaver", thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-    """Keep the latest checkpoints of the threads; with `strategy="delete"` nothing, as `delete_thread` does."""
+    """Keep the latest checkpoints of the threads; `strategy="delete"` keeps nothing, as `delete_thread` does."""
     await self.saver.aprune(thread_ids, strategy=strategy)
     if strategy == "delete":
         await asyncio.to_thread(self.forget_sessions, thread_ids)
@@ -60,7 +60,7 @@ _TYPES: dict[tuple[type, tuple[str, ...]], type] = {}
 
 
 def with_capabilities(wrapper: type["LearningSaver"], inner: type[Saver]) -> type["LearningSaver"]:
-    """Return `wrapper` with those optional methods that `inner` has."""
+    """Return a subclass of `wrapper` with those optional methods that `inner` has."""
     can = tuple(name for name in _METHODS if getattr(inner, name) is not getattr(BaseCheckpointSaver, name))
     if can and (wrapper, can) not in _TYPES:
         _TYPES[wrapper, can] = type(wrapper.__name__, (wrapper,), {name: _METHODS[name] for name in can})

@@ -1,4 +1,4 @@
-"""LangGraph's PostgresSaver for sync and async code, with copies and rollbacks, in a schema of its own."""
+"""LangGraph's PostgresSaver for sync and async code, with thread copies and run rollbacks, in a schema of its own."""
 
 import re
 import threading
@@ -23,8 +23,8 @@ from langgraph_learning.errors import StoreError
 class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
     """A checkpointer on Postgres for sync code and any event loop.
 
-    LangGraph's statements name their tables without a schema, and would find those of whichever schema comes first in
-    the session's search path. Behind a pooler that is another client's: so each statement gets the schema written in.
+    LangGraph's statements name their tables without a schema, so Postgres looks them up in the search path of the
+    session. Behind a pooler that session may be another client's. So each statement gets the schema written into it.
     """
 
     SQL = "postgres"
@@ -40,11 +40,11 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
         super().__init__(cast("Any", connections), serde=serde)
         self._connections, self._threads, self._schema = connections, threads, schema
         self._qualify = _Qualifier("public", self.MIGRATIONS)
-        # PostgresSaver lets one thread in at a time, which a single connection needs; each of ours has its own
+        # PostgresSaver lets one thread in at a time because it has one connection; here each thread has its own
         self.lock = cast("threading.Lock", nullcontext())
 
     def setup(self) -> None:
-        """Make what is missing; nothing is written, and no right to write is needed, where all is there."""
+        """Create missing tables; where nothing is missing it writes nothing and needs no right to write."""
         with self._connections.lend(unhurried=True) as connection, connection.transaction():
             pooled = self._connections.behind_pooler = is_behind_pooler(connection)
             installation = find_installation(connection, self._schema, behind_pooler=pooled)
@@ -57,7 +57,8 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
             create_schema(connection, installation)
             with self._qualified_cursor(connection) as cursor:
                 for number in range(self._count_migrations(connection, installation.name), len(self.MIGRATIONS)):
-                    # Concurrently is no word for a transaction; and in one, a set-up that fails leaves nothing behind.
+                    # A transaction cannot create an index concurrently. But in a transaction a failed set-up leaves
+                    # nothing behind.
                     cursor.execute(re.sub(r"\bconcurrently\b", "", self.MIGRATIONS[number], flags=re.IGNORECASE))
                     cursor.execute("insert into checkpoint_migrations (v) values (%s)", (number,))
 
@@ -71,14 +72,14 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
             raise StoreError("another process has been setting this database up for too long: try again") from error
 
     def _count_migrations(self, connection: AnyConnection, schema: str) -> int:
-        """How many of LangGraph's migrations the database has seen."""
+        """Return how many of LangGraph's migrations the database has had."""
         exists, count = load_blocks("postgres", "savers")["applied_checkpoint_migrations"]
         with self._qualified_cursor(connection) as cursor:
             table = cursor.execute(exists, {"schema": schema, "table": "checkpoint_migrations"}).fetchone()
             if table is None or not table["present"]:
                 return 0
-            found = cursor.execute(count).fetchone()
-            return int(found["number"]) if found else 0
+            row = cursor.execute(count).fetchone()
+            return int(row["number"]) if row else 0
 
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
         with (
@@ -107,7 +108,7 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
 
 
 class _Qualifier:
-    """Writes a schema before the names of the tables that `migrations` create."""
+    """A function that writes a schema before the names of the tables that `migrations` create."""
 
     def __init__(self, schema: str, migrations: Iterable[str]) -> None:
         tables = re.findall(r"create table if not exists (\w+)", " ".join(migrations), flags=re.IGNORECASE)
@@ -116,17 +117,17 @@ class _Qualifier:
         self._written: dict[tuple[str, bool], str] = {}
 
     def __call__(self, query: str, *, has_params: bool = False) -> str:
-        """Return `query` with the schema; next to parameters, a percent sign in its name is doubled."""
+        """Return `query` with the schema; with parameters, a percent sign in the schema's name is doubled."""
         if (text := self._written.get((query, has_params))) is None:
             schema = self._schema.replace("%", "%%") if has_params else self._schema
-            text = self._name.sub(lambda found: f"{schema}.{found[0]}", query)
+            text = self._name.sub(lambda match: f"{schema}.{match[0]}", query)
             if len(self._written) < 1_000:
                 self._written[query, has_params] = text
         return text
 
 
 class _QualifiedCursor(Cursor[DictRow]):
-    """A cursor that writes the schema into the statements it is given."""
+    """A cursor that writes the schema into its statements."""
 
     qualify: _Qualifier
 

@@ -1,15 +1,16 @@
-"""A checkpointer around any checkpointer, that remembers with each checkpoint what was known when it was made.
+"""A checkpointer around any checkpointer; it stores with each checkpoint the revision of the store at that moment.
 
-A store of ours counts its commits: a *revision* names one state of everything learned. `LearningSaver` writes the
-revision into the metadata of each checkpoint, so that a run which starts from an older checkpoint can recall what was
-known then (`revision_of`). Two things make that harder than it sounds:
+A store of this package counts its commits: a *revision* names one state of everything learned. `LearningSaver` writes
+the revision into the metadata of each checkpoint, so that a run which starts from an older checkpoint can recall what
+was known then (`revision_of`). Two things make that harder than it sounds:
 
 - LangGraph saves in the background, so a checkpoint may be written after a later step has learned something. The
-  revision is therefore taken when the checkpoint is made. The one call a saver gets at that moment, `get_next_version`,
-  must not wait for a database, so it takes `store.last_revision`, the newest revision the store has seen by itself.
-- A fork of an older checkpoint (an update, new input, a replay) is the thread's newest checkpoint and still knows no
-  more than the one it was made from: it takes over that one's revision, marked as belonging to the past. So do the
-  steps after it, and a run that goes on where they were interrupted, though it names no checkpoint; new input does not.
+  revision is therefore taken when the checkpoint is made. LangGraph then calls only `get_next_version`, which must not
+  wait for a database; so it takes `store.last_revision`, the newest revision that this process has seen.
+- A fork of an older checkpoint (an update, new input, a replay) becomes the newest checkpoint of its thread, but it
+  knows no more than the checkpoint it comes from. So it takes over that revision and is marked as belonging to the
+  past. The same holds for the steps after it, and for a run that continues an interrupted replay without naming a
+  checkpoint. New input without a checkpoint belongs to the present again.
 """
 
 import asyncio
@@ -64,8 +65,8 @@ Reading: TypeAlias = Generator[RunnableConfig, Found, Found]
 Stamp: TypeAlias = dict[str, int]
 
 
-# the newest channel version that this context was given, and the revision known at that moment: a checkpoint that has
-# this version was made right then (LangGraph saves it later, in a copy of the context)
+# The newest channel version that this context was given, and the revision at that moment. A checkpoint with this
+# version was made in the same moment, but LangGraph saves it later, in a copy of the context.
 _MADE: ContextVar[tuple[object, int]] = ContextVar("langgraph_learning_made", default=(None, 0))
 
 
@@ -75,15 +76,15 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     `copy_thread`, `delete_for_runs` and `prune` (and their async twins) exist where `saver` has them.
 
     Args:
-        saver: The checkpointer that keeps the checkpoints.
-        store: The store that learns. Without a `revision()` method nothing is stamped.
-        thread_label: How a thread id is written as a label of a store namespace.
-        forget_thread: Erases what users taught in a thread, for `delete_thread(thread_id, learned=True)`; by default
-            their records in `store` whose source is the thread, and its commits.
+        saver: The checkpointer that stores the checkpoints.
+        store: The store to learn into. Without a `revision()` method, checkpoints get no revision.
+        thread_label: A function that returns the label of a thread id in a namespace of the store.
+        forget_thread: A function that erases what users taught in a thread, for `delete_thread(thread_id,
+            learned=True)`; by default it erases their records in `store` whose source is the thread, and its commits.
     """
 
     def __new__(cls, saver: Saver | None = None, *args: object, **kwargs: object) -> Self:
-        # LangGraph asks the type what a checkpointer can do, so the type depends on the inner one's
+        # LangGraph looks at the type to learn what a checkpointer can do, so the type depends on the inner one's
         return super().__new__(cls if saver is None else cast("type[Self]", with_capabilities(cls, type(saver))))
 
     def __init__(
@@ -105,10 +106,10 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         self._counts_here = self._counts and hasattr(store, "last_revision")
 
     def revision_of(self, config: RunnableConfig) -> int | None:
-        """Return the revision that the run of a node's `config` has to recall, `None` for what is known now.
+        """Return the revision that the run with a node's `config` must recall; None for the present.
 
-        It is a number in a run that was started from an explicit older checkpoint or from a fork of one, and in a run
-        that goes on with what such a run left unfinished.
+        It is a number in a run that starts from an explicit older checkpoint or from a fork of one, and in a run that
+        continues what such a run left unfinished.
         """
         if (start := _start_of(config)) is None:
             return self._continued_replay(config, self._await_beginning(config).wait(PATIENCE))
@@ -117,7 +118,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return self._starts.get(start)
 
     async def arevision_of(self, config: RunnableConfig) -> int | None:
-        """Return the revision that the run of a node's `config` has to recall, `None` for what is known now."""
+        """Return the revision that the run with a node's `config` must recall; None for the present."""
         if (start := _start_of(config)) is None:
             began = self._await_beginning(config)
             return self._continued_replay(config, await await_event(began, PATIENCE))
@@ -126,58 +127,58 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         return self._starts.get(start)
 
     def _await_beginning(self, config: RunnableConfig) -> Event:
-        """What to wait for before it is known whether a run goes on with a replay, or began with new input over it."""
-        left = self._left.get(_thread(config))
-        if left is None or saves_at_exit(config) or checkpoint_of(config) in (left.id, None):
+        """Return the event after which it is certain whether a run continues a replay or began with new input."""
+        unfinished = self._left.get(_thread(config))
+        if unfinished is None or saves_at_exit(config) or checkpoint_of(config) in (unfinished.id, None):
             return _KNOWN
-        return left.began
+        return unfinished.began
 
-    def _continued_replay(self, config: RunnableConfig, known: bool) -> int | None:
-        left = self._left.get(_thread(config))
-        return left.revision if left and known else None
+    def _continued_replay(self, config: RunnableConfig, began: bool) -> int | None:
+        unfinished = self._left.get(_thread(config))
+        return unfinished.revision if unfinished and began else None
 
     def revision_at(self, thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> int | None:
-        """Return the revision that was known when the checkpoint was made, if it is recorded."""
+        """Return the revision of the store when the checkpoint was made; None if it was not recorded."""
         return _revision_in(self.saver.get_tuple(_checkpoint_config(thread_id, checkpoint_id, checkpoint_ns)))
 
     async def arevision_at(self, thread_id: str, checkpoint_ns: str, checkpoint_id: str) -> int | None:
-        """Return the revision that was known when the checkpoint was made, if it is recorded."""
+        """Return the revision of the store when the checkpoint was made; None if it was not recorded."""
         return _revision_in(await self.saver.aget_tuple(_checkpoint_config(thread_id, checkpoint_id, checkpoint_ns)))
 
     def get_tuple(self, config: RunnableConfig) -> Found:
-        """Return the checkpoint of `config`, the latest one of its thread when it names none."""
+        """Return the checkpoint of `config`; without a checkpoint id, the latest one of its thread."""
         _check_thread(config)
-        if self._counts_here:  # every run begins by reading a checkpoint: see what other processes have committed
+        if self._counts_here:  # every run reads a checkpoint first: see here what other processes have committed
             self._current_stamp()
         return _run(self._read_flow(config), self.saver.get_tuple)
 
     async def aget_tuple(self, config: RunnableConfig) -> Found:
-        """Return the checkpoint of `config`, the latest one of its thread when it names none."""
+        """Return the checkpoint of `config`; without a checkpoint id, the latest one of its thread."""
         _check_thread(config)
         if self._counts_here:
             await self._acurrent_stamp()
         return await _arun(self._read_flow(config), self.saver.aget_tuple)
 
     def _read_flow(self, config: RunnableConfig) -> Reading:
-        """Read a checkpoint, and note what a run that starts there has to recall."""
-        found = yield config
+        """Read a checkpoint, and remember which revision a run that starts there must recall."""
+        saved = yield config
         at = config["configurable"]
-        if found is None or at.get("checkpoint_ns") or not self._counts:
-            return found
-        past = _is_in_replay(found)
+        if saved is None or at.get("checkpoint_ns") or not self._counts:
+            return saved
+        past = _is_in_replay(saved)
         if asked := at.get("checkpoint_id"):
             head = yield _checkpoint_config(at["thread_id"], None)
-            past = past or (head is not None and head.checkpoint["id"] != found.checkpoint["id"])
+            past = past or (head is not None and head.checkpoint["id"] != saved.checkpoint["id"])
             start = _start_of(config) or (str(at["thread_id"]), asked)
-            self._starts.put(start, _revision_in(found) if past else None)
-        elif past and (revision := _revision_in(found)) is not None:
-            self._left.put(_thread(config), _UnfinishedReplay(found.checkpoint["id"], revision, Event()))
+            self._starts.put(start, _revision_in(saved) if past else None)
+        elif past and (revision := _revision_in(saved)) is not None:
+            self._left.put(_thread(config), _UnfinishedReplay(saved.checkpoint["id"], revision, Event()))
         else:
             self._left.drop(_thread(config))
-        return found
+        return saved
 
     def get_next_version(self, current: Any, channel: None) -> Any:
-        """Return the inner checkpointer's next version of a channel."""
+        """Return the next version of a channel from the inner checkpointer."""
         version = self.saver.get_next_version(current, channel)
         if self._counts_here:
             _MADE.set((version, cast("VersionedStore", self.store).last_revision))
@@ -190,7 +191,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Save a checkpoint with the revision that was current when it was made."""
+        """Save a checkpoint with the revision of the moment when it was made."""
         stamp = self._stamp(config, checkpoint, metadata, new_versions)
         stamp = self._current_stamp() if stamp is None else stamp
         return self.saver.put(config, checkpoint, _with_stamp(metadata, stamp), new_versions)
@@ -202,7 +203,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
         metadata: CheckpointMetadata,
         new_versions: ChannelVersions,
     ) -> RunnableConfig:
-        """Save a checkpoint with the revision that was current when it was made."""
+        """Save a checkpoint with the revision of the moment when it was made."""
         stamp = self._stamp(config, checkpoint, metadata, new_versions)
         stamp = await self._acurrent_stamp() if stamp is None else stamp
         return await self.saver.aput(config, checkpoint, _with_stamp(metadata, stamp), new_versions)
@@ -210,33 +211,33 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     def _stamp(
         self, config: RunnableConfig, checkpoint: Checkpoint, metadata: CheckpointMetadata, new: ChannelVersions
     ) -> Stamp | None:
-        """Return what to add to `metadata`, or `None` when only the store can tell."""
-        if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own
+        """Return what to add to `metadata`; None if only the store can tell."""
+        if not self._counts or REVISION in metadata:  # a copied checkpoint keeps its own revision
             return {}
         if (past := self._replayed_revision(config, metadata)) is not None:
             return {REVISION: past, PAST: True}
-        made_of, known = _MADE.get()
+        made_of, revision = _MADE.get()
         if self._counts_here and made_of in new.values():
-            return {REVISION: known}
-        # A wrapper that counts versions itself, as LangGraph's server does: go by the time.
+            return {REVISION: revision}
+        # A wrapper such as LangGraph's server counts channel versions itself; then the time of the checkpoint decides.
         if not supports(store := self.store, VersionedStore.revision_seen_at):
             return None
-        seen = cast("VersionedStore", store).revision_seen_at(datetime.fromisoformat(checkpoint["ts"]))
-        return {REVISION: seen} if seen is not None else None
+        revision_then = cast("VersionedStore", store).revision_seen_at(datetime.fromisoformat(checkpoint["ts"]))
+        return {REVISION: revision_then} if revision_then is not None else None
 
     def _replayed_revision(self, config: RunnableConfig, metadata: CheckpointMetadata) -> int | None:
-        """Return the revision that the run of a new checkpoint recalls, `None` in the present."""
+        """Return the revision that the run of a new checkpoint recalls; None in the present."""
         if start := _start_of(config):
             return self._starts.get(start)
-        if (left := self._left.get(thread := _thread(config))) is None:
+        if (unfinished := self._left.get(thread := _thread(config))) is None:
             return None
-        if not config["configurable"].get("checkpoint_ns"):  # the first one after it tells how the run began
+        if not config["configurable"].get("checkpoint_ns"):  # the root graph's first one shows how the run began
             if new := metadata.get("source") == "input":
                 self._left.drop(thread)
-            left.began.set()
+            unfinished.began.set()
             if new:
                 return None
-        return left.revision
+        return unfinished.revision
 
     def _current_stamp(self) -> Stamp:
         try:
@@ -256,7 +257,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
 
     def delete_thread(self, thread_id: str, *, learned: bool = False) -> None:
         """Delete a thread with its session context; with `learned`, also what users taught in it."""
-        self.saver.delete_thread(thread_id)  # first: a thread id it refuses leaves nothing half done
+        self.saver.delete_thread(thread_id)  # first, because it refuses an invalid thread id before anything is erased
         self._forget(str(thread_id), learned)
 
     async def adelete_thread(self, thread_id: str, *, learned: bool = False) -> None:
@@ -270,12 +271,12 @@ class LearningSaver(BaseCheckpointSaver[Any]):
             self._forget_thread(thread_id)
 
     def forget_sessions(self, thread_ids: Sequence[str]) -> None:
-        """Erase the session context of threads, with its history where the store keeps one."""
+        """Erase the session context of threads, with its history if the store has one."""
         for thread_id in map(str, thread_ids):
             erase_sessions(self.store, self._thread_label(thread_id), thread_id)
 
     def copy_session(self, source_thread_id: str, target_thread_id: str) -> None:
-        """Give a thread the session context of another one; what it already has stays."""
+        """Copy the session context of one thread to another; what the target already has stays."""
         source, target = str(source_thread_id), str(target_thread_id)
         copy_sessions(
             self.store, Thread(source, self._thread_label(source)), Thread(target, self._thread_label(target))
@@ -283,7 +284,7 @@ class LearningSaver(BaseCheckpointSaver[Any]):
 
     @property
     def config_specs(self) -> Any:
-        """The inner checkpointer's own options."""
+        """The config fields of the inner checkpointer."""
         return self.saver.config_specs
 
     list, alist = delegate(BaseCheckpointSaver.list), delegate(BaseCheckpointSaver.alist)
@@ -292,26 +293,26 @@ class LearningSaver(BaseCheckpointSaver[Any]):
     aget_delta_channel_history = delegate(BaseCheckpointSaver.aget_delta_channel_history)
 
     def with_allowlist(self, extra_allowlist: Collection[tuple[str, ...]]) -> Saver:
-        """Return this saver around one that may load these types too."""
+        """Return a saver like this one that may also load these types."""
         inner = self.saver.with_allowlist(extra_allowlist)
         if inner is self.saver:
             return self
-        clone = copy.copy(self)  # shares what it knows of the runs
+        clone = copy.copy(self)  # both share what is remembered about runs
         clone.saver, clone.serde = inner, inner.serde
         return clone
 
 
 @dataclass(frozen=True, slots=True)
 class _UnfinishedReplay:
-    """The newest checkpoint of a thread, where a run in the past was left unfinished."""
+    """The newest checkpoint of a thread in which a replay was left unfinished."""
 
     id: str
     revision: int
-    began: Event  # that the next run has saved a checkpoint
+    began: Event  # set when the next run has saved a checkpoint
 
 
 class _RecentValues(Generic[K, V]):
-    """What is remembered of runs; the oldest are dropped."""
+    """A dictionary with a size limit, for what is remembered about runs; the oldest entries are dropped."""
 
     def __init__(self, limit: int = 1024) -> None:
         self._limit = limit
@@ -347,7 +348,7 @@ def _check_thread(config: RunnableConfig) -> None:
 
 
 def _start_of(config: RunnableConfig) -> tuple[str, str] | None:
-    """Return thread and checkpoint that the caller of this run named; LangGraph keeps the latter in the metadata."""
+    """Return the thread and the checkpoint that the caller of a run named; the metadata holds the latter."""
     thread = config.get("configurable", {}).get("thread_id")
     checkpoint = config.get("metadata", {}).get("checkpoint_id")
     return (str(thread), str(checkpoint)) if thread and checkpoint else None
@@ -357,10 +358,10 @@ def _thread(config: RunnableConfig) -> str:
     return str(config.get("configurable", {}).get("thread_id"))
 
 
-def _is_in_replay(found: CheckpointTuple) -> bool:
-    """Whether who goes on from here stays in the past; where a replay ended the thread goes on in the present."""
-    metadata = found.metadata
-    return bool(metadata.get(PAST)) and (metadata.get("source") != "loop" or is_unfinished(found))
+def _is_in_replay(saved: CheckpointTuple) -> bool:
+    """Return whether a run that continues from here belongs to the past; after a finished replay it does not."""
+    metadata = saved.metadata
+    return bool(metadata.get(PAST)) and (metadata.get("source") != "loop" or is_unfinished(saved))
 
 
 def _checkpoint_config(thread_id: str, checkpoint_id: str | None, checkpoint_ns: str = "") -> RunnableConfig:
@@ -368,8 +369,8 @@ def _checkpoint_config(thread_id: str, checkpoint_id: str | None, checkpoint_ns:
     return {"configurable": {**at, "checkpoint_id": checkpoint_id} if checkpoint_id else at}
 
 
-def _revision_in(found: Found) -> int | None:
-    revision = found.metadata.get(REVISION) if found else None
+def _revision_in(saved: Found) -> int | None:
+    revision = saved.metadata.get(REVISION) if saved else None
     return revision if isinstance(revision, int) else None
 
 
@@ -378,18 +379,18 @@ def _with_stamp(metadata: CheckpointMetadata, stamp: Stamp) -> CheckpointMetadat
 
 
 def _run(reading: Reading, read: Callable[[RunnableConfig], Found]) -> Found:
-    found = None
+    saved = None
     try:
         while True:
-            found = read(reading.send(found))
+            saved = read(reading.send(saved))
     except StopIteration as done:
         return cast("Found", done.value)
 
 
 async def _arun(reading: Reading, read: Callable[[RunnableConfig], Awaitable[Found]]) -> Found:
-    found = None
+    saved = None
     try:
         while True:
-            found = await read(reading.send(found))
+            saved = await read(reading.send(saved))
     except StopIteration as done:
         return cast("Found", done.value)

@@ -1,8 +1,9 @@
-"""How checkpoints are read: strictly.
+"""A strict serializer for checkpoints.
 
-LangGraph's serializer builds, by default, any class that stands in a checkpoint: whoever can write to the database can
-then run code wherever it is read. Here a checkpoint may hold JSON, messages, LangGraph's own types, ours, and those
-that the application allows; anything else comes back as plain data, with a warning that says what to allow.
+LangGraph's serializer builds, by default, any class that a checkpoint names: whoever can write to the database can run
+code in every process that reads it. Here a checkpoint may hold JSON, messages, LangGraph's own types, those of this
+package, and those that the application allows. Anything else comes back as plain data, with a warning that says what to
+allow.
 """
 
 from collections.abc import Iterable
@@ -16,5 +17,5 @@ OURS = tuple(
 
 
 def strict_serializer(allowed: Iterable[type]) -> JsonPlusSerializer:
-    """Return the serializer of a checkpointer that may build `allowed`, too."""
+    """Return the serializer of a checkpointer; it may also build the classes in `allowed`."""
     return JsonPlusSerializer(allowed_msgpack_modules=[*OURS, *allowed])

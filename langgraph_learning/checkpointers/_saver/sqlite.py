@@ -1,4 +1,4 @@
-"""LangGraph's SqliteSaver for sync and async code, with copies, rollbacks and pruning, on one connection."""
+"""LangGraph's SqliteSaver for sync and async code, with thread copies, run rollbacks and pruning, on one connection."""
 
 import json
 import sqlite3
@@ -34,7 +34,7 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
         self.lock = cast("threading.Lock", PatientLock(self._patience))
 
     def renew(self) -> None:
-        """Open the file anew in a forked process; what is in memory was copied with it, and stays its own."""
+        """Open the file again in a forked process; a database in memory was copied by the fork and stays as it is."""
         self._make_lock()
         if self._path != ":memory:":
             abandon(self.conn)
@@ -46,7 +46,7 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
 
     @contextmanager
     def cursor(self, transaction: bool = True) -> Iterator[sqlite3.Cursor]:
-        """Lend a cursor; while another process holds the file for ever, only the first one waits for it long."""
+        """Lend a cursor; after a failed wait for the file, the next waits are short."""
         try:
             with super().cursor(transaction) as cursor:
                 yield cursor
@@ -55,12 +55,12 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
             raise
 
     def prune(self, thread_ids: Sequence[str], *, strategy: str = "keep_latest") -> None:
-        """Delete all but each namespace's latest checkpoint of the threads, or everything of them.
+        """Delete all but the latest checkpoint of each namespace of the threads, or everything of them.
 
         Raises:
             ValueError: The strategy is neither `"keep_latest"` nor `"delete"`.
-            NotImplementedError: `"keep_latest"` of a thread whose latest checkpoint needs its older ones, as a
-                `DeltaChannel` does.
+            NotImplementedError: `"keep_latest"` of a thread whose latest checkpoint needs its older ones, as with a
+                `DeltaChannel`.
         """
         if strategy not in ("keep_latest", "delete"):
             raise ValueError(f"unknown strategy {strategy!r}: use 'keep_latest' or 'delete'")
@@ -76,8 +76,8 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
     def _refuse_deltas(self, parameters: Parameters) -> None:
         [query] = self._block("threads_with_deltas", "prune")
         with self.cursor(transaction=False) as cursor:
-            if found := cursor.execute(query, parameters).fetchall():
-                names = ", ".join(thread for (thread,) in found)
+            if rows := cursor.execute(query, parameters).fetchall():
+                names = ", ".join(thread for (thread,) in rows)
                 raise NotImplementedError(f"keep_latest cannot prune threads that use a DeltaChannel: {names}")
 
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:

@@ -1,6 +1,6 @@
-"""What a thread left in a store: copied to another thread, or erased.
+"""The data of a thread in a store: copied to another thread, or erased.
 
-`langgraph_learning.labels` says where it lies. A store with history is asked for what is past, too.
+`langgraph_learning.labels` defines where it lies. In a store with history, the history is erased too.
 """
 
 from collections.abc import Iterator, Mapping
@@ -17,7 +17,7 @@ LEARNED = (ROOT,)
 
 
 def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
-    """Erase what every user's session of the thread left in the store, its history too where the store keeps one."""
+    """Erase what the sessions of all users in the thread left in the store, with its history."""
     can_purge = supports(store, VersionedStore.purge)
     purge = cast("VersionedStore", store).purge if can_purge else partial(_delete, store)
     for namespace in tuple(_sessions(store, thread_label)):
@@ -28,7 +28,7 @@ def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
 
 
 def _erase_pending(store: BaseStore, thread_id: str) -> None:
-    """Erase the turns of the thread that wait to be learned from: who deletes it does not want them learned."""
+    """Erase the turns of the thread that wait to be learned from: a deleted thread must teach nothing more."""
     if is_versioned(store):
         addresses = store.all_addresses(LEARNED, _in_thread(thread_id))
         if pending := [address for address in addresses if address[0][-1] == PENDING]:
@@ -40,25 +40,25 @@ def _erase_pending(store: BaseStore, thread_id: str) -> None:
 
 
 def _erase_messages(store: BaseStore, thread_id: str) -> None:
-    """Erase the messages of the thread that were kept for later conversations: records with a place in a session."""
-    said = {"source": {"thread_id": thread_id}}
+    """Erase the stored messages of the thread (records that have a position in a session)."""
+    of_thread = {"source": {"thread_id": thread_id}}
     if is_versioned(store):
-        store.erase(store.all_addresses(LEARNED, {**said, "session": {"$exists": True}}))
+        store.erase(store.all_addresses(LEARNED, {**of_thread, "session": {"$exists": True}}))
         return
-    for item in list(_find_items(store, said)):
+    for item in list(_find_items(store, of_thread)):
         if item.value.get("session") is not None:
             store.delete(item.namespace, item.key)
 
 
 class Thread(NamedTuple):
-    """A thread, and how it is written as a label."""
+    """A thread id, and the label that stands for it in a namespace."""
 
     id: str
     label: str
 
 
 def copy_sessions(store: BaseStore, source: Thread, target: Thread) -> None:
-    """Give a thread what every user's session of another one holds now; what it already has stays."""
+    """Copy the present session records of all users from one thread to another; what the target already has stays."""
     puts = []
     for namespace in _sessions(store, source.label):
         destination = (*namespace[:-2], target.label, SESSION_CONTEXT)
@@ -92,7 +92,7 @@ def _delete(store: BaseStore, namespace: tuple[str, ...]) -> None:
 
 
 def _strip_commits(store: BaseStore, thread_id: str) -> None:
-    """Take the words of the session out of the thread's commits; that and when something changed stays."""
+    """Remove the texts of the session from the thread's commits; the fact and time of each change stay."""
     filter_ = _in_thread(thread_id)
     if is_versioned(store):
         addresses = store.all_addresses(LEARNED, filter_)
@@ -106,7 +106,7 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
             puts.append(PutOp(namespace, key, value, index=False))
     if puts:
         store.batch(puts)
-    if is_versioned(store):  # also when there is nothing: what an earlier try could not scrub is scrubbed now
+    if is_versioned(store):  # always, even for no address: it scrubs what an earlier attempt could not
         store.erase(addresses, history_only=True)
 
 
@@ -137,10 +137,10 @@ def _strip_change(change: dict[str, Any]) -> dict[str, Any]:
 
 
 def erase_thread_records(store: BaseStore, thread_id: str) -> None:
-    """Erase every record that was learned in the thread, of whoever, and the thread's commits.
+    """Erase every record that was learned in the thread, whoever it belongs to, and the thread's commits.
 
-    A store with history forgets the past of these too. Where another thread has changed a record since, its present
-    state stays without its past; what another thread had taught before is put back.
+    In a store with history, their history is erased too. Where another thread has changed a record since, its present
+    state stays and its history goes; what another thread had taught before is restored.
     """
     taught = {"source": {"thread_id": thread_id}}
     if is_versioned(store):

@@ -1,4 +1,4 @@
-"""What one batch asks for, checked and written down before any connection is taken."""
+"""The plan of one batch: its operations, checked and encoded before a connection is taken."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ class BatchPlan:
 
     @classmethod
     def of(cls, ops: Iterable[Op], fields: Sequence[str]) -> "BatchPlan":
-        """Check `ops`; one that cannot be carried out fails here, before anything is read or written."""
+        """Check `ops`; an invalid operation fails here, before anything is read or written."""
         every = list(ops)
         plan = cls(len(every))
         for position, op in enumerate(every):
@@ -51,7 +51,7 @@ class BatchPlan:
 
     @property
     def reads(self) -> bool:
-        """Whether anything is to be read."""
+        """Whether the batch reads anything."""
         return bool(self.gets or self.searches or self.listings)
 
 

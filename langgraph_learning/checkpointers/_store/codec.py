@@ -1,7 +1,7 @@
-"""How namespaces, keys and values are written, so that both databases keep every string LangGraph allows.
+"""The stored form of namespaces, keys and values, so that both databases keep every string that LangGraph allows.
 
-Postgres refuses NUL and lone surrogates in text and JSON. They are written as U+FDD0 (a code point no text uses)
-and four hexadecimal digits; U+FDD0 itself likewise, so reading is exact.
+Postgres refuses NUL and lone surrogates in text and JSON. They are stored as U+FDD0 (a code point that no text uses)
+and four hexadecimal digits. U+FDD0 itself is stored the same way, so reading gives back exactly what was written.
 """
 
 import json
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
-Json: TypeAlias = Any  # what a value may hold: whatever JSON can say
+Json: TypeAlias = Any  # any value that JSON can hold
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 END = "\x1f"
 _MARK = "\ufdd0"
@@ -18,20 +18,20 @@ _ODD = re.compile("[\x00\ufdd0\ud800-\udfff]")
 _ODD_LABEL = re.compile("[\x00\x1f\ufdd0\ud800-\udfff]")
 _ODD_JSON = re.compile("\\\\u0000|[\ufdd0\ud800-\udfff]")
 _ESCAPED = re.compile(_MARK + "([0-9a-f]{4})")
-# A float such as 1e+23, outside strings: JSON in Postgres would give it back as a whole number.
+# A float such as 1e+23, outside of strings: Postgres would return it from JSON as a whole number.
 _EXPONENT = re.compile(r'"(?:[^"\\]|\\.)*"|-?\d+(?:\.\d+)?e\+\d+')
 
 
 def _escape(text: str, odd: re.Pattern[str] = _ODD) -> str:
-    return odd.sub(lambda found: f"{_MARK}{ord(found[0]):04x}", text)
+    return odd.sub(lambda match: f"{_MARK}{ord(match[0]):04x}", text)
 
 
 def _unescape(text: str) -> str:
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    return _ESCAPED.sub(lambda match: chr(int(match[1], 16)), text)
 
 
-def _plain_float(found: re.Match[str]) -> str:
-    return found[0] if found[0].startswith('"') else format(float(found[0]), ".1f")
+def _plain_float(match: re.Match[str]) -> str:
+    return match[0] if match[0].startswith('"') else format(float(match[0]), ".1f")
 
 
 def _map_strings(value: Json, change: Callable[[str], str]) -> Json:
@@ -50,17 +50,17 @@ def write_key(key: str) -> str:
 
 
 def read_key(stored: str) -> str:
-    """Return the key that was stored."""
+    """Return the key that `stored` encodes."""
     return _unescape(stored) if _MARK in stored else stored
 
 
 def write_path(labels: tuple[str, ...]) -> str:
-    """Return a namespace as one text, of which a prefix of labels is a prefix."""
+    """Return a namespace as one text; a prefix of its labels is a prefix of this text."""
     return END + "".join(f"{_escape(label, _ODD_LABEL)}{END}" for label in labels)
 
 
 def read_path(path: str) -> tuple[str, ...]:
-    """Return the labels of a stored namespace."""
+    """Return the labels that `path` encodes."""
     labels = path.split(END)[1:-1]
     return tuple(_unescape(label) if _MARK in label else label for label in labels)
 
@@ -72,7 +72,7 @@ def path_range(prefix: tuple[str, ...]) -> tuple[str, str]:
 
 
 def write_json(value: object) -> str:
-    """Return a JSON value as text; what is not JSON raises TypeError or ValueError."""
+    """Return a JSON value as text; a value that is not JSON raises TypeError or ValueError."""
     text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=_as_dict)
     if _ODD_JSON.search(text):
         text = json.dumps(_map_strings(value, _escape), ensure_ascii=False, separators=(",", ":"), default=_as_dict)
@@ -86,7 +86,7 @@ def _as_dict(value: object) -> dict[str, object]:
 
 
 def read_json(text: str) -> Json:
-    """Return the value that was written."""
+    """Return the value that `text` encodes."""
     value = json.loads(text)
     return _map_strings(value, _unescape) if _MARK in text else value
 

@@ -1,4 +1,4 @@
-"""The edge between the planner, which names statements, and a dialect, which runs them."""
+"""The interface between the planner, which names statements, and a dialect, which runs them."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -12,14 +12,14 @@ from langgraph_learning.errors import StoreError
 Row = tuple[Any, ...]
 Params = Mapping[str, object]
 Floats = NDArray[np.float32]
-# Items and their scores, as two columns of one array.
+# Items with their scores, as two columns of one array.
 Scores = NDArray[np.void]
 SCORES = np.dtype([("item", "<i8"), ("score", "<f8")])
 EVERYTHING = 2**62
 
 
 class RetryableError(StoreError):
-    """The database has undone a transaction for the sake of another one, and asks to try it again."""
+    """An error after which the database asks to repeat the transaction: it rolled it back in favour of another one."""
 
 
 class Session(Protocol):
@@ -45,32 +45,32 @@ class Session(Protocol):
         """Return a fragment of SQL."""
 
     def path(self, keys: Sequence[str]) -> object:
-        """Return the place of a value inside JSON as a parameter."""
+        """Return the parameter that names a position inside a JSON value."""
 
     def vector(self, vector: Floats) -> object:
-        """Return an embedding as a parameter."""
+        """Return the parameter that holds an embedding."""
 
 
 class Dialect(Protocol):
-    """A database: hands out sessions, and knows how to set itself up."""
+    """A database that opens sessions and creates its own tables."""
 
     has_vectors: bool
     threads: int
 
     def reading(self, *, snapshot: bool = False) -> AbstractContextManager[Session]:
-        """Give a session to read with; with `snapshot`, all its statements see one state."""
+        """Open a session that reads; with `snapshot`, all its statements see one state."""
 
     def writing(self, *, unhurried: bool = False) -> AbstractContextManager[Session]:
-        """Give a session in a transaction that no other writer shares the database with.
+        """Open a session in a transaction, while no other writer works on the database.
 
-        With `unhurried` its statements may take as long as they need, as the erasing of much does.
+        With `unhurried` its statements have no time limit, because erasing or migrating many rows takes long.
         """
 
     def setup(self, dims: int | None) -> None:
-        """Bring the tables up to date, those for vectors too if `dims` is given."""
+        """Create or migrate the tables; with `dims`, also those for vectors."""
 
     def scrub(self) -> None:
-        """Take care that what was purged is not left in files either, where that can be done."""
+        """Remove erased text from the files of the database, where the dialect can do that."""
 
     def close(self) -> None:
-        """Give back what was opened."""
+        """Close what this dialect opened."""

@@ -1,7 +1,7 @@
-"""Who turns text into vectors, and when: before a connection is taken, never while one is held.
+"""Embedding of texts, done before a connection is taken and never while one is held.
 
-An embedder that fails costs a search its vectors, not its words. A write with text to embed fails with it: an item
-without its vector would not be found by meaning, and nobody would know.
+When the embedder fails, a search goes on by words alone. A write with text to embed fails, because an item without its
+vector would not be found by meaning, and nobody would notice.
 """
 
 import logging
@@ -20,7 +20,7 @@ log = logging.getLogger("langgraph_learning")
 
 
 def as_embeddings(embed: Embeddings | str) -> Embeddings:
-    """Return what `embed` names: embeddings, `"provider:model"` or `"local"`."""
+    """Return the embedder that `embed` names: `Embeddings`, `"provider:model"` or `"local"`."""
     if embed == "local":
         return LocalEmbeddings()
     try:
@@ -30,7 +30,7 @@ def as_embeddings(embed: Embeddings | str) -> Embeddings:
 
 
 def normalize(vector: Sequence[float], dims: int | None) -> Floats | None:
-    """Return `vector` at length one; None if it has no direction."""
+    """Return `vector` scaled to length 1; None if its length is 0 or infinite."""
     floats = np.asarray(vector, dtype=np.float32)
     if dims is not None and floats.shape != (dims,):
         raise StoreError(f"the embedder gave {floats.shape} numbers where this store keeps {dims}")
@@ -39,7 +39,7 @@ def normalize(vector: Sequence[float], dims: int | None) -> Floats | None:
 
 
 def _sendable(texts: list[str]) -> list[str]:
-    """What can be written as UTF-8: embedders refuse lone surrogates."""
+    """Return texts that can be encoded as UTF-8: embedders refuse lone surrogates."""
     return [text.encode(errors="replace").decode() for text in texts]
 
 
@@ -62,7 +62,7 @@ NO_VECTORS = Vectors({}, {})
 
 
 class Embedder:
-    """Embeds what a batch of operations needs, each text once, documents and queries each in their own way."""
+    """The embedder of a store: it embeds each text of a batch once, documents and queries by their own methods."""
 
     def __init__(self, embed: Embeddings | str | None, dims: int | None) -> None:
         self._embeddings = None if embed is None else as_embeddings(embed)
@@ -70,9 +70,9 @@ class Embedder:
 
     @property
     def name(self) -> str | None:
-        """What kind of vectors these are, as far as the embedder tells."""
-        said = (getattr(self._embeddings, name, None) for name in ("model", "model_name", "model_id"))
-        model = next((name for name in said if isinstance(name, str) and name), None)
+        """The kind of vectors, such as class and model name; None if the embedder has no model name."""
+        values = (getattr(self._embeddings, name, None) for name in ("model", "model_name", "model_id"))
+        model = next((name for name in values if isinstance(name, str) and name), None)
         return f"{type(self._embeddings).__name__} {model}" if model else None
 
     @property
@@ -86,37 +86,37 @@ class Embedder:
         return len(answers[0] or ())
 
     def vectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
-        """Embed; without an embedder nothing has a vector."""
+        """Return the vectors of the texts; without an embedder there are none."""
         if (model := self._embeddings) is None:
             return NO_VECTORS
         texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
-        found = model.embed_documents(_sendable(texts)) if texts else []
-        return self._vectors(texts, found, asked, self._embed_queries(asked))
+        embedded = model.embed_documents(_sendable(texts)) if texts else []
+        return self._vectors(texts, embedded, asked, self._embed_queries(asked))
 
     def _embed_queries(self, asked: list[str]) -> Answers:
         if (model := self._embeddings) is None:
             return [None] * len(asked)
         try:
             return [model.embed_query(text) for text in _sendable(asked)]
-        except Exception as error:  # noqa: BLE001 - an embedder raises what it likes; words find without it
+        except Exception as error:  # noqa: BLE001 - an embedder may raise anything; search goes on by words
             return _no_answers(asked, error)
 
     async def avectors(self, documents: Iterable[str], queries: Iterable[str]) -> Vectors:
-        """Embed without blocking the event loop."""
+        """Return the vectors of the texts without blocking the event loop."""
         if (model := self._embeddings) is None:
             return NO_VECTORS
         texts, asked = list(dict.fromkeys(documents)), list(dict.fromkeys(queries))
-        found = await model.aembed_documents(_sendable(texts)) if texts else []
+        embedded = await model.aembed_documents(_sendable(texts)) if texts else []
         try:
             answers: Answers = [await model.aembed_query(text) for text in _sendable(asked)]
         except Exception as error:  # noqa: BLE001 - as in `vectors`
             answers = _no_answers(asked, error)
-        return self._vectors(texts, found, asked, answers)
+        return self._vectors(texts, embedded, asked, answers)
 
-    def _vectors(self, texts: list[str], found: list[list[float]], asked: list[str], answers: "Answers") -> Vectors:
-        if len(found) != len(texts):
-            raise StoreError(f"the embedder gave {len(found)} vectors for {len(texts)} texts")
-        documents = {text: normalize(vector, self.dims) for text, vector in zip(texts, found, strict=True)}
+    def _vectors(self, texts: list[str], embedded: list[list[float]], asked: list[str], answers: "Answers") -> Vectors:
+        if len(embedded) != len(texts):
+            raise StoreError(f"the embedder gave {len(embedded)} vectors for {len(texts)} texts")
+        documents = {text: normalize(vector, self.dims) for text, vector in zip(texts, embedded, strict=True)}
         queries = zip(asked, answers, strict=True)
         return Vectors(
             documents, {q: None if vector is None else normalize(vector, self.dims) for q, vector in queries}

@@ -1,6 +1,6 @@
-"""What to erase of the items that several authors wrote, when one of them is forgotten.
+"""The plan for erasing one author from items that several authors wrote.
 
-A user, or a thread, is forgotten by the same program: what it wrote goes with its history, and what others wrote stays.
+It serves a user and a thread alike: what the author wrote goes with its history, and what others wrote stays.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,7 +12,7 @@ from langgraph_learning.versioned_store import Address, VersionedStore
 
 @dataclass(frozen=True, slots=True)
 class ErasurePlan:
-    """What is erased with its history, what keeps its present state alone, and which earlier states are put back."""
+    """The items to erase with their history, those that keep only their present state, and states to restore."""
 
     erase: list[Address] = field(default_factory=list)
     keep_present: list[Address] = field(default_factory=list)
@@ -20,7 +20,7 @@ class ErasurePlan:
 
 
 def plan_erasure(store: VersionedStore, addresses: Iterable[Address], by: Mapping[str, object]) -> ErasurePlan:
-    """Read the histories of `addresses`, and return what forgetting the author of the states `by` means for each."""
+    """Return the plan for erasing the states that match `by`, from the histories of `addresses`."""
     plan = ErasurePlan()
     for address in addresses:
         states = store.history(*address)
@@ -36,7 +36,7 @@ def plan_erasure(store: VersionedStore, addresses: Iterable[Address], by: Mappin
 
 
 def holds(value: Mapping[str, Json], part: Mapping[str, object]) -> bool:
-    """Return whether `value` holds all of `part`, objects inside it likewise."""
+    """Return whether `value` contains all of `part`, including nested objects."""
     return all(
         isinstance(inner := value.get(name), Mapping) and holds(inner, wanted)
         if isinstance(wanted, Mapping)

@@ -1,8 +1,8 @@
-"""Filters of a search, as one condition in SQL.
+"""The filters of a search, compiled to one SQL condition.
 
-A plain value means equal, a dictionary without operators goes into the value, a dotted key is such a path too.
-Numbers compare as numbers, text (ISO dates too) by code point; other pairs of types do not compare, they are unequal.
-A missing key is equal to None and to nothing else, and never greater or smaller than anything.
+A plain value means equality. A dictionary without operators compares inside the value, and so does a dotted key.
+Numbers compare as numbers, and text (ISO dates too) by code point. Values of different types are unequal and never
+greater or smaller. A missing key equals None and nothing else, and is never greater or smaller than anything.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -35,7 +35,7 @@ class Condition:
         self.text = self._all_of((), conditions or {})
 
     def _all_of(self, keys: Keys, conditions: Mapping[str, Json]) -> str:
-        """All conditions of a dictionary of names, or of `$and`, `$or`, `$not`."""
+        """Return the condition for a dictionary of names, or of `$and`, `$or`, `$not`."""
         return self._join("and", [self._for_name(keys, name, x) for name, x in conditions.items()], "true")
 
     def _for_name(self, keys: Keys, name: str, x: Json) -> str:
@@ -49,8 +49,8 @@ class Condition:
         return self._for_key((*keys, *name.split(".")), x)
 
     def _for_key(self, keys: Keys, x: Json) -> str:
-        """The conditions on one place of the value."""
-        if '"' in "".join(keys):  # SQLite has no way to write it in a path
+        """Return the condition on one position of the value."""
+        if '"' in "".join(keys):  # a path of SQLite cannot contain it
             raise ValueError(f"a filter cannot go by a key with a quotation mark: {'.'.join(keys)!r}")
         if not isinstance(x, Mapping) or not x:
             return self._equal(keys, x)
@@ -67,8 +67,11 @@ class Condition:
         number = len(self.params)
         p, x, w = f"p{number}", f"x{number}", f"w{number}"
         self.params[p] = self._session.path(keys)
-        for one in map(_iso, operand):
-            self.params |= {x: write_json(one), w: write_json(reduce(lambda inner, key: {key: inner}, keys[::-1], one))}
+        for value in map(_iso, operand):
+            self.params |= {
+                x: write_json(value),
+                w: write_json(reduce(lambda inner, key: {key: inner}, keys[::-1], value)),
+            }
         return self._session.fragment(name, p=p, x=x, w=w, **parts)
 
     def _equal(self, keys: Keys, x: Json) -> str:
@@ -78,11 +81,11 @@ class Condition:
         return self._test(name if isinstance(x, bool | str | date | int | float) else "filter_equal", keys, x)
 
     def _is_in(self, keys: Keys, x: Json) -> str:
-        return self._test("filter_among", keys, [_iso(one) for one in _as_list("$in", x)])
+        return self._test("filter_among", keys, [_iso(element) for element in _as_list("$in", x)])
 
     def _exists(self, keys: Keys, x: Json) -> str:
-        found = self._test("filter_exists", keys)
-        return found if x else f"not {found}"
+        exists = self._test("filter_exists", keys)
+        return exists if x else f"not {exists}"
 
     def _contains(self, keys: Keys, x: Json) -> str:
         element = self._test("filter_element", keys, x)

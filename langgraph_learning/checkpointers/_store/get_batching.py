@@ -1,7 +1,7 @@
-"""Gets of one tick of an event loop, answered by one query.
+"""Batching of gets: the gets of one tick of an event loop become one query.
 
-LangGraph's own asynchronous stores do the same. `benchmarks/store.py` measures what it is worth: with 64 tasks at once
-it answers several times as many gets in a second as one query for each would.
+LangGraph's own asynchronous stores do the same. `benchmarks/store.py` measures the gain: with 64 tasks at once it
+serves several times as many gets in a second as one query for each would.
 """
 
 import asyncio
@@ -21,20 +21,20 @@ _Waiting = list[tuple[Gets, "asyncio.Future[list[Result]]"]]
 
 
 class GetBatcher:
-    """Collects what many tasks ask for before a loop goes round, for any number of loops."""
+    """A collector of the gets that tasks request in one tick of their loop; it serves any number of loops."""
 
     def __init__(self, read: Callable[[Gets], list[Result]], threads: WorkerThreads) -> None:
         self._read, self._threads = read, threads
         self._waiting: WeakKeyDictionary[asyncio.AbstractEventLoop, _Waiting] = WeakKeyDictionary()
-        self._lock = threading.Lock()  # loops live in different threads
+        self._lock = threading.Lock()  # each loop runs in its own thread
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Forget what the loops of the parent of a forked process were asking for."""
+        """Forget the requests of the parent's loops in a forked process."""
         self._lock, self._waiting = threading.Lock(), WeakKeyDictionary()
 
     async def get(self, ops: Gets) -> list[Result]:
-        """Return the answers to `ops`, asked together with what other tasks ask for now."""
+        """Return the results of `ops`, read together with the gets of other tasks."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Result]] = loop.create_future()
         with self._lock:
@@ -59,7 +59,7 @@ class GetBatcher:
             results = iter(self._read([op for ops in groups for op in ops]))
             return [[next(results) for _ in ops] for ops in groups]
         except StoreError as error:
-            # One of them may be at fault: each alone, so that it fails alone.
+            # One request may have caused the error: run each alone, so that only this one fails.
             return [error] if len(groups) == 1 else [answer for ops in groups for answer in self._run_groups([ops])]
 
 
@@ -67,7 +67,7 @@ def _hand_out(waiting: _Waiting, done: "asyncio.Future[list[Answer]]") -> None:
     failed = done.exception()
     answers = [failed] * len(waiting) if failed else done.result()
     for (_, future), answer in zip(waiting, answers, strict=True):
-        if future.done():  # its task was cancelled
+        if future.done():  # the task was cancelled
             continue
         if isinstance(answer, BaseException):
             future.set_exception(answer)

@@ -1,4 +1,4 @@
-"""What a database holds, found out without changing it: opening one makes tables and migrates."""
+"""A look at a database that changes nothing; opening one would create tables and migrate them."""
 
 import math
 import sqlite3
@@ -22,44 +22,44 @@ Query: TypeAlias = Callable[[str], list[Row]]
 
 @dataclass(frozen=True)
 class DatabaseState:
-    """What a database holds."""
+    """The state of a database, as `inspect` reads it."""
 
     server: str
-    """Which database it is, with its version."""
+    """The name and version of the database."""
     made: bool = False
-    """Whether the tables of this package are there."""
+    """Whether the tables of this package exist."""
     applied: tuple[str, ...] = ()
     pending: tuple[str, ...] = ()
-    """The migrations that opening it would apply."""
+    """The migrations that opening the database would apply."""
     unknown: tuple[int, ...] = ()
-    """The migrations of a newer version of this package."""
+    """The migrations that only a newer version of this package has."""
     dims: int | None = None
-    """How long the vectors are, if an embedder was ever given."""
+    """The length of the vectors; None if the database never had an embedder."""
     extension: str | None = None
     """The version of pgvector that is installed in this database."""
     available: str | None = None
     """The version of pgvector that this server could install."""
     size: int = 0
-    """In bytes."""
+    """The size of the tables in bytes."""
     counts: Mapping[tuple[str, ...], int] = field(default_factory=dict)
-    """How many items each namespace holds, where they were counted; what has expired counts until it is swept."""
+    """The number of items in each namespace, if counted; expired items count until they are swept."""
     turns: Mapping[str, int] = field(default_factory=dict)
-    """How many turns are `waiting` to be learned from, and how many `failed`."""
+    """The number of turns that are `waiting` to be learned from, and of those that `failed`."""
 
 
 def inspect(url: str, schema: str | None = None, *, counting: bool = False) -> DatabaseState | None:
-    """Return what the database of `url` holds; None where there is no such SQLite file.
+    """Return the state of the database of `url`; None if it is a SQLite file that does not exist.
 
     Args:
         url: As for `connect`.
         schema: As for `connect`.
-        counting: Whether items are counted, all of them.
+        counting: Whether to count all items.
 
     Raises:
         ConfigurationError: The URL cannot be opened, as for `connect`.
         StoreError: The database does not answer.
     """
-    connect(url, schema=schema)  # raises for what cannot work
+    connect(url, schema=schema)  # for the errors that it raises
     if url.startswith("sqlite:"):
         path = sqlite_path(url.partition("://")[2])
         if path == ":memory:" or not Path(path).exists():
@@ -92,8 +92,8 @@ def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
         timeout = math.ceil(TIMEOUT)
         with psycopg.connect(postgres_url(url), connect_timeout=timeout, prepare_threshold=None) as connection:
             installation = find_installation(connection, schema, behind_pooler=is_behind_pooler(connection))
-            # In this transaction alone: behind a pooler the session is somebody else's afterwards. Without `public` a
-            # schema that is missing is no current one: nothing was made there.
+            # Only for this transaction: behind a pooler the session serves another client afterwards. `public` is left
+            # out, so a missing schema shows no tables of another installation.
             connection.execute("select set_config('search_path', %s, true)", (installation.schema,))
             yield lambda name: connection.execute(blocks[name][0].encode()).fetchall()
     except psycopg.Error as error:
@@ -103,25 +103,29 @@ def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
 def _read_state(ask: Query, dialect: Dialect, *, counting: bool) -> DatabaseState:
     [(server,)] = ask("server_version")
     installed, available = next(iter(ask("vector_version")), (None, None))
-    known = migrations(dialect)
+    known_migrations = migrations(dialect)
     if not ask("has_tables"):
-        names = tuple(name for number, (name, _) in known.items() if number not in pending_migrations(dialect, None))
+        names = tuple(
+            name for number, (name, _) in known_migrations.items() if number not in pending_migrations(dialect, None)
+        )
         return DatabaseState(server, pending=names, extension=installed, available=available)
-    there = {int(row[0]) for row in ask("applied_migrations")}
-    dims = next((int(row[0]) for row in ask("get_dims")), None) if 1 in there else None
+    applied = {int(row[0]) for row in ask("applied_migrations")}
+    dims = next((int(row[0]) for row in ask("get_dims")), None) if 1 in applied else None
     return DatabaseState(
         server,
         made=True,
-        applied=tuple(name for number, (name, _) in known.items() if number in there),
+        applied=tuple(name for number, (name, _) in known_migrations.items() if number in applied),
         pending=tuple(
-            name for number, (name, _) in known.items() if number not in there | pending_migrations(dialect, dims)
+            name
+            for number, (name, _) in known_migrations.items()
+            if number not in applied | pending_migrations(dialect, dims)
         ),
-        unknown=tuple(sorted(there - known.keys())),
+        unknown=tuple(sorted(applied - known_migrations.keys())),
         dims=dims,
         extension=installed,
         available=available,
         size=int(ask("size_in_bytes")[0][0]),
-        turns=_count_turns(ask("count_turns") if 1 in there else ()),
+        turns=_count_turns(ask("count_turns") if 1 in applied else ()),
         counts={read_path(path): int(items) for path, items in (ask("count_by_path") if counting else ())},
     )
 

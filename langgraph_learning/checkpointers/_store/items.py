@@ -1,4 +1,4 @@
-"""What the stores give back."""
+"""The items that the stores return."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from langgraph_learning.checkpointers._store.codec import Json
 
 
 class StoredItem(Item):
-    """An item and its version, which `transact(expect=...)` takes."""
+    """An item with its version, for `transact(expect=...)`."""
 
     __slots__ = ("version",)
 
@@ -29,20 +29,20 @@ class StoredItem(Item):
 
 
 class FoundItem(SearchItem):
-    """An item a search found, with its version, and what its score is the sum of where that is known."""
+    """A found item with its version and, if known, the two parts of its score."""
 
     __slots__ = ("parts", "version")
 
     def __init__(self, item: StoredItem, score: float | None, by_words: float | None = None) -> None:
         super().__init__(item.namespace, item.key, item.value, item.created_at, item.updated_at, score)
         self.version = item.version
-        known = score is not None and by_words is not None
-        self.parts = {"words": by_words, "meaning": score - by_words} if known else {}  # type: ignore[operator]
+        complete = score is not None and by_words is not None
+        self.parts = {"words": by_words, "meaning": score - by_words} if complete else {}  # type: ignore[operator]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRevision:
-    """One state an item was put into: its value (None: deleted), and when and by which commit."""
+    """One state of an item: its value (None: deleted), and the time and the commit that wrote it."""
 
     value: Mapping[str, Json] | None
     version: int

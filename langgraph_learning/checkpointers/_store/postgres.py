@@ -1,6 +1,7 @@
-"""The Postgres dialect: a pool of connections, pgvector where it is there, one installation per schema."""
+"""The Postgres dialect: a pool of connections, pgvector if it is installed, one installation for each schema."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +14,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from langgraph_learning.checkpointers._fork import renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, hold_slot
+from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, PatientLock
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, RetryableError, Row, Scores
 from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
@@ -44,7 +45,7 @@ _SENT = np.dtype([("item", ">i8"), ("score", ">f8")])
 
 
 class _JsonText(Loader):
-    """JSON as it was sent; it is read where the other dialect's is."""
+    """A loader that leaves JSON as text, so that both dialects decode it in the same place."""
 
     format = Format.BINARY
 
@@ -53,7 +54,7 @@ class _JsonText(Loader):
 
 
 class PostgresSession:
-    """One connection; lists are arrays, vectors are text."""
+    """A session on one connection; lists are arrays, vectors are text."""
 
     def __init__(self, connection: AnyConnection, sql: Statements, *, prepare: bool = True) -> None:
         self._connection, self._sql, self._prepare = connection, sql, prepare
@@ -64,13 +65,13 @@ class PostgresSession:
         return self._connection
 
     def with_sql(self, sql: Statements) -> "PostgresSession":
-        """Return this session with other statements."""
+        """Return a session on the same connection with other statements."""
         return PostgresSession(self._connection, sql, prepare=self._prepare)
 
     def _execute(self, text: str, params: Params, *, plan_anew: bool = False) -> psycopg.Cursor[Row]:
         cursor = self._connection.cursor(binary=True, row_factory=tuple_row)
         cursor.adapters.register_loader("jsonb", _JsonText)
-        # A prepared search would get a plan for any terms, any scope and any limit: the slowest one.
+        # A prepared search would get a plan that fits any terms, scope and limit, which is the slowest one.
         return cursor.execute(text.encode(), params, prepare=None if self._prepare and not plan_anew else False)
 
     def rows(self, name: str, params: Params, **parts: str) -> list[Row]:
@@ -82,22 +83,22 @@ class PostgresSession:
         return self._execute(self._sql(name), params).rowcount
 
     def many(self, name: str, rows: Sequence[Params]) -> None:
-        """Run a statement once with the `rows` as columns."""
+        """Run a statement once, with the columns of `rows` as arrays."""
         if rows:
             with_rows(self._connection, len(rows))
             self._execute(self._sql(name), {column: [row[column] for row in rows] for column in rows[0]})
 
     def script(self, steps: Sequence[str]) -> None:
-        """Run the steps of a migration."""
+        """Run the statements of a migration."""
         for step in steps:
             self._execute(step, {})
 
     def begin(self, name: str, **parts: str) -> None:
-        """Run the statements that begin a transaction in one round trip, which only the simple protocol can do."""
+        """Begin a transaction by several statements in one round trip, which only the simple protocol allows."""
         self._connection.execute(self._sql(name, parts).encode(), prepare=False)
 
     def scores(self, name: str, params: Params, **parts: str) -> Scores:
-        """Return items and scores, which come as one string of bytes."""
+        """Return items and scores, which the server sends as one string of bytes."""
         if name == "score_nearest":
             self.rows("tune_vector_index", {})
         [(sent,)] = self._execute(self._sql(name, parts), params, plan_anew=True).fetchall()
@@ -112,13 +113,13 @@ class PostgresSession:
         return list(keys)
 
     def vector(self, vector: Floats) -> object:
-        """Return an embedding as pgvector reads it."""
+        """Return an embedding in the notation of pgvector."""
         return f"[{','.join(map(str, vector.tolist()))}]"
 
 
 @contextmanager
 def _translate_errors() -> Iterator[None]:
-    """Turn errors of the driver into ours."""
+    """Turn errors of the driver into errors of this package."""
     try:
         yield
     except (psycopg.errors.SerializationFailure, psycopg.errors.DeadlockDetected) as error:
@@ -130,7 +131,7 @@ def _translate_errors() -> Iterator[None]:
 
 
 class PostgresDialect:
-    """The connections, and one installation in a schema of their database."""
+    """The connections to a database, and the installation in one of its schemas."""
 
     def __init__(self, source: "Connections | Pool | str", schema: str | None, timeout: float) -> None:
         self._owned = not isinstance(source, Connections)
@@ -143,12 +144,12 @@ class PostgresDialect:
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Forget the writers of the parent of a forked process."""
+        """Replace the semaphore in a forked process: threads of the parent may hold it."""
         self._writers = self._make_writers()
 
-    def _make_writers(self) -> BoundedSemaphore:
+    def _make_writers(self) -> PatientLock:
         # Writers wait for one another; readers must find a connection meanwhile.
-        return BoundedSemaphore(max(1, self._connections.size // 2))
+        return PatientLock(self._connections.patience, BoundedSemaphore(max(1, self._connections.size // 2)))
 
     @contextmanager
     def _session(self, *, unhurried: bool = False) -> Iterator[tuple[AnyConnection, PostgresSession]]:
@@ -157,7 +158,7 @@ class PostgresDialect:
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[PostgresSession]:
-        """Give a session to read with."""
+        """Open a session that reads."""
         with self._session() as (connection, session):
             if snapshot:
                 with connection.transaction():
@@ -168,10 +169,10 @@ class PostgresDialect:
 
     @contextmanager
     def writing(self, *, unhurried: bool = False) -> Iterator[PostgresSession]:
-        """Give a session in a transaction of the only writer.
+        """Open a session in a transaction, as the only writer.
 
-        The lock is the first statement: a snapshot taken before it would miss the commit that was waited for, and
-        revisions would not follow the order of commits.
+        The lock is the first statement. A snapshot taken before it would miss the commit that the lock waited for, and
+        the order of revisions would differ from the order of commits.
         """
         with self._writing(unhurried=unhurried) as (_, session):
             yield session
@@ -180,7 +181,7 @@ class PostgresDialect:
     def _writing(self, *, unhurried: bool) -> Iterator[tuple[AnyConnection, PostgresSession]]:
         patience = self._connections.patience
         with (
-            hold_slot(self._writers, patience),
+            self._writers,
             self._session(unhurried=unhurried) as (connection, session),
             connection.transaction(),
         ):
@@ -192,15 +193,17 @@ class PostgresDialect:
             yield connection, session
 
     def _begin_write(self, session: PostgresSession, patience: Patience) -> None:
-        wait = math.ceil(1_000 * patience.seconds)
+        wait, began = math.ceil(1_000 * patience.seconds), time.monotonic()
         try:
             session.begin("begin_write", lock=str(self._lock), wait=str(wait), idle=str(int(800 * patience.timeout)))
-        except psycopg.errors.LockNotAvailable:
+        except psycopg.errors.LockNotAvailable as error:
+            if self._writers.moved_since(began):  # nobody is stuck, the queue is long: it waits once more
+                raise RetryableError(f"Postgres: other writers have the lock ({error})") from error
             patience.note_failure()
             raise
 
     def setup(self, dims: int | None) -> None:
-        """Bring the tables up to date; nothing is written where they are already."""
+        """Create or migrate the tables; nothing is written if they are up to date."""
         self._set_up = False
         with self._session() as (connection, session), connection.transaction():
             self._connections.behind_pooler = is_behind_pooler(connection)
@@ -211,11 +214,11 @@ class PostgresDialect:
             with self._writing(unhurried=True) as (connection, session):
                 create_schema(connection, installation)
                 self._install(session, installation, dims)
-        # Each installation has a lock of its own for its commits.
+        # From now on the lock of this installation: commits of two schemas need not wait for each other.
         self._lock, self._set_up = crc32(installation.schema.encode(), SET_UP), True
 
     def _use(self, installation: Installation, session: PostgresSession, dims: int | None) -> bool:
-        """Take over what is there, and return whether nothing is missing."""
+        """Use the installation as it is; return whether nothing is missing."""
         self._name = installation.name
         schema, vector = installation.schema.replace("%", "%%"), installation.vector or "public"
         self._sql = Statements("postgres", schema=schema, vector=vector, dims=str(dims))
@@ -241,19 +244,19 @@ class PostgresDialect:
 
     @property
     def schema_name(self) -> str:
-        """The schema of the tables, as it is called; known after set-up."""
+        """The name of the tables' schema; empty before `setup`."""
         return self._name
 
     @property
     def conninfo(self) -> str:
-        """How the pool connects."""
+        """The connection string of the pool."""
         return self._connections.conninfo
 
     def scrub(self) -> None:
-        """Leave that to autovacuum."""
+        """Do nothing: autovacuum removes deleted rows."""
 
     def close(self) -> None:
-        """Close the connections if they are ours."""
+        """Close the connections if this object opened them."""
         if self._owned:
             self._connections.close()
 
@@ -277,7 +280,7 @@ def _migrate(session: PostgresSession, sql: Statements, name: str, dims: int | N
 
 
 class PostgresHybridStore(HybridStore):
-    """A store in a Postgres database, on a pool that is handed in or on one of its own."""
+    """A store in a Postgres database, on a pool that is passed in or on one of its own."""
 
     def __init__(
         self,
@@ -296,7 +299,7 @@ class PostgresHybridStore(HybridStore):
         self._queues: dict[str, JobQueue] = {}
 
     def jobs(self, machine: str) -> "JobQueue":
-        """Return the queue of jobs in this database for a machine, its tables made.
+        """Return the job queue of a machine in this database; its tables are created if missing.
 
         Raises:
             ConfigurationError: procrastinate is not installed.

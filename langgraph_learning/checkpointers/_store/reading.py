@@ -1,4 +1,4 @@
-"""The read side of the planner, but for ranking: gets, listings and history."""
+"""The read side of the planner, except ranking: gets, listings and history."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -35,37 +35,37 @@ def stored_item(row: Row) -> StoredItem:
 
 @dataclass(frozen=True, slots=True)
 class AsOf:
-    """When a read takes place: now, or as of a revision (`now` is then the time of that commit)."""
+    """The time of a read: now, or a revision (`now` is then the time of that commit)."""
 
     now: datetime
     revision: int | None = None
 
     @property
     def params(self) -> dict[str, object]:
-        """The parameters of a statement that reads then."""
+        """The parameters of a statement that reads at this time."""
         return {"now": self.now, **({} if self.revision is None else {"revision": self.revision})}
 
     def source(self, session: Session) -> str:
-        """The items to read from."""
+        """Return the SQL of the items to read from."""
         return session.fragment("items" if self.revision is None else "items_at")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Rows of `$columns` with their scores; None where nothing was asked."""
+    """Rows of `$columns` with their scores; a score is None if there was no query."""
 
     rows: Sequence[tuple[Row, float | None]]
     by_words: Sequence[float] = ()
-    """What of the scores of the first rows is due to words, where the rest is due to meaning."""
+    """The part of the first rows' scores that comes from words; the rest comes from meaning."""
 
     def items(self) -> list[SearchItem]:
-        """Return what LangGraph expects of a search."""
+        """Return the items in the form that LangGraph expects."""
         parts = [*self.by_words, *(None for _ in self.rows[len(self.by_words) :])]
         return [FoundItem(stored_item(row), score, words) for (row, score), words in zip(self.rows, parts, strict=True)]
 
 
 class SearchScope:
-    """What a search may see, before any ranking: a prefix of namespaces, a filter, a moment."""
+    """The items that a search may see, before ranking: a prefix of namespaces, a filter, a moment."""
 
     def __init__(self, session: Session, op: SearchOp, moment: AsOf) -> None:
         condition = Condition(session, op.filter)
@@ -96,7 +96,7 @@ def get_rows(session: Session, ops: Sequence[GetOp], moment: AsOf) -> dict[int, 
 
 
 def list_namespaces(session: Session, op: ListNamespacesOp, moment: AsOf) -> list[tuple[str, ...]]:
-    """Return the namespaces that hold items and meet the conditions, cut at the depth asked for."""
+    """Return the namespaces that hold items and meet the conditions, cut at the requested depth."""
     conditions = op.match_conditions or ()
     low, high = path_range(_fixed_prefix(conditions))
     rows = session.rows("list_paths", {**moment.params, "low": low, "high": high}, source=moment.source(session))
@@ -106,7 +106,7 @@ def list_namespaces(session: Session, op: ListNamespacesOp, moment: AsOf) -> lis
 
 
 def _fixed_prefix(conditions: Iterable[MatchCondition]) -> tuple[str, ...]:
-    """The labels before the first wildcard of a prefix condition: they bound what is read."""
+    """Return the labels before the first wildcard of a prefix condition; they limit what is read."""
     for condition in conditions:
         if condition.match_type == "prefix":
             path = tuple(condition.path)

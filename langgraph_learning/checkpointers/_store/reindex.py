@@ -1,7 +1,7 @@
-"""Analyse a database anew whose words were indexed by another version of the analysis.
+"""Indexing the words of a database again, after the analysis of words has changed.
 
-Search finds nothing by a stem that the index does not hold, so this happens when the store is opened, once, in short
-transactions: writers wait for one batch at most. A process that dies in between begins again at the next opening.
+A search finds nothing by a stem that the index does not hold. So this runs once, when the store is opened, in short
+transactions: other writers wait for one batch at most. If the process dies, the next opening starts again.
 """
 
 import logging
@@ -16,11 +16,11 @@ from langgraph_learning.text import analysis_version
 log = logging.getLogger("langgraph_learning")
 
 BATCH = 500
-"""Items in one transaction."""
+"""The number of items in one transaction."""
 
 
 def settle_analysis(dialect: Dialect, fields: Sequence[str]) -> None:
-    """Bring the index up to date with `text.terms`; `fields` are what this store indexes unless a put names others."""
+    """Bring the index up to date with `text.terms`; `fields` are indexed unless a put names others."""
     current = analysis_version()
     with dialect.reading() as session:
         kept = session.rows("get_fact", {"name": "analysis"})
@@ -48,9 +48,9 @@ def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
             after = dict(zip(("ns", "key", "version"), place, strict=True))
             rows = session.rows("indexed_versions", {**after, "limit": BATCH})
             changed = [
-                {"ns": ns, "key": key, "version": version, "terms": " ".join(found)}
+                {"ns": ns, "key": key, "version": version, "terms": " ".join(indexed)}
                 for ns, key, version, value, stored in rows
-                if (found := _terms(read_json(value), stored.split(), fields)) != stored.split()
+                if (indexed := _terms(read_json(value), stored.split(), fields)) != stored.split()
             ]
             session.many("put_version_terms", changed)
         if not rows:
@@ -81,18 +81,20 @@ def _rewrite_items(session: Session, rows: Sequence[Row], fields: Sequence[str])
 
 
 def _terms(value: Json, stored: Sequence[str], fields: Sequence[str]) -> list[str]:
-    """Return the terms of what was indexed of `value`.
+    """Return the terms that the present analysis gives for the indexed part of `value`.
 
-    Which fields those were is not kept: of the store's own, of a record's text and of each field alone, the ones whose
-    terms begin most like those that stand there.
+    The database does not record which fields were indexed. So the candidates are the store's own fields, a record's
+    text, and each field alone; the one whose terms begin most like the stored terms is taken.
     """
     if not isinstance(value, Mapping):
         return list(stored)
-    found = [analyze(value, chosen) for chosen in (fields, ["text"], ["text", "keys.*"], *([name] for name in value))]
-    return max(found, key=lambda terms: _likeness(terms, stored))
+    candidates = [
+        analyze(value, chosen) for chosen in (fields, ["text"], ["text", "keys.*"], *([name] for name in value))
+    ]
+    return max(candidates, key=lambda terms: _likeness(terms, stored))
 
 
 def _likeness(terms: Sequence[str], stored: Sequence[str]) -> float:
-    """Return from 0 to 1 how many terms begin alike: an analysis changes the ends of words."""
-    one, other = (Counter(term[:2] for term in each) for each in (terms, stored))
-    return 2 * (one & other).total() / max(len(terms) + len(stored), 1)
+    """Return from 0 to 1 how many terms begin alike; a new analysis changes only the ends of words."""
+    counted, counted_stored = (Counter(term[:2] for term in listed) for listed in (terms, stored))
+    return 2 * (counted & counted_stored).total() / max(len(terms) + len(stored), 1)

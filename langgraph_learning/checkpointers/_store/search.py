@@ -1,8 +1,8 @@
-"""Search by a query: BM25 over the words of the scope, fused with vectors where there are any.
+"""Search by a query: BM25 over the words of the scope, combined with vectors if there are any.
 
-The two kinds of scores are added after each is divided by its spread over the best candidates (z-scores, counted from
-the lowest instead of the mean, which changes no order and keeps scores from zero upwards). What does not match follows,
-newest first, so that pages cover the scope.
+Each kind of score is divided by its spread over the best candidates, then the two are added (z-scores, measured from
+the lowest score instead of the mean: the order is the same, and no score is below zero). Items that do not match
+follow, newest first, so that the pages cover the whole scope.
 """
 
 import math
@@ -17,12 +17,12 @@ from langgraph_learning.checkpointers._store.reading import Page, SearchScope
 from langgraph_learning.checkpointers._store.writing import index_query_terms
 from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 
-EXACT_UP_TO = 50_000  # items in scope whose vectors are all compared
-CANDIDATES = 200  # the best of each kind; fixed, or pages would not fit together
+EXACT_UP_TO = 50_000  # with more items in scope, the index of vectors is used
+CANDIDATES = 200  # the best of each kind; fixed, because with another number the pages would not fit together
 
 
 def rank(scope: SearchScope, query: str, vector: Floats | None, limit: int, offset: int) -> Page:
-    """Return a page of the scope by relevance to `query`."""
+    """Return a page of the scope, ranked by relevance to `query`."""
     words = Counter(index_query_terms(query))
     if scope.revision is not None:
         return _rank_as_of(scope, words, limit, offset)
@@ -42,7 +42,7 @@ def _with_scores(rows: Sequence[Row]) -> list[tuple[Row, float | None]]:
 def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
     asked = {**_word_params(words), "limit": limit, "offset": offset}
     rows = scope.rows("rank_words", **asked) if words else []
-    if len(rows) < limit:  # the matches end on this page: the whole scope has to be looked at
+    if len(rows) < limit:  # the matches end on this page, so the rest of the scope follows
         rows = scope.rows("rank_all", **asked, ids=[])
     return Page(_with_scores(rows))
 
@@ -51,15 +51,15 @@ def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: i
     ids, fused, by_words = _fuse(*_find_candidates(scope, words, vector))
     page = ids[offset : offset + limit].tolist()
     rows = scope.session.rows("get_by_id", {"ids": page})
-    found: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
-    if len(found) < limit:
-        rest = {"limit": limit - len(found), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
-        found += [(row, 0.0) for row, _ in _with_scores(scope.rows("rank_all", **_word_params(words), **rest))]
-    return Page(found, by_words[offset : offset + limit].tolist())
+    page_rows: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
+    if len(page_rows) < limit:
+        remaining = {"limit": limit - len(page_rows), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
+        page_rows += [(row, 0.0) for row, _ in _with_scores(scope.rows("rank_all", **_word_params(words), **remaining))]
+    return Page(page_rows, by_words[offset : offset + limit].tolist())
 
 
 def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:
-    """The scores of words and of vectors; of a small scope all, of a large one the best of each and their other."""
+    """Return the scores of words and of vectors; in a large scope, only for the best items of either kind."""
     [(size,)] = scope.rows("count_items")
     asked, query = _word_params(words), {"query": scope.session.vector(vector), "candidates": CANDIDATES}
     if size <= EXACT_UP_TO:
@@ -72,11 +72,11 @@ def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) ->
 
 
 def _find_nearest(scope: SearchScope, query: dict[str, object]) -> Scores:
-    """The nearest by index; a filter may leave the index too few, then exactly."""
-    found = best_of_each(_scores(scope, "score_nearest", **query))
-    if len(found) < CANDIDATES // 2:
-        found = best_of_each(_scores(scope, "score_vectors", **query))
-    return found[np.argsort(-found["score"], kind="stable")[:CANDIDATES]]
+    """Return the nearest items by the index; if a filter leaves too few of them, compare all exactly."""
+    nearest = best_of_each(_scores(scope, "score_nearest", **query))
+    if len(nearest) < CANDIDATES // 2:
+        nearest = best_of_each(_scores(scope, "score_vectors", **query))
+    return nearest[np.argsort(-nearest["score"], kind="stable")[:CANDIDATES]]
 
 
 def _scores(scope: SearchScope, name: str, **params: object) -> Scores:
@@ -86,16 +86,17 @@ def _scores(scope: SearchScope, name: str, **params: object) -> Scores:
 def best_of_each(scores: Scores) -> Scores:
     """Return each item once, with its best score: an item may have several vectors."""
     ids, place = np.unique(scores["item"], return_inverse=True)
-    found = np.zeros(len(ids), dtype=SCORES)
-    found["item"], found["score"] = ids, -np.inf
-    np.maximum.at(found["score"], place, scores["score"])
-    return found
+    best = np.zeros(len(ids), dtype=SCORES)
+    best["item"], best["score"] = ids, -np.inf
+    np.maximum.at(best["score"], place, scores["score"])
+    return best
 
 
 def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the candidates, best first, their scores, and what of these is due to words; ties by item, oldest first.
+    """Return the candidates, best first, their total scores, and the part from words; ties go by item, oldest first.
 
-    The spread is that of the best of each kind, in a small scope too: all its items would drown what tells them apart.
+    The spread is measured over the best of each kind, in a small scope too: all the other items would hide the
+    differences between the best ones.
     """
     ids = np.union1d(lexical["item"], dense["item"]).astype(np.int64)
     kinds = ((LEXICAL, lexical, 0.0), (DENSE, dense, dense["score"].min(initial=1.0)))
@@ -115,7 +116,7 @@ def _fuse(lexical: Scores, dense: Scores) -> tuple[NDArray[np.int64], NDArray[np
 
 
 def _is_best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Which scores are among the best, those that tie with the last of them too."""
+    """Return which scores are among the best, including ties with the last of them."""
     if len(scores) <= CANDIDATES:
         return np.ones(len(scores), dtype=bool)
     last = np.partition(scores, -CANDIDATES)[-CANDIDATES]
@@ -123,7 +124,7 @@ def _is_best(scores: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _rank_as_of(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
-    """Rank what stood at a revision: old versions have no index, their stored words are read."""
+    """Rank the items of a revision; old versions have no index, so their stored terms are read."""
     rows = scope.rows("scan_as_of")
     documents = [row[-3].split() for row in rows if row[-3] is not None]
     weights = term_weights(words, documents)
@@ -136,12 +137,12 @@ def _rank_as_of(scope: SearchScope, words: Counter[str], limit: int, offset: int
             score = _round(bm25(Counter((stored or "").split()), weights, mean))
             order = (-score, item, 0) if score else (0.0, -recorded_from, -item)
             ranked.append((order, tuple(columns), score))
-    ranked.sort(key=lambda one: one[0])
+    ranked.sort(key=lambda entry: entry[0])
     return Page([(columns, score) for _, columns, score in ranked[offset : offset + limit]])
 
 
 def _round(score: float) -> float:
-    """Round as the statements do, so that the past ranks as the present did."""
+    """Round as the SQL statements do, so that a search of the past ranks as it did then."""
     return math.floor(score * 1e9 + 0.5) / 1e9
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,10 +24,12 @@ from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import StoreError
 
 _SQL = Statements("sqlite")
+WAITS = 5
+"""How often a writer waits for the file while other processes commit: SQLite keeps no queue."""
 
 
 class SqliteSession:
-    """One connection; times are microseconds, lists are JSON, vectors are blobs of half precision."""
+    """A session on one connection; times are microseconds, lists are JSON, vectors are blobs of half precision."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -49,12 +52,12 @@ class SqliteSession:
         self._connection.executemany(_SQL(name), [_bind_all(row) for row in rows])
 
     def script(self, steps: Sequence[str]) -> None:
-        """Run the steps of a migration."""
+        """Run the statements of a migration."""
         for step in steps:
             self._connection.execute(step)
 
     def scores(self, name: str, params: Params, **parts: str) -> Scores:
-        """Return items and scores; those of vectors are computed here."""
+        """Return items and scores; those of vectors are computed here, because SQLite has no function for them."""
         rows = self.rows(name, params, **parts)
         return as_scores(rows) if name == "score_words" else _cosines(rows, params["query"])
 
@@ -72,14 +75,14 @@ class SqliteSession:
 
 
 def _cosines(rows: Sequence[Row], query: object) -> Scores:
-    """The cosine of each vector with the query; both have length one."""
-    found = np.empty(len(rows), dtype=SCORES)
+    """Return the cosine of each vector with the query; both have length 1."""
+    scores = np.empty(len(rows), dtype=SCORES)
     if rows and isinstance(query, bytes):
         matrix = np.frombuffer(b"".join(row[1] for row in rows), dtype=np.float16).reshape(len(rows), -1)
         wanted = np.frombuffer(query, dtype=np.float16).astype(np.float32)
-        found["item"] = [row[0] for row in rows]
-        found["score"] = matrix.astype(np.float32) @ wanted
-    return found
+        scores["item"] = [row[0] for row in rows]
+        scores["score"] = matrix.astype(np.float32) @ wanted
+    return scores
 
 
 def _bind_all(params: Params) -> dict[str, object]:
@@ -92,35 +95,37 @@ def _bind(value: object) -> object:
     return json.dumps(value) if isinstance(value, list) else value
 
 
-def _same(one: Json, other: Json) -> bool:
-    """Equality of JSON: numbers by value, and a truth value is no number."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        return one.keys() == other.keys() and all(_same(one[key], other[key]) for key in one)
-    if isinstance(one, list) and isinstance(other, list):
-        return len(one) == len(other) and all(map(_same, one, other))
-    return isinstance(one, bool) == isinstance(other, bool) and bool(one == other)
+def _same(left: Json, right: Json) -> bool:
+    """Return whether two JSON values are equal: numbers by value, and a boolean is not a number."""
+    if isinstance(left, dict) and isinstance(right, dict):
+        return left.keys() == right.keys() and all(_same(left[key], right[key]) for key in left)
+    if isinstance(left, list) and isinstance(right, list):
+        return len(left) == len(right) and all(map(_same, left, right))
+    return isinstance(left, bool) == isinstance(right, bool) and bool(left == right)
 
 
-def _json_same(one: str | None, other: str) -> bool:
-    return one is not None and _same(json.loads(one), json.loads(other))
+def _json_same(left: str | None, right: str) -> bool:
+    return left is not None and _same(json.loads(left), json.loads(right))
 
 
-def _json_among(one: str, several: str) -> bool:
-    wanted = json.loads(one)
-    return any(_same(wanted, each) for each in json.loads(several))
+def _json_among(value: str, elements: str) -> bool:
+    wanted = json.loads(value)
+    return any(_same(wanted, element) for element in json.loads(elements))
 
 
-def _json_holds(several: str, one: str) -> bool:
-    held = json.loads(several)
-    return isinstance(held, list) and _json_among(one, several)
+def _json_holds(elements: str, value: str) -> bool:
+    held = json.loads(elements)
+    return isinstance(held, list) and _json_among(value, elements)
 
 
 def open_connection(path: str, timeout: float = TIMEOUT) -> sqlite3.Connection:
-    """Open the database with what the statements need."""
+    """Open the database and define the SQL functions that the statements need."""
     connection = connect(path, timeout=timeout)
     for pragma in _SQL("connect").split(";"):
         connection.execute(pragma)
-    connection.create_function("ln", 1, math.log, deterministic=True)  # not every SQLite has mathematics
+    connection.create_function(
+        "ln", 1, math.log, deterministic=True
+    )  # SQLite may be built without mathematical functions
     connection.create_function("json_same", 2, _json_same, deterministic=True)
     connection.create_function("json_among", 2, _json_among, deterministic=True)
     connection.create_function("json_holds", 2, _json_holds, deterministic=True)
@@ -128,7 +133,7 @@ def open_connection(path: str, timeout: float = TIMEOUT) -> sqlite3.Connection:
 
 
 class SqliteDialect:
-    """Connections to one database: readers share a few, writers take turns."""
+    """Connections to one database: a few for all readers, and one writer at a time."""
 
     has_vectors = True
 
@@ -142,12 +147,12 @@ class SqliteDialect:
         renew_in_child(self)
 
     def _make_locks(self) -> None:
-        self._writer = PatientLock(self._patience, reentrant=True)  # cheaper than to wait for the file
+        self._writer = PatientLock(self._patience, threading.RLock())  # cheaper than to wait for the file
         # In memory there is one connection, or every thread would have an empty database of its own.
         self._turn: AbstractContextManager[object] = self._writer if self._memory else nullcontext()
 
     def renew(self) -> None:
-        """Open the file anew in a forked process; what is in memory was copied with it, and stays its own."""
+        """Open the file again in a forked process; a database in memory was copied by the fork and stays as it is."""
         self._make_locks()
         if not self._memory:
             abandon(self._idle)
@@ -155,7 +160,7 @@ class SqliteDialect:
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:
-        """Lend a connection, and turn errors of the driver into ours."""
+        """Lend a connection, and turn errors of the driver into errors of this package."""
         if self._closed:
             raise StoreError("this store is closed")
         with self._turn:
@@ -176,7 +181,8 @@ class SqliteDialect:
             return open_connection(self._path, self._patience.timeout)
 
     def _give_back(self, connection: sqlite3.Connection) -> None:
-        if self._closed or len(self._idle) >= self.threads:  # a burst of threads leaves no crowd of open files
+        # After a burst of threads, not all of these connections stay open.
+        if self._closed or len(self._idle) >= self.threads:
             connection.close()
         else:
             self._idle.append(connection)
@@ -193,12 +199,12 @@ class SqliteDialect:
                     connection.execute(_SQL("rollback"))
 
     def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
-        """Begin a transaction; while another process holds the file for ever, only the first one waits for it long."""
+        """Begin a transaction; after a failed wait for the file, the next waits are short."""
         brief = (seconds := self._patience.seconds) < self._patience.timeout * SHARE
         if brief:
             connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(int(1_000 * seconds))}))
         try:
-            connection.execute(_SQL(begin))
+            _begin_in_turn(connection, _SQL(begin))
         except sqlite3.OperationalError:
             self._patience.note_failure()
             raise
@@ -213,7 +219,7 @@ class SqliteDialect:
 
     @contextmanager
     def reading(self, *, snapshot: bool = False) -> Iterator[SqliteSession]:
-        """Give a session to read with."""
+        """Open a session that reads."""
         if snapshot:
             with self._transaction("begin") as session:
                 yield session
@@ -223,12 +229,12 @@ class SqliteDialect:
 
     @contextmanager
     def writing(self, *, unhurried: bool = False) -> Iterator[SqliteSession]:
-        """Give a session in a transaction of the only writer; statements here take as long as they need anyway."""
+        """Open a session in a transaction, as the only writer; here no statement has a time limit anyway."""
         with self._writer, self._transaction("begin_write") as session:
             yield session
 
     def setup(self, dims: int | None) -> None:
-        """Bring the tables up to date; nothing is written where they are already."""
+        """Create or migrate the tables; nothing is written if they are up to date."""
         with self._connection() as connection:
             enable_wal(connection, self._patience.timeout)
             if _is_complete(SqliteSession(connection), dims):
@@ -244,13 +250,13 @@ class SqliteDialect:
                 session.run("set_mark", {"name": "dims", "value": dims})
 
     def scrub(self) -> None:
-        """Empty the write-ahead log: deleted text is overwritten in the file, but not there."""
+        """Empty the write-ahead log: SQLite overwrites deleted text in the file, but not in the log."""
         with self._writer, self._connection() as connection:
-            seconds = min(2.0, self._patience.seconds)  # writers wait for this
+            seconds = min(2.0, self._patience.seconds)  # short, because writers wait for it
             connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(int(1_000 * seconds))}))
             busy, *_ = connection.execute(_SQL("empty_wal")).fetchone()
             self._restore_busy_timeout(connection)
-        if busy:  # never claim that it is gone while it can be read in the file beside
+        if busy:  # never report text as erased while the log next to the file still holds it
             raise StoreError(
                 "erased, but another connection is reading, and the write-ahead log still holds the text:"
                 " end that reader and purge again"
@@ -263,8 +269,24 @@ class SqliteDialect:
             self._idle.pop().close()
 
 
+def _begin_in_turn(connection: sqlite3.Connection, begin: str) -> None:
+    """Begin a transaction; wait on where other processes were first, and go on committing.
+
+    Raises:
+        sqlite3.OperationalError: The file is held, and nobody has committed meanwhile, or others were first too often.
+    """
+    for left in reversed(range(WAITS)):
+        seen = connection.execute(_SQL("data_version")).fetchone()
+        try:
+            connection.execute(begin)
+            return
+        except sqlite3.OperationalError:
+            if not left or connection.execute(_SQL("data_version")).fetchone() == seen:
+                raise
+
+
 def _is_complete(session: SqliteSession, dims: int | None) -> bool:
-    """Whether a database has all migrations, so that opening it need not wait for whoever writes."""
+    """Return whether a database has all migrations; then opening it need not wait for a writer."""
     if not session.rows("has_table", {"table": "hybrid_migrations"})[0][0]:
         return False
     applied = {row[0] for row in session.rows("applied_migrations", {})}

@@ -1,4 +1,4 @@
-"""SQL as files: named blocks, the same names in every dialect, put together from one another."""
+"""SQL in files: named blocks with the same names in every dialect, which may include one another."""
 
 import re
 from functools import cache
@@ -12,15 +12,15 @@ Dialect: TypeAlias = Literal["sqlite", "postgres"]
 Block: TypeAlias = tuple[str, ...]
 
 _FILES = ("setup", "reads", "search", "filters", "writes")
-VECTORS, NEAREST, ORPHANS = 2, 3, 5  # migrations of Postgres that wait for an embedder
-INDEXABLE = 2_000  # dimensions pgvector can index
+VECTORS, NEAREST, ORPHANS = 2, 3, 5  # migrations of Postgres that need an embedder
+INDEXABLE = 2_000  # dimensions that pgvector can index
 _BM25 = {"k1": str(K1), "b": str(B)}
 _PLACEHOLDER = re.compile(r"(?<!\$)\$([a-z]\w*)")
 
 
 @cache
 def load_blocks(dialect: Dialect, file: str) -> dict[str, Block]:
-    """Return the blocks of `sql/<dialect>/<file>.sql`: each name with its statements, in order.
+    """Return the blocks of `sql/<dialect>/<file>.sql`: the statements of each name, in order.
 
     A block begins with the line `-- <name> --`; a statement ends with a semicolon at the end of a line.
     """
@@ -32,31 +32,31 @@ def load_blocks(dialect: Dialect, file: str) -> dict[str, Block]:
 def split_statements(script: str) -> Block:
     """Return the statements of `script`, without its comments."""
     bare = re.sub(r"^\s*--.*\n", "", script, flags=re.MULTILINE)
-    return tuple(found for part in re.split(r";\s*$", bare, flags=re.MULTILINE) if (found := part.strip()))
+    return tuple(statement for part in re.split(r";\s*$", bare, flags=re.MULTILINE) if (statement := part.strip()))
 
 
 @cache
 def store_blocks(dialect: Dialect) -> dict[str, str]:
     """Return the named statements and fragments of the stores in a dialect."""
-    found: dict[str, str] = {}
+    blocks: dict[str, str] = {}
     for file in _FILES:
         for name, statements in load_blocks(dialect, file).items():
-            if name in found:
+            if name in blocks:
                 raise ValueError(f"two blocks are called {name} in {dialect}")
-            found[name] = ";\n".join(statements)
-    return found
+            blocks[name] = ";\n".join(statements)
+    return blocks
 
 
 @cache
 def migrations(dialect: Dialect) -> dict[int, tuple[str, Block]]:
-    """Return the migrations of a dialect in order: number to name and statements."""
+    """Return the migrations of a dialect in order, by number: file name and statements."""
     folder = files(__package__) / "sql" / dialect / "migrations"
     scripts = sorted((file for file in folder.iterdir() if file.name.endswith(".sql")), key=lambda file: file.name)
     return {int(file.name[:4]): (file.name, split_statements(file.read_text("utf-8"))) for file in scripts}
 
 
 def pending_migrations(dialect: Dialect, dims: int | None) -> set[int]:
-    """Return the migrations that a database with vectors of `dims` dimensions does without."""
+    """Return the migrations that a database with vectors of `dims` dimensions does not need (yet)."""
     if dialect == "sqlite":
         return set()
     if dims is None:
@@ -65,18 +65,18 @@ def pending_migrations(dialect: Dialect, dims: int | None) -> set[int]:
 
 
 class Statements:
-    """The statements of one dialect, with what is fixed for one database (such as the schema) filled in."""
+    """The statements of one dialect, with the values that are fixed for one database (such as the schema) filled in."""
 
     def __init__(self, dialect: Dialect, **fixed: str) -> None:
         self._blocks, self._fixed = store_blocks(dialect), {**_BM25, **fixed}
         self._complete: dict[tuple[str, tuple[tuple[str, str], ...]], str] = {}
 
     def __call__(self, name: str, parts: dict[str, str] | None = None) -> str:
-        """Return the block `name`; a `$placeholder` is one of `parts`, a fixed value, or a block of that name."""
+        """Return the block `name`; each `$placeholder` becomes one of `parts`, a fixed value, or another block."""
         asked = (name, tuple(sorted((parts or {}).items())))
         if (text := self._complete.get(asked)) is None:
             text = self._fill(self._blocks[name], parts or {})
-            if len(self._complete) < 1_000:  # filters make texts without end; keep what fits
+            if len(self._complete) < 1_000:  # each filter makes another text, so the cache has a limit
                 self._complete[asked] = text
         return text
 
@@ -85,8 +85,8 @@ class Statements:
         return self._fill(text, {})
 
     def _fill(self, text: str, parts: dict[str, str]) -> str:
-        found = {}
+        values = {}
         for name in set(_PLACEHOLDER.findall(text)):
             given = parts.get(name, self._fixed.get(name))
-            found[name] = self._fill(self._blocks[name], parts) if given is None else given
-        return Template(text).substitute(found)
+            values[name] = self._fill(self._blocks[name], parts) if given is None else given
+        return Template(text).substitute(values)

@@ -1,4 +1,4 @@
-"""The store itself: LangGraph's contract and what goes beyond it, over any dialect."""
+"""The store: LangGraph's `BaseStore` and what this package adds to it, over any dialect."""
 
 import asyncio
 import threading
@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
-from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp, TTLConfig
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp
 
 from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._fork import renew_in_child
+from langgraph_learning.checkpointers._store.as_of import PLAIN_READS, StoreAsOf
 from langgraph_learning.checkpointers._store.batch import BatchPlan
 from langgraph_learning.checkpointers._store.codec import (
     path_range,
@@ -43,7 +44,6 @@ from langgraph_learning.checkpointers._store.reading import (
 from langgraph_learning.checkpointers._store.reindex import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.versioned_store import Address
 
 P = ParamSpec("P")
@@ -53,7 +53,7 @@ T = TypeVar("T")
 def in_thread(
     method: "Callable[Concatenate[HybridStore, P], T]",
 ) -> "Callable[Concatenate[HybridStore, P], Coroutine[Any, Any, T]]":
-    """Return the async twin of a method: it does the same in a thread of the store."""
+    """Return the async twin of a method; it runs the method in a thread of the store."""
 
     @wraps(method)
     async def run(self: "HybridStore", /, *args: P.args, **kwargs: P.kwargs) -> T:
@@ -64,22 +64,21 @@ def in_thread(
 
 
 def utc_now() -> datetime:
-    """Return the present moment."""
+    """Return the present time in UTC."""
     return datetime.now(UTC)
 
 
 WRITERS = 4
-"""The threads of writes: they wait for one another, and reads must not wait behind them."""
+"""The number of threads for writes; writes wait for one another, and reads must not wait behind them."""
 RETRIES = 2
-"""How often a commit is tried again that the database has undone for the sake of another one."""
-_PLAIN_READS: TTLConfig = {"refresh_on_read": False}  # a read is no write unless it asks to be
+"""How often a commit is tried again after the database rolled it back in favour of another one."""
 
 
 class HybridStore(BaseStore):
     """A `BaseStore` with transactions, history, as-of reads and search by words and meaning.
 
-    One instance serves threads and event loops at once: its core is synchronous, async calls run in threads of its
-    own. Tables are made on first use, on `setup()`, or on entering it as a context manager.
+    One instance serves threads and event loops at the same time: its core is synchronous, and async calls run it in
+    threads of the store. The tables are created on first use, by `setup()`, or by the `with` block.
     """
 
     supports_ttl = True
@@ -93,7 +92,7 @@ class HybridStore(BaseStore):
         fields: Sequence[str] = ("$",),
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
-        self.ttl_config = _PLAIN_READS
+        self.ttl_config = PLAIN_READS
         self._dialect, self._fields, self._clock = dialect, tuple(fields), clock
         self._embedder = Embedder(embed, dims)
         self._threads = WorkerThreads(dialect.threads, name="hybrid-store")
@@ -105,11 +104,11 @@ class HybridStore(BaseStore):
         renew_in_child(self)
 
     def renew(self) -> None:
-        """Let a forked process set up with a lock of its own."""
+        """Take a new lock in a forked process: a thread of the parent may hold this one."""
         self._setting_up = threading.Lock()
 
     def setup(self) -> None:
-        """Make or migrate the tables; safe to call from many processes at once."""
+        """Create or migrate the tables; many processes may call this at the same time."""
         if self._ready.is_set():
             return
         with self._setting_up:
@@ -125,17 +124,17 @@ class HybridStore(BaseStore):
 
     @property
     def database(self) -> str:
-        """Which database this is: two stores with the same one share everything but their connections."""
+        """The identity of the database; two stores with the same one share everything but their connections."""
         self.setup()
         return str(self._seen.database)
 
     @property
     def last_revision(self) -> int:
-        """The newest revision that was seen in this process, without asking the database."""
+        """The newest revision that this process has seen; reading it does not ask the database."""
         return self._seen.revision
 
     def close(self) -> None:
-        """Give back threads and connections; a pool that was handed in stays open."""
+        """Close the threads and connections; a pool that was passed in stays open."""
         while self._before_close:
             self._before_close.pop()()
         self._threads.close()
@@ -147,11 +146,11 @@ class HybridStore(BaseStore):
         self._before_close.append(step)
 
     async def asetup(self) -> None:
-        """`setup()` without blocking the loop."""
+        """Run `setup()` without blocking the loop."""
         await self._threads(self.setup)
 
     async def aclose(self) -> None:
-        """`close()` without blocking the loop."""
+        """Run `close()` without blocking the loop."""
         await asyncio.to_thread(self.close)
 
     def __enter__(self) -> Self:
@@ -171,26 +170,26 @@ class HybridStore(BaseStore):
         await self.aclose()
 
     def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Carry out `ops`: reads see the state before the writes, the writes are one commit."""
+        """Run `ops`: reads see the state before the writes, and all writes are one commit."""
         plan = BatchPlan.of(ops, self._fields)
         self.setup()
         return self._execute(plan, self._embedder.vectors(plan.documents, plan.queries))
 
     async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """Like `batch`; gets of one tick of the loop are asked for together."""
+        """Run `batch` without blocking the loop; gets of one tick of the loop become one query."""
         every = list(ops)
         if every and all(isinstance(op, GetOp) for op in every):
             return await self._gets.get(list(BatchPlan.of(every, self._fields).gets.values()))
         threads = self._writing_threads if any(isinstance(op, PutOp) for op in every) else self._threads
         if not self._embedder.active:
             return await threads(self.batch, every)
-        plan = await self._threads(BatchPlan.of, every, self._fields)  # long texts take their time
+        plan = await self._threads(BatchPlan.of, every, self._fields)  # analysing long texts takes time
         return await threads(self._execute, plan, await self._aembed(plan))
 
     async def _aembed(self, plan: BatchPlan) -> Vectors:
         if not (plan.documents or plan.queries):
             return NO_VECTORS
-        if not self._ready.is_set():  # the number of dimensions has to be known
+        if not self._ready.is_set():  # embedding needs the number of dimensions
             await self.asetup()
         return await self._embedder.avectors(plan.documents, plan.queries)
 
@@ -207,7 +206,7 @@ class HybridStore(BaseStore):
         return self._execute(BatchPlan(len(ops), gets=dict(enumerate(ops))), NO_VECTORS)
 
     def _read(self, plan: BatchPlan, vectors: Vectors, moment: AsOf, results: list[Result]) -> None:
-        fresh: list[object] = []  # items that live on because a reader asked for that
+        fresh: list[object] = []  # items whose time to live starts again, because the reader asked for that
         with self._dialect.reading(snapshot=bool(plan.queries) or plan.size > len(plan.gets)) as session:
             asked = list(plan.gets)
             for at, row in get_rows(session, list(plan.gets.values()), moment).items() if asked else ():
@@ -223,7 +222,8 @@ class HybridStore(BaseStore):
             with self._dialect.writing() as session:
                 session.run("refresh_ttl", {"ids": fresh, "now": moment.now})
 
-    def _execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
+    def execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
+        """Run reads on the store as it was at a revision."""
         self.setup()
         with self._dialect.reading() as session:
             [(at,)] = session.rows("commit_time", {"revision": revision})
@@ -264,7 +264,7 @@ class HybridStore(BaseStore):
             return revision
 
     def revision_seen_at(self, at: datetime) -> int | None:
-        """Return the newest revision this store had seen by then; None when that is too long ago to know."""
+        """Return the newest revision that this store had seen at a time; None if that is too long ago."""
         return self._seen.revision_at(at)
 
     def transact(
@@ -275,11 +275,14 @@ class HybridStore(BaseStore):
         source: Mapping[str, object] | None = None,
         within: Callable[[object], None] | None = None,
     ) -> int:
-        """Write all of `puts` or nothing, and return the revision.
+        """Write all of `puts` or none, and return the revision.
 
-        `expect` gives the versions that were read, 0 for an item that must not exist; if one has changed since, a
-        `ConflictError` is raised and nothing is written. `source` is kept with the commit and shown by `history`;
-        `within` is called with the driver's connection before the transaction ends.
+        `expect` gives the versions that were read (0: the item must not exist). If one has changed since, nothing is
+        written. `source` is stored with the commit, and `history` returns it. `within` is called with the driver's
+        connection before the transaction ends.
+
+        Raises:
+            ConflictError: An item does not have the expected version.
         """
         plan = self._plan_writes(puts)
         self.setup()
@@ -293,7 +296,7 @@ class HybridStore(BaseStore):
         source: Mapping[str, object] | None = None,
         within: Callable[[object], None] | None = None,
     ) -> int:
-        """`transact()` without blocking the loop."""
+        """Run `transact()` without blocking the loop."""
         if not self._embedder.active:
             return await self._writing_threads(self.transact, puts, expect=expect, source=source, within=within)
         plan = await self._threads(self._plan_writes, puts)
@@ -301,9 +304,9 @@ class HybridStore(BaseStore):
         return await self._writing_threads(self._commit, plan.writes, vectors, expect or {}, source, within)
 
     def replay(self, states: Sequence[tuple[PutOp, datetime, Mapping[str, object] | None]]) -> int:
-        """Write states of items as they were written before, each a commit of its own time and source, all or none.
+        """Write earlier states of items, each as a commit of its own time and source, all or none.
 
-        This is how a backup brings its history along. It returns the revision.
+        Restoring a backup needs this for the history. It returns the revision.
         """
         plan = self._plan_writes([put for put, _, _ in states])
         self.setup()
@@ -329,19 +332,19 @@ class HybridStore(BaseStore):
         return plan
 
     def get_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:
-        """Return the versions of items, 0 where there is none."""
+        """Return the versions of items; 0 where there is no item."""
         asked = list(addresses)
-        found = self._get_many([GetOp(namespace, key, refresh_ttl=False) for namespace, key in asked])
-        return {address: getattr(item, "version", 0) for address, item in zip(asked, found, strict=True)}
+        items = self._get_many([GetOp(namespace, key, refresh_ttl=False) for namespace, key in asked])
+        return {address: getattr(item, "version", 0) for address, item in zip(asked, items, strict=True)}
 
     def revision(self) -> int:
-        """Return the number of the last commit; commits are numbered in the order they become visible."""
+        """Return the number of the last commit; commits are numbered in the order in which they become visible."""
         self.setup()
         with self._dialect.reading() as session:
             return self._seen(int(session.rows("last_revision", {})[0][0]))
 
     def count(self, prefix: tuple[str, ...]) -> int:
-        """Return how many items lie under `prefix`; those that have expired count until they are swept."""
+        """Return the number of items under `prefix`; expired ones count until they are swept."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
@@ -358,7 +361,7 @@ class HybridStore(BaseStore):
         return StoreAsOf(self, revision)
 
     def purge(self, prefix: tuple[str, ...]) -> dict[str, int]:
-        """Erase everything under `prefix`, history and sources included, and return how many rows that were."""
+        """Erase everything under `prefix`, with history and sources, and return the numbers of rows."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.writing(unhurried=True) as session:
@@ -367,7 +370,7 @@ class HybridStore(BaseStore):
         return counts
 
     def sweep(self) -> int:
-        """Erase expired items with their history, and return how many that were."""
+        """Erase expired items with their history, and return their number."""
         self.setup()
         with self._dialect.writing(unhurried=True) as session:
             swept = sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
@@ -375,7 +378,7 @@ class HybridStore(BaseStore):
         return swept
 
     def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
-        """Return the namespaces between `prefix` and `suffix`, also those of which only history is left."""
+        """Return the namespaces between `prefix` and `suffix`, including those with nothing but history."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
@@ -383,7 +386,7 @@ class HybridStore(BaseStore):
         return [read_path(row[0]) for row in rows]
 
     def all_addresses(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
-        """Return the items under `prefix` of which any state, also of the past, meets `filter`."""
+        """Return the items under `prefix` of which any state, present or past, meets `filter`."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
@@ -392,7 +395,7 @@ class HybridStore(BaseStore):
         return [(read_path(path), read_key(key)) for path, key in rows]
 
     def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
-        """Erase items with their history, or their history alone, and return how many there were."""
+        """Erase items with their history, or only their history, and return the number of items."""
         self.setup()
         places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
         with self._dialect.writing(unhurried=True) as session:
@@ -402,7 +405,7 @@ class HybridStore(BaseStore):
         return erased
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
-        """Erase what one author wrote, as `VersionedStore` says, and return how many items there were."""
+        """Erase what one author wrote, as `VersionedStore` describes it, and return the number of items."""
         plan = plan_erasure(self, addresses, by)
         self.erase(plan.keep_present, history_only=True)
         erased = self.erase(plan.erase)
@@ -413,36 +416,11 @@ class HybridStore(BaseStore):
     apurge, aerase, aerase_written = in_thread(purge), in_thread(erase), in_thread(erase_written)
     aall_namespaces, aall_addresses = in_thread(all_namespaces), in_thread(all_addresses)
     aget_versions, asweep, areplay = in_thread(get_versions), in_thread(sweep), in_thread(replay)
-
-
-class StoreAsOf(BaseStore):
-    """A store as it stood at one revision; reading it again gives the same."""
-
-    supports_ttl = True
-
-    def __init__(self, store: HybridStore, revision: int) -> None:
-        self.ttl_config = _PLAIN_READS
-        self._store, self.revision = store, revision
-
-    def batch(self, ops: Iterable[Op]) -> list[Result]:
-        """Carry out reads; a write raises `UnsupportedByStore`."""
-        return self._store._execute_as_of(BatchPlan.of(_check_reads(ops), ()), self.revision)
-
-    async def abatch(self, ops: Iterable[Op]) -> list[Result]:
-        """`batch()` without blocking the loop."""
-        plan = BatchPlan.of(_check_reads(ops), ())
-        return await self._store._threads(self._store._execute_as_of, plan, self.revision)
-
-
-def _check_reads(ops: Iterable[Op]) -> list[Op]:
-    every = list(ops)
-    if any(isinstance(op, PutOp) for op in every):
-        raise UnsupportedByStore("the past cannot be written; put into the store itself")
-    return every
+    aexecute_as_of = in_thread(execute_as_of)
 
 
 def _refresh_params(row: Row, op: GetOp | SearchOp) -> list[object]:
-    """The item in a row of `$columns`, if it has a time to live and the reader wants that to start anew."""
+    """Return the id in a row of `$columns`, if the item has a time to live and the reader wants that to start again."""
     return [row[7]] if op.refresh_ttl and row[6] is not None else []
 
 

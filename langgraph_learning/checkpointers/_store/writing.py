@@ -1,4 +1,4 @@
-"""The write side of the planner: puts become one commit with a revision, all of it or nothing."""
+"""The write side of the planner: puts become one commit with a revision, written completely or not at all."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -21,23 +21,23 @@ from langgraph_learning.checkpointers._store.embedding import Vectors
 from langgraph_learning.errors import ConflictError
 from langgraph_learning.text import query_terms, terms
 
-_LONGEST_TERM = 64  # no index of Postgres takes a word of thousands of letters
-LONGEST_PLACE = 2_000  # bytes of a key, and of the labels of a namespace together; with more, that index refuses them
-ItemPlace = tuple[str, str]  # a path and a key as they are stored
+_LONGEST_TERM = 64  # an index of Postgres cannot hold a word of thousands of letters
+LONGEST_PLACE = 2_000  # bytes of a key, and of all labels of a namespace; an index of Postgres refuses more
+ItemPlace = tuple[str, str]  # a path and a key in their stored form
 
 
 def index_terms(text: str) -> list[str]:
-    """Return the terms of `text` as they stand in the index."""
+    """Return the terms of `text` in the form of the index."""
     return [term[:_LONGEST_TERM] for term in terms(text)]
 
 
 def index_query_terms(text: str) -> list[str]:
-    """Return what a query looks for in the index."""
-    return [each.term[:_LONGEST_TERM] for each in query_terms(text)]
+    """Return the terms of a query in the form of the index."""
+    return [term.term[:_LONGEST_TERM] for term in query_terms(text)]
 
 
 def _iter_texts(value: Json) -> Iterator[str]:
-    """The texts and numbers inside `value`: what a whole document is found by (its keys say nothing)."""
+    """Yield the texts and numbers inside `value`; its keys are not searched."""
     if isinstance(value, Mapping | list | tuple):
         for inner in value.values() if isinstance(value, Mapping) else value:
             yield from _iter_texts(inner)
@@ -46,7 +46,7 @@ def _iter_texts(value: Json) -> Iterator[str]:
 
 
 def _texts(value: Mapping[str, Json], fields: Sequence[str]) -> Iterator[tuple[str, str, str]]:
-    """Field, its text for the words, its text for the vector."""
+    """Yield each field with its text for the words and its text for the vector."""
     for field in fields:
         if field == "$":
             yield field, "\n".join(_iter_texts(value)), get_text_at_path(value, field)[0]
@@ -62,17 +62,17 @@ def analyze(value: Mapping[str, Json], fields: Sequence[str]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class ItemWrite:
-    """One put or delete, checked and written down, ready for the database."""
+    """One put or delete, checked and encoded for the database."""
 
     place: ItemPlace
     value: str | None
     ttl: float | None
     terms: tuple[str, ...] | None
-    texts: tuple[tuple[str, str], ...]  # field and what is to be embedded
+    texts: tuple[tuple[str, str], ...]  # the field, and the text to embed
 
     @classmethod
     def of(cls, op: PutOp, fields: Sequence[str]) -> "ItemWrite":
-        """Check and write down `op`; `fields` are indexed unless it names its own."""
+        """Check and encode `op`; `fields` are indexed unless it names its own."""
         place = write_path(op.namespace), write_key(op.key)
         if op.value is None:
             return cls(place, None, None, None, ())
@@ -81,9 +81,9 @@ class ItemWrite:
         _check_length(place, op)
         value = write_json(op.value)
         chosen = fields if op.index is None else op.index or ()
-        found = list(_texts(op.value, chosen))
-        words = tuple(sorted(term for _, text, _ in found for term in index_terms(text))) if chosen else None
-        embedded = tuple((field, text) for field, _, text in found if text.strip())
+        texts = list(_texts(op.value, chosen))
+        words = tuple(sorted(term for _, text, _ in texts for term in index_terms(text))) if chosen else None
+        embedded = tuple((field, text) for field, _, text in texts if text.strip())
         return cls(place, value, op.ttl, words, embedded)
 
 
@@ -96,7 +96,7 @@ def _check_length(place: ItemPlace, op: PutOp) -> None:
 
 @dataclass(slots=True)
 class _CurrentRow:
-    """What stands at a place now: `version` counts on through deletions, `live` is what a reader sees."""
+    """The present row of an item: `version` counts deletions too, `live` is what a reader sees (0: nothing)."""
 
     ns: int | None
     id: int | None
@@ -129,7 +129,7 @@ _ORDER = (
 
 
 class WriteTransaction:
-    """One transaction: read what stands there, refuse a lost race, then write everything."""
+    """One write transaction: read the present rows, refuse a lost race, then write everything."""
 
     def __init__(self, session: Session, now: datetime, *, vectors: Vectors, has_vectors: bool) -> None:
         self._session, self._now = session, now
@@ -137,8 +137,8 @@ class WriteTransaction:
         self._rows: dict[str, list[Params]] = {}
 
     def run(self, writes: Iterable[ItemWrite], expect: Mapping[ItemPlace, int], source: object) -> int:
-        """Carry out `writes` if every expectation holds, and return the revision."""
-        last = {write.place: write for write in writes}  # of two writes to one key the later one counts
+        """Write `writes` if every expectation holds, and return the revision."""
+        last = {write.place: write for write in writes}  # of two writes to one key, the later one counts
         places = [*last, *(place for place in expect if place not in last)]
         asked = {"paths": [path for path, _ in places], "keys": [key for _, key in places]}
         rows = self._session.rows("read_current", asked)
@@ -168,12 +168,12 @@ class WriteTransaction:
     ) -> None:
         new: dict[str, int] = {}
         for write in changed:
-            if (here := current[write.place]).ns is None:
+            if (row := current[write.place]).ns is None:
                 path = write.place[0]
                 if path not in new:
                     new[path] = last + len(new) + 1
                     self._queue("add_namespaces", id=new[path], path=path)
-                here.ns = new[path]
+                row.ns = new[path]
 
     def _write_item(self, write: ItemWrite, now: _CurrentRow, item: int, version: int, revision: int) -> None:
         key, moment = write.place[1], self._now
@@ -234,7 +234,7 @@ def _check_expected(expect: Mapping[ItemPlace, int], current: Mapping[ItemPlace,
 
 
 def sweep(session: Session, now: datetime, *, has_vectors: bool) -> int:
-    """Erase what has expired, with its history, and return how many items that were."""
+    """Erase the expired items with their history, and return their number."""
     expired = session.rows("expired_items", {"now": now})
     _erase(session, expired, has_vectors=has_vectors)
     session.run("erase_orphan_sources", {})
@@ -242,25 +242,25 @@ def sweep(session: Session, now: datetime, *, has_vectors: bool) -> int:
 
 
 def erase(session: Session, places: Iterable[ItemPlace], *, has_vectors: bool, history_only: bool) -> int:
-    """Erase items with their history, or their history alone, and return how many there were."""
+    """Erase items with their history, or only their history, and return the number of items."""
     asked = list(dict.fromkeys(places))
     params = {"paths": [path for path, _ in asked], "keys": [key for _, key in asked]}
-    found = [row for row in session.rows("read_places", params) if row[1] is not None] if asked else []
+    rows = [row for row in session.rows("read_places", params) if row[1] is not None] if asked else []
     if history_only:
-        for _, ns, key, *_ in found:
+        for _, ns, key, *_ in rows:
             session.many("delete_versions", [{"ns": ns, "key": key}])
-        _raise_floor(session, bool(found))
+        _raise_floor(session, bool(rows))
     else:
-        _erase(session, found, has_vectors=has_vectors)
+        _erase(session, rows, has_vectors=has_vectors)
     session.run("erase_orphan_sources", {})
-    return len(found)
+    return len(rows)
 
 
 def _erase(session: Session, rows: Sequence[Row], *, has_vectors: bool) -> None:
     session.run("save_last_ids", {})
     for item, ns, key, stored, length in rows:
         session.many("delete_versions", [{"ns": ns, "key": key}])
-        if item is None:  # its history was all there was
+        if item is None:  # only its history was left
             continue
         postings = [{"ns": ns, "term": term, "item": item} for term in dict.fromkeys((stored or "").split())]
         session.many("delete_postings", postings)
@@ -272,7 +272,7 @@ def _erase(session: Session, rows: Sequence[Row], *, has_vectors: bool) -> None:
 
 
 def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, int]:
-    """Erase everything in a range of paths, and return how many rows of each kind that were."""
+    """Erase everything in a range of paths, and return the number of rows by kind."""
     session.run("save_last_ids", {})
     session.run("erase_sources", bounds)
     kinds = ["postings", *(["vectors"] if has_vectors else []), "versions", "items", "namespaces"]
@@ -282,7 +282,7 @@ def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, i
 
 
 def _raise_floor(session: Session, erased: bool) -> None:
-    """Versions start above all that were erased, so that a stale writer cannot take a new item for the old one."""
+    """Start new versions above all erased ones, so that a stale writer cannot take a new item for the erased one."""
     if erased:
         session.run("set_mark", {"name": "floor", "value": _revision(session)})
 

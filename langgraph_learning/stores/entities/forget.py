@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 from langgraph_learning.records import ARCHIVED, Change, Record, Remove, Update
-from langgraph_learning.stores.base import Refused
 from langgraph_learning.stores.entities.names import normalize_name, same_name
 from langgraph_learning.stores.entities.remember import strip_rendering
 from langgraph_learning.stores.entities.resolution import aliases_of, entities, name_and_type, name_of, resolve, type_of
@@ -15,6 +14,7 @@ from langgraph_learning.stores.entities.writing import (
     put,
     statement,
 )
+from langgraph_learning.stores.operations import Refused
 from langgraph_learning.stores.values import as_list, spell
 from langgraph_learning.text import same_statement
 

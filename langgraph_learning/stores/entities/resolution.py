@@ -4,7 +4,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from langgraph_learning.records import ACTIVE, Record
-from langgraph_learning.stores.base import Refused
 from langgraph_learning.stores.entities.names import (
     TYPES,
     UNKNOWN,
@@ -14,6 +13,7 @@ from langgraph_learning.stores.entities.names import (
     same_name,
     slug,
 )
+from langgraph_learning.stores.operations import Refused
 from langgraph_learning.stores.values import as_list
 from langgraph_learning.text import fold
 

@@ -7,12 +7,11 @@ n.path, i.key, i.value, i.created_at, i.updated_at, i.version, i.ttl, i.id
 (i.expires_at is null or i.expires_at > %(now)s)
 
 -- items --
--- The items as they stand now.
+-- The present items.
 $schema.hybrid_items
 
 -- items_at --
--- The items as they stood at a revision: those that have not changed since, and the old versions that were valid
--- then.
+-- The items of a revision: those that have not changed since, and the old versions that were valid then.
 (select id, ns, key, value, created_at, updated_at, version, null as ttl, recorded_from, expires_at, terms
  from $schema.hybrid_items where recorded_from <= %(revision)s
  union all
@@ -29,7 +28,7 @@ cross join lateral (select * from $schema.hybrid_items where ns = n.id and key =
 where $not_expired
 
 -- get_items_at --
--- Read items by namespace and key as they stood at a revision.
+-- Read items by namespace and key as they were at a revision.
 select w.position - 1, $columns
 from unnest(%(paths)s::text[], %(keys)s::text[]) with ordinality w(path, key, position)
 join $schema.hybrid_namespaces n on n.path = w.path
@@ -51,7 +50,7 @@ join $schema.hybrid_items i on i.id = w.id join $schema.hybrid_namespaces n on n
 order by w.position
 
 -- scan_as_of --
--- Read every item of a range as it stood at a revision, with its stored terms: the past has no index of words.
+-- Read every item of a range as it was at a revision, with its stored terms, because the past has no index of words.
 select $columns, i.terms, i.recorded_from, $where as matches
 from $schema.hybrid_namespaces n join $source i on i.ns = n.id
 where n.path >= %(low)s and n.path < %(high)s and $not_expired
@@ -63,7 +62,7 @@ where n.path >= %(low)s and n.path < %(high)s and exists (select 1 from $source 
 order by n.path
 
 -- refresh_ttl --
--- Let the time to live of items begin anew, because they were read.
+-- Restart the time to live of items that were read.
 update $schema.hybrid_items set expires_at = %(now)s + ttl * interval '1 minute'
 where id = any(%(ids)s::bigint[]) and ttl is not null and expires_at > %(now)s
 
@@ -86,7 +85,7 @@ where n.path = %(path)s and h.key = %(key)s
 order by h.version
 
 -- all_paths --
--- List the namespaces of a range that end in a suffix, also those of which only history is left.
+-- List the namespaces of a range that end in a suffix, including those with nothing but history.
 select n.path from $schema.hybrid_namespaces n
 where n.path >= %(low)s and n.path < %(high)s and right(n.path, length(%(suffix)s)) = %(suffix)s
 order by n.path
@@ -101,7 +100,7 @@ where n.path >= %(low)s and n.path < %(high)s and $where
 order by n.path, i.key
 
 -- database_id --
--- Return the id of this database together with its place: a copy of the database has the same id.
+-- Return the id of this database with its location, because a copy of the database has the same id.
 select value || ' ' || current_database() || ' ' || tableoid from $schema.hybrid_facts where name = 'database'
 
 -- get_fact --

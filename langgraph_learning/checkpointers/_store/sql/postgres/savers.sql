@@ -1,7 +1,7 @@
 -- Copying and deleting in the tables of LangGraph's PostgresSaver.
 
 -- copy_thread --
--- Copy everything of one thread to another; what that one has already stays.
+-- Copy everything of one thread to another; what the target already has stays.
 insert into checkpoint_blobs (thread_id, checkpoint_ns, channel, version, type, blob)
 select %(target)s, checkpoint_ns, channel, version, type, blob
 from checkpoint_blobs
@@ -31,7 +31,7 @@ from checkpoints
 where metadata ->> 'run_id' in (select jsonb_array_elements_text(%(runs)s::jsonb));
 
 -- delete_selection --
--- Delete the selected checkpoints with all that only they need.
+-- Delete the selected checkpoints, and what only they need.
 delete from checkpoint_writes
 where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
 -- a blob goes with the last checkpoint that refers to it; one statement, so it sees one snapshot of both
@@ -51,19 +51,19 @@ delete from checkpoint_blobs
 where (thread_id, checkpoint_ns, channel, version) in (select * from freed except select * from kept);
 delete from checkpoints
 where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
--- what is left of a broken chain begins here
+-- a checkpoint whose parent was deleted becomes the first of its chain
 update checkpoints set parent_checkpoint_id = null
 where (thread_id, checkpoint_ns, parent_checkpoint_id) in (select * from to_delete);
 drop table to_delete;
 
 -- begin_setup --
--- Let one process at a time make the tables; the others wait, and give up after a while.
+-- Let one process at a time create the tables; the others wait, and give up after a while.
 select set_config('lock_timeout', %(wait)s, true);
 select pg_advisory_xact_lock(%(lock)s);
 
 -- applied_checkpoint_migrations --
--- Tell whether the table of LangGraph's migrations exists (not by to_regclass, which may answer from a cache that is
--- older than the lock), and count what was applied.
+-- Return whether the table of LangGraph's migrations exists, and count the applied ones. The catalogue is read instead of
+-- to_regclass, which may answer from a cache that is older than the lock.
 select exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
   where n.nspname = %(schema)s and c.relname = %(table)s) as present;
 select coalesce(max(v) + 1, 0) as number from checkpoint_migrations;

@@ -1,7 +1,7 @@
--- Where in a database an installation lives: for the store and the checkpointer.
+-- The schema of an installation, for the store and the checkpointer.
 
 -- reset_search_path --
--- Look names up as a new session would: through a pooler, this one may bear what another client has set.
+-- Look names up as a new session would: through a pooler, this session may have the search path of another client.
 select set_config('search_path', reset_val, true) from pg_settings where name = 'search_path'
 
 -- resolve_schema --

@@ -1,6 +1,6 @@
 -- visible_any --
--- True for an item that a search without a filter may show. Few items expire, so an index lists those that have, and
--- no item need be read.
+-- True for an item that a search without a filter may show. Few items expire, so the index of the expired ones answers
+-- this without reading the item.
 c.item not in (select i.id from $schema.hybrid_items i where i.expires_at <= %(now)s)
 
 -- visible_filtered --
@@ -12,8 +12,9 @@ exists (select 1 from $schema.hybrid_items i where i.id = c.item and $not_expire
 select coalesce(sum(items), 0)::bigint from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
 
 -- score_terms --
--- Score the items of a range by BM25 over the terms of a query, counted over the range. Scores are rounded, so that
--- sums taken in another order tie alike. The offset keeps the lateral join a lookup in the index for each term.
+-- Score the items of a range by BM25, with term counts of the range. Scores are rounded, because a sum in another order
+-- may differ in its last digits and would order ties at random. The offset makes the planner look each term up in the
+-- index.
 with scope as materialized (
   select id, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
 size as materialized (
@@ -62,7 +63,7 @@ select coalesce(string_agg(int8send(item) || float8send(score), ''::bytea), ''::
 
 -- score_vectors --
 -- Return every item of a range with its similarity to the query, compared exactly.
--- All of the scope, exactly: the sum keeps the planner from an index that filters afterwards and loses rows.
+-- The `+ 0` keeps the planner from using the vector index, which filters afterwards and would lose rows.
 select coalesce(string_agg(int8send(c.item) || float8send(
   1 - ((c.embedding operator($vector.<=>) %(query)s::$vector.vector) + 0)), ''::bytea), ''::bytea)
 from $schema.hybrid_namespaces n join $schema.hybrid_vectors c on c.ns = n.id

@@ -1,7 +1,7 @@
--- What a database holds, asked of the tables as they are: nothing here makes or changes one.
+-- The state of a database; nothing here creates or changes a table.
 
 -- has_tables --
--- Tell whether the tables of this package are there.
+-- Return a row if the tables of this package exist.
 select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where c.relname = 'hybrid_migrations' and n.nspname = current_schema()
 
@@ -19,17 +19,17 @@ select n.path, i.value ->> 'status', count(*) from hybrid_items i join hybrid_na
 where n.path like '%pending%' group by 1, 2
 
 -- get_dims --
--- Return how long the vectors are.
+-- Return the length of the vectors.
 select value from hybrid_marks where name = 'dims'
 
 -- size_in_bytes --
--- Return how much room the tables take.
+-- Return the size of the tables in bytes.
 select coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
 where n.nspname = current_schema() and c.relkind in ('r', 'm')
 
 -- server_version --
--- Name the database and its version.
+-- Return the name and version of the database.
 select 'PostgreSQL ' || current_setting('server_version')
 
 -- vector_version --

@@ -1,6 +1,6 @@
 -- read_current --
--- Read what a transaction is about to change: ids, versions, expiry, and the highest numbers given out so far.
--- One index lookup a key, whatever the planner knows of tables that have just been filled.
+-- Read the rows that a transaction will change: ids, versions, expiry, and the highest numbers used so far.
+-- The lateral join makes one index lookup for each key, even with outdated statistics of the tables.
 select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key),
   (select coalesce(max(revision), 0) from $schema.hybrid_commits),
@@ -53,7 +53,7 @@ on conflict (id) do update set value = excluded.value, version = excluded.versio
   expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
 
 -- delete_postings --
--- Take terms of items out of the index of words.
+-- Delete terms of items from the index of words.
 delete from $schema.hybrid_postings p
 using unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[]) w(ns, term, item)
 where p.ns = w.ns and p.term = w.term and p.item = w.item
@@ -76,21 +76,21 @@ from unnest(%(ns)s::int[], %(item)s::bigint[], %(field)s::text[], %(embedding)s:
 on conflict (ns, item, field) do update set embedding = excluded.embedding
 
 -- add_to_counts --
--- Add to the numbers of items and of terms that a namespace counts.
+-- Add to the counts of items and of terms that a namespace keeps.
 update $schema.hybrid_namespaces n set items = n.items + w.items, length = n.length + w.length
 from unnest(%(id)s::int[], %(items)s::bigint[], %(length)s::bigint[]) w(id, items, length) where n.id = w.id
 
 -- set_mark --
--- Set a number that this database keeps under a name.
+-- Store a number under a name.
 insert into $schema.hybrid_marks (name, value) values (%(name)s, %(value)s)
 on conflict (name) do update set value = excluded.value
 
 -- add_fact --
--- Add a fact about this database, unless it is known already.
+-- Store a fact about this database, unless there is one under this name.
 insert into $schema.hybrid_facts (name, value) values (%(name)s, %(value)s) on conflict (name) do nothing
 
 -- get_mark --
--- Read a number that this database keeps under a name.
+-- Read the number that is stored under a name.
 select value from $schema.hybrid_marks where name = %(name)s
 
 -- expired_items --
@@ -98,7 +98,7 @@ select value from $schema.hybrid_marks where name = %(name)s
 select id, ns, key, terms, length from $schema.hybrid_items where expires_at <= %(now)s
 
 -- read_places --
--- Read ids, terms and lengths of the items at some places, for erasing them.
+-- Read ids, terms and lengths of items by namespace and key, to erase them.
 select i.id, n.id, w.key, i.terms, i.length
 from unnest(%(paths)s::text[], %(keys)s::text[]) w(path, key)
 left join $schema.hybrid_namespaces n on n.path = w.path
@@ -110,8 +110,8 @@ delete from $schema.hybrid_versions v using unnest(%(ns)s::int[], %(key)s::text[
 where v.ns = w.ns and v.key = w.key
 
 -- save_last_ids --
--- Save the highest ids before rows are deleted. An id is never given out twice: what another process keeps under it
--- must not pass for a new item's.
+-- Store the highest ids before rows are deleted, so that no id is used twice: another process may still hold it for the
+-- deleted item.
 insert into $schema.hybrid_marks (name, value)
 select 'items', coalesce(max(id), 0) from $schema.hybrid_items where true
 union all select 'namespaces', coalesce(max(id), 0) from $schema.hybrid_namespaces where true
@@ -119,7 +119,7 @@ on conflict (name) do update set value = greatest(hybrid_marks.value, excluded.v
 
 -- erase_sources --
 -- Erase the sources of the commits that wrote in a range of namespaces. A commit that also wrote elsewhere keeps its
--- source: the history of others needs it.
+-- source, because the history there needs it.
 update $schema.hybrid_commits set source = null where source is not null and revision in (
   select i.recorded_from from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
   where n.path >= %(low)s and n.path < %(high)s
@@ -133,7 +133,7 @@ and not exists (
   where v.recorded_from = revision and not (n.path >= %(low)s and n.path < %(high)s))
 
 -- erase_orphan_sources --
--- Erase the sources of commits of which no row is left.
+-- Erase the sources of commits that have no row left.
 update $schema.hybrid_commits set source = null where source is not null
 and not exists (select 1 from $schema.hybrid_items i where i.recorded_from = revision)
 and not exists (select 1 from $schema.hybrid_versions v where v.recorded_from = revision)
@@ -173,7 +173,7 @@ select id, ns, value, terms from $schema.hybrid_items where id > %(after)s and t
 order by id limit %(limit)s
 
 -- indexed_versions --
--- Read a batch of the old states that keep their terms.
+-- Read a batch of the old states that have terms.
 select ns, key, version, value, terms from $schema.hybrid_versions
 where (ns, key, version) > (%(ns)s, %(key)s, %(version)s) and terms is not null and value is not null
 order by ns, key, version limit %(limit)s

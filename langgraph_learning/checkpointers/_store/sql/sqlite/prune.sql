@@ -1,4 +1,4 @@
--- Pruning as LangGraph's PostgresSaver does it; its SqliteSaver has none.
+-- Pruning as in LangGraph's PostgresSaver; its SqliteSaver has none.
 
 -- delete_threads --
 -- Delete everything of some threads.
@@ -6,7 +6,7 @@ delete from checkpoints where thread_id in (select value from json_each(:threads
 delete from writes where thread_id in (select value from json_each(:threads));
 
 -- threads_with_deltas --
--- List those of some threads that need their older checkpoints, because they use a DeltaChannel.
+-- List the threads that need their older checkpoints, because they use a DeltaChannel.
 select distinct thread_id
 from checkpoints
 where thread_id in (select value from json_each(:threads))
@@ -23,7 +23,7 @@ where thread_id in (select value from json_each(:threads))
       select max(checkpoint_id) from checkpoints as head
       where head.thread_id = c.thread_id and head.checkpoint_ns = c.checkpoint_ns
   );
--- the namespace of a subgraph's call (its task id after a colon) goes with the root checkpoint it started from
+-- the namespace of a subgraph's run (a task id after a colon) is deleted with the root checkpoint it started from
 with heads as (
     select thread_id, checkpoint_ns, max(checkpoint_id) as checkpoint_id
     from checkpoints

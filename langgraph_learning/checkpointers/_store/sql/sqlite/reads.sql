@@ -7,12 +7,11 @@ n.path, i.key, i.value, i.created_at, i.updated_at, i.version, i.ttl, i.id
 (i.expires_at is null or i.expires_at > :now)
 
 -- items --
--- The items as they stand now.
+-- The present items.
 hybrid_items
 
 -- items_at --
--- The items as they stood at a revision: those that have not changed since, and the old versions that were valid
--- then.
+-- The items of a revision: those that have not changed since, and the old versions that were valid then.
 (select id, ns, key, value, created_at, updated_at, version, null as ttl, recorded_from, expires_at, terms
  from hybrid_items where recorded_from <= :revision
  and ns in (select id from hybrid_namespaces where path >= :low and path < :high)
@@ -30,7 +29,7 @@ join hybrid_items i on i.ns = n.id and i.key = json_extract(:keys, '$$[' || w.ke
 where $not_expired
 
 -- get_items_at --
--- Read items by namespace and key as they stood at a revision.
+-- Read items by namespace and key as they were at a revision.
 select w.key as position, $columns
 from json_each(:paths) w
 join hybrid_namespaces n on n.path = w.value
@@ -57,7 +56,7 @@ from json_each(:ids) w join hybrid_items i on i.id = w.value join hybrid_namespa
 order by w.key
 
 -- scan_as_of --
--- Read every item of a range as it stood at a revision, with its stored terms: the past has no index of words.
+-- Read every item of a range as it was at a revision, with its stored terms, because the past has no index of words.
 select $columns, i.terms, i.recorded_from, $where as matches
 from hybrid_namespaces n join $source i on i.ns = n.id
 where n.path >= :low and n.path < :high and $not_expired
@@ -69,7 +68,7 @@ where n.path >= :low and n.path < :high and exists (select 1 from $source i wher
 order by n.path
 
 -- refresh_ttl --
--- Let the time to live of items begin anew, because they were read.
+-- Restart the time to live of items that were read.
 update hybrid_items set expires_at = :now + cast(ttl * 60000000 as integer)
 where id in (select value from json_each(:ids)) and ttl is not null and expires_at > :now
 
@@ -92,7 +91,7 @@ where n.path = :path and h.key = :key
 order by h.version
 
 -- all_paths --
--- List the namespaces of a range that end in a suffix, also those of which only history is left.
+-- List the namespaces of a range that end in a suffix, including those with nothing but history.
 select n.path from hybrid_namespaces n
 where n.path >= :low and n.path < :high and substr(n.path, -length(:suffix)) = :suffix
 order by n.path
@@ -107,7 +106,7 @@ where n.path >= :low and n.path < :high and $where
 order by n.path, i.key
 
 -- database_id --
--- Return the id of this database together with its place: a copy of the database has the same id.
+-- Return the id of this database with its location, because a copy of the database has the same id.
 select value || ' ' || (select file from pragma_database_list where name = 'main') from hybrid_facts
 where name = 'database'
 

@@ -1,7 +1,7 @@
 -- Copying and deleting in the tables of LangGraph's SqliteSaver.
 
 -- copy_thread --
--- Copy everything of one thread to another; what that one has already stays.
+-- Copy everything of one thread to another; what the target already has stays.
 insert or ignore into checkpoints
     (thread_id, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata)
 select :target, checkpoint_ns, checkpoint_id, parent_checkpoint_id, type, checkpoint, metadata
@@ -25,12 +25,12 @@ from checkpoints
 where json_extract(cast(metadata as text), '$.run_id') in (select value from json_each(:runs));
 
 -- delete_selection --
--- Delete the selected checkpoints with all that only they need.
+-- Delete the selected checkpoints, and what only they need.
 delete from writes
 where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
 delete from checkpoints
 where (thread_id, checkpoint_ns, checkpoint_id) in (select * from to_delete);
--- what is left of a broken chain begins here
+-- a checkpoint whose parent was deleted becomes the first of its chain
 update checkpoints set parent_checkpoint_id = null
 where (thread_id, checkpoint_ns, parent_checkpoint_id) in (select * from to_delete);
 drop table to_delete;

@@ -1,6 +1,6 @@
 -- visible_any --
--- True for an item that a search without a filter may show. Few items expire, so an index lists those that have, and
--- no item need be read.
+-- True for an item that a search without a filter may show. Few items expire, so the index of the expired ones answers
+-- this without reading the item.
 c.item not in (select i.id from hybrid_items i where i.expires_at <= :now)
 
 -- visible_filtered --
@@ -12,8 +12,8 @@ exists (select 1 from hybrid_items i where i.id = c.item and $not_expired and $w
 select coalesce(sum(items), 0) from hybrid_namespaces where path >= :low and path < :high
 
 -- score_terms --
--- Score the items of a range by BM25 over the terms of a query, counted over the range. Scores are rounded, so that
--- sums taken in another order tie alike.
+-- Score the items of a range by BM25, with term counts of the range. Scores are rounded, because a sum in another order
+-- may differ in its last digits and would order ties at random.
 with scope as materialized (
   select id, items, length from hybrid_namespaces where path >= :low and path < :high),
 size as materialized (
@@ -65,7 +65,7 @@ where n.path >= :low and n.path < :high and $visible
 
 -- score_nearest --
 -- Return the items nearest to the query.
--- There is no index to ask: all of the scope is compared.
+-- There is no vector index here, so the whole scope is compared.
 $score_vectors
 
 -- score_these --

@@ -1,7 +1,7 @@
--- What only this database needs, and what begins its transactions.
+-- Statements of this database alone: transactions, and the table of migrations.
 
 -- connect --
--- Prepare a new connection: overwrite what is deleted.
+-- Prepare a new connection: deleted text is overwritten in the file.
 pragma secure_delete = on;
 pragma foreign_keys = off
 
@@ -25,13 +25,16 @@ rollback
 -- Set how long to wait for other writers.
 pragma busy_timeout = $milliseconds
 
+-- data_version --
+-- Tell whether other connections have committed: then it is another number.
+pragma data_version
+
 -- empty_wal --
--- Copy the write-ahead log into the file and cut it to nothing: deleted text is overwritten in the file, but not in
--- the log.
+-- Copy the write-ahead log into the file and empty it: deleted text is overwritten in the file, but not in the log.
 pragma wal_checkpoint(truncate)
 
 -- has_table --
--- Tell whether a table exists.
+-- Return whether a table exists.
 select exists (select 1 from sqlite_master where type = 'table' and name = :table)
 
 -- create_migrations --

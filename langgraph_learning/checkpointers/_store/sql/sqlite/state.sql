@@ -1,7 +1,7 @@
--- What a database holds, asked of the tables as they are: nothing here makes or changes one.
+-- The state of a database; nothing here creates or changes a table.
 
 -- has_tables --
--- Tell whether the tables of this package are there.
+-- Return a row if the tables of this package exist.
 select 1 from sqlite_master where type = 'table' and name = 'hybrid_migrations'
 
 -- applied_migrations --
@@ -18,15 +18,15 @@ select n.path, json_extract(i.value, '$.status'), count(*) from hybrid_items i j
 where n.path like '%pending%' group by 1, 2
 
 -- get_dims --
--- Return how long the vectors are.
+-- Return the length of the vectors.
 select value from hybrid_marks where name = 'dims'
 
 -- size_in_bytes --
--- Return how much room the tables take.
+-- Return the size of the tables in bytes.
 select page_count * page_size from pragma_page_count(), pragma_page_size()
 
 -- server_version --
--- Name the database and its version.
+-- Return the name and version of the database.
 select 'SQLite ' || sqlite_version()
 
 -- vector_version --

@@ -1,5 +1,5 @@
 -- read_current --
--- Read what a transaction is about to change: ids, versions, expiry, and the highest numbers given out so far.
+-- Read the rows that a transaction will change: ids, versions, expiry, and the highest numbers used so far.
 select w.key as position, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
   (select max(v.version) from hybrid_versions v
    where v.ns = n.id and v.key = json_extract(:keys, '$$[' || w.key || ']')),
@@ -48,7 +48,7 @@ on conflict (id) do update set value = excluded.value, version = excluded.versio
   expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
 
 -- delete_postings --
--- Take terms of items out of the index of words.
+-- Delete terms of items from the index of words.
 delete from hybrid_postings where ns = :ns and term = :term and item = :item
 
 -- put_postings --
@@ -64,19 +64,19 @@ delete from hybrid_vectors where ns = :ns and item = :item
 insert into hybrid_vectors (ns, item, field, embedding) values (:ns, :item, :field, :embedding)
 
 -- add_to_counts --
--- Add to the numbers of items and of terms that a namespace counts.
+-- Add to the counts of items and of terms that a namespace keeps.
 update hybrid_namespaces set items = items + :items, length = length + :length where id = :id
 
 -- set_mark --
--- Set a number that this database keeps under a name.
+-- Store a number under a name.
 insert into hybrid_marks (name, value) values (:name, :value) on conflict (name) do update set value = excluded.value
 
 -- add_fact --
--- Add a fact about this database, unless it is known already.
+-- Store a fact about this database, unless there is one under this name.
 insert into hybrid_facts (name, value) values (:name, :value) on conflict (name) do nothing
 
 -- get_mark --
--- Read a number that this database keeps under a name.
+-- Read the number that is stored under a name.
 select value from hybrid_marks where name = :name
 
 -- expired_items --
@@ -84,7 +84,7 @@ select value from hybrid_marks where name = :name
 select id, ns, key, terms, length from hybrid_items where expires_at <= :now
 
 -- read_places --
--- Read ids, terms and lengths of the items at some places, for erasing them.
+-- Read ids, terms and lengths of items by namespace and key, to erase them.
 select i.id, n.id, k.value, i.terms, i.length
 from json_each(:paths) w join json_each(:keys) k on k.key = w.key
 left join hybrid_namespaces n on n.path = w.value
@@ -95,8 +95,8 @@ left join hybrid_items i on i.ns = n.id and i.key = k.value
 delete from hybrid_versions where ns = :ns and key = :key
 
 -- save_last_ids --
--- Save the highest ids before rows are deleted. An id is never given out twice: what another process keeps under it
--- must not pass for a new item's.
+-- Store the highest ids before rows are deleted, so that no id is used twice: another process may still hold it for the
+-- deleted item.
 insert into hybrid_marks (name, value)
 select 'items', coalesce(max(id), 0) from hybrid_items where true
 union all select 'namespaces', coalesce(max(id), 0) from hybrid_namespaces where true
@@ -104,7 +104,7 @@ on conflict (name) do update set value = max(value, excluded.value)
 
 -- erase_sources --
 -- Erase the sources of the commits that wrote in a range of namespaces. A commit that also wrote elsewhere keeps its
--- source: the history of others needs it.
+-- source, because the history there needs it.
 update hybrid_commits set source = null where source is not null and revision in (
   select i.recorded_from from hybrid_items i join hybrid_namespaces n on n.id = i.ns
   where n.path >= :low and n.path < :high
@@ -118,7 +118,7 @@ and not exists (
   where v.recorded_from = revision and not (n.path >= :low and n.path < :high))
 
 -- erase_orphan_sources --
--- Erase the sources of commits of which no row is left.
+-- Erase the sources of commits that have no row left.
 update hybrid_commits set source = null where source is not null
 and not exists (select 1 from hybrid_items i where i.recorded_from = revision)
 and not exists (select 1 from hybrid_versions v where v.recorded_from = revision)
@@ -154,7 +154,7 @@ select id, ns, value, terms from hybrid_items where id > :after and terms is not
 order by id limit :limit
 
 -- indexed_versions --
--- Read a batch of the old states that keep their terms.
+-- Read a batch of the old states that have terms.
 select ns, key, version, value, terms from hybrid_versions
 where (ns, key, version) > (:ns, :key, :version) and terms is not null and value is not null
 order by ns, key, version limit :limit

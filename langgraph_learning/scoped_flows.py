@@ -1,0 +1,209 @@
+"""What the calls of the data API do, as flows: `Scoped` runs them, sync and async."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal, cast
+from zoneinfo import ZoneInfo
+
+from langchain_core.messages import convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
+from langgraph.store.base import Item, SearchOp
+from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
+
+from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, review_queue
+from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
+from langgraph_learning._engine.background.pending import load_pending, pending_namespace, retry_failed
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.chunks import learn_history
+from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_plan import may_teach
+from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
+from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.maintenance.curate import Judge, curate
+from langgraph_learning._engine.maintenance.feedback import feedback
+from langgraph_learning._engine.maintenance.user_data import load as load_rows
+from langgraph_learning._engine.recall.recall import Recall, Receipt, recall
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
+from langgraph_learning._engine.settings import MachineSettings, resolve_model
+from langgraph_learning.config import Model
+from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
+from langgraph_learning.masking import Mask
+from langgraph_learning.nodes.review import check_edit
+from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
+from langgraph_learning.schemas import UserProfile
+from langgraph_learning.stores import LearningStore, UserProfileStore
+
+NOBODY_APPLIES = "it is not known whose record that would be: give scoped(user_id=..., thread_id=...)"
+P = TypeVar("P", bound=UserProfile, default=UserProfile)
+
+
+@dataclass(frozen=True)
+class ScopedFlows:
+    """One user (in one thread), and what can be done with their records."""
+
+    _settings: MachineSettings
+    identity: Identity
+
+    @property
+    def stores(self) -> tuple[LearningStore, ...]:
+        """The learning stores of the machine."""
+        return self._settings.stores
+
+    @property
+    def mask(self) -> Mask:
+        """The function that takes secrets out of a text before it is stored."""
+        return self._settings.mask
+
+    def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
+        return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
+
+    def _records(self, name: str | None) -> Flow[list[Record]]:
+        _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
+        return [record for each in found for record in each.records]
+
+    def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
+        return recall(
+            self._settings.stores,
+            self.identity,
+            query,
+            self._settings.context_tokens,
+            self._settings.author_name,
+            with_zone(at),
+        )
+
+    def _learn(
+        self,
+        messages: Sequence[MessageLikeRepresentation],
+        at: datetime | None,
+        progress: Callable[[int, int], object] | None,
+    ) -> Flow[Commit | None]:
+        history = convert_to_messages(messages)
+        return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
+
+    def _decide(
+        self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
+    ) -> Flow[Outcome]:
+        if not isinstance(key, str):
+            raise ProposalError(f"decide({key!r}, ...): give the id of a proposal, as `proposals()` lists them")
+        if answer not in ("approve", "reject") or (edit is not None and answer == "reject"):
+            raise ProposalError(
+                f"decide({key!r}, {answer!r}): give 'approve', with edit={{...}} or without, or 'reject'"
+            )
+        approver = self._approver(by)
+        proposal = yield from self._find_proposal(key, approver)
+        args: dict[str, Any] | None = None
+        if edit is not None and proposal is not None:
+            args = {**proposal.args, **edit}
+            try:
+                check_edit(self._settings.stores, proposal, proposal.name, args)
+            except ValueError as error:
+                raise ProposalError(f"the edit is not valid: {error}") from error
+        kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
+        owner = proposal.identity if proposal is not None else None
+        decision = ReviewDecision(key, kind, args=args, message=message, owner=owner)
+        [outcome] = yield from decide(self._settings.stores, self.identity, [decision], approver, self._settings.mask)
+        if outcome.result not in ("approved", "rejected"):
+            raise ProposalError(f"proposal {key!r}: {outcome.reason}")
+        return outcome
+
+    def _retry_pending(self) -> Flow[int]:
+        turns = yield from load_pending(pending_namespace(self.identity))
+        return (yield from retry_failed(turns, datetime.now(UTC)))
+
+    def _approver(self, by: str | None = None) -> Approver:
+        user = self.identity.user_id
+        return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
+
+    def _find_proposal(self, key: str, approver: Approver) -> Flow[Proposal | None]:
+        """Return a proposal to this user, or where reviewers are named to anybody."""
+        own = yield from fetch_proposals(self.identity, [key])
+        if own or self._settings.reviewers is None:
+            return own[0] if own else None
+        return (yield from find_proposal(key))
+
+    def _review_queue(self, namespace: str | None) -> Flow[list[Proposal]]:
+        whole = self.identity.user_id is None
+        return review_queue(self._settings.stores, None if whole else self._approver(), namespace)
+
+    def _apply(self, name: str, arguments: Mapping[str, Any], kind: CommitKind = CommitKind.PERSON) -> Flow[Commit]:
+        offering = [store for store in self._settings.stores if any(kind.__name__ == name for kind in store.operations)]
+        if not offering:
+            names = [kind.__name__ for store in self._settings.stores for kind in store.operations]
+            raise ConfigurationError(f"this machine has no operation {name!r}; it has {', '.join(names) or 'none'}")
+        mine = scoped_to(offering[:1], self.identity)
+        if not mine or not may_teach(*mine[0], self.identity, self._settings.shared):
+            raise ScopeError(f"{name}: {NOBODY_APPLIES}")
+        at, identity = datetime.now(UTC), self.identity
+        actor: Literal["person", "agent"] = "person" if kind is CommitKind.PERSON else "agent"
+        key = derived_id(actor, identity.user_id, identity.thread_id, name, arguments, at.isoformat())
+        request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor=actor))
+        _, known, earlier = yield from load_turn(mine, identity, key)
+        own_ids = {one.store.name: {record.id: record.id for record in one.records} for one in known}
+        draft = Draft(kind, key, identity, at, self._settings.rules, requests=(request,), shown_ids=own_ids)
+        made = yield from commit(draft, known, earlier)
+        if made.refused:
+            raise ValueError("; ".join(refusal.reason for refusal in made.refused))
+        return made
+
+    def _curate(self, dry_run: bool, model: Model | None, days: float | None) -> Flow[CurationReport]:
+        if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days > 0):
+            raise ConfigurationError(f"curate(max_age_days={days!r}): give a number of days above 0")
+        if not isinstance(dry_run, bool):
+            raise ConfigurationError(f"curate(dry_run={dry_run!r}): give True or False")
+        chat = resolve_model(model)
+        judge = Judge(chat, self._settings.methods) if chat is not None else None
+        age = timedelta(days=days) if days is not None else None
+        now = datetime.now(UTC)
+        options = self._settings
+        return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
+
+    def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
+        if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
+            raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
+        return feedback(self._settings.stores, self.identity, about, helpful, datetime.now(UTC))
+
+    def _profile(self, schema: type[P]) -> Flow[P]:
+        [store] = self._resolve_stores("user_profile")
+        if not isinstance(store, UserProfileStore):
+            raise ConfigurationError(
+                f"{type(store).__name__} is no UserProfileStore: read it by records('user_profile')"
+            )
+        if schema is not UserProfile and schema is not store.schema:
+            raise ConfigurationError(
+                f"the configured schema is {store.schema.__name__}: ask for profile({store.schema.__name__}), or give"
+                f" UserProfileConfig(schema={getattr(schema, '__name__', repr(schema))})"
+            )
+        _, found = yield from load_snapshots(scoped_to([store], self.identity))
+        return cast("P", store.profile([record for each in found for record in each.records]))
+
+    def _commits(self) -> Flow[list[Commit]]:
+        if self.identity.user_id is None:
+            return []
+        namespace = commits_namespace(self.identity)
+        [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
+        items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
+        commits = [commit for item in items if (commit := read_commit(item)) is not None]
+        commits = [commit for commit in commits if commit.changes or commit.refused]
+        return sorted(commits, key=lambda commit: (commit.at, commit.id))
+
+    def _resolve_stores(self, name: str | None) -> tuple[LearningStore, ...]:
+        if name is None:
+            return self._settings.stores
+        chosen = tuple(store for store in self._settings.stores if store.name == name)
+        if not chosen:
+            there = ", ".join(store.name for store in self._settings.stores) or "none"
+            raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
+        return chosen
+
+
+def with_zone(at: datetime | None) -> datetime | None:
+    """Return a moment with its zone; one that names none is of UTC."""
+    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+
+
+def _check_time(at: datetime | None, timezone: str) -> datetime | None:
+    """Return when something was said; a time without a zone is of the user's."""
+    if at is not None and not isinstance(at, datetime):
+        raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
+    return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at

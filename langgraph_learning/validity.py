@@ -1,0 +1,75 @@
+"""From when to when something holds."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, TypeAlias, TypedDict
+
+from pydantic import AfterValidator, JsonValue, model_validator
+
+from langgraph_learning.labels import PENDING as PENDING
+from langgraph_learning.labels import ROOT as ROOT
+from langgraph_learning.scope import Frozen
+
+
+def _with_timezone(at: datetime) -> datetime:
+    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+
+
+Timestamp: TypeAlias = Annotated[datetime, AfterValidator(_with_timezone)]
+"""A time that others can be compared with: one that names no zone, as some exports do, is of UTC."""
+VALIDITY = ("valid_from", "valid_to", "expires_at")
+
+
+class Dates(TypedDict):
+    """From when to when a record holds."""
+
+    valid_from: datetime | None
+    valid_to: datetime | None
+    expires_at: datetime | None
+
+
+class Validity(Frozen):
+    """From when to when something holds; what is open has no date. A day in UTC counts as the whole day."""
+
+    valid_from: Timestamp | None = None
+    valid_to: Timestamp | None = None
+    """Since when something else holds in its place."""
+    expires_at: Timestamp | None = None
+    """From when on it is not recalled, because nobody knows whether it still holds."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_content(cls, value: object) -> object:
+        """Take the dates from the content, where a schema has fields of these names."""
+        content = value.get("content") if isinstance(value, Mapping) else None
+        if not isinstance(value, Mapping) or not isinstance(content, Mapping) or content.keys().isdisjoint(VALIDITY):
+            return value
+        read = {name: _moment(content[name], end=name != "valid_from") for name in VALIDITY if name in content}
+        return {**value, **{name: moment for name, moment in read.items() if moment and value.get(name) is None}}
+
+    @property
+    def validity(self) -> Dates:
+        """The three dates, for a change of the same record."""
+        return {"valid_from": self.valid_from, "valid_to": self.valid_to, "expires_at": self.expires_at}
+
+    def holds_at(self, moment: datetime) -> bool:
+        """Return whether it holds at a moment."""
+        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
+        return (self.valid_from is None or self.valid_from <= moment) and all(moment < end for end in ends)
+
+    @property
+    def validity_label(self) -> str:
+        """What a reader is told of when it holds; nothing if it is open on both sides."""
+        ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
+        parts = [f"since {self.valid_from:%Y-%m-%d}"] if self.valid_from else []
+        parts += [f"until {min(ends) - timedelta(microseconds=1):%Y-%m-%d}"] if ends else []
+        return f" ({', '.join(parts)})" if parts else ""
+
+
+def _moment(value: JsonValue, *, end: bool) -> datetime | None:
+    """Return the moment that a text names; of a day its beginning or its end, of what is neither None."""
+    try:
+        moment = _with_timezone(datetime.fromisoformat(str(value)))
+    except ValueError:
+        return None
+    return moment + timedelta(days=1) if end and len(str(value)) == len("2026-01-31") else moment
