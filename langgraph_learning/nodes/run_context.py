@@ -285,9 +285,13 @@ class Run:
         if named is None and turn.get("forged"):
             raise ScopeError("who the user is was written into this graph's private state from outside: name the user")
 
+    def scopeless(self, identity: Identity) -> list[str]:
+        """Return the learning stores that neither read nor write for `identity`."""
+        return [store.name for store in self.settings.stores if store.scope(identity) is None]
+
     def _warn_scopeless(self, identity: Identity) -> None:
         """Say once which learning stores neither read nor write, and what they lack."""
-        scopeless = [store.name for store in self.settings.stores if store.scope(identity) is None]
+        scopeless = self.scopeless(identity)
         if identity.user_id is None and scopeless:
             who = ", ".join(scopeless)
             fix = "give context={'user_id': ...} to invoke"

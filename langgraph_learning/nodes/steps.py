@@ -165,6 +165,8 @@ def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: 
         settings.stores, identity, query, settings.context_tokens, settings.author_name, shown=there
     )
     made = made.of_turn(turn, identity, datetime.now(UTC))
+    if identity.user_id is None and (scopeless := run.scopeless(identity)):
+        run.emit("without_user", stores=scopeless)  # a log is nowhere to be seen in a chat UI
     run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
     return made
 
