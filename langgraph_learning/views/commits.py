@@ -40,7 +40,7 @@ def change_line(change: Change) -> Html:
     """Return one line: what was added, changed, set aside or removed."""
     aside = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
-    said = data(change.text) if change.text else quiet("a record; its words are in its history")
+    said = data(change.text) if change.text else quiet("a record; its words stand in the record")
     text = tag("s", said) if aside else said
     return tag("div", sign, text, " ", quiet(f"{change.store}{f', {aside}' if aside else ''}"))
 

@@ -54,15 +54,21 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
         (
             quiet(each.store),
             data(texts.get(each.id, each.label)),
-            data(each.reason),
-            join([_bar(each, lowest, highest), quiet(f"{each.score:.2f}") if each.score else None]),
+            tag("span", each.reason, dir="auto", class_="data why"),
+            join([_bar(each, lowest, highest), _score(each)]),
             each.tokens,
         )
         for each in receipt.shown
     ]
     left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
     total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
-    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown)])
+    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown) if highest > lowest else None])
+
+
+def _score(entry: ShownRecord) -> Html | None:
+    """Return what the bar adds up to; what is shown with others has the score of the best of them beside its own."""
+    own = sum(entry.parts.values()) if entry.parts else entry.score
+    return quiet(f"{own:.2f}") if own else None
 
 
 def _range(entries: Sequence[ShownRecord]) -> tuple[float, float]:
@@ -92,7 +98,7 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
 
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
-    names = dict.fromkeys(name for each in entries for name in each.parts)
+    names = dict.fromkeys(name for each in entries for name, part in each.parts.items() if part)
     squares = [join([_square(COLOURS.get(name, OTHER)), quiet(LEGEND.get(name, name))]) for name in names]
     against = (
         quiet("; to the left: less than the others")
