@@ -1,4 +1,4 @@
-"""Operations: what a model or a person may ask a learning store for, one pydantic class each."""
+"""Operations: what a model or a person may ask a learning store for; one pydantic class each."""
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass
@@ -10,21 +10,21 @@ from langgraph_learning.errors import ConfigurationError
 
 
 class Operation(BaseModel):
-    """What a model may ask for: an item of the extraction answer and an agent tool, one class for both.
+    """The base class of operations: one class serves as an item of the extraction answer and as an agent tool.
 
     The class name is the name of the tool, the docstring its description. A field `id` names a record: models see and
-    give short ids there, `plan` gets the record's own. Null, blank and omitted mean "leave it as it is".
+    give short ids there, and `plan` gets the record's own id. Null, blank and omitted mean "leave it as it is".
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Refused(Exception):
-    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on.
+    """An error that `plan` raises: the operation cannot be carried out, for a reason that helps the model.
 
     Args:
-        reason: Why, and what would do.
-        rest: The operation without what cannot be done, if that is still worth doing.
+        reason: The reason, and what would be accepted.
+        rest: The operation without the refused part, if that is still useful.
     """
 
     def __init__(self, reason: str, rest: Operation | None = None) -> None:
@@ -33,11 +33,11 @@ class Refused(Exception):
 
 
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
-"""Names that the extraction answer, and LangChain's tools, use for themselves."""
+"""The names that the extraction answer and LangChain's tools use themselves."""
 
 
 def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RESERVED) -> None:
-    """Refuse fields that the machinery around an operation would take for its own.
+    """Raise for field names that the code around an operation uses itself.
 
     Raises:
         ConfigurationError: There is such a field.
@@ -47,13 +47,13 @@ def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RE
 
 
 class _PydanticInit(BaseModel):
-    """Restores pydantic's own `__init__` above a schema that is decorated with `@dataclass`, too."""
+    """A base class that restores pydantic's own `__init__` for a schema that is decorated with `@dataclass`."""
 
     __init__ = BaseModel.__init__
 
 
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
-    """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
+    """Return an operation made from `field=(type, FieldInfo)` pairs; with `schema`, its validators apply too."""
     check_fields(name, fields)
     bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
     if is_dataclass(schema):
@@ -62,7 +62,7 @@ def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **f
 
 
 def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
-    """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
+    """Return the fields of `schema` for `operation`, unchanged, or optional with null as default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     fields: dict[str, tuple[object, FieldInfo]] = {}
     for name, given in schema.model_fields.items():
