@@ -43,8 +43,9 @@ studio: venv  ## Start LangGraph's dev server with the example graphs; what they
 	env -u LANGSMITH_API_KEY -u LANGCHAIN_API_KEY -u LANGGRAPH_CLOUD_LICENSE_KEY $(OFFLINE) \
 		$(BIN)/langgraph dev --no-browser --host 127.0.0.1
 
-eval-extraction: venv  ## Score extraction on labelled turns, with the model that the environment names
-	$(BIN)/python -m benchmarks.extraction --set all
+eval-extraction: venv  ## Score extraction on labelled turns, with the model that the environment names; goes on where it stopped
+	@mkdir -p build
+	$(BIN)/python -m benchmarks.extraction --answers build/answers.jsonl
 
 docs: venv  ## Build the documentation into build/site; a warning is an error
 	$(BIN)/python -m zensical build --strict --clean

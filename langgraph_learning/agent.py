@@ -3,7 +3,7 @@
 import inspect
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 from langchain.agents import create_agent
 from langchain.agents.middleware import AgentMiddleware
@@ -18,6 +18,7 @@ from langgraph_learning._engine.settings import A_MODEL, check_store, resolve_mo
 from langgraph_learning.checkpointers import LearningDB
 from langgraph_learning.config import LearningContext, check_known
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.langgraph_private import is_configurable_model
 from langgraph_learning.machine import LearningMachine, bind_agent
 
 log = logging.getLogger("langgraph_learning")
@@ -50,7 +51,7 @@ def create_learning_agent(
     ```
 
     Args:
-        model: Answers, and extracts where the machine has no model of its own.
+        model: Answers, and extracts where the machine has no model of its own; also one that each run configures.
         tools: Yours; the learning tools are added.
         learning: A machine, or True for user profile and user memory, both ALWAYS.
         db: A store and checkpointer on one pool, from `connect()`.
@@ -75,7 +76,9 @@ def create_learning_agent(
             "create_learning_agent(db=..., store=...): learned into `store`, and `db` keeps the checkpoints alone; its"
             " time travel knows nothing of another store. Leave one of them out"
         )
-    chosen, machine = resolve_model(model), bind_agent(_machine(learning), name or "")
+    # A configurable model is none yet: each run says which.
+    chosen = cast("BaseChatModel", model) if is_configurable_model(model) else resolve_model(model)
+    machine = bind_agent(_machine(learning), name or "")
     if chosen is None:
         raise ConfigurationError(f"model=None: {A_MODEL}")
     ours, learns = machine.tools(), machine.middleware(chosen)

@@ -1,4 +1,4 @@
-"""How a learning machine is configured: frozen values that name the fix when they are wrong."""
+"""The options of a learning machine's parts: frozen values; a wrong one raises an error that says what to write."""
 
 import difflib
 import inspect
@@ -11,7 +11,7 @@ from typing import ClassVar, Self, TypeAlias
 from langchain_core.language_models import BaseChatModel
 from langchain_core.vectorstores import VectorStore
 from pydantic import BaseModel
-from typing_extensions import TypedDict  # pydantic draws the form of a context from no other before Python 3.12
+from typing_extensions import TypedDict  # pydantic refuses typing's own before Python 3.12
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.json_schema import inline_schema
@@ -33,19 +33,22 @@ class LearningMode(StrEnum):
     """When and how a learning store learns."""
 
     ALWAYS = "always"
+    """After every reply, by one call of a model."""
     AGENTIC = "agentic"
+    """When the agent calls a tool for it."""
     PROPOSE = "propose"
+    """As `ALWAYS`, but nothing is stored until a person approves it."""
 
 
 class LearningContext(TypedDict, total=False):
-    """The run's context: who is asking. Any context class with a `user_id` serves as well."""
+    """The context of a run: who is asking, and in which time zone. Any class with a `user_id` works in its place."""
 
     user_id: str | int
     timezone: str
 
 
 class Keywords:
-    """Refuses a keyword that does not exist with an error that names the nearest one that does."""
+    """The base of all configurations: it takes keywords only, and an unknown one raises an error with a suggestion."""
 
     def __new__(cls, *positional: object, **options: object) -> Self:
         """Check the keywords before `__init__` binds them.
@@ -61,37 +64,46 @@ class Keywords:
 
 
 def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> None:
-    """Refuse an option that does not exist, and name the nearest one that does."""
+    """Check that all options exist.
+
+    Raises:
+        ConfigurationError: One does not; the message suggests the most similar one that does.
+    """
     known = list(known)
     for name in options:
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
-            if name == "mode" and name not in known:  # close to `model`, and something else
+            if name == "mode" and name not in known:  # `model` looks similar, but is not what is meant
                 hint = "each learning store has a mode of its own, e.g. user_memory=UserMemoryConfig(mode=...)"
             raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreConfig(Keywords):
-    """What every learning store can be told.
+    """The options that every learning store has.
 
     Args:
-        mode: ALWAYS (after every reply), AGENTIC (the agent's tools), PROPOSE (a person approves).
-        schema: The pydantic class that says what is learned; a subclass of the learning store's own.
-        model: Extracts for this learning store alone; learning stores with one model share one call.
-        max_updates_per_run: At most so many changes a turn; None takes the machine's.
-        instructions: Replaces what to capture.
-        additional_instructions: Is appended to what to capture.
-        enable_agent_tools: Gives the agent the tools outside AGENTIC, too.
-        learn_from_tools: Also learns what only a tool has said: extraction reads what tools returned, and an agent may
-            store it. Otherwise a fetched page that gives orders teaches nothing.
+        mode: When it learns: `ALWAYS` after every reply, `AGENTIC` when the agent calls a tool, `PROPOSE` after a
+            person has approved.
+        schema: A pydantic class with the fields to learn. It is a subclass of the one that the learning store uses by
+            default.
+        model: The model that extracts for this learning store; None uses the machine's. Learning stores that use the
+            same model share one call.
+        max_updates_per_run: How many changes one turn may make here; None uses the machine's limit.
+        instructions: What to capture. It replaces the text that the learning store has of its own.
+        additional_instructions: More about what to capture. It is added at the end.
+        enable_agent_tools: Whether the agent gets the tools in every mode, and not only in `AGENTIC`.
+        learn_from_tools: Whether something may be learned that only the result of a tool says. Leave it off where
+            tools read what strangers write: a web page could order the agent to remember something.
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset(LearningMode)
+    """The modes that this learning store has."""
     base: ClassVar[type[BaseModel]] = BaseModel
+    """The class that `schema` has to be a subclass of."""
     refuses: ClassVar[Mapping[str, str]] = {}
-    """The options that would have no effect here, each with the reason: giving one is an error."""
+    """Options that would have no effect here, each with the reason. Giving one raises `ConfigurationError`."""
 
     mode: LearningMode = LearningMode.ALWAYS
     schema: type[BaseModel] | None = None
@@ -116,7 +128,7 @@ class StoreConfig(Keywords):
                 f" e.g. `class Mine({self.base.__name__}): ...`"
             )
         if self.schema is not None:
-            inline_schema(self.schema)  # raises for what no model can be asked for
+            inline_schema(self.schema)  # raises if a field has a type that no JSON schema can say
         check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
         for field in fields(self):
             value = getattr(self, field.name)
@@ -128,10 +140,10 @@ class StoreConfig(Keywords):
                 raise ConfigurationError(f"{name}({option}=...) is text or None, not {type(value).__name__}")
 
     def _check_refused(self) -> None:
-        """Refuse an option that would have no effect; its default may be given."""
+        """Raise for an option that would have no effect, unless it was given its default value."""
         for field in fields(self):
             value, reason = getattr(self, field.name), self.refuses.get(field.name)
-            # The types, too: 0 is equal to False, and is not the default.
+            # Types are compared as well: 0 == False in Python, but 0 is not the default.
             if reason is not None and (type(value) is not type(field.default) or value != field.default):
                 raise ConfigurationError(f"{type(self).__name__}({field.name}=...): {reason}; leave it out")
 
@@ -149,29 +161,29 @@ def check_function(owner: str, option: str, given: object, what: str) -> None:
 
 
 def check_limit(name: str, limit: object) -> None:
-    """Refuse a limit that is not a whole number from 1."""
+    """Raise `ConfigurationError` unless `limit` is None or a whole number of at least 1."""
     if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
         raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
 
 
 def check_seconds(name: str, seconds: object) -> None:
-    """Refuse a time that is not a number of seconds above 0."""
+    """Raise `ConfigurationError` unless `seconds` is None or a number above 0."""
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
         raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
 
 
 def check_text(name: str, text: object) -> None:
-    """Refuse what is no text, and text that says nothing."""
+    """Raise `ConfigurationError` unless `text` is a string with more than white space in it."""
     if not isinstance(text, str) or not text.strip():
         raise ConfigurationError(f"{name} is a text that is not empty, not {text!r}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class UserProfileConfig(StoreConfig):
-    """Who the user is; `schema` is a `UserProfile` subclass with your typed fields.
+    """The profile of the user; `schema` may be a subclass of `UserProfile` with fields of your own.
 
     Args:
-        open_fields: Also keep facts that the schema has no field for, under names of their own (`details`).
+        open_fields: Whether facts that the schema has no field for are kept as well, each under a name in `details`.
     """
 
     base: ClassVar[type[BaseModel]] = UserProfile
@@ -181,12 +193,12 @@ class UserProfileConfig(StoreConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class UserMemoryConfig(StoreConfig):
-    """What to remember about the user.
+    """Memories of the user, one statement each.
 
     Args:
-        enable_add: Offer `add_memory`.
-        enable_update: Offer `update_memory`.
-        enable_delete: Offer `delete_memory`.
+        enable_add: Whether the model may add a memory.
+        enable_update: Whether the model may change a memory.
+        enable_delete: Whether the model may delete a memory.
     """
 
     base: ClassVar[type[BaseModel]] = UserMemory
@@ -198,10 +210,10 @@ class UserMemoryConfig(StoreConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class SessionContextConfig(StoreConfig):
-    """Where a conversation stands.
+    """A summary of each conversation, rewritten after every turn.
 
     Args:
-        enable_planning: Also keep its goal, plan and progress.
+        enable_planning: Whether the goal of the conversation, its plan and its progress are kept as well.
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
@@ -212,13 +224,13 @@ class SessionContextConfig(StoreConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ConversationsConfig(StoreConfig):
-    """What was said, message by message. No model is ever asked for it.
+    """The messages of all conversations, kept word for word. This calls no model.
 
     Args:
         roles: Whose messages are kept: `"user"`, `"assistant"`, or both.
-        max_chars: How much of a long message is kept, in characters.
-        retention: How long a message is kept; None for as long as the user is not forgotten.
-        share: At most this share of the recalled text is conversation.
+        max_chars: How many characters of a long message are kept.
+        retention: How long a message is kept; None keeps it until the user is forgotten.
+        share: The largest part of the recalled text that messages may fill; 0.5 is half of it.
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.ALWAYS})
@@ -252,11 +264,11 @@ class ConversationsConfig(StoreConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class NamespaceConfig(StoreConfig):
-    """What a learning store of shared knowledge can be told.
+    """The options of a learning store whose records users may share.
 
     Args:
-        namespace: Whose it is: `"global"` is everybody's, `"user"` each user's own, any other word a group's. None
-            takes the machine's.
+        namespace: Who shares the records: `"global"` is everybody, `"user"` keeps them apart for each user, and any
+            other word names a group. None uses the machine's namespace.
     """
 
     namespace: str | None = None
@@ -269,21 +281,22 @@ class NamespaceConfig(StoreConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class EntityMemoryConfig(NamespaceConfig):
-    """Things, people, organisations and projects; `schema` is an `Entity` subclass with your typed fields."""
+    """People, organisations, projects and things; `schema` may be a subclass of `Entity` with fields of your own."""
 
     base: ClassVar[type[BaseModel]] = Entity
 
 
 @dataclass(frozen=True, kw_only=True)
 class LearnedKnowledgeConfig(NamespaceConfig):
-    """What helps again, whoever asks next. `instructions` reach the extraction and the agent's tool.
+    """Knowledge that helps with the next task, whoever asks. `instructions` are shown in the agent's tool as well.
 
     Args:
-        knowledge: A vector store to search it by, in the place of the search of its own. The learnings stay where all
-            records are; the vector store is told of every change, and what it finds counts only where the record says
-            the same. Its `filter` is a mapping or a predicate of a document. What it holds already is found, too, and
-            read only: documents whose metadata has `"learning_scope": Scope(namespace="global").tag`, or another
-            scope's, for those who are in that scope. They are yours: `forget()` leaves them.
+        knowledge: A LangChain vector store that searches the knowledge, in place of the search of the store. The
+            records stay in the store; the vector store gets a copy of each, and a copy that differs from its record is
+            not shown. The vector store has to take `filter` as a mapping or as a function of a document.
+
+            Documents of your own in it are found as well, if their metadata has a `"learning_scope"`, such as
+            `Scope(namespace="global").tag` for everybody. They are never changed, and `forget()` does not erase them.
     """
 
     base: ClassVar[type[BaseModel]] = LearnedKnowledge
@@ -302,7 +315,7 @@ class LearnedKnowledgeConfig(NamespaceConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class ProceduresConfig(NamespaceConfig):
-    """How things are done, from what the agent's tool calls came to. By default a person approves each."""
+    """Procedures: the steps of a task, learned from the agent's tool calls. By default a person approves each."""
 
     base: ClassVar[type[BaseModel]] = Procedure
 
@@ -311,10 +324,10 @@ class ProceduresConfig(NamespaceConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class InstructionsConfig(NamespaceConfig):
-    """Rules that one agent works by, shown in every turn. By default a person approves each.
+    """Rules that an agent follows; it is shown them in every turn. By default a person approves each.
 
     Args:
-        agent: Whose rules, where the agent has no name of its own (`create_agent(name=...)`).
+        agent: The name of the agent. Leave it out if the agent has one, as with `create_agent(name=...)`.
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.AGENTIC, LearningMode.PROPOSE})
@@ -331,12 +344,13 @@ class InstructionsConfig(NamespaceConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class DecisionLogConfig(StoreConfig):
-    """What the agent decided, why, and what came of it. The agent writes it, in PROPOSE with a person's approval.
+    """Decisions of the agent, with their reasons and outcomes. In `PROPOSE` a person approves each.
 
-    Its tools are always offered, and no model is ever asked: `instructions` tell the agent what to log.
+    The agent logs a decision itself, by a tool that it always has; nothing is extracted. `instructions` tell it what
+    to log.
 
     Args:
-        agent: Whose decisions, where the agent has no name of its own (`create_agent(name=...)`).
+        agent: The name of the agent. Leave it out if the agent has one, as with `create_agent(name=...)`.
     """
 
     modes: ClassVar[frozenset[LearningMode]] = frozenset({LearningMode.AGENTIC, LearningMode.PROPOSE})
@@ -357,13 +371,14 @@ class DecisionLogConfig(StoreConfig):
 
 @dataclass(frozen=True, kw_only=True)
 class Background(Keywords):
-    """How to learn behind the reply.
+    """Options for learning in the background, after the reply was sent.
 
     Args:
-        delay: After how many seconds of silence a thread is learned from; what is said meanwhile joins in.
-        max_attempts: After how many failures a turn is given up, and kept with its error.
-        in_process: Whether threads of this process learn. False: `langgraph-learning worker` does, elsewhere.
-        reflect_every: How often workers reflect on what was learned; None: never.
+        delay: How many seconds a conversation has to be silent before it is learned from. Turns that come sooner are
+            learned from in the same call.
+        max_attempts: After how many failures a turn is given up. It is kept, with its error.
+        in_process: Whether threads of this process do the learning. If not, start `langgraph-learning worker`.
+        reflect_every: How often a worker reflects on what was learned; None is never.
     """
 
     delay: float = 20.0
@@ -385,10 +400,10 @@ class Background(Keywords):
 
 
 def resolve_background(value: object) -> Background | None:
-    """Return the configuration that `background=` means; None where the turn itself learns.
+    """Return the options that `LearningMachine(background=value)` means; None if nothing runs in the background.
 
     Raises:
-        ConfigurationError: It is neither a bool nor a `Background`.
+        ConfigurationError: `value` is neither a bool nor a `Background`.
     """
     if isinstance(value, Background):
         return value

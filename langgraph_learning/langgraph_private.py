@@ -1,6 +1,7 @@
 """The only place with private LangGraph names, each with a fallback; a test notices when one ends."""
 
 import copy
+import sys
 from collections.abc import Mapping
 from typing import Any, cast
 
@@ -127,6 +128,13 @@ def as_runnable(node: object) -> Runnable[Any, Any]:
     except ImportError:  # without injection by name, but every node still runs
         return node if isinstance(node, Runnable) else RunnableLambda(cast("Any", node))
     return coerce_to_runnable(cast("Any", node), name=None, trace=False)
+
+
+def is_configurable_model(model: object) -> bool:
+    """Return whether `init_chat_model()` made this without a model: the run's configuration names one at each call."""
+    # Nobody holds one without having imported where it comes from, which takes its time.
+    kind = getattr(sys.modules.get("langchain.chat_models.base"), "_ConfigurableModel", None)
+    return isinstance(kind, type) and isinstance(model, kind)
 
 
 def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:

@@ -308,7 +308,8 @@ class LearningMachine(Keywords):
         ```
 
         Args:
-            chat_model: A chat model, or a binding, a sequence or fallbacks with chat models in it.
+            chat_model: A chat model, also one that the run configures; or a binding, a sequence or fallbacks with
+                chat models in it.
 
         Raises:
             ConfigurationError: There is no chat model in it.

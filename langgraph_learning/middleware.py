@@ -14,12 +14,13 @@ from langgraph.runtime import Runtime
 
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.nodes.configurable_model import chat_model_of
 from langgraph_learning.nodes.model import without_context
 from langgraph_learning.nodes.placement import place_in_system, place_in_turn
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import MACHINE, Keys
-from langgraph_learning.nodes.steps import Update, capture_step, extract_step, recall_step, text_step
+from langgraph_learning.nodes.state import MACHINE, Keys, Update
+from langgraph_learning.nodes.steps import capture_step, extract_step, recall_step, text_step
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]
@@ -65,7 +66,8 @@ class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
         self.tools = []
 
     def _run(self, runtime: AgentRuntime) -> Run:
-        return Run(self._settings, runtime, get_config(), self._model)
+        config = get_config()
+        return Run(self._settings, runtime, config, chat_model_of(self._model, config))
 
 
 class LearningMiddleware(_MachineMiddleware):

@@ -72,6 +72,8 @@ class Source(Frozen):
     actor: Actor = "user"
     user_id: str | None = None
     """Who taught it, in a namespace shared with others; elsewhere the scope says so."""
+    said_at: datetime | None = None
+    """When it was said, where it was learned on another day."""
     approved_by: str | None = None
     approved_at: datetime | None = None
     author: str | None = Field(default=None, exclude=True, repr=False)
@@ -149,6 +151,8 @@ class Add(Validity, Ordered):
     content: dict[str, JsonValue]
     text: str
     status: str = ACTIVE
+    from_now_on: bool = False
+    """Whether it holds only from when it was said; what an update says this of is kept as a record of the past."""
     source: Source = Source()
 
 
@@ -161,6 +165,8 @@ class Update(Validity, Ordered):
     content: dict[str, JsonValue]
     text: str
     status: str = ACTIVE
+    from_now_on: bool = False
+    """Whether it holds only from when it was said; what an update says this of is kept as a record of the past."""
     source: Source = Source()
 
 

@@ -10,6 +10,7 @@ import html
 import math
 import re
 import unicodedata
+from collections import Counter
 from functools import lru_cache
 from importlib.metadata import version
 from typing import NamedTuple
@@ -270,6 +271,21 @@ def same_statement(one: str, other: str) -> bool:
         return bool(a) or fold(one).strip() == fold(other).strip()
     directed = _DIRECTED.intersection(a)
     return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
+
+
+def is_completed_by(one: str, other: str) -> bool:
+    """Return whether `other` says all that `one` does, in its order, and only adds to it.
+
+    What may take something back (`not`, `no longer`), and a script without spaces, in which that is part of a word,
+    count as saying something else.
+    """
+    before, after = _significant(one), _significant(other)
+    left = iter(after)
+    if not before or not all(word in left for word in before):
+        return False
+    added = Counter(after) - Counter(before)
+    unspaced = any(run["unspaced"] for word in added for run in _RUN.finditer(word))
+    return not unspaced and not _DIRECTED.intersection(added)
 
 
 def statement_key(text: str) -> tuple[str, ...]:

@@ -1,9 +1,14 @@
-"""How well a model extracts: `python -m benchmarks.extraction [--set tuned|held|all] [--variant ...] [--limit N]`.
+"""How well a model extracts: `python -m benchmarks.extraction [--variant NAME ...] [--answers FILE]`.
 
 64 labelled turns in five languages (`turns.jsonl`): what each teaches as words that a change must hold (`a|b`: one of
 them), which of the stored memories it changes, or that it teaches nothing. Half of them are held out: the prompt was
-not tuned on them, and `--set held` is looked at last. The model is the one that the environment names: OPENAI_API_KEY
-with LEARNING_MODEL, any "provider:name", or a local server at OPENAI_BASE_URL. Without one nothing is measured.
+not tuned on them, they have a row of their own, and `--show` never shows what became of them.
+
+The model is the one that the environment names:
+  OPENAI_API_KEY=... [LEARNING_MODEL=openai:gpt-5.2]           OpenAI
+  LEARNING_MODEL=provider:name                                 any other, with that provider's own key
+  OPENAI_BASE_URL=http://127.0.0.1:8080/v1 LEARNING_MODEL=name a local server
+Without one nothing is measured. A run that was interrupted goes on when it is started again with the same --answers.
 """
 
 import argparse
@@ -14,22 +19,32 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from unittest.mock import patch
 
+from langchain_core.callbacks import get_usage_metadata_callback
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import LearningMachine
-from langgraph_learning._engine.learning import extraction_prompt, operation_schema
+from benchmarks.extraction.answers import AnswerFile
+from langgraph_learning import LearningMachine, prompts
+from langgraph_learning._engine.learning import examples, extraction_prompt, operation_schema
 from langgraph_learning.errors import LearningError
 from langgraph_learning.records import Change, Commit, Record
 from langgraph_learning.testing import ScriptedChatModel, model_or_script, op
 
 TURNS = Path(__file__).parent / "turns.jsonl"
 STORES: dict[str, Any] = {"user_profile": True, "user_memory": True}
-_signatures, _operation_schema = operation_schema.signatures, operation_schema.operation_schema
+TODAY = datetime(2026, 11, 30, 12, tzinfo=UTC)
+"""When the turns are said: another day would be another prompt."""
+VARIANTS = ("default", "bare", "quote-last", "no-examples", "no-signatures")
+_load, _operation_schema = prompts.load, operation_schema.operation_schema
+_QUOTE_FIRST = {
+    "`quote` comes before the claim: the user's words": "`quote` comes after the claim: the user's words",
+    "then `quote`, then its fields.": "then its fields, then `quote`.",
+}
 
 
 @dataclass
@@ -47,8 +62,8 @@ class Score:
     clean: int = 0
     unquoted: int = 0
     refused: int = 0
+    cut_off: int = 0
     failed: int = 0
-    calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
 
@@ -68,12 +83,17 @@ class Score:
             _share(self.clean, self.clean_wanted),
             str(self.unquoted),
             str(self.refused),
+            str(self.cut_off),
             str(self.failed),
             f"{self.input_tokens / max(1, self.turns):.0f} / {self.output_tokens / max(1, self.turns):.0f}",
         ]
 
 
-HEAD = "turns|precision|recall|junk|corrections|left clean|unquoted|refused|failed|tokens in / out a turn".split("|")
+HEAD = (
+    "turns|precision|recall|junk|corrections|left clean|unquoted|refused|cut off|failed|tokens in / out a turn".split(
+        "|"
+    )
+)
 
 
 def _share(part: int, whole: int) -> str:
@@ -106,6 +126,15 @@ def _quote_last(kind: Any, quoted: bool = True) -> Any:
     return {**schema, "properties": properties, "required": list(properties)}
 
 
+def _load_quote_last(name: str) -> str:
+    text = _load(name)
+    for first, last in _QUOTE_FIRST.items() if name == "extraction" else ():
+        if first not in text:
+            raise ValueError(f"the prompt no longer says {first!r}: this variant has to follow it")
+        text = text.replace(first, last)
+    return text
+
+
 @contextmanager
 def variant(name: str) -> Iterator[None]:
     """Take a part of the prompt away, to see what it is worth."""
@@ -115,35 +144,46 @@ def variant(name: str) -> Iterator[None]:
         if name in ("no-signatures", "bare"):
             stack.enter_context(patch.object(extraction_prompt, "signatures", _names_only))
         if name == "quote-last":
+            # Schema, examples and words: all three say where the quote stands.
             stack.enter_context(patch.object(operation_schema, "operation_schema", _quote_last))
-            # the examples say the quote where the schema has it
-            from langgraph_learning._engine.learning import examples
-
             stack.enter_context(patch.object(examples, "operation_schema", _quote_last))
+            stack.enter_context(patch.object(prompts, "load", _load_quote_last))
         yield
 
 
-def learn(model: BaseChatModel, turn: Turn, timeout: float) -> tuple[list[Record], Commit | None]:
+def learn(model: BaseChatModel, turn: Turn, given: argparse.Namespace) -> tuple[list[Record], Commit | None]:
     """Return what was stored before the turn, and what the turn came to."""
     store = InMemoryStore()
     seeds = [op("add_memory", content=text) for text in turn.stored]
     seed = LearningMachine(model=ScriptedChatModel(extractions=[seeds]), user_memory=True, store=store)
     before = seed.scoped(user_id="u", thread_id="seed")
     if seeds:
-        before.learn([("user", "; ".join(turn.stored))])
+        before.learn([("user", "; ".join(turn.stored))], at=TODAY)
     known = before.records()
-    machine = LearningMachine(model=model, store=store, extraction_timeout=timeout, **STORES)
-    return known, machine.scoped(user_id="u", thread_id="t").learn([(who, text) for who, text in turn.turn])
+    machine = LearningMachine(
+        model=model,
+        store=store,
+        extraction_timeout=given.timeout,
+        extraction_max_tokens=given.max_tokens,
+        **STORES,
+    )
+    said = [(who, text) for who, text in turn.turn]
+    return known, machine.scoped(user_id="u", thread_id="t").learn(said, at=TODAY)
 
 
 def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
     """Compare what a turn came to with what it should have."""
     changes: list[Change] = list(commit.changes) if commit else []
-    usage = commit.usage if commit else None
+    usage, refused = (commit.usage, commit.refused) if commit else (None, ())
     meant = [known[place].id for place in turn.changed]
-    touched = [change.id for change in changes if change.kind in ("update", "remove")]
     fitting = [change for change in changes if any(_holds(change.text, words) for words in turn.expect)]
-    right = [change for change in changes if change in fitting or change.id in meant]
+    # A memory that is rewritten without what the turn says is not corrected.
+    mended = [
+        change
+        for change in changes
+        if change.id in meant and (change.kind == "remove" or change in fitting or not turn.expect)
+    ]
+    right = [change for change in changes if change in fitting or change in mended]
     found = sum(any(_holds(change.text, words) for change in changes) for words in turn.expect)
     clean_wanted = turn.kind in ("nothing", "trap")
     return Score(
@@ -153,12 +193,12 @@ def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
         junk=len(changes) - len(right),
         changes=len(changes),
         corrections=len(meant),
-        corrected=sum(key in touched for key in meant),
+        corrected=len({change.id for change in mended}),
         clean_wanted=clean_wanted,
         clean=clean_wanted and not changes,
         unquoted=sum(change.kind != "remove" and change.source.quote is None for change in changes),
-        refused=len(commit.refused) if commit else 0,
-        calls=usage.calls if usage else 0,
+        refused=sum(refusal.operation != "answer" for refusal in refused),
+        cut_off=any(refusal.operation == "answer" for refusal in refused),
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
     )
@@ -170,46 +210,63 @@ def _holds(text: str, words: list[str]) -> bool:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--set", choices=("tuned", "held", "all"), default="tuned")
-    names = ("default", "no-examples", "no-signatures", "bare", "quote-last")
-    parser.add_argument("--variant", choices=names, action="append", help="more than one: one after the other")
-    parser.add_argument("--limit", type=int, help="only so many turns")
+    parser.add_argument("--set", choices=("tuned", "held", "all"), default="all")
+    parser.add_argument("--variant", choices=VARIANTS, action="append", help="more than one: one after the other")
+    parser.add_argument("--answers", type=Path, help="keep the answers in this file, and go on from it")
+    parser.add_argument("--every", type=int, default=1, help="only every n-th turn of each half and kind")
     parser.add_argument("--timeout", type=float, default=600.0, help="seconds for one extraction")
-    parser.add_argument("--show", action="store_true", help="also what each turn came to")
+    parser.add_argument("--max-tokens", type=int, default=8_000, help="how long an answer may be")
+    parser.add_argument("--show", action="store_true", help="also what each turn of the tuned half came to")
     given = parser.parse_args()
     model, line = model_or_script([])
     if isinstance(model, ScriptedChatModel):
         sys.exit(
             "No model: set OPENAI_API_KEY, LEARNING_MODEL or OPENAI_BASE_URL. A script's words are no measurement."
         )
+    if given.answers:
+        model.cache = AnswerFile(given.answers)
     print(line)
     rows = [Turn(**json.loads(row)) for row in TURNS.read_text(encoding="utf-8").splitlines()]
-    turns = [turn for turn in rows if given.set in ("all", turn.set)][: given.limit]
-    print(f"| variant | {' | '.join(HEAD)} |\n|{'---|' * (len(HEAD) + 1)}")
+    # With stored memories there are other operations, so another beginning of the prompt: a server's cache keeps one.
+    groups: dict[tuple[str, str], list[Turn]] = {}
+    for turn in rows:
+        groups.setdefault((turn.set, turn.kind), []).append(turn)
+    chosen = [turn for group in groups.values() for turn in group[:: given.every] if given.set in ("all", turn.set)]
+    turns = sorted(chosen, key=lambda turn: bool(turn.stored))
+    print(f"| variant | half | {' | '.join(HEAD)} |\n|{'---|' * (len(HEAD) + 2)}")
     for name in given.variant or ["default"]:
         start = time.monotonic()
         with variant(name):
-            total = run(model, turns, given)
-        print(f"| {name}, {given.set} | {' | '.join(total.row)} |", flush=True)
-        print(f"  {time.monotonic() - start:.0f} s", file=sys.stderr)
+            totals = run(model, turns, given)
+        for half, total in sorted(totals.items(), reverse=True):
+            print(f"| {name} | {half} | {' | '.join(total.row)} |", flush=True)
+        print(f"  {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 
-def run(model: BaseChatModel, turns: list[Turn], given: argparse.Namespace) -> Score:
-    total = Score()
+def run(model: BaseChatModel, turns: list[Turn], given: argparse.Namespace) -> dict[str, Score]:
+    """Return the score of each half."""
+    totals: dict[str, Score] = {}
     for turn in turns:
         try:
-            known, commit = learn(model, turn, given.timeout)
+            with get_usage_metadata_callback() as used:
+                known, commit = learn(model, turn, given)
         except LearningError as error:
-            commit, known = None, []
-            total += Score(turns=1, failed=1, wanted=len(turn.expect), corrections=len(turn.changed))
-            print(f"  {turn.id}: {error}", file=sys.stderr, flush=True)
-            continue
-        total += score(turn, known, commit)
-        if given.show:
-            told = [f"{change.kind} {change.text!r}" for change in (commit.changes if commit else ())]
-            refused = [refusal.reason for refusal in (commit.refused if commit else ())]
-            print(f"  {turn.id} {turn.turn[0][1]!r}: {told} {refused or ''}", file=sys.stderr, flush=True)
-    return total
+            made = Score(turns=1, failed=1, wanted=len(turn.expect), corrections=len(turn.changed))
+            told = f"failed: {error}"
+        else:
+            made, told = score(turn, known, commit), _describe(commit)
+            if commit is None:  # a turn that taught nothing leaves no commit, and was paid for, too
+                for usage in used.usage_metadata.values():
+                    made += Score(input_tokens=usage["input_tokens"], output_tokens=usage["output_tokens"])
+        totals[turn.set] = totals.get(turn.set, Score()) + made
+        if given.show and turn.set == "tuned":
+            print(f"  {turn.id} {turn.turn[0][1]!r}: {told}", file=sys.stderr, flush=True)
+    return totals
+
+
+def _describe(commit: Commit | None) -> str:
+    changes = [f"{change.kind} {change.text!r}" for change in (commit.changes if commit else ())]
+    return f"{changes} {[refusal.reason for refusal in commit.refused] if commit and commit.refused else ''}"
 
 
 if __name__ == "__main__":

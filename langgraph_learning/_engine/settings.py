@@ -98,8 +98,6 @@ class MachineSettings:
     """The position of the recalled text in a model call."""
     steps: set[str] = field(default_factory=set)
     """The steps that have run in this process, to notice a missing one."""
-    words: dict[tuple[str, str], tuple[tuple[str, ...], object]] = field(default_factory=dict)
-    """Texts of turns that subgraphs have not learned from yet, by thread and turn: their state ends with a run."""
     warned: set[str] = field(default_factory=set)
     """The kinds of warnings that were logged and are not repeated."""
 

@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import TracebackType
+from typing import Protocol
 
 from langgraph_learning.errors import StoreError
 
@@ -14,6 +13,16 @@ SHARE = 0.8
 """The part of `TIMEOUT` that one wait may take; one reply waits for the database several times."""
 BRIEF = 0.05
 """The part of `TIMEOUT` that a wait may take after the wait before it failed."""
+
+
+class Holdable(Protocol):
+    """A lock or a semaphore."""
+
+    def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool:
+        """Take it, and return whether that went in time."""
+
+    def release(self) -> None:
+        """Give it back."""
 
 
 class Patience:
@@ -42,43 +51,46 @@ class Patience:
 
 
 class PatientLock:
-    """A lock with a time limit: who cannot get it in time gets a `StoreError`."""
+    """A lock that is waited for with patience, then given up with a reason.
 
-    def __init__(self, patience: Patience, *, reentrant: bool = False) -> None:
-        self._patience = patience
-        self._lock = threading.RLock() if reentrant else threading.Lock()
+    Patience is for a holder who is stuck. While others come and go the wait goes on: a busy queue is no fault, and
+    what waits in it would be lost for nothing.
+
+    Args:
+        patience: How long nobody may have got on.
+        lock: What is held; a semaphore lets several hold it.
+    """
+
+    def __init__(self, patience: Patience, lock: Holdable | None = None) -> None:
+        self._patience, self._lock = patience, lock or threading.Lock()
+        self._moved_at = 0.0
 
     def acquire(self) -> None:
         """Take the lock.
 
         Raises:
-            StoreError: Another thread holds it for too long.
+            StoreError: It is held, and nobody has got on for too long.
         """
-        if not self._lock.acquire(timeout=(seconds := self._patience.seconds)):
-            self._patience.note_failure()
-            raise StoreError(f"another thread has been using this database for more than {seconds:g} s")
+        seconds = self._patience.seconds
+        deadline = time.monotonic() + seconds
+        while not self._lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+            deadline = self._moved_at + seconds
+            if time.monotonic() >= deadline:
+                self._patience.note_failure()
+                raise StoreError(f"others in this process have kept this database busy for more than {seconds:g} s")
 
     def release(self) -> None:
         """Release the lock."""
         self._lock.release()
 
+    def moved_since(self, moment: float) -> bool:
+        """Return whether somebody who held it has come to a good end since `moment`."""
+        return self._moved_at > moment
+
     def __enter__(self) -> None:
         self.acquire()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if kind is None:
+            self._moved_at = time.monotonic()
         self.release()
-
-
-@contextmanager
-def hold_slot(slots: threading.BoundedSemaphore, patience: Patience) -> Iterator[None]:
-    """Hold one of `slots`.
-
-    Raises:
-        StoreError: No slot becomes free in time.
-    """
-    if not slots.acquire(timeout=(seconds := patience.seconds)):
-        raise StoreError(f"other writers have kept this database busy for more than {seconds:g} s")
-    try:
-        yield
-    finally:
-        slots.release()

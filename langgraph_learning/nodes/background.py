@@ -15,6 +15,7 @@ from langgraph_learning._engine.learning.extract import turn_commit_id
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
+from langgraph_learning.nodes.begun_turns import erase_begun
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Namespace
 
@@ -34,7 +35,7 @@ def wake_learner(run: Run) -> None:
         learner_for(run.settings, store).start()
 
 
-def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[bool]:
+def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[None]:
     """Write down turns of one user, to be learned from behind the reply."""
     background, store = run.settings.background, run.driver.require_store()
     assert background is not None
@@ -46,7 +47,7 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
     keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
     if not keyed:  # nothing is extracted, or nobody has spoken
-        return True
+        return
     defer = yield from _find_queue(store, background, run.settings.name)
     made = yield from schedule_turns(
         keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, thread, defer
@@ -54,8 +55,7 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     if made:
         learner.schedule(made[0].namespace, made[-1].due_at)
         run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
-    run.forget_words(turn.provenance.turn_id for turn in turns)
-    return True
+    yield from erase_begun(run, turns)
 
 
 def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:

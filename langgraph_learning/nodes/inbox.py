@@ -17,9 +17,8 @@ from langgraph_learning.nodes.around import AnyGraph
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.flow_node import FlowNode
 from langgraph_learning.nodes.review import identify_reviewed, review_proposals
-from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import Update, run_guarded
+from langgraph_learning.nodes.run_context import Run, run_guarded
+from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.records import Identity
 
 SHOWN = 10

@@ -13,12 +13,14 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.prompt_values import PromptValue
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
+from langchain_core.runnables.configurable import DynamicRunnable
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
 from langgraph.runtime import get_runtime
 
 from langgraph_learning._engine.settings import A_MODEL, MachineSettings, resolve_model
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import runtime_of
+from langgraph_learning.langgraph_private import is_configurable_model, runtime_of
+from langgraph_learning.nodes.configurable_model import show_alternatives, show_configurable, with_class
 from langgraph_learning.nodes.flow_node import refuse_cache
 from langgraph_learning.nodes.placement import place_in_system, place_in_turn, read_messages
 from langgraph_learning.nodes.run_context import AnyRuntime, Run
@@ -31,6 +33,8 @@ PLAIN = "__learning_plain_class__"
 
 def show_to_model(model: object, settings: MachineSettings) -> Any:
     """Return `model`, or the chat models within a binding, a sequence or fallbacks, as shown what is recalled.
+
+    A model that the run configures is one of them, whatever it turns out to be.
 
     Raises:
         ConfigurationError: There is no chat model in it.
@@ -46,6 +50,8 @@ def without_context(model: T) -> T:
     plain = getattr(type(model), PLAIN, None)
     if plain is None:
         return model
+    if is_configurable_model(model):
+        return cast("T", with_class(model, plain))
     made = cast("BaseChatModel", model).model_copy()
     object.__setattr__(made, "__class__", plain)
     return cast("T", made)
@@ -55,6 +61,11 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
     """Return the same runnable with its chat models shown the text, and how many those are."""
     if isinstance(model, BaseChatModel):
         return _shown_model(model, settings), 1
+    if is_configurable_model(model):
+        plain = type(without_context(model))
+        return show_configurable(without_context(model), plain, PLAIN, lambda made: _show(made, settings)[0]), 1
+    if isinstance(model, DynamicRunnable):
+        return show_alternatives(model, lambda made: _show(made, settings)[0]), _show(model.default, settings)[1]
     if isinstance(model, RunnableBindingBase):
         bound, count = _show(model.bound, settings)
         return model.model_copy(update={"bound": bound}), count

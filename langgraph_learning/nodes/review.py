@@ -19,9 +19,9 @@ from langgraph_learning._engine.flow import Flow, call_saver
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
-from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.steps import Update, proposals_of_turn, read_conversation, read_listed, run_guarded
+from langgraph_learning.nodes.run_context import Run, run_guarded
+from langgraph_learning.nodes.state import Keys, Update
+from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
 from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore

@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, cast
@@ -11,16 +11,17 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.config import get_config
+from langgraph.errors import GraphBubbleUp
 from langgraph.runtime import Runtime, get_runtime
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.approval.approval import Approver
-from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.flow import Driver, Flow
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.messages import Speakers, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
-from langgraph_learning.errors import ScopeError, describe_failure
+from langgraph_learning.errors import ConfigurationError, ScopeError, describe_failure
 from langgraph_learning.langgraph_private import configurable, read_channel, read_state
 from langgraph_learning.nodes.channel import Reading, reveal
 from langgraph_learning.nodes.identity import (
@@ -32,7 +33,7 @@ from langgraph_learning.nodes.identity import (
     user_label,
 )
 from langgraph_learning.nodes.state import Keys
-from langgraph_learning.nodes.turn_state import TurnState, parse_turn
+from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
 
 log = logging.getLogger("langgraph_learning")
@@ -219,26 +220,7 @@ class Run:
 
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn."""
-        self._remember(self.settings.turns, turn["turn_id"], turn)
-
-    def remember_words(self, tag: str, row: object) -> None:
-        """Keep the words of a turn in this process, too, where the state of this graph ends with its run.
-
-        The state of a subgraph does: an agent that hands over by `Command(graph=Command.PARENT)` learns at its next
-        turn.
-        """
-        if self.graph:
-            self._remember(self.settings.words, tag, (self._path, row))
-
-    def unlearned_words(self, but: str) -> list[object]:
-        """Return the words that this subgraph kept in this process and did not learn from, but those of one turn."""
-        kept = [(key, value) for key, value in self.settings.words.items() if key[0] == self.thread and self.graph]
-        return [row for (_, tag), (path, row) in kept if tag != but and path == self._path]
-
-    def forget_words(self, tags: Iterable[str]) -> None:
-        """Forget the words of turns that were learned from, here or in another graph of the thread."""
-        for tag in tags:
-            self.settings.words.pop((self.thread, tag), None)
+        self._remember(self.settings.turns, turn["turn_id"], shrink_receipt(turn))
 
     def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
         """Keep the newest of something per thread and turn."""
@@ -247,11 +229,6 @@ class Run:
             kept[self.thread, tag] = value
         while len(kept) > TURNS:
             kept.pop(next(iter(kept)), None)
-
-    @property
-    def _path(self) -> tuple[str, ...]:
-        """The nodes that lead to this graph; its namespace has another id in each of them every time."""
-        return tuple(part.partition(":")[0] for part in self.graph.split("|"))
 
     @property
     def thread(self) -> str:
@@ -375,3 +352,19 @@ class Run:
     def _check_user(self, user: str | None, allowed: str | None) -> None:
         if user is not None and allowed not in (None, user):
             raise ScopeError(f"this run is authenticated as {self._authenticated!r} and may not act for {user!r}")
+
+
+def run_guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
+    """The one place where a failure of learning is decided: the reply comes first, unless `on_error="raise"`.
+
+    A set-up that cannot work and a scope that may not be touched are the caller's to mend: they are always raised.
+    """
+    try:
+        return (yield from flow)
+    except (GraphBubbleUp, ConfigurationError, ScopeError, AssertionError):  # the last is a test's, of a scripted model
+        raise
+    except Exception as error:
+        if run.settings.on_error == "raise":
+            raise
+        run.report(step, error)
+        return otherwise

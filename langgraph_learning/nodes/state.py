@@ -6,6 +6,8 @@ from typing import Annotated, Any, TypedDict, cast
 
 from langgraph_learning.nodes.channel import PrivateValue
 
+Update = dict[str, Any]
+"""What a node writes."""
 MACHINE = "learning_machine"
 """The metadata key by which a tool says which machine it belongs to."""
 

@@ -7,8 +7,6 @@ from typing import Any, TypeVar, cast
 
 from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
-from langgraph.errors import GraphBubbleUp
-from pydantic import ValidationError
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow
@@ -16,37 +14,32 @@ from langgraph_learning._engine.frozen_memory import pinned_revision
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
+from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import (
-    ANCHORS,
     TurnInput,
-    Watermark,
-    complete_turn,
     join_turns,
-    keep_newest,
     last_human,
-    turn_beginning,
     turn_id,
     turn_of,
-    turn_since,
     watermark,
 )
 from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
-from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.nodes.background import schedule_step, wake_learner
+from langgraph_learning.nodes.begun_turns import erase_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
+from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, turns_to_learn
 from langgraph_learning.nodes.recalled import recalled_in
-from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.run_context import Run, run_guarded
+from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState, recalled_records
 from langgraph_learning.nodes.wiring import check_extraction, check_recall
-from langgraph_learning.records import Identity, Provenance
+from langgraph_learning.records import Identity
 
 CURRENT = 500
 """How many of the newest messages of a thread are compared with what was kept of it: they may have been edited."""
 T = TypeVar("T")
-Update = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -55,22 +48,6 @@ class Conversation:
 
     messages: list[BaseMessage]
     query: str | None = None
-
-
-def run_guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
-    """The one place where a failure of learning is decided: the reply comes first, unless `on_error="raise"`.
-
-    A set-up that cannot work and a scope that may not be touched are the caller's to mend: they are always raised.
-    """
-    try:
-        return (yield from flow)
-    except (GraphBubbleUp, ConfigurationError, ScopeError, AssertionError):  # the last is a test's, of a scripted model
-        raise
-    except Exception as error:
-        if run.settings.on_error == "raise":
-            raise
-        run.report(step, error)
-        return otherwise
 
 
 def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
@@ -110,8 +87,11 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
         "human_ids": [one.id for one in messages[last_turn_start(messages) :] if is_human(one) and one.id],
     }
     run.remember_turn(turn)
-    kept = _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn)) if keep else []
-    return {keys.turn: PrivateUpdate(turn, turn), **(_kept_update(run, kept) if keep else {})}
+    kept: Update = {}
+    if keep:
+        shown = recalled_records(turn)
+        kept = yield from keep_turns(run, (yield from begin_turn(run, state, messages, identity, speakers, shown)))
+    return {keys.turn: PrivateUpdate(turn, turn), **kept}
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
@@ -189,76 +169,6 @@ def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: 
     return made
 
 
-# the turns that are not learned from yet
-
-
-def _kept_turns(run: Run, state: Update, opened_by: str) -> list[TurnInput]:
-    """Return the turns that wait to be learned from, with their words, as private state has kept them."""
-    value = state.get(Keys(run.settings.name).kept)
-    try:
-        return [TurnInput.from_json(row) for row in value or run.unlearned_words(but=opened_by)]
-    except ValidationError:  # forged, or of another version
-        return []
-
-
-def _kept_update(run: Run, kept: Sequence[TurnInput]) -> Update:
-    """Return the state update that keeps `kept`; streams show the ids of their messages."""
-    if not run.settings.learning:
-        return {}
-    of_somebody = [turn for turn in kept if scoped_to(run.settings.learning, turn.identity)]
-    ids = [message.id for turn in of_somebody for message in turn.turn.messages]
-    rows = [turn.to_json() for turn in keep_newest(of_somebody)]
-    if of_somebody:
-        run.remember_words(of_somebody[-1].provenance.turn_id, rows[-1])
-    return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
-
-
-def _kept_with_new(
-    run: Run,
-    state: Update,
-    messages: list[BaseMessage],
-    identity: Identity,
-    speakers: Speakers,
-    shown: tuple[tuple[str, str], ...],
-) -> list[TurnInput]:
-    """Return the turns that wait, and the one that begins: with its first words, whatever becomes of the messages.
-
-    The last that waits ends where the new one begins; nobody has come to the end of it.
-    """
-    opened_by = turn_id(messages)
-    kept = _kept_turns(run, state, opened_by)
-    begin = last_turn_start(messages)
-    if kept and kept[-1].provenance.turn_id == opened_by:  # recall once more in one turn: a retry, or a loop
-        return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
-    now = datetime.now(UTC)
-    provenance = Provenance(turn_id=opened_by, graph_ns=run.graph, recalled=shown)
-    if kept:
-        last = kept[-1]
-        kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
-        turn = turn_of(messages[begin:], speakers, now)
-        known = {message.id for message in kept[-1].turn.messages if message.id}
-        turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
-    else:
-        mark: Watermark | None = state.get(Keys(run.settings.name).mark)
-        begin = turn_beginning(messages, mark, identity.user_id)
-        turn = turn_since(messages, mark, identity.user_id, speakers, now)
-    anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
-    return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
-
-
-def _turns_to_learn(
-    run: Run, state: Update, messages: list[BaseMessage], identity: Identity, speakers: Speakers
-) -> list[TurnInput]:
-    """Return the turns that wait, the last of them complete; where recall has kept none, what `messages` tell."""
-    turn = run.frozen_turn(messages)
-    opened_by = run.turn_id(messages)
-    kept = _kept_turns(run, state, opened_by)
-    if not kept or kept[-1].provenance.turn_id != opened_by:
-        return _kept_with_new(run, state, messages, identity, speakers, recalled_records(turn))
-    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
-    return [*kept[:-1], current]
-
-
 def extract_step(run: Run, state: Update) -> Flow[Update]:
     """Learn from the turns that wait, and move the watermark; also past turns of a user who is not known."""
     keys = Keys(run.settings.name)
@@ -271,7 +181,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     messages = conversation.messages
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
     speakers = run.speakers(messages, identity)
-    waiting = _turns_to_learn(run, state, messages, identity, speakers)
+    waiting = yield from turns_to_learn(run, state, messages, identity, speakers)
     thread = read_thread(messages, run.settings.name, speakers)
     current = turn_of(messages[-CURRENT:], speakers).messages if run.settings.capturing else None
     learns = run.settings.learning and pinned_revision() is None
@@ -279,7 +189,8 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
-    return {**({keys.mark: mark} if mark is not None else {}), **_kept_update(run, left), **ended, **listed}
+    kept = yield from keep_turns(run, left)
+    return {**({keys.mark: mark} if mark is not None else {}), **kept, **ended, **listed}
 
 
 def capture_step(run: Run, state: Update) -> Flow[Update]:
@@ -289,7 +200,7 @@ def capture_step(run: Run, state: Update) -> Flow[Update]:
         identity = run.identity(messages)
         speakers = run.speakers(messages, identity)
         current = turn_of(messages[-CURRENT:], speakers).messages
-        for turn in _turns_to_learn(run, state, messages, identity, speakers):
+        for turn in (yield from turns_to_learn(run, state, messages, identity, speakers)):
             if run.may_act_for(turn.identity):
                 yield from run_guarded(run, "extract", _capture(run, turn, current), None)
     return {}
@@ -319,25 +230,47 @@ def _learn_each(
         if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
         allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
-        learn = _extract if run.settings.background is None else _schedule
+        learn = _extract_willing if run.settings.background is None else _schedule
         flow = learn(run, mine, thread, current)
-        if not allowed or not (yield from run_guarded(run, "extract", flow, otherwise=False)):
-            left += mine
+        left += (yield from run_guarded(run, "extract", flow, otherwise=mine)) if allowed else mine
     return left
 
 
 def _schedule(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[bool]:
+) -> Flow[list[TurnInput]]:
     """Keep what was said, which asks no model, and let the turns wait to be learned from."""
     for turn in turns if run.settings.capturing else ():
         yield from _capture(run, turn, current)
-    return (yield from schedule_step(run, turns, thread))
+    yield from schedule_step(run, turns, thread)
+    return []
+
+
+def _extract_willing(
+    run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[list[TurnInput]]:
+    """Learn from turns; one that the model refuses is told and given up: it would be refused again with the next."""
+    try:
+        yield from _extract(run, turns, thread, current)
+    except RefusedAnswer as error:
+        if run.settings.on_error == "raise":
+            raise
+        if len(turns) == 1:
+            run.report("extract", error)
+            yield from erase_begun(run, turns)
+            return []
+    else:
+        return []
+    left: list[TurnInput] = []
+    for turn in turns:
+        flow = _extract_willing(run, [turn], thread, current)
+        left += yield from run_guarded(run, "extract", flow, otherwise=[turn])
+    return left
 
 
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[bool]:
+) -> Flow[None]:
     works, capturing = run.settings.extractions(run.model), run.settings.capturing
     unlearned = yield from drop_learned(works, turns, capturing)
     if unlearned:
@@ -356,8 +289,7 @@ def _extract(
         )
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
-    run.forget_words(turn.provenance.turn_id for turn in turns)
-    return True
+    yield from erase_begun(run, turns)
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order

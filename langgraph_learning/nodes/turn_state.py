@@ -23,6 +23,7 @@ class TurnState(TypedDict, total=False):
     """Once the turn was extracted: the id of its last human message, which a node of the host's may have added."""
 
 
+_READ_LATER = ("store", "id", "label")
 _OLDER = {"tag": "turn_id", "graph": "graph_ns", "heard": "human_ids"}
 """How an older version called them: a run that it interrupted may be resumed by this one."""
 
@@ -31,6 +32,16 @@ def recalled_records(turn: TurnState | None) -> tuple[tuple[str, str], ...]:
     """Return the records that a turn was shown, as learning store and id."""
     receipt = (turn or {}).get("receipt") or {}
     return tuple((str(shown["store"]), str(shown["id"])) for shown in receipt.get("shown", ()))
+
+
+def shrink_receipt(turn: TurnState) -> TurnState:
+    """Return a turn with so much of its receipt as later steps read: which records, under which labels.
+
+    A receipt has a hundred kilobytes, and a process remembers many turns. What reads it runs before the turn is over.
+    """
+    over = "last" in turn
+    shown = [] if over else (turn.get("receipt") or {}).get("shown", ())
+    return {**turn, "receipt": {"shown": [{key: each.get(key) for key in _READ_LATER} for each in shown]}}
 
 
 def parse_turn(value: object) -> TurnState | None:

@@ -1,7 +1,7 @@
-"""The base class of learning stores: the operations a model may ask for, what they change, how a record reads.
+"""The base class of learning stores: which operations a model may ask for, what they change, how a record is shown.
 
-A learning store does no I/O. The engine gives it the records and one validated operation at a time, and writes the
-changes that `plan` returns. Nodes, tools, recall, undo and approval then work for it without further code.
+A learning store neither reads nor writes a database. The engine gives it the records and one validated operation at a
+time, and writes the changes that `plan` returns. Nodes, tools, recall, undo and approval need no further code.
 """
 
 import inspect
@@ -24,39 +24,39 @@ from langgraph_learning.stores.operations import Operation, Refused, check_field
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A record with its score for a text, and the words of the text that it holds."""
+    """A record, how well it fits a text, and which words of the text it contains."""
 
     record: Record
     score: float
     matched: tuple[str, ...] = ()
     parts: Mapping[str, float] = field(default_factory=dict)
-    """The parts of the score: `words` and `meaning`, or the store's own `search`, and `votes` if there are any."""
+    """The parts that add up to the score: `words` and `meaning`, or the store's own `search`; and `votes` if any."""
     votes: tuple[int, int] = (0, 0)
-    """How often the present state of the record was found helpful and harmful."""
+    """How often it was found helpful, and how often harmful, in its present version."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One piece of a prompt: a text, and the ranked records in it, with the main record first."""
+    """One piece of the recalled text, and the records it is made of; the first of them is what it is about."""
 
     text: str
     ranked: tuple[Ranked, ...] = ()
     brief: str = ""
-    """A shorter text, shown if there is no room for the long one."""
+    """A shorter form of the text, shown if there is no room for the whole."""
     first: bool = False
-    """Whether the entry opens its part of the prompt, before those chosen by score."""
+    """Whether it is shown before all others of its learning store, however well those fit."""
     place: int | None = None
-    """The position among the entries that open their part; by default the order of age."""
+    """The order of those that are shown first; by default the oldest comes first."""
 
     @property
     def score(self) -> float:
-        """The score of the entry: that of its best record."""
+        """The score of its best record."""
         return max((item.score for item in self.ranked), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenMessage:
-    """One message of the user or the assistant, with secrets masked, for the learning stores that keep messages."""
+    """One message of the user or the assistant, its secrets masked, for the learning stores that keep messages."""
 
     id: str
     role: str
@@ -66,27 +66,25 @@ class SpokenMessage:
 
 
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""The errors that a faulty learning store may raise; they must not stop the other learning stores."""
+"""Errors of a bug in a learning store. The engine catches them, so that the other learning stores still learn."""
 
 
 class LearningStore(ABC):
-    """One kind of knowledge: it defines what is learned, and never where it is stored.
+    """One kind of knowledge. It says what is learned; the engine decides where that is stored.
 
-    To write one of your own (`examples/custom_store.py` is a complete one), make a subclass that
+    To write your own (`examples/custom_store.py` is a complete one), make a subclass that
 
-    - has a `name`: an identifier that no other learning store of the machine has. The other class variables are
-      optional;
-    - calls `super().__init__(config)` in `__init__`, and then sets `self.operations`: what a model may ask for. Each is
-      made by `operation(name, description, field=(type, Field(description=...)))`. A field `id=(str, ID)` names a
-      record: the model sees and gives short ids there, and `plan` gets the record's own id;
-    - defines `plan`, which returns what an operation changes, as `Add`, `Update` and `Remove` with `store=self.name`.
-      With an `id` of yours, an `Add` writes the one record of that id; without an `id` it creates a new record each
-      time. `content` is the stored JSON; `text` is what readers and the search see. Raise `Refused` for what cannot be
-      done.
+    - sets `name`, an identifier that no other learning store of the machine has;
+    - calls `super().__init__(config)` in `__init__`, then sets `self.operations`: what a model may ask for. Make each
+      by `operation(name, description, field=(type, Field(description=...)))`. For an operation on a record add the
+      field `id=(str, ID)`: the model writes the short id that it was shown, and `plan` gets the id of the record;
+    - returns from `plan` the changes that an operation makes: `Add`, `Update` and `Remove`, with `store=self.name`.
+      `content` is the JSON to keep, `text` is what people read and the search finds. An `Add` without an `id` makes a
+      new record; one with an `id` of yours makes or replaces the record of that id. Raise `Refused` if the operation
+      cannot be done.
 
-    The docstring of the class tells the extraction what to look for; override `instructions` to use another text. By
-    default the records belong to the user. Override `scope` to change that, and `render` to change how a record is
-    shown.
+    The docstring of the class tells the model what to look for; override `instructions` to say something else. Records
+    belong to the user; override `scope` to change that, and `render` to change how a record is shown.
 
     ```python
     from collections.abc import Sequence
@@ -118,44 +116,43 @@ class LearningStore(ABC):
     """
 
     name: ClassVar[str]
-    """The name in configuration, records and reports."""
+    """Its name in the configuration, in records and in reports."""
     config_class: ClassVar[type[StoreConfig]] = StoreConfig
     label: ClassVar[str] = "r"
-    """The letter of the short ids: m1, m2, ..."""
+    """The letter that its short ids begin with: m1, m2, ..."""
     title: ClassVar[str] = ""
-    """The first line of its part of the recalled text."""
+    """The heading above its records in the recalled text."""
     recalled: ClassVar[Literal["always", "relevant"]] = "relevant"
-    """Whether recall shows every record, or ranks them by the words of the turn."""
+    """Whether recall shows every record, or those that fit the turn best."""
     validate_fields_separately: ClassVar[bool] = False
-    """Whether only a wrong field is refused, and the other fields of its operation stay."""
+    """Whether a wrong field is refused alone, so that the other fields of the operation are kept."""
     about_user: ClassVar[bool] = True
-    """Whether its statements are about the user and rest on the user's own words; otherwise on the conversation."""
+    """Whether its records are statements about the user. Such a statement has to rest on the user's own words."""
     rejects_tool_claims: ClassVar[bool] = True
-    """Whether a statement that only a tool has made is refused, unless the configuration allows it."""
+    """Whether a statement that only a tool has made is refused, unless `learn_from_tools` is set."""
     reads_trajectory: ClassVar[bool] = False
-    """Whether its extraction sees the agent's tool calls, with their arguments and outcomes."""
+    """Whether the extraction is shown the agent's tool calls: name, arguments, and how each ended."""
     reflects: ClassVar[bool] = False
-    """Whether `reflect` may change it, because it is about the agent's work and not about one user."""
+    """Whether `reflect` may change its records: they are about the agent's work, and not about one user."""
     captures: ClassVar[bool] = False
-    """Whether it keeps messages: `capture` is called for each message of a turn, without a model. Its records are in
-    the order of their session, are recalled with their neighbours, and are found by what other learning stores learned
-    from them."""
+    """Whether it keeps messages. Then `capture` is called for each message of a turn, and no model is asked. A record
+    is recalled together with the messages before and after it, and by what others have learned from it."""
     reads_archived: ClassVar[bool] = False
-    """Whether archived records set others aside; recall then reads the archived ones too."""
+    """Whether recall reads its archived records as well, for `filter_active`."""
     recall_limit: ClassVar[int] = 200
-    """The number of records that a recall chooses from: the best matches, then the newest."""
+    """How many records recall reads to choose from: the best fits first, then the newest."""
     keys_messages: bool = False
-    """Whether messages are found by what it learns from them; set by a machine that keeps messages."""
+    """Whether a message can be found by what was learned from it; set by a machine that keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
-    """Read-only tools for the agent; a field `query` is the text to search for, `limit` the number of results."""
+    """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show."""
     config: StoreConfig
 
     def __init__(self, config: StoreConfig | None = None) -> None:
-        """Store the configuration, or the defaults.
+        """Use `config`, or the defaults if it is None.
 
         Raises:
-            ConfigurationError: The configuration belongs to another learning store.
+            ConfigurationError: `config` is the configuration of another learning store.
         """
         if config is not None and not isinstance(config, self.config_class):
             name = getattr(self, "name", type(self).__name__)
@@ -163,34 +160,34 @@ class LearningStore(ABC):
         self.config = config if config is not None else self.config_class()
 
     def scope(self, identity: Identity) -> Scope | None:
-        """Return the scope that `identity` may read and write; None if it lacks what the scope needs."""
+        """Return whose records `identity` may read and write here; None if it may not, for instance without a user."""
         return Scope(user_id=identity.user_id) if identity.user_id else None
 
     @abstractmethod
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Return the changes that `operation` makes, given all records in scope; none if nothing would change.
+        """Return the changes that `operation` makes, given all records in scope; none if it is so already.
 
         Raises:
             Refused: It cannot be done; the message tells the model why.
         """
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
-        """Return the record to keep of a message, or None; called if `captures` is set.
+        """Return the record to keep of a message, None for none. It is called if `captures` is set.
 
         Args:
             message: The message.
             zone: The time zone of the user.
-            kept: The stored record of the message, which may have been edited since.
+            kept: The record that exists of it; it has one if the message was edited.
         """
         return None
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
-        """Raise for content that this learning store could not have written; called for rows loaded from a file.
+        """Check the content of a record that is loaded from a file.
 
-        By default the fields of its schema must have their types.
+        By default every field that the schema has must be of its type.
 
         Raises:
-            Refused: It does not fit.
+            Refused: The learning store could not have written this content.
         """
         schema = self.config.schema or self.config.base
         declared = {name: value for name, value in content.items() if name in schema.model_fields}
@@ -202,44 +199,44 @@ class LearningStore(ABC):
             raise Refused(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
-        """Return `operation` with relative dates filled in from the user's day; called before `plan`."""
+        """Return `operation` with words such as "yesterday" replaced by dates; it is called before `plan`."""
         return operation
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
-        """Return the active `records` that are recalled; called if `reads_archived` is set."""
+        """Return which of the active `records` are recalled; it is called if `reads_archived` is set."""
         return records
 
     def render(self, record: Record) -> str:
-        """Return the text of a record in a prompt."""
+        """Return the text of a record for the model that is shown it."""
         return f"{record.text}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
 
-        Operations on an `id` are left out if there is no record, because a model would invent an id.
+        Without records there are none with an `id`: a model that is offered one invents an id.
         """
         return tuple(kind for kind in self.operations if records or "id" not in kind.model_fields)
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Return the entries that a prompt shows of `ranked`, best first; by default one for each record.
+        """Return the pieces of text to show, the best first. By default each record is one piece.
 
         Args:
-            ranked: The records that were read.
-            query: The text they were ranked by.
-            complete: Whether they are all records of the scope.
+            ranked: The records that were read, with their scores.
+            query: The text they were compared with.
+            complete: Whether `ranked` has all records in the scope.
         """
         return [Entry(self.render(item.record), (item,)) for item in ranked]
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return those of `ranked`, which have any status, that meet the other fields of a search."""
+        """Return those of `ranked` that meet the other fields of a search; they may have any status."""
         return [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
     ) -> list[Entry]:
-        """Return the entries that answer a search: by default the matches that `filter_search` keeps.
+        """Return the pieces of text that answer a search: by default of what fits and `filter_search` returns.
 
-        `complete` says whether `ranked` holds all records of the scope.
+        `complete` says whether `ranked` has all records in the scope.
         """
         query = str(getattr(search, "query", None) or "")
         holding = [item for item in ranked if item.record.holds_at(at)]
@@ -247,11 +244,11 @@ class LearningStore(ABC):
         return self.entries(self.filter_search(search, fitting, at), query, complete=complete)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Return what `curate` does with the records of one scope, which have any status.
+        """Return the changes that tidy up the records of one scope; they may have any status.
 
-        By default, of active records that say the same, without a contradiction in their other fields, the oldest is
-        kept and takes over what it lacks. Archived are: superseded records, those with an `expires_at` in the past, and
-        in a learning store that ranks, those unchanged for `max_age`. `plan` still sees archived records.
+        By default records that say the same, and contradict each other in no field, become one: the oldest, with what
+        it lacks taken from the others. Archived is a record that another has replaced, one whose `expires_at` is past,
+        and, if `recalled` is `"relevant"`, one that was not changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
         gone = {key for finding in retired for key in finding.ids}
@@ -260,48 +257,48 @@ class LearningStore(ABC):
 
     @property
     def extraction_instructions(self) -> str:
-        """The instructions for the extraction: what to look for."""
+        """What the extraction tells the model to look for."""
         return self.configured_instructions(self.instructions if self.config.instructions is None else "")
 
     def configured_instructions(self, own: str) -> str:
-        """Return `own` instructions, as the configuration replaces or extends them."""
+        """Return the directions in `own`, or those that the configuration gives in their place, and its additions."""
         replaced = self.config.instructions
         parts = (replaced if replaced is not None else own, self.config.additional_instructions)
         return "\n".join(part for part in parts if part)
 
     @property
     def instructions(self) -> str:
-        """The instructions if the configuration gives none; by default the docstring of the class."""
+        """What to capture, unless the configuration says it. By default this is the docstring of the class."""
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
     def named_by_id(self) -> bool:
-        """Whether a model names its records by short ids; only then are they shown."""
+        """Whether an operation names a record by its short id; only then the short ids are shown."""
         return any("id" in kind.model_fields for kind in self.operations)
 
     @property
     def extracts(self) -> bool:
-        """Whether it learns from every turn by an extraction call; without operations there is nothing to ask for."""
+        """Whether a model is asked after every turn what to learn here."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
 
     @property
     def share(self) -> float:
-        """The largest part of the recalled text that it may fill."""
+        """The largest part of the recalled text that it may fill; 1 is all of it."""
         return 1.0
 
     @property
     def index(self) -> VectorStore | None:
-        """A vector store that gets every change and is searched; the records themselves stay in the store."""
+        """A vector store that searches the records, if there is one. It gets a copy of each record."""
         return None
 
     @property
     def accepts_tool_claims(self) -> bool:
-        """Whether it may learn what only a tool has said."""
+        """Whether it may learn something that only the result of a tool says."""
         return self.config.learn_from_tools or not self.rejects_tool_claims
 
     @property
     def proposes(self) -> bool:
-        """Whether a person decides about every change."""
+        """Whether a person has to approve every change."""
         return self.config.mode is LearningMode.PROPOSE
 
     @property
@@ -312,7 +309,7 @@ class LearningStore(ABC):
 
 
 def check_complete(store: LearningStore) -> None:
-    """Raise for a learning store that lacks what the engine needs.
+    """Check that a learning store has everything that the engine needs.
 
     Raises:
         ConfigurationError: Something is missing; the message says what to set.
@@ -326,14 +323,12 @@ def check_complete(store: LearningStore) -> None:
     if not isinstance(getattr(store, "config", None), StoreConfig):
         raise ConfigurationError(f"{kind} has no configuration: call `super().__init__(config)` in its __init__")
     operations = getattr(store, "operations", None)
-    if not isinstance(operations, Sequence) or not all(
-        _is_operation(kind_of_operation) for kind_of_operation in operations
-    ):
+    if not isinstance(operations, Sequence) or not all(_is_operation(candidate) for candidate in operations):
         raise ConfigurationError(
             f'{kind} has no operations: set `self.operations = (operation("add_todo", ...),)` in its __init__'
         )
-    for declared in (*operations, *store.searches):
-        check_fields(f"{kind}.{declared.__name__}", declared.model_fields)
+    for kind_of_operation in (*operations, *store.searches):
+        check_fields(f"{kind}.{kind_of_operation.__name__}", kind_of_operation.model_fields)
 
 
 def _is_operation(kind: object) -> bool:

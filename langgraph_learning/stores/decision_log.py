@@ -12,8 +12,9 @@ from langgraph_learning.config import DecisionLogConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import Decision
 from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
-from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
-from langgraph_learning.stores.values import spell
+from langgraph_learning.stores.changes import find_record
+from langgraph_learning.stores.operations import Operation, operation, schema_fields
+from langgraph_learning.stores.values import rest_of
 from langgraph_learning.text import same_statement
 
 AGENT = "agent"
@@ -84,12 +85,10 @@ class DecisionLogStore(LearningStore):
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._log):
             given = {name: value for name, value in given.items() if name not in OUTCOME}
-            known = any(_lacks_outcome(record.content) and _same(record.content, given) for record in records)
+            # After an outcome the same decision is another one.
+            known = any(not record.content.get("outcome") and _same(record.content, given) for record in records)
             return [] if known else [Add(store=self.name, content=given, text=_text(given))]
-        wanted = given.pop("id")
-        record = next((record for record in records if record.id == wanted), None)
-        if record is None:
-            raise Refused("there is no such decision")
+        record = find_record(records, given.pop("id"), "decision")
         content = {**record.content, **given}
         if content == record.content:
             return []
@@ -109,20 +108,13 @@ class DecisionLogStore(LearningStore):
         return [replace(entry, first=entry.ranked[0].record.id in newest) for entry in entries]
 
 
-def _lacks_outcome(content: dict[str, JsonValue]) -> bool:
-    """Whether it is open still: after an outcome the same decision is another one."""
-    return not content.get("outcome")
-
-
 def _same(one: dict[str, JsonValue], other: dict[str, JsonValue]) -> bool:
     return all(same_statement(str(one.get(name)), str(other.get(name))) for name in ("decision", "reasoning"))
 
 
 def _text(content: dict[str, JsonValue]) -> str:
     """How a decision reads: what, why, what else, how sure, and what came of it."""
-    rest = {name: value for name, value in content.items() if name not in ("decision", *OUTCOME) and value != []}
-    lines = [str(content["decision"]), *(f"{name}: {spell(value)}" for name, value in rest.items())]
-    return "\n".join([*lines, *_outcome(content)])
+    return "\n".join([str(content["decision"]), *rest_of(content, "decision", *OUTCOME), *_outcome(content)])
 
 
 def _brief(content: dict[str, JsonValue]) -> str:

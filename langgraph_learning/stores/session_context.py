@@ -1,9 +1,9 @@
 """Where one conversation stands: a summary, and with planning its goal, plan and progress."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Literal
 
-from pydantic import BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import SkipJsonSchema
 
@@ -14,8 +14,8 @@ from langgraph_learning.records import Add, Change, Identity, Record, Scope, Upd
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores.base import LearningStore
 from langgraph_learning.stores.operations import Operation, check_fields, operation, schema_fields
+from langgraph_learning.stores.session_plan import is_new_goal, stands_in, without_withdrawn
 from langgraph_learning.stores.values import as_list, spell, union
-from langgraph_learning.text import same_statement, terms
 
 UPDATE = "Write down where this conversation stands now; what is left blank stays as it is."
 WITHDRAWN = "withdrawn"
@@ -80,11 +80,11 @@ class SessionContextStore(LearningStore):
         told = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
         given = {name: value for name, value in told.items() if value not in (None, [])}
         withdrawn = [str(item) for item in as_list(given.pop(WITHDRAWN, None))]
-        kept = _without_withdrawn(old, withdrawn)
-        if _is_new_goal(old, given):
+        kept = without_withdrawn(old, withdrawn)
+        if is_new_goal(old, given):
             kept = {name: value for name, value in kept.items() if name not in ("plan", "progress")}
         if isinstance(progress := given.get("progress"), list):
-            done = [step for step in progress if not _stands_in(step, withdrawn)]
+            done = [step for step in progress if not stands_in(step, withdrawn)]
             given["progress"] = union(as_list(kept.get("progress")), done)
         content = {**kept, **given}
         if content == old:
@@ -99,38 +99,10 @@ class SessionContextStore(LearningStore):
         plan, progress = as_list(content.pop("plan", None)), as_list(content.pop("progress", None))
         if goal := content.pop("goal", None):
             lines.append(f"Goal: {goal}")
-        done = [step for step in plan if any(same_statement(str(step), str(item)) for item in progress)]
+        done = [step for step in plan if stands_in(step, progress)]
         for number, step in enumerate(plan, 1):
             lines.append(f"Step {number}{' (done)' if step in done else ''}: {step}")
         if progress:
             lines.append(f"Done so far: {'; '.join(map(str, progress))}")
         lines += [f"{name}: {spell(value)}" for name, value in content.items()]
         return "\n".join(lines)
-
-
-def _without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -> dict[str, JsonValue]:
-    """Return what is left of a session, without the fields that are named and the steps that are not done after all."""
-    fields = {item.strip().casefold() for item in withdrawn} & {"goal", "plan", "progress"}
-    left = {name: value for name, value in content.items() if name not in fields}
-    if isinstance(done := left.get("progress"), list):
-        left["progress"] = [step for step in done if not _stands_in(step, withdrawn)]
-    return left
-
-
-def _stands_in(step: JsonValue, steps: Iterable[JsonValue]) -> bool:
-    return any(same_statement(str(step), str(other)) for other in steps)
-
-
-def _is_new_goal(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> bool:
-    """Return whether the goal is another one, and not the old one in other words.
-
-    A model that says the same goal differently every turn must not lose what was done: a goal that shares half of its
-    words with the old one, or comes with a step of the old plan, goes on.
-    """
-    before, now = old.get("goal"), given.get("goal")
-    if not before or not now:
-        return False
-    words, others = set(terms(str(before))), set(terms(str(now)))
-    shared = len(words & others) * 2 >= min(len(words), len(others))
-    carried = any(_stands_in(step, as_list(given.get("plan"))) for step in as_list(old.get("plan")))
-    return not shared and not carried

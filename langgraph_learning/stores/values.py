@@ -70,6 +70,12 @@ def spell(value: JsonValue) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
+def rest_of(content: dict[str, JsonValue], *shown: str) -> list[str]:
+    """Return a line for each field that says something and is not `shown` already."""
+    told = {name: value for name, value in content.items() if name not in shown and value not in (None, "", [])}
+    return [f"{name}: {spell(value)}" for name, value in told.items()]
+
+
 def as_list(value: JsonValue) -> list[JsonValue]:
     """Return `value` if it is a list, else an empty one."""
     return value if isinstance(value, list) else []

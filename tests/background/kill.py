@@ -24,10 +24,10 @@ from background.agent import learning
 from langgraph.graph import END, START, MessagesState, StateGraph
 
 from langgraph_learning import LearningContext, connect
-from langgraph_learning._engine.background import learn_pending, learner
+from langgraph_learning._engine.background import learner, lease
 
 USERS = 2
-learn_pending.LEASE_TIME = timedelta(seconds=0.3)
+lease.LEASE_TIME = timedelta(seconds=0.3)
 learner.RESCAN = timedelta(seconds=0.2)
 
 

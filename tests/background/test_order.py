@@ -8,8 +8,9 @@ from langgraph.store.base import PutOp
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import Background, LearningMachine, connect
-from langgraph_learning._engine.background.learn_pending import LEASE_TIME, LearningProgress
+from langgraph_learning._engine.background.learn_pending import LearningProgress
 from langgraph_learning._engine.background.learner import BackgroundLearner
+from langgraph_learning._engine.background.lease import LEASE_TIME, RENEW_EVERY, renew_lease
 from langgraph_learning._engine.background.pending import LEASE, pending_namespace, schedule_turns
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.learning.extract import turn_commit_id
@@ -155,6 +156,37 @@ def test_two_who_learn_from_one_turn_at_once_learn_it_once(tmp_path: Any) -> Non
         world.later(seconds=20)
         assert memories(db.store) == ["Likes tea"]
         assert len(world.machine.scoped(user_id="ada", store=db.store).commits()) == 1
+
+
+def test_a_call_that_takes_longer_than_a_lease_keeps_it_and_what_a_killed_process_held_is_free_soon() -> None:
+    world = World()
+    other = World(store=world.store)
+
+    def slow(_: object) -> Any:
+        for _ in range(9):
+            world.now += RENEW_EVERY
+            world.learner.renew_leases()
+        other.now = world.now + LEASE_TIME / 2
+        assert other.later().leased
+        return likes("tea")
+
+    world.model.extractions = [slow]
+    world.say("I like tea.", "m1")
+    assert world.later(seconds=20).learned == 1
+    assert [item.key for item in world.store.search(pending_namespace(ADA))] == []
+    world.learner.renew_leases()  # nothing is held any more
+    assert [item.key for item in world.store.search(pending_namespace(ADA))] == []
+    assert 2 * RENEW_EVERY < LEASE_TIME <= timedelta(seconds=30)
+
+
+def test_a_lease_that_somebody_else_has_taken_is_not_renewed() -> None:
+    world = World(likes("tea"))
+    theirs = {"id": "theirs", "until": (START + LEASE_TIME).isoformat()}
+    world.store.put(pending_namespace(ADA), LEASE, theirs)
+    assert not Driver(world.store).run(renew_lease(pending_namespace(ADA), "mine", START + LEASE_TIME))
+    lease = world.store.get(pending_namespace(ADA), LEASE)
+    assert lease is not None
+    assert lease.value == theirs
 
 
 def test_a_process_that_dies_between_commit_and_clean_up_has_learned() -> None:

@@ -259,6 +259,8 @@ def test_six_processes_enter_an_empty_database_at_once(url: str, schema: str) ->
     assert ends == [("", 0)] * 6
     with connect(url, schema=schema or None) as db:
         assert {found.key for found in db.store.search(("a",))} == {f"p{n}" for n in range(6)}
+        store: Any = db.store
+        assert store.revision() == 6
 
 
 def test_importing_the_package_loads_no_driver() -> None:

@@ -1,7 +1,6 @@
 """What a process of its own does to a store: `python worker.py JOB BACKEND ADDRESS ARGUMENT`."""
 
 import sys
-import time
 
 from langgraph.store.base import PutOp
 
@@ -36,12 +35,6 @@ def count(store: HybridStore, times: str) -> None:
         increment(store, "counter")
 
 
-def set_up(store: HybridStore, until: str) -> None:
-    time.sleep(max(0.0, float(until) - time.time()))  # all at once
-    store.setup()
-    store.put(NS, f"k{time.perf_counter_ns()}", {"n": 1})
-
-
 def commit_pairs(store: HybridStore, times: str) -> None:
     """Write two items in each commit and say so, until somebody kills us."""
     for n in range(int(times)):
@@ -52,5 +45,5 @@ def commit_pairs(store: HybridStore, times: str) -> None:
 if __name__ == "__main__":
     job, backend, address, argument = sys.argv[1:]
     store = open_store(backend, address)
-    {"count": count, "pairs": commit_pairs, "setup": set_up}[job](store, argument)
+    {"count": count, "pairs": commit_pairs}[job](store, argument)
     store.close()

@@ -1,5 +1,6 @@
 """What a model asks for is believed as far as the user's own words carry it."""
 
+import json
 import logging
 from typing import Any
 
@@ -8,6 +9,7 @@ from engine.hand import ALICE, AT, ByHand, answer, items, limits, memory, work
 from langchain_core.messages import AIMessage
 from langgraph.store.base import PutOp, SearchOp
 
+from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.extract import extract
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
@@ -113,6 +115,63 @@ def test_an_example_of_the_prompt_that_comes_back_is_refused_and_a_user_who_is_c
     assert texts(commit) == []
     assert "example" in commit.refused[0].reason
     assert texts(learned("I'm learning to play the zurbina.", "Nice!", told)) == ["Is learning to play the zurbina"]
+
+
+def test_all_examples_of_the_prompt_that_come_back_teach_nothing() -> None:
+    stores = (PROFILE, MEMORY, SessionContextStore(), EntityMemoryStore())
+    examples = json.loads(prompts.read("examples.json"))["examples"]
+    told = [operation for example in examples for operation in example["operations"]]
+    assert len(told) > 10
+    known = (memory(MEMORY, "uuid-1", "Likes tea"),)
+    hand = started("Hello!", "Hi!", *stores, known=known)
+    hand.gets(ModelCall, answer(told))
+    hand.gets(Write, None)
+    assert hand.result is not None
+    assert texts(hand.result) == []
+    assert len(hand.result.refused) >= len(told) - 1  # what is over the limit is told in one
+
+
+@pytest.mark.parametrize(
+    ("user", "assistant", "content"),
+    [
+        ("Merci beaucoup !", "De rien !", "Merci beaucoup !"),
+        ("Thank you very much!", "You're welcome.", "Thank you very much"),
+        ("多谢！", "不客气。", "多谢！"),
+        ("What is the capital of Norway?", "Oslo.", "What is the capital of Norway?"),
+        ("¿Qué hora es?", "Las dos.", "¿Qué hora es?"),
+        ("晚饭吃什么好？", "饺子。", "晚饭吃什么好？"),
+        ("晚饭吃什么好？", "吃饺子吧。", "晚饭吃什么好？吃饺子"),
+    ],
+)
+def test_a_question_or_a_thanks_of_the_user_is_no_statement(user: str, assistant: str, content: str) -> None:
+    commit = learned(user, assistant, op("add_memory", content=content, quote=user))
+    assert texts(commit) == []
+    assert "not learned" in commit.refused[0].reason
+
+
+@pytest.mark.parametrize(
+    ("user", "content"),
+    [
+        ("My favourite show is Who wants to be a millionaire?", "Likes the show: Who wants to be a millionaire?"),
+        ("I write C, do you?", "Writes C"),
+        ("I'm vegan. What can I eat?", "Is vegan. What can I eat?"),
+        ("Good mornings start with tea, thanks.", "Good mornings start with tea"),
+    ],
+)
+def test_what_is_said_beside_a_question_or_a_thanks_is_learned(user: str, content: str) -> None:
+    assert texts(learned(user, "I see.", op("add_memory", content=content, quote=user))) == [content]
+
+
+@pytest.mark.parametrize(
+    ("user", "content"),
+    [
+        ("我住在上海。", "Lives in Shanghai"),
+        ("I live in Shanghai.", "住在上海"),
+        ("Vivo en Shanghái.", "Wohnt in Shanghai"),
+    ],
+)
+def test_a_statement_in_another_language_than_the_users_is_learned(user: str, content: str) -> None:
+    assert texts(learned(user, "I see.", op("add_memory", content=content, quote=user))) == [content]
 
 
 def test_a_short_id_that_was_copied_along_makes_no_second_memory() -> None:

@@ -529,6 +529,30 @@ async def test_a_failed_extraction_is_told_and_its_turn_is_learned_with_the_next
 
 
 @pytest.mark.parametrize("colour", COLOURS)
+async def test_a_turn_that_the_model_refuses_is_told_and_takes_no_other_with_it(
+    colour: Colour, caplog: pytest.LogCaptureFixture
+) -> None:
+    refusal = AIMessage("", response_metadata={"stop_reason": "refusal"})
+    down = ConnectionError("no network")
+    learning, extractor = machine(refusal, refusal, [], down, refusal, refusal, refusal, refusal, [TEA])
+    store = InMemoryStore()
+    graph = by_hand(learning, reply).compile(store=store, checkpointer=InMemorySaver())
+
+    events = await streamed(graph, colour, said("Something awful"), thread(), context=ADA, stream_mode="custom")
+    assert [event["learning"] for event in events] == ["recalled", "failed"]
+    assert "the model refused" in caplog.text
+    await invoked(graph, colour, said("Hello"), thread(), context=ADA)
+    assert "Something awful" not in extractor.prompt("extraction")
+    await invoked(graph, colour, said("Something worse"), thread(), context=ADA)
+    await invoked(graph, colour, said("I drink tea"), thread(), context=ADA)
+
+    asked = [extractor.prompt("extraction", number) for number in (4, 6, 8)]
+    assert ["Something worse" in prompt for prompt in asked] == [True, True, False], "together, then each alone"
+    assert ["I drink tea" in prompt for prompt in asked] == [True, False, True]
+    assert memories(store) == ["Drinks tea"]
+
+
+@pytest.mark.parametrize("colour", COLOURS)
 async def test_an_anonymous_turn_after_a_failed_one_is_not_learned_about_the_user_who_comes_back(
     colour: Colour,
 ) -> None:

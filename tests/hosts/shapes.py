@@ -17,6 +17,7 @@ from langgraph_learning.testing import call
 
 Graph = StateGraph[Any, Any, Any, Any]
 Model = Any
+Node = Callable[..., Any]
 BEES = "I keep bees on the roof"
 
 
@@ -27,17 +28,36 @@ def weather(city: str) -> str:
 
 
 @dataclass(frozen=True)
+class Ends:
+    """Where a graph begins and ends, and what is put around a node that calls a model: nothing, as it was written."""
+
+    start: str = START
+    end: str = END
+    show: Callable[[Node], Node] = lambda node: node
+
+    def lead(self, builder: Graph, name: str) -> None:
+        """Lead a node that leads nowhere to the end, if there is another than LangGraph's own."""
+        if self.end != END:
+            builder.add_edge(name, self.end)
+
+
+ALONE = Ends()
+
+
+@dataclass(frozen=True)
 class Shape:
     """A graph, how a conversation with it goes, and what its model says in it."""
 
     name: str
-    build: Callable[[Model], Graph]
+    build: Callable[[Model, Ends], Graph]
     replies: Sequence[Any]
     models: tuple[str, ...] = ()
     """The nodes that call a model with their messages; empty where none does."""
     turns: Callable[[str], list[Any]] = lambda text: [{"messages": [HumanMessage(text)]}]
     hears: bool = True
     """Whether the user's words are messages of the graph."""
+    wraps: bool = True
+    """Whether its nodes send the messages they are given, and a system message among them."""
 
     def __str__(self) -> str:
         return self.name
@@ -47,18 +67,18 @@ def _ask(model: Model, messages: Sequence[Any]) -> dict[str, Any]:
     return {"messages": [model.invoke(messages)]}
 
 
-def react(model: Model) -> Graph:
+def react(model: Model, ends: Ends = ALONE) -> Graph:
     bound = model.bind_tools([weather])
     builder: Graph = StateGraph(MessagesState)
-    builder.add_node("agent", lambda state: _ask(bound, [SystemMessage("Be kind."), *state["messages"]]))
+    builder.add_node("agent", ends.show(lambda state: _ask(bound, [SystemMessage("Be kind."), *state["messages"]])))
     builder.add_node("tools", ToolNode([weather]))
-    builder.add_edge(START, "agent")
-    builder.add_conditional_edges("agent", tools_condition)
+    builder.add_edge(ends.start, "agent")
+    builder.add_conditional_edges("agent", tools_condition, {"tools": "tools", END: ends.end})
     builder.add_edge("tools", "agent")
     return builder
 
 
-def retrieval(model: Model) -> Graph:
+def retrieval(model: Model, ends: Ends = ALONE) -> Graph:
     """The question is rewritten from the second message on, and a branch at the start counts them."""
 
     class Retrieval(MessagesState):
@@ -77,14 +97,15 @@ def retrieval(model: Model) -> Graph:
     builder: Graph = StateGraph(Retrieval)
     builder.add_node("rewrite", rewrite)
     builder.add_node("retrieve", lambda state: {"documents": [f"about: {state['messages'][-1].text}"]})
-    builder.add_node("answer", answer)
-    builder.add_conditional_edges(START, route)
+    builder.add_node("answer", ends.show(answer))
+    builder.add_conditional_edges(ends.start, route)
     builder.add_edge("rewrite", "retrieve")
     builder.add_edge("retrieve", "answer")
-    return builder  # and no edge to END
+    ends.lead(builder, "answer")  # alone it has no edge to END
+    return builder
 
 
-def email(model: Model) -> Graph:
+def email(model: Model, ends: Ends = ALONE) -> Graph:
     """No messages at all: an e-mail is triaged, drafted, shown to a person, and sent by `Command`."""
 
     class Email(TypedDict, total=False):
@@ -94,24 +115,24 @@ def email(model: Model) -> Graph:
 
     def triage(state: Email) -> Command[Any]:
         verdict = model.invoke([SystemMessage("Triage."), HumanMessage(state["email"])]).text
-        return Command(goto="draft" if verdict == "respond" else END)
+        return Command(goto="draft" if verdict == "respond" else ends.end)
 
     def draft(state: Email) -> dict[str, Any]:
         return {"draft": model.invoke(f"Answer this: {state['email']}").text}
 
     def review(state: Email) -> Command[Any]:
-        return Command(update={"sent": interrupt(state["draft"]) == "send"}, goto=END)
+        return Command(update={"sent": interrupt(state["draft"]) == "send"}, goto=ends.end)
 
     builder: Graph = StateGraph(Email)
-    builder.add_node("triage", triage, destinations=("draft", END))
+    builder.add_node("triage", triage, destinations=("draft", ends.end))
     builder.add_node("draft", draft)
     builder.add_node("review", review)
-    builder.add_edge(START, "triage")
+    builder.add_edge(ends.start, "triage")
     builder.add_edge("draft", "review")
     return builder
 
 
-def researcher(model: Model) -> Graph:
+def researcher(model: Model, ends: Ends = ALONE) -> Graph:
     """The first question of the user is the answer to an interrupt."""
 
     def ask(state: MessagesState) -> dict[str, Any]:
@@ -119,14 +140,14 @@ def researcher(model: Model) -> Graph:
 
     builder: Graph = StateGraph(MessagesState)
     builder.add_node("ask", ask)
-    builder.add_node("research", lambda state: _ask(model, [*state["messages"], SystemMessage("Cite.")]))
-    builder.add_edge(START, "ask")
+    builder.add_node("research", ends.show(lambda state: _ask(model, [*state["messages"], SystemMessage("Cite.")])))
+    builder.add_edge(ends.start, "ask")
     builder.add_edge("ask", "research")
-    builder.add_edge("research", END)
+    builder.add_edge("research", ends.end)
     return builder
 
 
-def summariser(model: Model) -> Graph:
+def summariser(model: Model, ends: Ends = ALONE) -> Graph:
     """From the third message on all but the last two are deleted, and a summary is kept."""
 
     class Summary(MessagesState):
@@ -141,15 +162,15 @@ def summariser(model: Model) -> Graph:
         return {"messages": gone, "summary": f"{len(gone)} messages before"}
 
     builder: Graph = StateGraph(Summary)
-    builder.add_node("chat", chat)
+    builder.add_node("chat", ends.show(chat))
     builder.add_node("shorten", shorten)
-    builder.add_edge(START, "chat")
-    builder.add_conditional_edges("chat", lambda state: "shorten" if len(state["messages"]) > 2 else END)
-    builder.add_edge("shorten", END)
+    builder.add_edge(ends.start, "chat")
+    builder.add_conditional_edges("chat", lambda state: "shorten" if len(state["messages"]) > 2 else ends.end)
+    builder.add_edge("shorten", ends.end)
     return builder
 
 
-def trimmer(model: Model) -> Graph:
+def trimmer(model: Model, ends: Ends = ALONE) -> Graph:
     """Only the newest messages are sent, from one of the user's on."""
 
     def chat(state: MessagesState) -> dict[str, Any]:
@@ -157,13 +178,13 @@ def trimmer(model: Model) -> Graph:
         return _ask(model, kept)
 
     builder: Graph = StateGraph(MessagesState)
-    builder.add_node("chat", chat)
-    builder.add_edge(START, "chat")
-    builder.set_finish_point("chat")
+    builder.add_node("chat", ends.show(chat))
+    builder.add_edge(ends.start, "chat")
+    builder.set_finish_point("chat") if ends is ALONE else ends.lead(builder, "chat")
     return builder
 
 
-def map_reduce(model: Model) -> Graph:
+def map_reduce(model: Model, ends: Ends = ALONE) -> Graph:
     """Three workers by `Send`, each with an input of its own; a deferred node collects what they found."""
 
     class Found(TypedDict, total=False):
@@ -183,13 +204,14 @@ def map_reduce(model: Model) -> Graph:
     builder.add_node("work", work)
     builder.add_node("collect", collect, defer=True)
     builder.add_node("after", lambda state: {"messages": [AIMessage("Enough?")]})
-    builder.add_conditional_edges(START, plan, ["work"])
+    builder.add_conditional_edges(ends.start, plan, ["work"])
     builder.add_edge("work", "collect")
     builder.add_edge("collect", "after")
+    ends.lead(builder, "after")
     return builder
 
 
-def nested(model: Model) -> Graph:
+def nested(model: Model, ends: Ends = ALONE) -> Graph:
     """The model is called in a subgraph of a subgraph."""
     deep: Graph = StateGraph(MessagesState)
     deep.add_node("chat", lambda state: _ask(model, state["messages"]))
@@ -199,8 +221,8 @@ def nested(model: Model) -> Graph:
     middle.add_edge(START, "deep")
     outer: Graph = StateGraph(MessagesState)
     outer.add_node("middle", middle.compile())
-    outer.add_edge(START, "middle")
-    outer.add_edge("middle", END)
+    outer.add_edge(ends.start, "middle")
+    outer.add_edge("middle", ends.end)
     return outer
 
 
@@ -222,7 +244,7 @@ SHAPES = [
         turns=lambda text: [{"messages": []}, Command(resume=text)],
     ),
     Shape("summariser", summariser, ["Well."], ("chat",)),
-    Shape("trimmer", trimmer, ["Well."], ("chat",)),
+    Shape("trimmer", trimmer, ["Well."], ("chat",), wraps=False),
     Shape("map-reduce", map_reduce, ["a"]),
     Shape("nested", nested, ["Deep."]),
 ]

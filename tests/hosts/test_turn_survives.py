@@ -224,51 +224,6 @@ async def test_a_node_that_goes_to_the_end_leaves_its_turn_to_the_next(colour: C
     assert model.prompt("extraction").count("I keep bees") == 1
 
 
-def hand_over_to(name: str) -> Any:
-    @tool(f"to_{name}")
-    def hand_over() -> Command[Any]:
-        """Hand the conversation over."""
-        return Command(goto=name, graph=Command.PARENT)
-
-    return hand_over
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-async def test_a_turn_that_an_agent_hands_over_is_learned_at_its_next_turn(colour: Colour) -> None:
-    handing = ScriptedChatModel(replies=[call("to_ben"), "Hello again."], extractions=[[BEES, TEA]])
-    learning = LearningMachine(model=handing, user_memory=True)
-    store = InMemoryStore()
-    alice = create_agent(handing, tools=[hand_over_to("ben")], middleware=[*learning.middleware()], name="alice")
-    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
-    builder.add_node("alice", alice, destinations=("ben", END))
-    builder.add_node("ben", lambda state: {"messages": [AIMessage("I am Ben.")]})
-    builder.add_edge(START, "alice").add_edge("ben", END)
-    graph = builder.compile(store=store, checkpointer=InMemorySaver())
-
-    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
-    await invoked(graph, colour, said("I drink tea", "h2"), thread(), context=ADA)
-
-    assert memories(store) == ["Keeps bees", "Drinks tea"]
-
-
-@pytest.mark.parametrize("colour", COLOURS)
-async def test_a_turn_that_two_agents_hear_is_learned_by_whoever_ends_it(colour: Colour) -> None:
-    model = ScriptedChatModel(replies=[call("to_ben"), "I am Ben."], extractions=[[BEES]])
-    learning = LearningMachine(model=model, user_memory=True)
-    store = InMemoryStore()
-    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
-    for name, tools in (("alice", [hand_over_to("ben")]), ("ben", [])):
-        agent = create_agent(model, tools=tools, middleware=[*learning.middleware()], name=name)
-        builder.add_node(name, agent, destinations=("ben", END))
-    builder.add_edge(START, "alice").add_edge("ben", END)
-    graph = builder.compile(store=store, checkpointer=InMemorySaver())
-
-    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
-
-    assert memories(store) == ["Keeps bees"]
-    assert model.calls["extraction"] == 1
-
-
 @pytest.mark.parametrize("colour", COLOURS)
 async def test_a_redacted_message_is_learned_as_it_was_redacted(colour: Colour) -> None:
     def redact(state: Any) -> dict[str, Any]:
@@ -348,7 +303,7 @@ def test_extraction_that_fails_for_long_keeps_the_newest_turns() -> None:
 
 
 def test_a_day_later_a_turn_still_says_when_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    from langgraph_learning.nodes import steps
+    from langgraph_learning.nodes import kept_turns, steps
 
     class Clock(datetime):
         moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -357,7 +312,8 @@ def test_a_day_later_a_turn_still_says_when_it_was_said(monkeypatch: pytest.Monk
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return cls.moment
 
-    monkeypatch.setattr(steps, "datetime", Clock)
+    for module in (steps, kept_turns):
+        monkeypatch.setattr(module, "datetime", Clock)
     learning, model = machine(RuntimeError("down"), [])
     graph = by_hand(learning, reply).compile(store=InMemoryStore(), checkpointer=InMemorySaver())
     graph.invoke(said("I met Ben yesterday", "h1"), thread(), context=ADA)
@@ -375,7 +331,7 @@ def test_a_date_that_a_person_approves_later_counts_from_when_it_was_said(
     edited: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from langgraph_learning import scoped
-    from langgraph_learning.nodes import steps
+    from langgraph_learning.nodes import kept_turns, steps
 
     class Clock(datetime):
         moment = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -384,7 +340,7 @@ def test_a_date_that_a_person_approves_later_counts_from_when_it_was_said(
         def now(cls, tz: Any = None) -> datetime:  # type: ignore[override]
             return cls.moment
 
-    for module in (steps, scoped):
+    for module in (steps, kept_turns, scoped):
         monkeypatch.setattr(module, "datetime", Clock)
     met: list[JsonValue] = [{"content": "Met Ben", "date": "yesterday"}]
     asked = op("remember_about", entity="Ada", entity_type="person", events=met, quote="I met Ben yesterday")

@@ -2,17 +2,22 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
+from langchain_core.messages import HumanMessage
+from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
-from langgraph_learning import LearningMachine, Record, Scope, Source
-from langgraph_learning.config import StoreConfig
+from langgraph_learning import EntityMemoryConfig, LearningMachine, LearningMode, Record, Scope, Source, connect
+from langgraph_learning.config import StoreConfig, UserMemoryConfig
 from langgraph_learning.records import SUPERSEDED, Add, Change, Update
+from langgraph_learning.schemas import UserMemory
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.stores.base import ID
+from langgraph_learning.testing import ScriptedChatModel, op
 
 DAY = timedelta(days=1)
 
@@ -97,6 +102,156 @@ def test_what_has_no_dates_is_stored_as_before() -> None:
     assert not {"valid_from", "valid_to", "expires_at"} & record.value().keys()
     dated = _record(valid_from="2026-01-01")
     assert Record.model_validate({**dated.value(), "id": "r1"}) == dated
+
+
+MAY, JUNE, JULY = (datetime(2026, month, 8, 12, tzinfo=UTC) for month in (5, 6, 7))
+
+
+Told = tuple[datetime, str, list[dict[str, Any]]]
+
+
+def taught(store: BaseStore, *told: Told, first: int = 0, **stores: Any) -> Scoped:
+    """A user who said something on several days, and what a model made of each."""
+    model = ScriptedChatModel(extractions=[operations for _, _, operations in told])
+    learning = LearningMachine(model=model, store=store, **(stores or {"user_memory": True}))
+    scoped = learning.scoped(user_id="ada", thread_id="t1")
+    for number, (at, said, _) in enumerate(told, first):
+        scoped.learn([HumanMessage(said, id=f"h{number}")], at=at)
+    return scoped
+
+
+BERLIN = (MAY, "I live in Berlin", [op("add_memory", content="Lives in Berlin", quote="I live in Berlin")])
+OSLO = (
+    JUNE,
+    "I live in Oslo now",
+    [op("update_memory", id="m1", content="Lives in Oslo", quote="I live in Oslo now")],
+)
+
+
+def test_a_memory_that_is_contradicted_is_superseded_on_that_day_and_kept() -> None:
+    ada = taught(InMemoryStore(), BERLIN, OSLO)
+
+    now, past = sorted(ada.records("user_memory"), key=lambda record: record.status)
+    assert (now.text, now.status, now.valid_from, now.valid_to) == ("Lives in Oslo", "active", JUNE, None)
+    assert (past.text, past.status, past.valid_to) == ("Lives in Berlin", "superseded", JUNE)
+    assert (past.source.quote, past.source.message_ids) == ("I live in Berlin", ("h0",)), "whose words it was"
+    assert past.content["superseded_by"] == now.id
+    text = ada.recall("Where do I live?").text
+    assert "Lives in Oslo (since 2026-06-08)" in text
+    assert "Berlin" not in text
+    assert [record.text for record in ada.search("lives")] == ["Lives in Oslo"]
+
+
+def test_asked_as_of_a_day_a_superseded_memory_is_what_held_then_also_after_a_curation() -> None:
+    ada = taught(InMemoryStore(), BERLIN, OSLO)
+    for _ in range(2):
+        before = ada.recall("Where do I live?", at=MAY + DAY).text
+        assert "Lives in Berlin (until 2026-06-08)" in before
+        assert "Oslo" not in before
+        assert [record.text for record in ada.search("lives", at=JULY)] == ["Lives in Oslo"]
+        assert len(ada.curate(dry_run=False).retired) <= 1
+
+
+def test_a_memory_that_was_superseded_twice_is_known_for_each_day() -> None:
+    rome = (JULY, "I moved to Rome", [op("update_memory", id="m1", content="Lives in Rome", quote="I moved to Rome")])
+    ada = taught(InMemoryStore(), BERLIN, OSLO, rome)
+    held = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
+    assert held == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "kept"),
+    [
+        ("Has a cat", "Has a cat called Mia", False),
+        ("Has a cat", "The user has a cat, and it is called Mia.", False),
+        ("Likes tea", "Does not like tea", True),
+        ("Likes tea", "Likes tea no longer", True),
+        ("Has 2 cats", "Has 3 cats", True),
+        ("喜欢喝茶", "不喜欢喝茶", True),
+        ("Rust over Go", "Go over Rust", True),
+    ],
+)
+def test_what_completes_a_memory_supersedes_nothing(old: str, new: str, kept: bool) -> None:
+    ada = LearningMachine(user_memory=True, store=InMemoryStore()).scoped(user_id="ada")
+    ada.apply("add_memory", content=old)
+    [record] = ada.records()
+    ada.apply("update_memory", id=record.id, content=new)
+    assert sorted(one.text for one in ada.records()) == sorted([old, new] if kept else [new])
+    assert next(one for one in ada.records() if one.text == new).id == record.id
+
+
+def test_undo_of_what_superseded_a_memory_restores_the_exact_state() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = taught(db.store, BERLIN)
+        [before] = ada.records()
+        ada = taught(db.store, OSLO, first=1)
+        assert len(ada.records()) == 2
+        ada.undo(ada.commits()[-1].id)
+        [after] = ada.records()
+        assert after == before.model_copy(update={"version": after.version})
+
+
+def test_a_message_that_is_edited_takes_back_what_it_superseded() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = taught(db.store, BERLIN, OSLO)
+        model = ScriptedChatModel(
+            extractions=[[op("update_memory", id="m1", content="Lives in Rome", quote="in Rome")]]
+        )
+        again = LearningMachine(model=model, user_memory=True, store=db.store).scoped(user_id="ada", thread_id="t1")
+        again.learn([HumanMessage("I live in Rome now", id="h1")], at=JULY)
+        assert sorted((record.text, record.status) for record in ada.records()) == [
+            ("Lives in Berlin", "superseded"),
+            ("Lives in Rome", "active"),
+        ]
+
+
+def test_what_a_person_approves_later_supersedes_on_the_day_it_was_said() -> None:
+    store = InMemoryStore()
+    taught(store, BERLIN)
+    ada = taught(store, OSLO, first=1, user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE))
+    [proposal] = ada.proposals()
+    assert [record.text for record in ada.records()] == ["Lives in Berlin"]
+    ada.decide(proposal.id, "approve")
+    assert {record.text: record.valid_to for record in ada.records()} == {
+        "Lives in Oslo": None,
+        "Lives in Berlin": JUNE,
+    }
+
+
+def test_a_superseded_fact_has_its_date_and_is_a_fact_as_of_an_earlier_day() -> None:
+    radar: dict[str, Any] = {"entity": "Radar", "entity_type": "project"}
+    kai, lin = "Radar is led by Kai", "Radar is led by Lin now"
+    new = op("remember_about", facts=["Led by Lin"], outdated=["Led by Kai"], quote=lin, **radar)
+    ada = taught(
+        InMemoryStore(),
+        (MAY, kai, [op("remember_about", facts=["Led by Kai"], quote=kai, **radar)]),
+        (JUNE, lin, [new]),
+        entity_memory=EntityMemoryConfig(),
+    )
+    facts = {record.text: record for record in ada.records() if record.content["kind"] == "fact"}
+    assert (facts["Radar: Led by Kai"].valid_to, facts["Radar: Led by Lin"].valid_from) == (JUNE, JUNE)
+    assert "Led by Lin (as of 2026-06-08)" in (now := ada.recall("Who leads Radar?").text)
+    assert "Kai" not in now
+    before = ada.recall("Who leads Radar?", at=MAY + DAY).text
+    assert "- Led by Kai (until 2026-06-08)" in before
+    assert "no longer true" not in before
+    assert "Lin" not in before
+
+
+class Membership(UserMemory):
+    expires_at: str | None = Field(default=None, description="Until which day")
+
+
+def test_a_memory_that_expires_is_recalled_until_its_last_day_and_not_a_day_longer() -> None:
+    config = UserMemoryConfig(schema=Membership)
+    ada = LearningMachine(user_memory=config, store=InMemoryStore()).scoped(user_id="ada")
+    today = datetime.now(UTC)
+    ada.apply("add_memory", content="Is on holiday", expires_at=f"{today:%Y-%m-%d}")
+    ada.apply("add_memory", content="Was on holiday", expires_at=f"{today - DAY:%Y-%m-%d}")
+    assert f"Is on holiday (until {today:%Y-%m-%d})" in ada.recall("holiday").text
+    assert [record.text for record in ada.search("holiday")] == ["Is on holiday"]
+    [ended] = [record for record in ada.search("holiday", at=today - 2 * DAY) if record.text == "Was on holiday"]
+    assert ended.expires_at is not None
 
 
 def _record(**content: object) -> Record:

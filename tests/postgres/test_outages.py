@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -9,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -22,8 +23,9 @@ from postgres.world import FACT, memories, talk, talk_at_once
 
 from langgraph_learning import LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import LearningSaver
-from langgraph_learning.checkpointers._patience import BRIEF, SHARE, Patience
+from langgraph_learning.checkpointers._patience import BRIEF, SHARE, Patience, PatientLock
 from langgraph_learning.checkpointers._postgres import Connections
+from langgraph_learning.checkpointers._store.sqlite import WAITS, _begin_in_turn
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import StoreError
 from langgraph_learning.testing import ScriptedChatModel
@@ -41,11 +43,12 @@ def test_the_turn_after_a_failover_goes_on_although_every_connection_in_the_pool
         talk_at_once(db, [f"user {number}" for number in range(8)])  # the pool has grown
         with psycopg.connect(postgres_url, autocommit=True) as admin:
             ended = admin.execute(
-                "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                "select count(*), bool_and(pg_terminate_backend(pid, 60000)) from pg_stat_activity"
                 " where datname = current_database() and pid <> pg_backend_pid()"
             ).fetchone()
         assert ended is not None
         assert ended[0] > 3
+        assert ended[1]  # each is gone: one that has not ended yet would answer, and die under the statement after it
         assert talk(db, "ada", "t") == "Hello"
         assert memories(db, "ada") == [FACT]
 
@@ -133,6 +136,65 @@ def test_after_a_wait_in_vain_the_next_ones_are_brief_until_one_succeeds(monkeyp
     patience.note_failure()
     now = 111.0
     assert patience.seconds == 10 * SHARE
+
+
+class Queue:
+    """A lock that others hold one after the other; each wait for it takes its whole time."""
+
+    def __init__(self, clock: list[float], others: int) -> None:
+        self.clock, self.others = clock, others
+        self.lock: PatientLock | None = None
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        self.clock[0] += timeout
+        if self.others and self.lock is not None:
+            self.others -= 1
+            self.lock.__exit__(None, None, None)
+            return False
+        return self.lock is not None
+
+    def release(self) -> None:
+        pass
+
+
+def test_a_writer_waits_as_long_as_others_get_on_and_gives_up_when_nobody_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    patience, queue = Patience(5), Queue(clock, others=7)
+    queue.lock = PatientLock(patience, queue)
+    with queue.lock:
+        assert clock[0] == 100 + 8 * 5 * SHARE
+    stuck = PatientLock(patience, Queue(clock, others=0))
+    with pytest.raises(StoreError, match="busy for more than 4 s"), stuck:
+        pass
+    assert clock[0] == 100 + 9 * 5 * SHARE
+    assert patience.seconds == 5 * BRIEF
+
+
+class Held:
+    """A connection to a file that others hold so many times; each time they may have committed."""
+
+    def __init__(self, times: int, *, commits: bool) -> None:
+        self.times, self.commits, self.version = times, commits, 1
+
+    def execute(self, statement: str) -> Any:
+        if "data_version" in statement:
+            return self
+        if self.times:
+            self.times -= 1
+            self.version += self.commits
+            raise sqlite3.OperationalError("database is locked")
+        return self
+
+    def fetchone(self) -> tuple[int]:
+        return (self.version,)
+
+
+def test_a_writer_waits_on_for_a_file_while_other_processes_commit_and_not_for_one_that_is_held() -> None:
+    _begin_in_turn(cast("sqlite3.Connection", Held(WAITS - 1, commits=True)), "begin immediate")
+    for held in (Held(1, commits=False), Held(WAITS, commits=True)):
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            _begin_in_turn(cast("sqlite3.Connection", held), "begin immediate")
 
 
 FREEZE = """

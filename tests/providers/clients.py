@@ -33,6 +33,8 @@ class Provider:
     limit: Callable[[Json], object] = lambda request: request["max_tokens"]
     thought: Callable[[str], Json] | None = None
     """An answer with a block of thoughts before the text."""
+    refusals: tuple[Json | tuple[int, Json], ...] = ()
+    """How it says that the model, or a filter, would not answer."""
 
     def model(self, url: str) -> BaseChatModel:
         """Return the client, or skip where its package is not installed."""
@@ -52,6 +54,9 @@ def _completion_text(text: str, reason: str) -> Json:
 def _completion_call(arguments: str) -> Json:
     call = {"id": "call_123", "type": "function", "function": {"name": "learned", "arguments": arguments}}
     return _completion({"content": "", "tool_calls": [call]}, "tool_calls")
+
+
+AZURE = {"message": "The prompt triggered the content management policy", "code": "content_filter", "status": 400}
 
 
 def _anthropic(blocks: list[Json], reason: str) -> Json:
@@ -101,6 +106,12 @@ def _response_text(text: str, status: str) -> Json:
     content = [{"type": "output_text", "text": text, "annotations": []}]
     message = {"type": "message", "id": "msg_1", "role": "assistant", "status": status, "content": content}
     return _response([message], status)
+
+
+def _response_refusal(text: str) -> Json:
+    content = [{"type": "refusal", "refusal": text}]
+    message = {"type": "message", "id": "msg_1", "role": "assistant", "status": "completed", "content": content}
+    return _response([message], "completed")
 
 
 def _response_call(arguments: str) -> Json:
@@ -157,6 +168,12 @@ OPENAI = Provider(
     _completion_call,
     strict=lambda request: request["response_format"]["json_schema"]["strict"],
     limit=lambda request: request["max_completion_tokens"],
+    refusals=(
+        _completion({"content": None, "refusal": "I can't help with that."}, "stop"),
+        _completion_text("", "content_filter"),
+        _completion_text('{"operations": [{"oper', "content_filter"),
+        (400, {"error": AZURE}),
+    ),
 )
 RESPONSES = Provider(
     "openai responses",
@@ -169,6 +186,10 @@ RESPONSES = Provider(
     strict=lambda request: request["text"]["format"]["strict"],
     limit=lambda request: request["max_output_tokens"],
     thought=_response_thought,
+    refusals=(
+        _response_refusal("I can't help with that."),
+        {**_response([], "incomplete"), "incomplete_details": {"reason": "content_filter"}},
+    ),
 )
 ANTHROPIC = Provider(
     "anthropic",
@@ -180,6 +201,7 @@ ANTHROPIC = Provider(
     error={"type": "error", "error": {"type": "invalid_request_error", "message": "not supported"}},
     ends=("end_turn", "max_tokens"),
     thought=_anthropic_thought,
+    refusals=(_anthropic([], "refusal"),),
 )
 THINKING = Provider(
     "anthropic thinking",
@@ -193,6 +215,7 @@ THINKING = Provider(
     error={"type": "error", "error": {"type": "invalid_request_error", "message": "not supported"}},
     ends=("end_turn", "max_tokens"),
     thought=_anthropic_thought,
+    refusals=(_anthropic([], "refusal"),),
 )
 GEMINI = Provider(
     "gemini",
@@ -205,6 +228,10 @@ GEMINI = Provider(
     ends=("STOP", "MAX_TOKENS"),
     limit=lambda request: request["generationConfig"]["maxOutputTokens"],
     thought=lambda text: _gemini([{"text": "They like tea.", "thought": True}, {"text": text}], "STOP"),
+    refusals=(
+        *({**_gemini([], ""), "candidates": [{"finishReason": reason, "index": 0}]} for reason in ("SAFETY", "SPII")),
+        {**_gemini([], ""), "candidates": [], "promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
+    ),
 )
 OLLAMA = Provider(
     "ollama",
@@ -228,6 +255,7 @@ MISTRAL = Provider(
     _completion_call,
     error={"object": "error", "message": "response_format is not supported", "type": "invalid_request"},
     strict=lambda request: request["response_format"]["json_schema"]["strict"],
+    refusals=(_completion_text("", "content_filter"),),
 )
 GROQ = Provider(
     "groq",
@@ -237,6 +265,7 @@ GROQ = Provider(
     _completion_text,
     _completion_call,
     strict=lambda request: request["response_format"]["json_schema"]["strict"],
+    refusals=(_completion_text("", "content_filter"),),
 )
 BEDROCK = Provider(
     "bedrock",
@@ -253,6 +282,10 @@ BEDROCK = Provider(
     thought=lambda text: _bedrock(
         [{"reasoningContent": {"reasoningText": {"text": "They like tea.", "signature": "s"}}}, {"text": text}],
         "end_turn",
+    ),
+    refusals=(
+        _bedrock([], "guardrail_intervened"),
+        _bedrock([{"text": "The answer was filtered."}], "content_filtered"),
     ),
 )
 PROVIDERS = (OPENAI, RESPONSES, ANTHROPIC, THINKING, GEMINI, OLLAMA, MISTRAL, GROQ, BEDROCK)

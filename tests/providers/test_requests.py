@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from langgraph.store.memory import InMemoryStore
 from providers.clients import ANTHROPIC, BEDROCK, GEMINI, PROVIDERS, THINKING, Provider
-from providers.recorder import Recorder, find_schema, recorder
+from providers.recorder import Json, Recorder, find_schema, recorder
 
 from langgraph_learning import LearnedKnowledgeConfig, LearningMachine, LearningMode, SessionContextConfig
+from langgraph_learning.errors import ExtractionError
 from langgraph_learning.json_schema import unions
 from langgraph_learning.records import Commit
 from langgraph_learning.scoped import Scoped
@@ -131,6 +132,32 @@ def test_a_failure_that_is_no_refusal_is_not_asked_again(provider: Provider, ser
     with pytest.raises(Exception, match=r"."):
         machine(provider, server).learn([("user", "I like tea")])
     assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "reply"),
+    [
+        pytest.param(provider, reply, id=f"{provider.name} {number}")
+        for provider in PROVIDERS
+        for number, reply in enumerate(provider.refusals)
+    ],
+)
+def test_a_refusal_is_asked_about_once_more_and_told_as_one(
+    provider: Provider, server: Recorder, reply: Json | tuple[int, Json]
+) -> None:
+    server.replies = [reply, reply]
+    with pytest.raises(ExtractionError, match="the model refused: "):
+        machine(provider, server).learn([("user", "I like tea")])
+    assert len(server.requests) == 2
+    server.replies = [reply, provider.text(ANSWER, provider.ends[0])]
+    assert texts(machine(provider, server).learn([("user", "I like tea")])) == ["Likes tea"]
+
+
+@every
+def test_an_empty_answer_is_no_answer(provider: Provider, server: Recorder) -> None:
+    server.replies = [provider.text("", provider.ends[0])] * 2
+    with pytest.raises(ExtractionError, match="empty"):
+        machine(provider, server).learn([("user", "I like tea")])
 
 
 def test_claude_is_told_what_of_the_prompt_never_changes(server: Recorder) -> None:

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import LearningMachine
+from langgraph_learning import LearningMachine, connect, create_learning_agent
 from langgraph_learning._engine.learning.commit import TRIED, cut_operations
+from langgraph_learning.checkpointers import SqliteHybridStore
 from langgraph_learning.errors import RecordError
 from langgraph_learning.stores import UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -108,8 +109,6 @@ def test_of_an_answer_with_a_hundred_thousand_operations_a_few_are_looked_at() -
 
 def test_a_record_that_is_older_than_those_a_turn_reads_is_found_by_its_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langgraph_learning._engine.approval.proposals.PLAN_LIMIT", 3)
-    from langgraph_learning import connect
-
     model = ScriptedChatModel(extractions=[[op("add_memory", content="Keeps bees on the roof")], []])
     with connect("sqlite:///:memory:") as db:
         ada = LearningMachine(model=model, user_memory=True, store=db.store).scoped(user_id="ada")
@@ -118,3 +117,41 @@ def test_a_record_that_is_older_than_those_a_turn_reads_is_found_by_its_words(mo
         made = ada.learn([("user", "I keep bees on the roof")])
         assert made is None  # it is known already
         assert "Keeps bees" in model.prompt("extraction")
+
+
+def test_a_turn_reads_so_many_records_and_each_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("langgraph_learning._engine.approval.proposals.PLAN_LIMIT", 30)
+    monkeypatch.setattr("langgraph_learning._engine.repository.SEARCH_LIMIT", 20)
+    counted: list[int] = []
+    batch = SqliteHybridStore.batch
+
+    def count(store: SqliteHybridStore, ops: Any) -> Any:
+        results = batch(store, ops)
+        counted.extend(len(found) for found in results if isinstance(found, list))
+        return results
+
+    monkeypatch.setattr(SqliteHybridStore, "batch", count)
+    asked = [op("add_memory", content=f"Owns a new thing {number}") for number in range(10)]
+    with connect("sqlite:///:memory:") as db:
+        learning = LearningMachine(model=ScriptedChatModel(extractions=[asked]), user_memory=True, store=db.store)
+        ada = learning.scoped(user_id="ada")
+        ada.load(row(f"Owns the thing {number}", id=f"r{number}") for number in range(400))
+        counted.clear()
+        made = ada.learn([("user", "I own a new thing")])
+    assert made is not None
+    assert len(made.changes) == 10
+    assert 0 < sum(counted) <= 50
+
+
+def test_a_process_keeps_no_receipt_of_a_turn_that_is_over() -> None:
+    learning = LearningMachine(user_memory=True)
+    asked = {"configurable": {"thread_id": "t"}}
+    with connect("sqlite:///:memory:") as db:
+        ada = learning.scoped(user_id="ada", store=db.store)
+        ada.load(row(f"Owns the thing {number}", id=f"r{number}") for number in range(100))
+        model = ScriptedChatModel(replies=["Many."], extractions=[[]])
+        agent: Any = create_learning_agent(model, learning=learning, db=db)
+        agent.invoke({"messages": [("user", "Which things do I own?")]}, asked, context={"user_id": "ada"})
+        [turn] = learning._settings.turns.values()
+        assert len(json.dumps(turn)) < 1_000
+        assert len(model.prompt("reply")) > 2_000

@@ -31,7 +31,7 @@ def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Studio]:
     """One server for all tests of this module, which has nothing to complain of in the end."""
     require_server()
     home = tmp_path_factory.mktemp("studio")
-    with studio_server(home, waiting="studio.waiting:graph") as running:
+    with studio_server(home, waiting="studio.waiting:graph", behind="studio.behind:graph") as running:
         yield running
     assert complaints(running.log()) == []
     assert attempts(home) == []
@@ -154,6 +154,21 @@ def test_events_say_what_is_recalled_and_learned_around_the_tools_of_the_graph(s
     ]
     assert [message["type"] for message in turn.state["messages"]] == ["human", "ai", "tool", "ai"]
     assert turn.reply == "[scripted] The tool days_between says: 31"
+
+
+def test_a_run_that_learns_behind_the_reply_does_so_in_a_thread_of_ours_and_never_on_the_event_loop(
+    studio: Studio, user: str
+) -> None:
+    turn = say(studio, "behind", new_thread(studio), "I like green tea.", user)
+    assert turn.kinds == ["recalled", "scheduled"]
+    assert turn.reply == "Noted."
+    eventually(lambda: texts(studio, user, "user_memory") == ["I like green tea."], "it is not learned")
+    eventually(lambda: texts(studio, user, "pending") == [], "it waits, although it is learned")
+    told = (studio.home / "learned-in").read_text()
+    assert told.startswith("learning")
+    assert told.endswith(" on no loop")
+    asked = say(studio, "behind", new_thread(studio), "What do I like?", user)
+    assert [len(labels) for labels in asked.recalled] == [1]
 
 
 def test_a_replay_recalls_what_was_known_then(studio: Studio, user: str) -> None:

@@ -3,22 +3,17 @@
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import takewhile
 from uuid import uuid4
 
 from langchain_core.language_models import BaseChatModel
-from langgraph.store.base import GetOp, Item, PutOp
+from langgraph.store.base import GetOp
 from pydantic import ValidationError
 
-from langgraph_learning._engine.background.pending import (
-    LEASE,
-    PendingTurn,
-    erase_items,
-    load_pending,
-    remove_pending,
-)
+from langgraph_learning._engine.background.lease import acquire_lease, release_lease
+from langgraph_learning._engine.background.pending import PendingTurn, load_pending, remove_pending
 from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import Extraction, extract
@@ -32,8 +27,6 @@ from langgraph_learning.records import Namespace
 
 log = logging.getLogger("langgraph_learning")
 
-LEASE_TIME = timedelta(seconds=120)
-"""How long nobody else learns from a user's turns; when a call takes longer it may be made twice, never committed."""
 LONGEST_WAIT = 15
 """A thread that is never silent is learned from after so many delays."""
 FIRST_WAIT = timedelta(seconds=60)
@@ -65,6 +58,8 @@ class Work:
     model: BaseChatModel | None = None
     hasten: bool = False
     """Whether what waits is due now: the process is about to end, or somebody waits for it."""
+    held: dict[Namespace, str] = field(default_factory=dict)
+    """The leases that this process holds; somebody renews them, or a call that takes long loses its own."""
 
 
 def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
@@ -79,8 +74,9 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
         return LearningProgress(0, next_due(turns, work))
     works = work.settings.extractions(work.model)
     lease = uuid4().hex
-    if (until := (yield from _acquire(work, namespace, lease))) is not None:
+    if (until := (yield from acquire_lease(namespace, lease, work.clock()))) is not None:
         return LearningProgress(0, until, leased=True)
+    work.held[namespace] = lease
     learned, tried = 0, set[str]()
     try:
         while group:
@@ -89,10 +85,15 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
             turns = yield from load_pending(namespace, work.settings.name)
             group = next_group(turns, work, tried)
     except Exception:
-        yield from _release(namespace, lease)
+        yield from _give_up(work, namespace, lease)
         raise
-    yield from _release(namespace, lease)
+    yield from _give_up(work, namespace, lease)
     return LearningProgress(learned, next_due(turns, work))
+
+
+def _give_up(work: Work, namespace: Namespace, lease: str) -> Flow[None]:
+    work.held.pop(namespace, None)
+    yield from release_lease(namespace, lease)
 
 
 def next_group(
@@ -208,24 +209,3 @@ def _write_down(work: Work, turn: PendingTurn, error: Exception) -> Flow[None]:
         return
     with suppress(ConflictError):
         yield from write([changed.put()], {(turn.namespace, turn.id): getattr(there, "version", 0)})
-
-
-def _acquire(work: Work, namespace: Namespace, lease: str) -> Flow[datetime | None]:
-    """Take the lease of a user's turns; return until when somebody else has it."""
-    [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
-    now = work.clock()
-    if isinstance(there, Item) and (until := datetime.fromisoformat(there.value["until"])) > now:
-        return until
-    value = {"id": lease, "until": (now + LEASE_TIME).isoformat()}
-    try:
-        put = PutOp(namespace, LEASE, value, index=False)
-        yield from write([put], {(namespace, LEASE): getattr(there, "version", 0)})
-    except ConflictError:
-        return now + LEASE_TIME
-    return None
-
-
-def _release(namespace: Namespace, lease: str) -> Flow[None]:
-    [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
-    if isinstance(there, Item) and there.value["id"] == lease:
-        yield from erase_items([(namespace, LEASE)])

@@ -27,7 +27,7 @@ LEASE = "lease"
 
 
 class PendingTurn(Frozen):
-    """A turn that waits, or that could not be learned from and is kept with its error."""
+    """A turn that has begun, that waits, or that could not be learned from and is kept with its error."""
 
     id: str
     machine: str
@@ -37,7 +37,8 @@ class PendingTurn(Frozen):
     """Who has said what in the thread so far: words of tools and documents stay theirs."""
     scheduled_at: datetime
     due_at: datetime
-    status: Literal["waiting", "failed"] = "waiting"
+    status: Literal["begun", "waiting", "failed"] = "waiting"
+    """`begun`: by an agent inside another graph, which learns from it itself, at its next turn at the latest."""
     attempts: int = 0
     error: str | None = None
 
@@ -99,7 +100,7 @@ def schedule_turns(
             id=key,
             machine=machine,
             identity=turn.identity,
-            turn=_mask_turn(turn, mask).to_json(),
+            turn=mask_turn(turn, mask).to_json(),
             thread=spoken,
             scheduled_at=now + timedelta(microseconds=place),
             due_at=now + delay,
@@ -124,7 +125,8 @@ def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spo
     return tuple(reversed(kept))
 
 
-def _mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
+def mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
+    """Return a turn without the secrets in it."""
     turn = heard.turn
     masked = replace(
         turn,

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from pydantic import JsonValue
@@ -20,6 +20,7 @@ from langgraph_learning._engine.learning.provenance import (
     judge_statement,
     tool_only_terms,
 )
+from langgraph_learning._engine.learning.supersede import date_changes
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.masking import mask_values
@@ -80,7 +81,7 @@ class CommitPlan:
             self._refuse(name, reason)
         elif (planned := self._plan_operation(snapshot, name, operation, request.said_at)) is not None:
             operation, changes = planned
-            source = self._mark_source(snapshot, arguments, request.source)
+            source = self._mark_source(snapshot, arguments, request)
             self._accept(snapshot, operation, changes, source, request.said_at)
 
     def _refuse(self, operation: str, reason: str) -> None:
@@ -103,15 +104,18 @@ class CommitPlan:
         log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)
         return f"over the limit of {limit} changes a turn"
 
-    def _mark_source(self, snapshot: ScopeSnapshot, arguments: Mapping[str, JsonValue], source: Source) -> Source:
-        """Return the source with its quote masked, and with a tool as actor if the statement may rest on one."""
-        store, thread = snapshot.store, self.draft.thread
+    def _mark_source(
+        self, snapshot: ScopeSnapshot, arguments: Mapping[str, JsonValue], request: OperationRequest
+    ) -> Source:
+        """Return the source with its quote masked, its day, and marked as a tool's where it may rest on one."""
+        store, thread, source = snapshot.store, self.draft.thread, request.source
         if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
             quotes_own = source.actor in ("user", "agent") and source.quote is not None
             if not quotes_own and not is_supported(arguments, thread):
                 source = source.model_copy(update={"actor": "tool"})
         masked = self.draft.rules.mask(source.quote)[:LONGEST_QUOTE] if source.quote else None
-        return source.model_copy(update={"quote": masked})
+        is_earlier = request.said_at is not None and self.draft.at - request.said_at > timedelta(days=1)
+        return source.model_copy(update={"quote": masked, "said_at": request.said_at if is_earlier else None})
 
     def _plan_operation(
         self, snapshot: ScopeSnapshot, name: str, operation: Operation, said_at: datetime | None
@@ -181,9 +185,10 @@ class CommitPlan:
             for change, verdict in allowed
             if verdict.result == "propose" or self._needs_yes(snapshot, change)
         ]
-        certain = (pair for pair in allowed if pair not in waits)
-        for own_source, group in groupby(certain, key=lambda pair: pair[1].source):
-            self.add_changes(self.known[snapshot.store.name], [change for change, _ in group], own_source)
+        when = said_at or self.draft.at
+        for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
+            dated = date_changes([change for change, _ in group], snapshot.by_id, when)
+            self.add_changes(self.known[snapshot.store.name], list(dated), sure)
         if waits:
             self.propose(snapshot, operation, [change for change, _ in waits], waits[0][1].source, said_at)
 

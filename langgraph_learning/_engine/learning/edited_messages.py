@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from langgraph_learning._engine.flow import Flow, call_store
 from langgraph_learning._engine.learning.messages import TurnMessage, clip_middle
+from langgraph_learning._engine.learning.supersede import past_id
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Change, Identity, Record, Remove, Source, Update
 from langgraph_learning.text import fold
+from langgraph_learning.validity import VALIDITY
 from langgraph_learning.versioned_store import VersionedStore
 
 
@@ -34,7 +36,7 @@ def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Id
     for snapshot in snapshots:
         for record in snapshot.records:
             if _is_theirs(record, identity) and _was_edited(record.source, spoken):
-                changes.append((yield from _take_back(snapshot, record, spoken)))
+                changes += yield from _take_back(snapshot, record, spoken)
     return changes
 
 
@@ -54,25 +56,31 @@ def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
     return bool(source.quote) and not any(fold(source.quote or "") in fold(message.text) for message in messages)
 
 
-def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[Change]:
+def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[list[Change]]:
+    """Return what puts a record back; what was kept of its past since then goes, since it is the present again."""
     removed = Remove(store=record.store, id=record.id, text=record.text, source=record.source)
     if record.version == 1:
-        return removed
+        return [removed]
     try:
         states = yield from call_store(VersionedStore.history, (*snapshot.scope.path, record.store), record.id)
     except UnsupportedByStore:
-        return removed
+        return [removed]
+    past: list[Change] = []
     for state in reversed(states):
+        if (kept := snapshot.by_id.get(past_id(record.id, state.version))) is not None:
+            past.append(Remove(store=kept.store, id=kept.id, text=kept.text, source=record.source))
         if state.value is None:
             continue
         source = Source.model_validate(state.value["source"])
         if not _was_edited(source, spoken):
-            return Update(
+            before = Update(
                 store=record.store,
                 id=record.id,
                 content=state.value["content"],
                 text=state.value["text"],
                 status=state.value["status"],
                 source=source,
+                **{name: state.value[name] for name in VALIDITY if name in state.value},
             )
-    return removed
+            return [before, *past]
+    return [removed, *past]

@@ -40,6 +40,7 @@ SHARE = 0.5
 SHARE_UNSPACED = 0.3
 """The same for scripts without spaces, whose terms are overlapping pairs of characters."""
 ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
+STATES_NOTHING = "it repeats a question, a thanks or a greeting of the user, which states nothing: not learned"
 
 # A name or number: a word with a capital inside or a digit, or with a capital in front unless it starts a sentence.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
@@ -197,12 +198,22 @@ def judge_statement(
         thread: Who has said what.
         takes_tools: Whether the learning store is configured to learn from tools.
     """
-    claimed = " ; ".join(texts_of(statement))
+    texts = texts_of(statement)
+    claimed = " ; ".join(filter(None, (_drop_questions(text, thread) for text in texts)))
     stated, before = _significant(claimed), set(_significant(old))
+    if (texts and not claimed) or (stated and _list_terms("courtesy").issuperset(stated)):
+        return Verdict("refuse", source, STATES_NOTHING)
     wanted = [term for term in stated if term not in before] or stated
     if (supported := _find_support(wanted, claimed, source, thread)) is not None:
         return Verdict("keep", supported)
     return _judge_unsupported(wanted, source, thread, takes_tools=takes_tools)
+
+
+def _drop_questions(text: str, thread: ThreadWords) -> str:
+    """Return `text` without the user's own questions in it: small models store what they are asked."""
+    asked = fold(" ".join(thread.of("user")))
+    parts: list[str] = [part.strip() for part in _SENTENCE.findall(text)]
+    return " ".join(part for part in parts if not (part.endswith(("?", "？")) and fold(part) in asked))
 
 
 def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
@@ -240,7 +251,8 @@ def _is_assistant_claim(wanted: Sequence[str], source: Source, thread: ThreadWor
     if not unsaid or source.actor == "agent" or any(map(is_yes, thread.of("user")[-2:])):
         return False
     if source.actor == "user" and source.quote is not None:
-        return len(unsaid) == len(wanted) and len(words(source.quote)) < 3
+        says_little = len(words(source.quote)) < 3 or not _drop_questions(source.quote, thread)
+        return len(unsaid) == len(wanted) and says_little
     return len(unsaid) * 2 >= len(wanted)
 
 

@@ -29,8 +29,15 @@ _SCHEMA: Options = {"method": "json_schema"}
 _TOOL: Options = {"method": "function_calling"}
 _WARNS_OF_STRICT = frozenset({"amazon_bedrock_converse_chat"})
 _CUT_OFF = "the answer was cut off at its length limit, before its first operation was complete: answer again, shorter"
-_FILTERED = {"content_filter", "content_filtered", "refusal", "safety", "prohibited_content", "guardrail_intervened"}
+_FILTERED = {
+    *("content_filter", "content_filtered", "refusal", "guardrail_intervened"),
+    *("safety", "prohibited_content", "blocklist", "spii", "recitation"),  # Gemini's
+}
 _REFUSED_BY_SERVER = (400, 404, 405, 415, 422, 501)
+
+
+class RefusedAnswer(ExtractionError):
+    """The model, or a filter before it, would not answer, also when asked again: it would refuse these words always."""
 
 
 @dataclass
@@ -95,7 +102,8 @@ def ask_for_operations(
     try:
         answer = _to_answer(second, _usage(first) + _usage(second))
     except UnusableAnswer as error:
-        raise ExtractionError(f"the model's answer cannot be used, also after a repair: {error}") from error
+        kind = RefusedAnswer if _refusal(second) is not None else ExtractionError
+        raise kind(f"the model's answer cannot be used, also after a repair: {error}") from error
     if not answer.operations and "{" in spoilt:
         raise ExtractionError(
             "the model's answer held something and could not be read, and its repair is empty: nothing is taken for"
@@ -129,7 +137,9 @@ def _call_with_fallback(
                 raise
         except Exception as error:
             if (completion := getattr(error, "completion", None)) is not None:
-                return {"raw": _cut_off_message(completion)}
+                return {"raw": _unfinished_message(completion)}
+            if any(getattr(each, "code", None) == "content_filter" for each in _chain(error)):  # Azure, of the prompt
+                return {"raw": AIMessage("", response_metadata={"finish_reason": "content_filter"})}
             if not candidates or _status(error) not in _REFUSED_BY_SERVER:
                 raise
             log.info("%s: a server refused %s: %s", type(model).__name__, options.get("method"), error)
@@ -164,7 +174,7 @@ def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseExceptio
 def _operations(answer: dict[str, Any]) -> OperationList:
     raw = answer.get("raw")
     cut_off = isinstance(raw, AIMessage) and _is_cut_off(raw)
-    if isinstance(raw, AIMessage) and (refusal := _refusal(raw)):
+    if (refusal := _refusal(answer)) is not None:
         raise UnusableAnswer(f"the model refused: {refusal}")
     texts = [text for text in _texts(answer) if text.strip()]
     if not texts:
@@ -201,8 +211,11 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _refusal(message: AIMessage) -> str | None:
+def _refusal(answer: dict[str, Any]) -> str | None:
     """Return why the model, or a filter in front of it, refused to answer."""
+    message = answer.get("raw")
+    if not isinstance(message, AIMessage):
+        return None
     if refusal := message.additional_kwargs.get("refusal"):
         return str(refusal)
     blocks = message.content if isinstance(message.content, list) else []
@@ -212,15 +225,16 @@ def _refusal(message: AIMessage) -> str | None:
     return next(iter(sorted(_finish_reasons(message) & _FILTERED)), None)
 
 
-def _cut_off_message(completion: object) -> AIMessage:
-    """Return the message of an answer that was cut off at its length limit; openai's client raises an error for it."""
+def _unfinished_message(completion: object) -> AIMessage:
+    """Return the message of an answer that was cut off or filtered; openai's client raises an error for it."""
     counted = getattr(completion, "usage", None)
     asked, answered = (getattr(counted, name, None) or 0 for name in ("prompt_tokens", "completion_tokens"))
     usage = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
     choice = next(iter(getattr(completion, "choices", None) or ()), None)
     content = getattr(getattr(choice, "message", None), "content", None)
     text = content if isinstance(content, str) else ""
-    return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": "length"})
+    reason = getattr(choice, "finish_reason", None) or "length"
+    return AIMessage(text, usage_metadata=usage, response_metadata={"finish_reason": reason})
 
 
 def _finish_reasons(message: AIMessage) -> set[str]:

@@ -17,7 +17,7 @@ from langgraph_learning._engine.recall.session_search import find_ordered, read_
 from langgraph_learning._engine.recall.vector_index import add_nearest
 from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot, scoped_to
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, SUPERSEDED, Frozen, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
@@ -317,14 +317,14 @@ def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: 
 def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> ScopeSnapshot:
     """Leave out what has another status or does not hold, and tell what that sets aside.
 
-    Of a moment in the past what was superseded since is wanted, too, where it is known until when it held.
+    Of a moment in the past what was superseded since is wanted, too, where it is known until when it held, also when
+    it was archived meanwhile.
     """
     moment = at or datetime.now(UTC)
     wanted = tuple(
-        record
+        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as it stood
         for record in each.records
-        if (record.status in (status, DOCUMENT) or (at and record.status == SUPERSEDED and record.valid_to))
-        and record.holds_at(moment)
+        if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
     )
     archived = [record for record in each.records if record.status == ARCHIVED]
     standing = {record.id for record in each.store.filter_active(wanted, archived)}

@@ -1,6 +1,7 @@
 """Jobs in the database of a Postgres store, which wake workers in other processes (procrastinate, extra `worker`)."""
 
 import asyncio
+import itertools
 import json
 import logging
 import signal
@@ -25,8 +26,12 @@ if TYPE_CHECKING:
 log = logging.getLogger("langgraph_learning")
 
 TASK = "langgraph_learning.learn"
-LOOK = 30.0
-"""The seconds between two searches for jobs of dead workers and for turns without a job."""
+LOOK = 10.0
+"""How often a worker looks for jobs of workers that died, in seconds."""
+LOOKS = 6
+"""Every so many looks it also looks for turns without a job, which reads where all users' turns wait."""
+HEARTBEAT, DEAD_AFTER = 5.0, 15.0
+"""How often a worker says that it lives, and after how long a silence its jobs are given to others, in seconds."""
 GRACE = 60.0
 """The seconds that a worker waits for running calls before it ends."""
 Namespace = tuple[str, ...]
@@ -108,7 +113,8 @@ class JobQueue:
         """Return the jobs of dead workers to the queue, and add jobs for turns that have none."""
         with ThreadPoolExecutor(1) as threads:
             async with self._open(1) as app:
-                await self._look_once(app, find, threads)
+                await self._give_back_stalled(app)
+                await self._enter_missing(app, find, threads)
 
     @asynccontextmanager
     async def _open(self, concurrency: int) -> AsyncIterator[procrastinate.App]:
@@ -162,6 +168,8 @@ class JobQueue:
                 queues=[self._queue],
                 concurrency=concurrency,
                 delete_jobs="successful",
+                update_heartbeat_interval=HEARTBEAT,
+                stalled_worker_timeout=DEAD_AFTER,
                 shutdown_graceful_timeout=GRACE,
                 install_signal_handlers=False,
             )
@@ -175,16 +183,23 @@ class JobQueue:
             await working
 
     async def _look(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
-        while True:
+        for look in itertools.count():
             try:
-                await self._look_once(app, find, threads)
+                await self._give_back_stalled(app)
+                if look % LOOKS == 0:
+                    await self._enter_missing(app, find, threads)
             except (ConnectorException, StoreError):
                 log.warning("could not look for turns that wait; trying again", exc_info=True)
             await asyncio.sleep(LOOK)
 
-    async def _look_once(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
-        for job in await app.job_manager.get_stalled_jobs(task_name=TASK):
+    async def _give_back_stalled(self, app: procrastinate.App) -> None:
+        stalled = await app.job_manager.get_stalled_jobs(
+            queue=self._queue, task_name=TASK, seconds_since_heartbeat=DEAD_AFTER
+        )
+        for job in stalled:
             await self._give_back(app, job)
+
+    async def _enter_missing(self, app: procrastinate.App, find: Find, threads: ThreadPoolExecutor) -> None:
         for namespace in await asyncio.get_running_loop().run_in_executor(threads, find):
             await self._defer(app, namespace, datetime.now(UTC))
 

@@ -1,6 +1,7 @@
 """The Postgres dialect: a pool of connections, pgvector if it is installed, one installation for each schema."""
 
 import math
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -13,7 +14,7 @@ import numpy as np
 from langchain_core.embeddings import Embeddings
 
 from langgraph_learning.checkpointers._fork import renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, hold_slot
+from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, PatientLock
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, RetryableError, Row, Scores
 from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
@@ -146,9 +147,9 @@ class PostgresDialect:
         """Replace the semaphore in a forked process: threads of the parent may hold it."""
         self._writers = self._make_writers()
 
-    def _make_writers(self) -> BoundedSemaphore:
-        # Writers wait for one another. They get half of the connections, so that readers still find one.
-        return BoundedSemaphore(max(1, self._connections.size // 2))
+    def _make_writers(self) -> PatientLock:
+        # Writers wait for one another; readers must find a connection meanwhile.
+        return PatientLock(self._connections.patience, BoundedSemaphore(max(1, self._connections.size // 2)))
 
     @contextmanager
     def _session(self, *, unhurried: bool = False) -> Iterator[tuple[AnyConnection, PostgresSession]]:
@@ -180,7 +181,7 @@ class PostgresDialect:
     def _writing(self, *, unhurried: bool) -> Iterator[tuple[AnyConnection, PostgresSession]]:
         patience = self._connections.patience
         with (
-            hold_slot(self._writers, patience),
+            self._writers,
             self._session(unhurried=unhurried) as (connection, session),
             connection.transaction(),
         ):
@@ -192,10 +193,12 @@ class PostgresDialect:
             yield connection, session
 
     def _begin_write(self, session: PostgresSession, patience: Patience) -> None:
-        wait = math.ceil(1_000 * patience.seconds)
+        wait, began = math.ceil(1_000 * patience.seconds), time.monotonic()
         try:
             session.begin("begin_write", lock=str(self._lock), wait=str(wait), idle=str(int(800 * patience.timeout)))
-        except psycopg.errors.LockNotAvailable:
+        except psycopg.errors.LockNotAvailable as error:
+            if self._writers.moved_since(began):  # nobody is stuck, the queue is long: it waits once more
+                raise RetryableError(f"Postgres: other writers have the lock ({error})") from error
             patience.note_failure()
             raise
 

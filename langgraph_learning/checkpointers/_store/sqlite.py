@@ -3,6 +3,7 @@
 import json
 import math
 import sqlite3
+import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -23,6 +24,8 @@ from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.errors import StoreError
 
 _SQL = Statements("sqlite")
+WAITS = 5
+"""How often a writer waits for the file while other processes commit: SQLite keeps no queue."""
 
 
 class SqliteSession:
@@ -144,8 +147,8 @@ class SqliteDialect:
         renew_in_child(self)
 
     def _make_locks(self) -> None:
-        self._writer = PatientLock(self._patience, reentrant=True)  # cheaper than waiting for the lock of the file
-        # In memory all threads share one connection; with their own, each would see an empty database.
+        self._writer = PatientLock(self._patience, threading.RLock())  # cheaper than to wait for the file
+        # In memory there is one connection, or every thread would have an empty database of its own.
         self._turn: AbstractContextManager[object] = self._writer if self._memory else nullcontext()
 
     def renew(self) -> None:
@@ -201,7 +204,7 @@ class SqliteDialect:
         if brief:
             connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(int(1_000 * seconds))}))
         try:
-            connection.execute(_SQL(begin))
+            _begin_in_turn(connection, _SQL(begin))
         except sqlite3.OperationalError:
             self._patience.note_failure()
             raise
@@ -264,6 +267,22 @@ class SqliteDialect:
         self._closed = True
         while self._idle:
             self._idle.pop().close()
+
+
+def _begin_in_turn(connection: sqlite3.Connection, begin: str) -> None:
+    """Begin a transaction; wait on where other processes were first, and go on committing.
+
+    Raises:
+        sqlite3.OperationalError: The file is held, and nobody has committed meanwhile, or others were first too often.
+    """
+    for left in reversed(range(WAITS)):
+        seen = connection.execute(_SQL("data_version")).fetchone()
+        try:
+            connection.execute(begin)
+            return
+        except sqlite3.OperationalError:
+            if not left or connection.execute(_SQL("data_version")).fetchone() == seen:
+                raise
 
 
 def _is_complete(session: SqliteSession, dims: int | None) -> bool:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import SUPERSEDED, Change, Record, Update
+from langgraph_learning.records import SUPERSEDED, Add, Change, Record, Update
 from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, normalize_name, one_line, same_name, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
 from langgraph_learning.stores.entities.writing import (
@@ -124,10 +124,16 @@ def _facts(
             successors[same.id], new[same.id] = fact, []
     for record in retired:
         heir = max(successors, key=lambda key: _likeness(successors[key], record), default=None)
+        if heir is not None:
+            new[heir] = [_from_now_on(change) for change in new[heir]]
         gone: Content = {**record.content, **({"superseded_by": heir} if heir else {})}
         retirement = Update(store=record.store, id=record.id, content=gone, text=record.text, status=SUPERSEDED)
         new.setdefault(heir or record.id, []).append(retirement)
     return [change for changes in new.values() for change in changes]
+
+
+def _from_now_on(change: Change) -> Change:
+    return change.model_copy(update={"from_now_on": True}) if isinstance(change, Add) else change
 
 
 def _same(fact: str, record: Record) -> bool:

@@ -7,8 +7,8 @@ from datetime import datetime
 from langgraph_learning.records import ACTIVE, ARCHIVED, Record
 from langgraph_learning.stores.base import Entry, Ranked
 from langgraph_learning.stores.entities.dates import date_order
-from langgraph_learning.stores.entities.names import mentions
-from langgraph_learning.stores.entities.resolution import aliases_of, name_and_type, name_of
+from langgraph_learning.stores.entities.names import mentions, normal_type
+from langgraph_learning.stores.entities.resolution import aliases_of, name_and_type, name_of, type_of
 from langgraph_learning.stores.entities.writing import attributes
 from langgraph_learning.stores.values import spell
 from langgraph_learning.text import query_terms, terms
@@ -133,6 +133,28 @@ def _boost(about: About, top: float) -> Ranked:
     return replace(about.entity, score=max(top, about.entity.score), matched=matched)
 
 
+def directory_entries(ranked: Sequence[Ranked], query: str, *, complete: bool) -> list[Entry]:
+    """Return a directory of names, then in full the few entities that a text is about."""
+    abouts = group_by_entity(ranked)
+    if not abouts:
+        return []
+    chosen = relevant(abouts, query)[:EXPANDED]
+    # Where all were read, a statement without its entity belongs to an archived one, and is set aside with it.
+    orphans = [] if complete else orphan_entries(ranked, abouts)
+    return [directory(abouts, complete, chosen), *(entry(about, abouts) for about in chosen), *orphans]
+
+
+def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, complete: bool) -> list[Entry]:
+    """Return the entities of a type that fit a text in full; without a text all of them in short."""
+    abouts = group_by_entity(ranked)
+    wanted = normal_type(kind) if kind else None
+    of_type = [about for about in abouts if wanted in (None, type_of(about.record))]
+    if not query:
+        return [Entry(brief(about.record), (about.entity,)) for about in of_type]
+    fitting = [entry(about, abouts) for about in relevant(of_type, query)]
+    return fitting if wanted or complete else [*fitting, *orphan_entries(ranked, abouts)]
+
+
 def entry(about: About, abouts: Sequence[About]) -> Entry:
     """Return an entity in full, within the limits of each kind of statement."""
     facts = _newest(about.facts)[:FACTS]
@@ -188,8 +210,10 @@ def _newest(items: Sequence[Ranked]) -> list[Ranked]:
 
 
 def _fact_text(record: Record) -> str:
-    origin = record.source.label.strip(" ()")
-    return f"{record.content['content']} (as of {record.updated_at:%Y-%m-%d}{', ' if origin else ''}{origin})"
+    said = f"as of {record.source.said_at or record.updated_at:%Y-%m-%d}"
+    when = f"until {record.valid_to:%Y-%m-%d}" if record.valid_to else said
+    marks = [when, record.source.label.strip(" ()")]
+    return f"{record.content['content']} ({', '.join(filter(None, marks))})"
 
 
 def _statement_text(record: Record, before: str, between: str) -> str:

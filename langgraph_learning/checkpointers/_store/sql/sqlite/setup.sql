@@ -25,6 +25,10 @@ rollback
 -- Set how long to wait for other writers.
 pragma busy_timeout = $milliseconds
 
+-- data_version --
+-- Tell whether other connections have committed: then it is another number.
+pragma data_version
+
 -- empty_wal --
 -- Copy the write-ahead log into the file and empty it: deleted text is overwritten in the file, but not in the log.
 pragma wal_checkpoint(truncate)

@@ -1,0 +1,97 @@
+"""The turns that are not learned from yet, with their words: from the first one on, until they are learned."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from langchain_core.messages import BaseMessage
+from pydantic import ValidationError
+
+from langgraph_learning._engine.flow import Flow
+from langgraph_learning._engine.learning.messages import Speakers, last_turn_start
+from langgraph_learning._engine.learning.turn import (
+    ANCHORS,
+    TurnInput,
+    Watermark,
+    complete_turn,
+    keep_newest,
+    turn_beginning,
+    turn_id,
+    turn_of,
+    turn_since,
+)
+from langgraph_learning._engine.repository import scoped_to
+from langgraph_learning.nodes.begun_turns import keep_begun, load_begun
+from langgraph_learning.nodes.channel import PrivateUpdate
+from langgraph_learning.nodes.run_context import Run, run_guarded
+from langgraph_learning.nodes.state import Keys, Update
+from langgraph_learning.nodes.turn_state import recalled_records
+from langgraph_learning.records import Identity, Provenance
+
+
+def _load_turns(run: Run, state: Update, identity: Identity, opened_by: str) -> Flow[list[TurnInput]]:
+    """Return the turns that wait to be learned from, as private state has kept them; else what was begun before."""
+    if not (rows := state.get(Keys(run.settings.name).kept)):
+        return (yield from run_guarded(run, "recall", load_begun(run, identity, opened_by), []))
+    try:
+        return [TurnInput.from_json(row) for row in rows]
+    except ValidationError:  # forged, or of another version
+        return []
+
+
+def keep_turns(run: Run, kept: Sequence[TurnInput]) -> Flow[Update]:
+    """Return the state update that keeps `kept`; streams show the ids of their messages."""
+    if not run.settings.learning:
+        return {}
+    of_somebody = [turn for turn in kept if scoped_to(run.settings.learning, turn.identity)]
+    ids = [message.id for turn in of_somebody for message in turn.turn.messages]
+    rows = [turn.to_json() for turn in keep_newest(of_somebody)]
+    if of_somebody:
+        yield from run_guarded(run, "recall", keep_begun(run, of_somebody[-1]), None)
+    return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
+
+
+def begin_turn(
+    run: Run,
+    state: Update,
+    messages: list[BaseMessage],
+    identity: Identity,
+    speakers: Speakers,
+    shown: tuple[tuple[str, str], ...],
+) -> Flow[list[TurnInput]]:
+    """Return the turns that wait, and the one that begins: with its first words, whatever becomes of the messages.
+
+    The last that waits ends where the new one begins; nobody has come to the end of it.
+    """
+    opened_by = turn_id(messages)
+    kept = yield from _load_turns(run, state, identity, opened_by)
+    begin = last_turn_start(messages)
+    if kept and kept[-1].provenance.turn_id == opened_by:  # recall once more in one turn: a retry, or a loop
+        return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
+    now = datetime.now(UTC)
+    provenance = Provenance(turn_id=opened_by, graph_ns=run.graph, recalled=shown)
+    if kept:
+        last = kept[-1]
+        kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
+        turn = turn_of(messages[begin:], speakers, now)
+        known = {message.id for message in kept[-1].turn.messages if message.id}
+        turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
+    else:
+        mark: Watermark | None = state.get(Keys(run.settings.name).mark)
+        begin = turn_beginning(messages, mark, identity.user_id)
+        turn = turn_since(messages, mark, identity.user_id, speakers, now)
+    anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
+    return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
+
+
+def turns_to_learn(
+    run: Run, state: Update, messages: list[BaseMessage], identity: Identity, speakers: Speakers
+) -> Flow[list[TurnInput]]:
+    """Return the turns that wait, the last of them complete; where recall has kept none, what `messages` tell."""
+    turn = run.frozen_turn(messages)
+    opened_by = run.turn_id(messages)
+    kept = yield from _load_turns(run, state, identity, opened_by)
+    if not kept or kept[-1].provenance.turn_id != opened_by:
+        return (yield from begin_turn(run, state, messages, identity, speakers, recalled_records(turn)))
+    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
+    return [*kept[:-1], current]

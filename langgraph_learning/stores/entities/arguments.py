@@ -1,0 +1,77 @@
+"""The arguments of `remember_about`: made from a schema, dates resolved, its texts checked."""
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import BaseModel, Field, JsonValue
+from pydantic.fields import FieldInfo
+
+from langgraph_learning.schemas import Event, Fact
+from langgraph_learning.stores.entities.dates import mark_as_said, read_day
+from langgraph_learning.stores.entities.names import one_line
+from langgraph_learning.stores.operations import Operation, Refused, schema_fields
+from langgraph_learning.stores.values import as_list
+
+NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
+OWN = frozenset({"name", "type", "description", "aliases", "properties"})
+TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
+"""Names that a field of a schema cannot have, because an argument or the record has them."""
+WORDS = {
+    "entity": ("name", "type"),
+    "fact": ("entity", "content"),
+    "event": ("entity", "content", "date"),
+    "relationship": ("source", "relation", "target"),
+}
+"""The texts that each kind of record has."""
+Given: TypeAlias = Mapping[str, JsonValue]
+
+
+def remember_arguments(schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
+    """Return the arguments of `remember_about`: the fields of the schema, and what is known about an entity."""
+    own, fields = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
+    fact = Annotated[str, Fact.model_fields["content"]]
+    known = "Known facts that are no longer true because of this, copied as they are shown; the new facts replace them"
+    return {
+        "entity": own["name"],
+        "entity_type": own["type"],
+        "description": fields["description"],
+        "facts": _optional(list[fact], "What is true of it, one statement each"),
+        "events": _optional(list[Event], "What happened, or will, on a day"),
+        "aliases": fields["aliases"],
+        "properties": fields["properties"],
+        "outdated": _optional(list[str], known),
+        **{name: field for name, field in fields.items() if name not in OWN},
+    }
+
+
+def _optional(kind: Any, description: str) -> tuple[object, FieldInfo]:
+    return kind | None, FieldInfo.from_field(default=None, description=description)
+
+
+def resolve_event_dates(operation: Operation, today: date) -> Operation:
+    """Put days in the place of how they were said; what cannot be read stays as it was said, and says so."""
+    given = operation.model_dump()["events"] or []
+    events = [_resolve_event_date(Event.model_validate(event), today) for event in given]
+    return operation.model_copy(update={"events": events or None})
+
+
+def _resolve_event_date(event: Event, today: date) -> Event:
+    said = one_line(event.date or "")
+    day = read_day(said, today) if said else today
+    written = mark_as_said(said, today) if day is None else day.isoformat()
+    return Event.model_construct(content=one_line(event.content), date=written)
+
+
+def texts(value: JsonValue) -> list[str]:
+    """Return the texts of a list on one line each, blanks dropped."""
+    return [text for text in (one_line(str(each)) for each in as_list(value)) if text]
+
+
+def check_texts(content: Given) -> None:
+    """Refuse what is no entity, fact, event or relationship, or lacks one of its texts."""
+    if content.get("kind") not in WORDS:
+        raise Refused(f"kind: {content.get('kind')!r} is none of {', '.join(WORDS)}")
+    for name in WORDS[str(content["kind"])]:
+        if not isinstance(content.get(name), str):
+            raise Refused(f"{name}: Input should be a valid string")

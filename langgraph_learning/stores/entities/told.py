@@ -1,0 +1,84 @@
+"""From the arguments of `remember_about` to what changes: whom it is about, what is said, what that makes outdated."""
+
+import json
+from collections.abc import Sequence
+
+from pydantic import BaseModel, JsonValue, ValidationError
+
+from langgraph_learning.records import Change, Record
+from langgraph_learning.stores.entities.arguments import OWN, Given, texts
+from langgraph_learning.stores.entities.names import normal_type, one_line
+from langgraph_learning.stores.entities.remember import EntityUpdate, outdated_facts, remember
+from langgraph_learning.stores.entities.resolution import Named, resolve_told
+from langgraph_learning.stores.entities.writing import Content, about
+from langgraph_learning.stores.operations import Operation, Refused
+from langgraph_learning.stores.values import as_list
+
+
+def plan_remember(records: Sequence[Record], operation: Operation, schema: type[BaseModel]) -> list[Change]:
+    """Return what `remember_about` changes.
+
+    Args:
+        records: All that is known.
+        operation: What is said.
+        schema: What an entity has to fit; all of its fields are optional.
+
+    Raises:
+        Refused: It does not fit the schema, or names outdated facts that are not known.
+    """
+    given = operation.model_dump(mode="json", exclude_none=True)
+    kind = normal_type(str(given["entity_type"]))
+    named = resolve_told(records, str(given["entity"]), kind, texts(given.get("aliases")))
+    live = about(records, named.record.id, "fact") if named.record else []
+    outdated, lost = outdated_facts(live, texts(given.get("outdated")))
+    if lost:
+        there = "; ".join(repr(str(record.content["content"])) for record in live[-50:]) or "none"
+        wrong = " and ".join(map(repr, lost))
+        reason = f"outdated: {wrong} is not one of the known facts, and none was changed by it; there are {there}"
+        raise Refused(reason, _without_lost(operation, given, lost))
+    told = _read_update(given, named, [name for name in schema.model_fields if name not in OWN])
+    return remember(records, told, outdated, lambda content: _check_entity(schema, content, given["entity_type"]))
+
+
+def _without_lost(operation: Operation, given: Given, lost: Sequence[str]) -> Operation | None:
+    """Return `operation` without outdated facts that name nothing; None where that leaves nothing to remember."""
+    kept = [text for text in texts(given.get("outdated")) if text not in lost]
+    says_more = set(given) - {"entity", "entity_type", "outdated"}
+    return operation.model_copy(update={"outdated": kept or None}) if kept or says_more else None
+
+
+def _read_update(given: Given, named: Named, own_fields: Sequence[str]) -> EntityUpdate:
+    """Return what is said about an entity, without what says nothing."""
+    events = [
+        (one_line(str(event["content"])), str(event.get("date") or "")) for event in _objects(given.get("events"))
+    ]
+    properties = given.get("properties")
+    return EntityUpdate(
+        named=named,
+        fields={name: given[name] for name in ("description", *own_fields) if name in given},
+        aliases=texts(given.get("aliases")),
+        properties=properties if isinstance(properties, dict) else {},
+        facts=texts(given.get("facts")),
+        events=[(what, day) for what, day in events if what],
+    )
+
+
+def _objects(value: JsonValue) -> list[dict[str, JsonValue]]:
+    return [each for each in as_list(value) if isinstance(each, dict)]
+
+
+def _check_entity(schema: type[BaseModel], content: Content, kind: JsonValue) -> Content:
+    """Return what a schema makes of an entity that is called a `kind`.
+
+    Raises:
+        Refused: It does not fit the schema.
+    """
+    values = {name: content[name] for name in schema.model_fields if content.get(name) is not None}
+    values["type"] = kind
+    try:
+        typed = schema.model_validate_json(json.dumps(values), strict=True, by_name=True)
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise Refused("; ".join(wrong)) from error
+    found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
+    return found

@@ -1,0 +1,73 @@
+"""Single statements: added, replaced and removed by their short ids, none of them kept twice."""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from pydantic import JsonValue
+
+from langgraph_learning import prompts
+from langgraph_learning.records import ARCHIVED, Add, Change, Record, Update
+from langgraph_learning.stores.base import ID, LearningStore
+from langgraph_learning.stores.changes import find_record, remove
+from langgraph_learning.stores.operations import Operation, operation, schema_fields
+from langgraph_learning.text import same_statement
+
+
+class StatementStore(LearningStore):
+    """A learning store whose records are statements of one sentence, in one field of the schema.
+
+    A subclass names the field, makes its operations by `make_operations`, and may say in `text` how a record reads.
+    """
+
+    kind: ClassVar[str]
+    """What one record is called, for the model."""
+    statement: ClassVar[str]
+    """The field that holds the statement."""
+
+    def make_operations(
+        self, add: tuple[str, str], replace: tuple[str, str], remove: tuple[str, str]
+    ) -> tuple[type[Operation], type[Operation], type[Operation]]:
+        """Make the three operations from the fields of the schema, each from its name and description."""
+        schema = self.config.schema or self.config.base
+        fields, optional = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
+        self._add = operation(*add, schema, **fields)
+        replaced = {"id": (str, ID), **optional, self.statement: fields[self.statement]}
+        self._replace = operation(*replace, schema, **replaced)
+        self._remove = operation(*remove, id=(str, ID))
+        return self._add, self._replace, self._remove
+
+    @property
+    def instructions(self) -> str:
+        """What to capture."""
+        return prompts.load(self.name)
+
+    def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
+        """Add, replace or remove one statement; what is known already changes nothing."""
+        given = operation.model_dump(mode="json", exclude_none=True)
+        if isinstance(operation, self._add):
+            return self._plan_add(given, records)
+        record = find_record(records, given.pop("id"), self.kind)
+        if isinstance(operation, self._remove):
+            return [remove(record)]
+        content = {**record.content, **given}
+        return [] if content == record.content else self.plan_replacement(record, content)
+
+    def _plan_add(self, given: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
+        said = str(given[self.statement])
+        alike = [record for record in records if same_statement(said, str(record.content.get(self.statement)))]
+        if alike and all(record.status == ARCHIVED for record in alike):  # it was set aside, and is said again
+            return [self.update(alike[-1], {**alike[-1].content, **given})]
+        return [] if alike else [Add(store=self.name, content=given, text=self.text(given))]
+
+    def plan_replacement(self, record: Record, content: dict[str, JsonValue]) -> list[Change]:
+        """Return what makes `content` stand in the place of what `record` says."""
+        return [self.update(record, content)]
+
+    def update(self, record: Record, content: dict[str, JsonValue]) -> Update:
+        """Return the change that gives `record` other content, and recalls it again if it was set aside."""
+        text, begun = self.text(content), None if "valid_from" in content else record.valid_from
+        return Update(store=self.name, id=record.id, content=content, text=text, valid_from=begun)
+
+    def text(self, content: dict[str, JsonValue]) -> str:
+        """Return how a record reads, and what it is found by."""
+        return str(content[self.statement])

@@ -1,0 +1,168 @@
+"""A turn that an agent inside another graph hands over, or never ends, is learned: in whatever process comes next."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from graphs.world import ADA, BOB, COLOURS, Colour, by_hand, invoked, memories, said, thread
+from langchain.agents import create_agent
+from langchain_core.messages import AIMessage
+from langchain_core.tools import tool
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import END, START, MessagesState, StateGraph
+from langgraph.store.base import BaseStore
+from langgraph.store.memory import InMemoryStore
+from langgraph.types import Command
+
+from langgraph_learning import Background, LearningContext, LearningMachine, connect
+from langgraph_learning.testing import ScriptedChatModel, call, op
+
+BEES = op("add_memory", content="Keeps bees", quote="I keep bees")
+TEA = op("add_memory", content="Drinks tea", quote="I drink tea")
+WAYS = ["middleware", "nodes", "into"]
+
+
+def hand_over_to(name: str) -> Any:
+    @tool(f"to_{name}")
+    def hand_over() -> Command[Any]:
+        """Hand the conversation over."""
+        return Command(goto=name, graph=Command.PARENT)
+
+    return hand_over
+
+
+def alice(learning: LearningMachine, model: Any, way: str) -> Any:
+    """Return an agent that hands the first turn of a thread over to Ben, and answers the others."""
+    if way == "middleware":
+        return create_agent(model, [hand_over_to("ben")], middleware=[*learning.middleware()], name="alice")
+
+    def answer(state: MessagesState) -> Any:
+        if model.invoke(state["messages"]).tool_calls:
+            return Command(goto="ben", graph=Command.PARENT)
+        return {"messages": [AIMessage("Hello again.")]}
+
+    if way == "nodes":
+        return by_hand(learning, answer).compile()
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    builder.add_node("answer", answer)
+    builder.add_edge(START, "answer")
+    return learning.into(builder).compile()
+
+
+def process(way: str, replies: list[Any], *extractions: Any, **options: Any) -> tuple[Any, ScriptedChatModel]:
+    """Return the graph of Alice and Ben as one process has it, and its model; only Alice learns."""
+    model = ScriptedChatModel(replies=replies, extractions=extractions)
+    learning = LearningMachine(**{"model": model, "user_memory": True, **options})
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    builder.add_node("alice", alice(learning, model, way), destinations=("ben", END))
+    builder.add_node("ben", lambda state: {"messages": [AIMessage("I am Ben.")]})
+    return builder.add_edge(START, "alice").add_edge("ben", END), model
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("way", WAYS)
+async def test_it_is_learned_at_the_agents_next_turn_also_in_another_process(way: str, colour: Colour) -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    first, model = process(way, [call("to_ben")])
+    graph = first.compile(store=store, checkpointer=saver)
+    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+    assert not model.calls["extraction"]
+
+    second, model = process(way, ["Hello again.", "And again."], [BEES, TEA], [])
+    graph = second.compile(store=store, checkpointer=saver)
+    await invoked(graph, colour, said("I drink tea", "h2"), thread(), context=ADA)
+    await invoked(graph, colour, said("Hello", "h3"), thread(), context=ADA)
+
+    assert memories(store) == ["Keeps bees", "Drinks tea"]
+    assert "I keep bees" in model.prompt("extraction", 0)
+    assert "I am Ben" in model.prompt("extraction", 0), "to the end of the turn, whoever spoke it"
+    assert "I keep bees" not in model.prompts["extraction"][1][-1].text, "once"
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_what_was_said_in_one_thread_is_not_learned_in_another_or_for_another(colour: Colour) -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    builder, model = process("middleware", [call("to_ben"), "Hi.", "Hi.", "Hi."], [], [], [BEES])
+    graph = builder.compile(store=store, checkpointer=saver)
+    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+
+    await invoked(graph, colour, said("Hello", "h2"), thread("t2"), context=ADA)
+    await invoked(graph, colour, said("Hello", "h3"), thread(), context=BOB)
+    assert all("I keep bees" not in prompt[-1].text for prompt in model.prompts["extraction"])
+    await invoked(graph, colour, said("Hello", "h4"), thread(), context=ADA)
+
+    assert memories(store) == ["Keeps bees"]
+    assert memories(store, "bob") == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_a_turn_that_two_agents_hear_is_learned_by_whoever_ends_it(colour: Colour) -> None:
+    model = ScriptedChatModel(replies=[call("to_ben"), "I am Ben.", "Hello."], extractions=[[BEES], []])
+    learning = LearningMachine(model=model, user_memory=True)
+    store = InMemoryStore()
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    for name, tools in (("alice", [hand_over_to("ben")]), ("ben", [])):
+        agent = create_agent(model, tools=tools, middleware=[*learning.middleware()], name=name)
+        builder.add_node(name, agent, destinations=("ben", END))
+    builder.add_edge(START, "alice").add_edge("ben", END)
+    graph = builder.compile(store=store, checkpointer=InMemorySaver())
+
+    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+
+    assert memories(store) == ["Keeps bees"]
+    assert model.calls["extraction"] == 1
+    assert learning.scoped(user_id="ada", store=store).pending() == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_a_turn_whose_run_fails_inside_the_agent_is_learned_at_the_next(colour: Colour) -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    builder, _ = process("middleware", [RuntimeError("the model is down")])
+    broken = builder.compile(store=store, checkpointer=saver)
+    with pytest.raises(RuntimeError, match="down"):
+        await invoked(broken, colour, said("I keep bees", "h1"), thread(), context=ADA)
+
+    builder, _ = process("middleware", ["Hello."], [BEES, TEA])
+    graph = builder.compile(store=store, checkpointer=saver)
+    await invoked(graph, colour, said("I drink tea", "h2"), thread(), context=ADA)
+
+    assert memories(store) == ["Keeps bees", "Drinks tea"]
+
+
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+def test_what_waits_is_shown_masked_and_forgotten_with_its_user(backend: str, tmp_path: Path) -> None:
+    with connect(f"sqlite:///{tmp_path}/a.db") as db:
+        store: BaseStore = db.store if backend == "sqlite" else InMemoryStore()
+        builder, model = process("middleware", [call("to_ben"), "Hello."], [TEA])
+        graph = builder.compile(store=store, checkpointer=InMemorySaver())
+        graph.invoke(said("I keep bees, my password: hunter2secret", "h1"), thread(), context=ADA)
+
+        ada = LearningMachine(user_memory=True).scoped(user_id="ada", store=store)
+        [turn] = ada.pending()
+        assert turn.status == "begun"
+        assert "I keep bees" in turn.text
+        assert "hunter2secret" not in str(turn.model_dump())
+
+        ada.forget()
+        graph.invoke(said("I drink tea", "h2"), thread(), context=ADA)
+
+        assert memories(store) == ["Drinks tea"]
+        assert "I keep bees" not in model.prompts["extraction"][0][-1].text
+        assert ada.pending() == []
+
+
+def test_who_learns_behind_the_reply_leaves_a_turn_alone_that_has_only_begun() -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    options: Any = {"background": Background(delay=0.0)}
+    builder, model = process("middleware", [call("to_ben"), "Hello."], [BEES, TEA], **options)
+    learning = LearningMachine(model=model, user_memory=True, store=store, **options)
+    graph = builder.compile(store=store, checkpointer=saver)
+
+    graph.invoke(said("I keep bees", "h1"), thread(), context=ADA)
+    assert learning.drain(timeout=10)
+    assert memories(store) == []
+    graph.invoke(said("I drink tea", "h2"), thread(), context=ADA)
+    assert learning.drain(timeout=10)
+
+    assert memories(store) == ["Keeps bees", "Drinks tea"]
+    assert learning.scoped(user_id="ada").pending() == []
