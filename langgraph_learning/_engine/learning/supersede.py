@@ -1,4 +1,4 @@
-"""What takes the place of something from a day on: both sides get that date, and the past stays a record."""
+"""Changes that replace something from a day on: both sides get that date, and the past stays as a record."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -8,24 +8,24 @@ from langgraph_learning.records import ACTIVE, SUPERSEDED, Add, Change, Record, 
 
 
 def past_id(record_id: str, version: int) -> str:
-    """Return the id under which the state of a record is kept that something else has taken the place of."""
+    """Return the id of the record that keeps a replaced state of another record."""
     return derived_id("past", record_id, version)
 
 
 def date_changes(changes: Iterable[Change], known: Mapping[str, Record], at: datetime) -> Iterator[Change]:
-    """Yield `changes` with the dates that a learning store has left to the moment at which something was said.
+    """Yield `changes`; dates that the learning store left open become the time of the message.
 
     Args:
-        changes: What a learning store has planned.
-        known: The records by id, as they stand before.
-        at: When it was said.
+        changes: The changes that a learning store has planned.
+        known: The present records by id.
+        at: The time of the message.
     """
     for change in changes:
         if isinstance(change, Remove) or not (change.from_now_on or change.status == SUPERSEDED):
             yield change
             continue
         old = known.get(change.id)
-        # A history may be learned out of order: nothing is over before it began.
+        # A history may be learned out of order, and nothing may end before it began.
         since = max(at, old.valid_from) if old is not None and old.valid_from is not None else at
         if change.status == SUPERSEDED:
             yield change.model_copy(update={"valid_to": change.valid_to or since})

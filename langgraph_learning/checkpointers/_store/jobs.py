@@ -27,11 +27,11 @@ log = logging.getLogger("langgraph_learning")
 
 TASK = "langgraph_learning.learn"
 LOOK = 10.0
-"""How often a worker looks for jobs of workers that died, in seconds."""
+"""The seconds between two searches for jobs of dead workers."""
 LOOKS = 6
-"""Every so many looks it also looks for turns without a job, which reads where all users' turns wait."""
+"""The number of such searches for each search for turns without a job, which reads the turns of all users."""
 HEARTBEAT, DEAD_AFTER = 5.0, 15.0
-"""How often a worker says that it lives, and after how long a silence its jobs are given to others, in seconds."""
+"""The seconds between two heartbeats of a worker, and the silence after which its jobs go to other workers."""
 GRACE = 60.0
 """The seconds that a worker waits for running calls before it ends."""
 Namespace = tuple[str, ...]
@@ -126,8 +126,8 @@ class JobQueue:
         pool = AsyncConnectionPool(
             self._dialect.conninfo,
             min_size=1,
-            max_size=min(concurrency, 8)
-            + 3,  # one listens, one sends the heartbeat; jobs need further ones only between calls
+            # One listens, one sends the heartbeat; jobs need further ones only between calls.
+            max_size=min(concurrency, 8) + 3,
             configure=configure,
             open=False,
             check=AsyncConnectionPool.check_connection,

@@ -134,18 +134,18 @@ def _boost(about: About, top: float) -> Ranked:
 
 
 def directory_entries(ranked: Sequence[Ranked], query: str, *, complete: bool) -> list[Entry]:
-    """Return a directory of names, then in full the few entities that a text is about."""
+    """Return a directory of names, then in full the few entities that a query is about."""
     abouts = group_by_entity(ranked)
     if not abouts:
         return []
     chosen = relevant(abouts, query)[:EXPANDED]
-    # Where all were read, a statement without its entity belongs to an archived one, and is set aside with it.
+    # If all records were read, a statement without its entity belongs to an archived one, and is left out too.
     orphans = [] if complete else orphan_entries(ranked, abouts)
     return [directory(abouts, complete, chosen), *(entry(about, abouts) for about in chosen), *orphans]
 
 
 def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, complete: bool) -> list[Entry]:
-    """Return the entities of a type that fit a text in full; without a text all of them in short."""
+    """Return the entities of a type: in full those that fit a query, or all of them in short without a query."""
     abouts = group_by_entity(ranked)
     wanted = normal_type(kind) if kind else None
     of_type = [about for about in abouts if wanted in (None, type_of(about.record))]
