@@ -74,8 +74,8 @@ def create_learning_agent(
     check_store("create_learning_agent", store)
     if db is not None and store is not None:
         log.warning(
-            "create_learning_agent(db=..., store=...): learned into `store`, and `db` keeps the checkpoints alone; its"
-            " time travel knows nothing of another store. Leave one of them out"
+            "create_learning_agent(db=..., store=...): records go to `store`, and `db` only keeps the checkpoints; its"
+            " time travel does not cover another store. Leave one of them out"
         )
     # A configurable model is no model yet: each run names one.
     chosen = cast("BaseChatModel", model) if is_configurable_model(model) else resolve_model(model)
@@ -86,7 +86,7 @@ def create_learning_agent(
     other_tools = [*tools, *(tool for part in middleware for tool in getattr(part, "tools", ()))]
     if clash := {tool.name for tool in learning_tools} & {_name(tool) for tool in other_tools}:
         raise ConfigurationError(
-            f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours (learning's own are in already)"
+            f"{sorted(clash)[0]!r} is the name of a learning tool: rename yours (learning tools are added already)"
         )
     if {str(part.name) for part in learns} & {str(getattr(part, "name", None)) for part in middleware}:
         raise ConfigurationError("learning's own middleware is in this agent: leave *learning.middleware() out")

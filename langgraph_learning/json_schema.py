@@ -59,7 +59,7 @@ def _inline(schema: Schema, definitions: Schema, path: tuple[str, ...], owner: s
         name = str(reference).rsplit("/", 1)[-1]
         if name in path:
             raise ConfigurationError(
-                f"{owner} refers to itself ({name}): a model cannot be asked for what has no end; give the inner one"
+                f"{owner} refers to itself ({name}): a model cannot fill a schema without an end; give the inner one"
                 " a class of its own, without that field"
             )
         target = cast("Schema", definitions[name])

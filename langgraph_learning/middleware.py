@@ -125,7 +125,7 @@ class LearningMiddleware(_MachineMiddleware):
         if lacking and self._model is None:
             names = ", ".join(lacking)
             self._settings.warn_once(
-                "model", f"{names}: a turn without a model call is not learned from by the agent's model"
+                "model", f"{names}: nothing is learned from a turn in which the agent's model is not called"
             )
             return False
         return True
@@ -142,7 +142,7 @@ class LearningMiddleware(_MachineMiddleware):
         wanted = {operation.__name__ for store in self._settings.stores for operation in store.tools}
         if clashing := sorted(name for name in wanted & given.keys() if given[name] != self._settings.name):
             raise ConfigurationError(  # of two tools with one name, `create_agent` silently keeps the last
-                f"the agent's tool {clashing[0]!r} is another than the learning tool of that name: rename yours"
+                f"the agent's tool {clashing[0]!r} has the name of a learning tool and is another one: rename yours"
             )
         if missing := sorted(wanted - given.keys()):
             self._settings.warn_once(

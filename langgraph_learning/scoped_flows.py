@@ -34,7 +34,7 @@ from langgraph_learning.records import Commit, CurationReport, Feedback, Identit
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
-NOBODY_APPLIES = "it is not known whose record that would be: give scoped(user_id=..., thread_id=...)"
+NOBODY_APPLIES = "the record would have no owner: give scoped(user_id=..., thread_id=...)"
 P = TypeVar("P", bound=UserProfile, default=UserProfile)
 
 

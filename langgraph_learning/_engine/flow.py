@@ -292,7 +292,7 @@ class Driver:
         if (revision := pinned_revision()) is None:
             return None
         if isinstance(effect, Write):
-            raise LearningError("the agent is being evaluated: nothing is learned meanwhile")
+            raise LearningError("nothing is learned while the agent is evaluated")
         return StoreInfo(self.ranks, revision) if isinstance(effect, DescribeStore) else None
 
     def _store_at(self, revision: int | None) -> BaseStore:

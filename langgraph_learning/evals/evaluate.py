@@ -133,7 +133,7 @@ def _prepare(
     if kept is None:
         raise ConfigurationError("there is no store: give evaluate(store=...), or LearningMachine(store=...)")
     if not is_versioned(kept):
-        raise UnsupportedByStore(f"a {type(kept).__name__} does not know how it stood before: open one with connect()")
+        raise UnsupportedByStore(f"a {type(kept).__name__} keeps no history: open one with connect()")
     milestones, total = find_milestones(kept, sorted(set(at)))
     beyond = tuple(sorted(count for count in set(at) if count > total))
     return _without_checkpointer(agent), milestones, LearningCurve(points=(), commits=total, beyond=beyond)

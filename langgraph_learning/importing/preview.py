@@ -93,7 +93,7 @@ def _check_rows(rows: Iterable[Found], user: str | None, at: datetime, skipped: 
         if isinstance(record, Skipped):
             skipped.append(record)
         elif not _same(records.setdefault(_key(record), record), record):
-            skipped.append(Skipped(f"record {record.id}", "another record of this id and user stands before it"))
+            skipped.append(Skipped(f"record {record.id}", "an earlier row has the same id and user"))
     return list(records.values())
 
 
@@ -108,7 +108,7 @@ def _record(row: Row, user: str | None, at: datetime) -> Record | Skipped:
     if record.scope.namespace is not None:
         return Skipped(where, f"it belongs to a namespace, not to a user; {WHOLE}")
     if record.scope.user_id is None and user is None:
-        return Skipped(where, "the source does not say whose it is: give --user")
+        return Skipped(where, "the source names no user: give --user")
     return record
 
 

@@ -319,7 +319,7 @@ def check_complete(store: LearningStore) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ConfigurationError(f'{kind} has no usable name: set `name = "todos"`, an identifier, in the class')
     if name in NOT_RECORDS:
-        raise ConfigurationError(f"{kind} is named {name!r}, which is kept for something else: choose another name")
+        raise ConfigurationError(f"{kind} is named {name!r}, which is reserved: choose another name")
     if not isinstance(getattr(store, "config", None), StoreConfig):
         raise ConfigurationError(f"{kind} has no configuration: call `super().__init__(config)` in its __init__")
     operations = getattr(store, "operations", None)

@@ -35,7 +35,7 @@ LONGEST_STATEMENT = 30_000
 """The number of characters that one statement may have: every later turn reads and ranks it."""
 LONGEST_QUOTE = 1_000
 """The number of characters of a quote that are kept."""
-NOBODY = "without a user nothing shared is taught: give context={'user_id': ...} to invoke"
+NOBODY = "a run without a user cannot teach a shared namespace: give context={'user_id': ...} to invoke"
 
 
 @dataclass

@@ -78,7 +78,7 @@ class JobQueue:
             pass
         except ConnectorException as error:
             raise StoreError(
-                f"the job that learns from the turn could not be entered: {error.__cause__ or error}"
+                f"the job that learns from the turn could not be added to the queue: {error.__cause__ or error}"
             ) from error
 
     def _configure(self, app: procrastinate.App, namespace: Namespace, due_at: datetime, **options: Any) -> Any:
