@@ -33,7 +33,7 @@ LONGEST_QUERY = 4_000
 """The number of characters of the user's words that select older records."""
 _CUT_OFF = Refusal(
     operation="answer",
-    reason="the model's answer ended too early or is too long: what was read of it stands, the rest is lost",
+    reason="the model's answer ended too early or is too long: its complete operations are used, the rest is lost",
 )
 
 
