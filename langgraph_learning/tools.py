@@ -155,7 +155,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     # Some providers number tool calls anew in every reply, so the id alone does not tell two calls apart.
     who = (identity.user_id, identity.thread_id, identity.agent)
     key = derived_id("tool", *who, get_field(turn, "turn_id"), runtime.tool_call_id, arguments)
-    made, known, earlier = yield from load_turn(mine, identity, key)
+    made, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
     speakers = run.speakers(messages, identity)
@@ -172,7 +172,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         requests=(OperationRequest(name, arguments, source),),
         provenance=shown_in(
             turn,
-            Provenance(turn_id=run.turn_id(messages), graph_ns=run.graph, position=place - BEFORE_EXTRACTION),
+            Provenance(turn_id=run.turn_id(messages), graph_ns=run.graph, position=position - BEFORE_EXTRACTION),
         ),
         shown_ids={store.name: _shown_ids(turn, store)},
         thread=read_thread(messages, run.settings.name, speakers),

@@ -41,8 +41,8 @@ def change_line(change: Change) -> Html:
     new_status = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
     said = data(change.text) if change.text else quiet("a record; its words stand in the record")
-    text = tag("s", said) if aside else said
-    return tag("div", sign, text, " ", quiet(f"{change.store}{f', {aside}' if aside else ''}"))
+    text = tag("s", said) if new_status else said
+    return tag("div", sign, text, " ", quiet(f"{change.store}{f', {new_status}' if new_status else ''}"))
 
 
 def refusal(refused: Refusal) -> Html:

@@ -101,7 +101,7 @@ def _small(text: str, x: float, y: float) -> Html | None:
     return tag("text", clip(text, LONGEST), x=f"{x:.1f}", y=f"{y:.1f}", font_size=11, class_="small")
 
 
-def _arrow(centres: Floats, sizes: Floats, told: bool) -> Html:
+def _arrow(centres: Floats, sizes: Floats, has_text: bool) -> Html:
     """A line from border to border, open where a text stands; a loop where it leads back to its box."""
     source, text, target = range(3)
     if (centres[source] == centres[target]).all():

@@ -52,13 +52,13 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
     lowest, highest = _range(receipt.shown)
     rows = [
         (
-            quiet(each.store),
-            data(texts.get(each.id, each.label)),
-            tag("span", each.reason, dir="auto", class_="data why"),
-            join([_bar(each, lowest, highest), _score(each)]),
-            each.tokens,
+            quiet(shown.store),
+            data(texts.get(shown.id, shown.label)),
+            tag("span", shown.reason, dir="auto", class_="data why"),
+            join([_bar(shown, lowest, highest), _score(shown)]),
+            shown.tokens,
         )
-        for record in receipt.shown
+        for shown in receipt.shown
     ]
     left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
     total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
