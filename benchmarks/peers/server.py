@@ -58,7 +58,7 @@ class Script:
     def _operations(self, request: Json) -> str:
         """Return what this package is answered, in the form it asks for."""
         if "add_memory" in json.dumps(request["messages"]):
-            made = {"operation": "add_memory", "content": self._memory(), "quote": "bicycle"}
+            made: Json = {"operation": "add_memory", "content": self._memory(), "quote": "bicycle"}
         else:
             made = {"operation": "update_user_profile", "languages": [f"l{next(self.numbers)}"], "quote": "Bicycle"}
         return json.dumps({"operations": [made]})
