@@ -153,7 +153,7 @@ def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, com
 
 def entry(about: About, abouts: Sequence[About]) -> Entry:
     """Return an entity in full, as far as that goes."""
-    facts = _newest(about.facts)[:FACTS]
+    facts = _best(about.facts)
     events = sorted(about.events, key=lambda each: date_order(str(each.record.content["date"])))[-EVENTS:]
     links = sorted(_newest(about.links)[:LINKS], key=lambda each: (each.record.created_at, each.record.id))
     names = {other.record.id: _shown_name(other.record) for other in abouts}
@@ -161,7 +161,7 @@ def entry(about: About, abouts: Sequence[About]) -> Entry:
     lines = [
         f"{_heading(about.record)}{': ' if (told := _entity_details(about.record)) else ''}{told}",
         *(f"- {_fact_text(each.record)}" for each in facts),
-        *_cut("older facts", len(about.facts) - len(facts)),
+        *_cut("more facts", len(about.facts) - len(facts)),
         *(f"- no longer true: {_fact_text(each.record)}" for each in past),
         *_cut("earlier events", len(about.events) - len(events)),
         *(f"- {_statement_text(each.record, str(each.record.content['date']), ': ')}" for each in events),
@@ -203,6 +203,13 @@ def _entity_details(record: Record) -> str:
 
 def _newest(found: Sequence[Ranked]) -> list[Ranked]:
     return sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
+
+
+def _best(found: Sequence[Ranked]) -> list[Ranked]:
+    """Return the facts that fit best, and of those that fit alike the newest; the newest first."""
+    newest = _newest(found)
+    best = {each.record.id for each in sorted(newest, key=lambda each: -each.score)[:FACTS]}
+    return [each for each in newest if each.record.id in best]
 
 
 def _fact_text(record: Record) -> str:
