@@ -73,7 +73,14 @@ def observed(talk: Conversation, interaction: Interaction, number: int) -> Itera
         source = {"thread_id": interaction.thread, "message_ids": about}
         row = {**shared, "source": source, "id": f"{number}-{place}"}
         yield {**row, "store": "user_memory", "content": {"content": fact}, "text": fact}
-        entity = {"kind": "entity", "name": who, "type": "person", "description": None, "aliases": [], "properties": {}}
+        entity: dict[str, Any] = {
+            "kind": "entity",
+            "name": who,
+            "type": "person",
+            "description": None,
+            "aliases": [],
+            "properties": {},
+        }
         yield {**shared, "store": "entity_memory", "id": who, "content": entity, "text": f"{who} (person)"}
         content = {"kind": "fact", "entity": who, "content": fact}
         yield {**row, "store": "entity_memory", "content": content, "text": f"{who}: {fact}"}
@@ -164,9 +171,9 @@ def main() -> None:
 def _tell_costs(lives: list[dict[str, dict[str, int]]]) -> None:
     total: dict[str, dict[str, float]] = defaultdict(lambda: defaultdict(float))
     for life in lives:
-        for store, figures in life.items():
+        for store, counts in life.items():
             for name in ("learned", "changed", "tokens"):
-                total[store][name] += figures.get(name, 0) / len(lives)
+                total[store][name] += counts.get(name, 0) / len(lives)
     print("| learning store | learned | changed | tokens |\n|---|---|---|---|")
     for store, figures in total.items():
         if store != "calls":
