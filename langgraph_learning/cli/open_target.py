@@ -9,7 +9,7 @@ from typing import cast
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.maintenance.store_stats import Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
-from langgraph_learning.checkpointers import connect
+from langgraph_learning.checkpointers import LearningSaver, connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
@@ -28,7 +28,7 @@ _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespac
 def open_target(target: Target) -> Iterator["OpenTarget"]:
     """Open the database of `target`, and make what is missing."""
     with connect(target.where, embed=target.embed, schema=target.schema) as db:
-        yield OpenTarget(cast("HybridStore", db.store), target)
+        yield OpenTarget(cast("HybridStore", db.store), target, db.checkpointer)
 
 
 def scope_of(namespace: Namespace) -> Scope | None:
@@ -46,6 +46,7 @@ class OpenTarget:
 
     store: HybridStore
     target: Target
+    checkpointer: LearningSaver
     coming: frozenset[str] = frozenset()
     """The learning stores whose records are about to be written; one's own program may know others than this one."""
 

@@ -14,7 +14,7 @@ from langgraph_learning._engine.learning.commit import commit, cut_operations
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Shared
-from langgraph_learning._engine.learning.edited_messages import withdraw_edited
+from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.operation_request import drop_repeated, read_requests
@@ -33,7 +33,7 @@ LONGEST_QUERY = 4_000
 """The number of characters of the user's words that select older records."""
 _CUT_OFF = Refusal(
     operation="answer",
-    reason="the model's answer ended too early or is too long: what was read of it stands, the rest is lost",
+    reason="the model's answer ended too early or is too long: its complete operations are used, the rest is lost",
 )
 
 
@@ -123,7 +123,7 @@ def extract(
             yield from commit(kept, [snapshot for snapshot in stored if snapshot.store.captures])
         raise
     asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage, costs=costs)
-    turn_commit = yield from commit(asked, stored, earlier, withdrawn)
+    turn_commit = yield from commit(asked, stored, earlier, withdrawn, edited_proposals(earlier, turn, identity))
     for refusal in turn_commit.refused:
         log.info("refused %s: %s", refusal.operation, refusal.reason)
     return turn_commit

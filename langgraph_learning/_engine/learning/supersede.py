@@ -7,12 +7,12 @@ from langgraph_learning.records import SUPERSEDED, Change, Record, Remove
 
 
 def date_changes(changes: Iterable[Change], known: Mapping[str, Record], at: datetime) -> Iterator[Change]:
-    """Yield `changes` with the dates that a learning store has left to the moment at which something was said.
+    """Yield `changes`; dates that the learning store left open become the time of the message.
 
     Args:
-        changes: What a learning store has planned.
-        known: The records by id, as they stand before.
-        at: When it was said.
+        changes: The changes that a learning store has planned.
+        known: The present records by id.
+        at: The time of the message.
     """
     for change in changes:
         if isinstance(change, Remove) or not (change.from_now_on or change.status == SUPERSEDED):
