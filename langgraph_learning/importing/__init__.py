@@ -1,4 +1,4 @@
-"""What other memories hold, as rows that `scoped(...).load()` takes in.
+"""Import from other memories, as rows for `scoped(...).load()`.
 
 A module per source, each a plain generator over what was read: a row, or a `Skipped` that says what was left out and
 why. Ids follow from the source's own, so that the same source twice is one import. `threads` reads

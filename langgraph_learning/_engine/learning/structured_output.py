@@ -37,7 +37,7 @@ _REFUSED_BY_SERVER = (400, 404, 405, 415, 422, 501)
 
 
 class RefusedAnswer(ExtractionError):
-    """The model, or a filter before it, would not answer, also when asked again: it would refuse these words always."""
+    """An error: the model, or a filter in front of it, refused twice, and would refuse these words again."""
 
 
 @dataclass

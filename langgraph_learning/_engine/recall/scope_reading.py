@@ -68,7 +68,7 @@ def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) 
 def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[ScopeSnapshot]:
     """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
     fitting = sum(record.status == status for record in each.records)
-    all_read, store = len(each.records) < op.limit, each.store
+    all_read, store = len(each.records) + len(each.past) < op.limit, each.store
     crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
     more = [op._replace(filter={"status": status})] if crowded and not all_read else []
     more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
@@ -78,7 +78,8 @@ def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: 
     again = read_snapshot(store, each.scope, *results)
     kept = {record.id: record for record in (*each.records, *again.records)}
     ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
-    return replace(each, records=tuple(ordered), scores={**each.scores, **again.scores})
+    past = tuple({record.id: record for record in (*each.past, *again.past)}.values())
+    return replace(each, records=tuple(ordered), past=past, scores={**each.scores, **again.scores})
 
 
 def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> ScopeSnapshot:
@@ -90,7 +91,7 @@ def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> Sco
     moment = at or datetime.now(UTC)
     wanted = tuple(
         record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as it stood
-        for record in each.records
+        for record in (*each.records, *(each.past if at else ()))
         if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
     )
     archived = [record for record in each.records if record.status == ARCHIVED]
@@ -103,7 +104,8 @@ def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> Sco
 
 def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
     """How many records there are that were not read; of the past nobody has counted them."""
-    if len(each.records) < op.limit or stand.revision is not None:
+    read = len(each.records) + len(each.past)
+    if read < op.limit or stand.revision is not None:
         return 0
     total = yield from call_store(VersionedStore.count, op.namespace_prefix)
-    return max(0, total - len(each.records))
+    return max(0, total - read)
