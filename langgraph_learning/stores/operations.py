@@ -1,4 +1,4 @@
-"""Operations: what a model or a person may ask a learning store for, one pydantic class each."""
+"""Operations: what a model or a person may ask a learning store to do. Each is a pydantic class."""
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass
@@ -10,21 +10,22 @@ from langgraph_learning.errors import ConfigurationError
 
 
 class Operation(BaseModel):
-    """What a model may ask for: an item of the extraction answer and an agent tool, one class for both.
+    """A change or a search that a model may ask for, in the answer of an extraction or by calling a tool.
 
-    The class name is the name of the tool, the docstring its description. A field `id` names a record: models see and
-    give short ids there, `plan` gets the record's own. Null, blank and omitted mean "leave it as it is".
+    The name of the class is the name of the tool, and its docstring is the description. A field `id` names a record:
+    the model writes the short id that it was shown (`m1`), and `plan` gets the id of the record itself. A field that
+    is null, blank or left out means "leave it as it is".
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Refused(Exception):
-    """Raised by `plan`: the operation cannot be carried out, for a reason the model can act on.
+    """Raised by `plan` if an operation cannot be carried out.
 
     Args:
-        reason: Why, and what would do.
-        rest: The operation without what cannot be done, if that is still worth doing.
+        reason: Why it cannot, and what the model could ask for instead.
+        rest: The operation without the part that cannot be done, if the other part should be done.
     """
 
     def __init__(self, reason: str, rest: Operation | None = None) -> None:
@@ -33,27 +34,27 @@ class Refused(Exception):
 
 
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
-"""Names that the extraction answer, and LangChain's tools, use for themselves."""
+"""Names that no field may have, because the extraction's answer or LangChain's tools use them."""
 
 
 def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RESERVED) -> None:
-    """Refuse fields that the machinery around an operation would take for its own.
+    """Check that no field has a reserved name.
 
     Raises:
-        ConfigurationError: There is such a field.
+        ConfigurationError: One has.
     """
     if taken := sorted(reserved & set(names)):
         raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
 
 
 class _PydanticInit(BaseModel):
-    """Restores pydantic's own `__init__` above a schema that is decorated with `@dataclass`, too."""
+    """Puts pydantic's `__init__` first, for a schema that is a pydantic model and a dataclass at once."""
 
     __init__ = BaseModel.__init__
 
 
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
-    """Make an operation from `field=(type, FieldInfo)` pairs; with `schema` its validators check them, too."""
+    """Return an operation class with fields `name=(type, Field(...))`; the validators of `schema` check them, too."""
     check_fields(name, fields)
     bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
     if is_dataclass(schema):
@@ -62,7 +63,7 @@ def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **f
 
 
 def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
-    """Return the fields of `schema` for `operation`, each as it is, or with null as its default."""
+    """Return the fields of `schema` as arguments for `operation`; if `optional`, each may be null and is by default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     fields: dict[str, tuple[object, FieldInfo]] = {}
     for name, given in schema.model_fields.items():

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langgraph_learning import views
+from langgraph_learning._engine.maintenance.store_stats import FIGURES
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
 from langgraph_learning.web.access import visitor
@@ -38,6 +39,7 @@ class Pages(Renderer):
             "/entities": self.entities,
             "/conversations": self.conversations,
             "/pending": self.pending,
+            "/figures": self.figures,
         }
         sent: dict[str, Handler] = {
             "/operation": self.apply,
@@ -177,6 +179,13 @@ class Pages(Renderer):
         turns = await self.memory.scoped(user).apending()
         failed = any(turn.status == "failed" for turn in turns)
         return self.show(request, "pending.html", user=user, failed=failed, **_page_of(request, turns))
+
+    async def figures(self, request: Request) -> Response:
+        """Show what each learning store has learned, what became of it, and what that cost; of a user, or of all."""
+        user = self.user(request) if "user" in request.query_params else None
+        if user is None and not visitor(request).everybody:
+            raise HTTPException(404, "there is no such page")
+        return self.show(request, "figures.html", user=user, figures=await self.memory.figures(user), meanings=FIGURES)
 
     async def retry(self, request: Request) -> Response:
         """Let the turns that failed be tried again."""

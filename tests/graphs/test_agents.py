@@ -113,18 +113,6 @@ def test_the_middleware_changes_neither_input_nor_output_schema() -> None:
 
 
 @pytest.mark.parametrize("colour", COLOURS)
-async def test_a_turn_of_nobody_says_so_in_the_stream(colour: Colour) -> None:
-    """A chat UI sends no user, and nobody there reads the log."""
-    learning = LearningMachine(user_memory=True, entity_memory=True)
-    model = ScriptedChatModel(replies=["Hello."] * 2, extractions=[[]] * 2)
-    agent = create_agent(model, middleware=[*learning.middleware()], store=InMemoryStore())
-    events = await streamed(agent, colour, said("Hi."), stream_mode="custom")
-    assert events[0] == {"learning": "without_user", "stores": ["user_memory"]}
-    events = await streamed(agent, colour, said("Hi."), context=ADA, stream_mode="custom")
-    assert "without_user" not in [event["learning"] for event in events]
-
-
-@pytest.mark.parametrize("colour", COLOURS)
 async def test_in_a_loop_of_tools_the_text_is_recalled_once_and_shown_every_time(colour: Colour) -> None:
     @tool
     def clock() -> str:

@@ -129,6 +129,7 @@ class JobQueue:
             max_size=min(concurrency, 8)
             + 3,  # one listens, one sends the heartbeat; jobs need further ones only between calls
             configure=configure,
+            kwargs={"client_encoding": "utf8"},
             open=False,
             check=AsyncConnectionPool.check_connection,
         )
