@@ -16,10 +16,11 @@ from langgraph.types import Checkpointer
 
 from langgraph_learning._engine.settings import A_MODEL, check_store, resolve_model
 from langgraph_learning.checkpointers import LearningDB
-from langgraph_learning.config import LearningContext, check_known
+from langgraph_learning.config import LearningContext
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import is_configurable_model
 from langgraph_learning.machine import LearningMachine, bind_agent
+from langgraph_learning.options import check_known
 
 log = logging.getLogger("langgraph_learning")
 

@@ -24,13 +24,7 @@ from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
 from langgraph_learning.config import (
     Background,
-    Keywords,
     Model,
-    check_choice,
-    check_function,
-    check_limit,
-    check_seconds,
-    check_text,
     resolve_background,
 )
 from langgraph_learning.errors import ConfigurationError
@@ -49,6 +43,14 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
+from langgraph_learning.options import (
+    Keywords,
+    check_choice,
+    check_function,
+    check_limit,
+    check_seconds,
+    check_text,
+)
 from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore

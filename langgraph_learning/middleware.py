@@ -12,6 +12,7 @@ from langchain_core.tools import BaseTool
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
+from langgraph_learning._engine.learning.messages import has_human_role
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.configurable_model import chat_model_of
@@ -21,6 +22,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import MACHINE, Keys, Update
 from langgraph_learning.nodes.steps import capture_step, extract_step, recall_step, text_step
+from langgraph_learning.nodes.wiring import WIRED
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]
@@ -79,6 +81,8 @@ class LearningMiddleware(_MachineMiddleware):
     def __init__(self, settings: MachineSettings, model: BaseChatModel | None = None, *, extract: bool = True) -> None:
         super().__init__(settings, model)
         self._extract = extract
+        if extract:
+            settings.steps.add(WIRED)
 
     @property
     def name(self) -> str:
@@ -155,7 +159,7 @@ class LearningMiddleware(_MachineMiddleware):
         """Put the text into the user's last message, where no system prompt set by other middleware can erase it."""
         if not text:
             return request
-        asked = any(message.type == "human" for message in request.messages)
+        asked = any(map(has_human_role, request.messages))
         if self._settings.placement == "turn" and asked:
             return request.override(messages=cast("list[AnyMessage]", place_in_turn(request.messages, text)))
         head = [request.system_message] if request.system_message else []

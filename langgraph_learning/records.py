@@ -50,7 +50,9 @@ class Provenance(Frozen):
     position: int = 0
     """The position in the turn: tools run at the same time, and proposals are shown in the order of their calls."""
     recalled: tuple[tuple[str, str], ...] = ()
-    """The records that the turn was shown, as learning store and id; feedback on the turn counts for them."""
+    """What the turn was shown, as learning store and id: feedback on the turn is about it."""
+    recalled_tokens: dict[str, int] = Field(default_factory=dict)
+    """How many tokens of the prompt that took, by learning store."""
 
     def at(self, position: int) -> "Provenance":
         """Return the provenance with another position in the turn."""
@@ -104,6 +106,11 @@ class Ordered(Frozen):
     """Texts of records that rest on it, by learning store and id; a search finds it by their words too."""
 
 
+def past_id(record_id: str, version: int) -> str:
+    """Return the id of the record that keeps an earlier state of another one."""
+    return f"{record_id}@{version}"
+
+
 class Record(Validity, Ordered):
     """One learned thing: the unit of reading, writing, history and approval."""
 
@@ -117,6 +124,8 @@ class Record(Validity, Ordered):
     source: Source
     created_at: Timestamp
     updated_at: Timestamp
+    past_of: str | None = None
+    """The id of the record whose earlier state this is, kept when something took its place: read as of a day only."""
 
     @property
     def namespace(self) -> Namespace:
@@ -124,9 +133,17 @@ class Record(Validity, Ordered):
         return (*self.scope.path, self.store)
 
     def value(self) -> dict[str, JsonValue]:
-        """Return the value that a store keeps under the record's id."""
-        unset = {name for name in (*Ordered.model_fields, *VALIDITY) if getattr(self, name) in (None, {})}
-        return self.model_dump(mode="json", exclude={"id", *unset})
+        """Return what a store keeps under the record's id: without what is not known, which is half of its bytes."""
+        unset = {name for name in (*Ordered.model_fields, *VALIDITY, "past_of") if getattr(self, name) in (None, {})}
+        value = self.model_dump(mode="json", exclude={"id", *unset})
+        for part in ("scope", "source"):  # None means something in the content
+            value[part] = {name: known for name, known in value[part].items() if known is not None}
+        return value
+
+    def as_past(self, until: datetime | None) -> "Record":
+        """Return the state of this record as it is kept when something else holds from then on."""
+        kept = {"id": past_id(self.id, self.version), "past_of": self.id, "status": SUPERSEDED, "valid_to": until}
+        return self.model_copy(update={**kept, "version": 1, "keys": {}})
 
     @classmethod
     def from_item(cls, item: Item) -> "Record":
@@ -266,6 +283,8 @@ class Commit(Frozen):
     proposed: tuple[str, ...] = ()
     """The ids of the proposals that wait for a person."""
     usage: Usage = Usage()
+    costs: dict[str, int] = Field(default_factory=dict)
+    """The tokens of `usage` by learning store: its part of the prompts and of the answers."""
     provenance: Provenance = Provenance()
     namespaces: dict[str, str] = Field(default_factory=dict)
     """The shared namespace of each changed learning store; those without one are the user's own."""
@@ -331,11 +350,12 @@ class Proposal(Frozen):
     """The versions of the records it would change, when it was made or last shown; 0: the record did not exist."""
     source: Source = Source()
     provenance: Provenance = Provenance()
-    status: Literal["pending", "approved", "rejected"] = "pending"
+    status: Literal["pending", "approved", "rejected", "withdrawn"] = "pending"
+    """`withdrawn`: the message that it rests on was edited."""
     stale: bool = False
     """Whether a record it would change has changed since."""
     message: str | None = None
-    """The comment of the person who decided."""
+    """What the person said, or why it was withdrawn."""
     at: datetime
     said_at: datetime | None = None
     """The time of the words it rests on, from which relative dates in an edit count."""

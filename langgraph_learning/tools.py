@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
@@ -15,9 +15,11 @@ from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
+from langgraph_learning._engine.learning.edited_messages import digest_messages
+from langgraph_learning._engine.learning.messages import has_human_role
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
-from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.learning.turn import derived_id, turn_of
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
@@ -25,7 +27,7 @@ from langgraph_learning.errors import ConfigurationError, LearningError, ScopeEr
 from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.nodes.run_context import AnyRuntime, Run
 from langgraph_learning.nodes.state import MACHINE
-from langgraph_learning.nodes.turn_state import TurnState, recalled_records
+from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
@@ -156,7 +158,11 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     earlier_commit, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
     if earlier_commit is not None:  # the same call again, in a resumed or replayed step
         return earlier_commit
+    speakers = run.speakers(messages, identity)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
+    if store.about_user:  # what it says of the user goes with the words it rests on, when these are edited
+        spoken = turn_of([message for message in messages if message.id in source.message_ids], speakers).messages
+        source = source.model_copy(update={"digest": digest_messages(spoken) if spoken else None})
     draft = Draft(
         CommitKind.TOOL_CALL,
         key,
@@ -164,21 +170,19 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         at,
         run.settings.rules,
         requests=(OperationRequest(name, arguments, source),),
-        provenance=Provenance(
-            turn_id=run.turn_id(messages),
-            graph_ns=run.graph,
-            position=position - BEFORE_EXTRACTION,
-            recalled=recalled_records(turn),
+        provenance=shown_in(
+            turn,
+            Provenance(turn_id=run.turn_id(messages), graph_ns=run.graph, position=position - BEFORE_EXTRACTION),
         ),
         shown_ids={store.name: _shown_ids(turn, store)},
-        thread=read_thread(messages, run.settings.name, run.speakers(messages, identity)),
+        thread=read_thread(messages, run.settings.name, speakers),
     )
     return (yield from commit(draft, snapshots, earlier))
 
 
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
     """Return how often the agent has called tools of these names in this turn, before this call."""
-    start = max((index for index, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    start = max((index for index, message in enumerate(messages) if has_human_role(message)), default=0)
     calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
     ids = [call["id"] for call in calls if call["name"] in names]
     return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0

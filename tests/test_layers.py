@@ -12,7 +12,7 @@ RANKS = {
     **dict.fromkeys(
         ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
     ),
-    **dict.fromkeys(("schemas", "prompts", "json_schema"), 1),
+    **dict.fromkeys(("schemas", "prompts", "json_schema", "options"), 1),
     "scope": 1.4,
     "validity": 1.5,
     **dict.fromkeys(("records", "config"), 2),

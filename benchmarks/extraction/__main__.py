@@ -16,7 +16,7 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
@@ -32,7 +32,7 @@ from benchmarks.extraction.answers import AnswerFile
 from langgraph_learning import LearningMachine, prompts
 from langgraph_learning._engine.learning import examples, extraction_prompt, operation_schema
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import Change, Commit, Record
+from langgraph_learning.records import SUPERSEDED, Change, Commit, Record
 from langgraph_learning.testing import ScriptedChatModel, model_or_script, op
 
 TURNS = Path(__file__).parent / "turns.jsonl"
@@ -173,7 +173,7 @@ def learn(model: BaseChatModel, turn: Turn, given: argparse.Namespace) -> tuple[
 
 def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
     """Compare what a turn came to with what it should have."""
-    changes: list[Change] = list(commit.changes) if commit else []
+    changes = _stated(commit)
     usage, refused = (commit.usage, commit.refused) if commit else (None, ())
     meant = [known[place].id for place in turn.changed]
     fitting = [change for change in changes if any(_holds(change.text, words) for words in turn.expect)]
@@ -202,6 +202,12 @@ def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
         input_tokens=usage.input_tokens if usage else 0,
         output_tokens=usage.output_tokens if usage else 0,
     )
+
+
+def _stated(commit: Commit | None) -> list[Change]:
+    """Return the changes that say something new: what a memory said before is kept by the engine, not by the model."""
+    made: Sequence[Change] = commit.changes if commit else ()
+    return [change for change in made if not (change.kind == "add" and change.status == SUPERSEDED)]
 
 
 def _holds(text: str, words: list[str]) -> bool:
@@ -265,7 +271,7 @@ def run(model: BaseChatModel, turns: list[Turn], given: argparse.Namespace) -> d
 
 
 def _describe(commit: Commit | None) -> str:
-    changes = [f"{change.kind} {change.text!r}" for change in (commit.changes if commit else ())]
+    changes = [f"{change.kind} {change.text!r}" for change in _stated(commit)]
     return f"{changes} {[refusal.reason for refusal in commit.refused] if commit and commit.refused else ''}"
 
 

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning.labels import COMMITS
@@ -51,6 +52,8 @@ class ScopeSnapshot:
     store: LearningStore
     scope: Scope
     records: tuple[Record, ...] = ()
+    past: tuple[Record, ...] = ()
+    """Earlier states of records whose place something else has taken: nobody plans, counts or recalls them by now."""
     scores: Mapping[str, float] = field(default_factory=dict)
     ranked: bool = False
     """Whether the scores of the store are final."""
@@ -92,6 +95,10 @@ class ScopeSnapshot:
         """The records by id."""
         return {record.id: record for record in self.records}
 
+    def holds(self, record_id: str) -> bool:
+        """Return whether there is such a record, or such an earlier state of one."""
+        return record_id in self.by_id or any(record.id == record_id for record in self.past)
+
     @cached_property
     def ages(self) -> dict[str, int]:
         """The positions of the records by id: 0 is the oldest."""
@@ -105,19 +112,30 @@ class ScopeSnapshot:
     def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
         """Return a snapshot without some records."""
         gone = set(ids)
-        return replace(self, records=tuple(record for record in self.records if record.id not in gone))
+        left, past = (tuple(each for each in found if each.id not in gone) for found in (self.records, self.past))
+        return replace(self, records=left, past=past)
 
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
-        """Return the snapshot after `changes`."""
-        records = {record.id: record for record in self.records}
+        """Return what is known when `changes` are made."""
+        found, past = {record.id: record for record in self.records}, {record.id: record for record in self.past}
         for change in changes:
             if isinstance(change, Remove):
-                records.pop(change.id, None)
-            else:
-                # The records of one commit keep their order, because short ids depend on it.
-                moment = at + timedelta(microseconds=len(records))
-                records[change.id] = self.record(change, records.get(change.id), moment)
-        return ScopeSnapshot(self.store, self.scope, tuple(records.values()), complete=self.complete)
+                found.pop(change.id, None)
+                past.pop(change.id, None)
+                continue
+            old = found.get(change.id)
+            if change.from_now_on and old is not None and self.keeps_past:
+                kept = old.as_past(change.valid_from)
+                past[kept.id] = kept
+            # What one commit adds keeps its order: the short ids count on it.
+            found[change.id] = self.record(change, old, at + timedelta(microseconds=len(found)))
+        kept_past = tuple(past.values())
+        return ScopeSnapshot(self.store, self.scope, tuple(found.values()), kept_past, complete=self.complete)
+
+    @property
+    def keeps_past(self) -> bool:
+        """Whether earlier states are kept: of what is shared they may be anybody's words, which `forget` would miss."""
+        return self.scope.namespace is None
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
         """Return the record that `change` makes of `old`; a stored message keeps its time of expiry."""
@@ -143,7 +161,9 @@ class ScopeSnapshot:
 
 
 def _code(record_id: str) -> str:
-    return "-" + base64.b32encode(hashlib.sha256(record_id.encode()).digest()[:5]).decode().lower()
+    return (
+        "-" + base64.b32encode(hashlib.sha256(record_id.encode(errors="surrogatepass")).digest()[:5]).decode().lower()
+    )
 
 
 def commits_namespace(identity: Identity) -> Namespace:
@@ -178,11 +198,12 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     full = limit is not None and len(cast("list[Item]", results[0] or ())) >= limit
     items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
     namespace = (*scope.path, store.name)
-    own_items = [item for item in items if tuple(item.namespace) == namespace]
-    records = {item.key: Record.from_item(item) for item in own_items}
-    scores = {item.key: item.score for item in own_items if getattr(item, "score", None) is not None}
-    ordered = sorted(records.values(), key=lambda record: (record.created_at, record.id))
-    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores), complete=not full)
+    mine = [item for item in items if tuple(item.namespace) == namespace]
+    found = {item.key: Record.from_item(item) for item in mine}
+    scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
+    ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
+    current, past = (tuple(each for each in ordered if (each.past_of is None) is now) for now in (True, False))
+    return ScopeSnapshot(store, scope, current, past, cast("dict[str, float]", scores), complete=not full)
 
 
 def load_snapshots(
@@ -231,8 +252,9 @@ def put_commit(commit: Commit) -> PutOp:
 
     It does not repeat what other users said in a shared namespace, because `forget` would miss it there.
     """
-    changes = tuple(_without_words(change, commit.identity) for change in commit.changes)
-    value = commit.model_copy(update={"changes": changes}).model_dump(mode="json", exclude={"id"})
+    changes = [_without_words(change, commit.identity) for change in commit.changes]
+    value = commit.model_dump(mode="json", exclude={"id", "changes"})
+    value["changes"] = [_written_change(change) for change in changes]
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
 
 
@@ -245,6 +267,17 @@ def _without_words(change: Change, identity: Identity) -> Change:
         return change
     source = change.source.model_copy(update={"quote": None})
     return change.model_copy(update={"text": "", "content": {}, "source": source})
+
+
+def _written_change(change: Change) -> dict[str, JsonValue]:
+    """Return a change without what is not known: of a turn, that is more than what is."""
+    value = change.model_dump(mode="json")
+    source = {name: known for name, known in value["source"].items() if known is not None}
+    return {
+        name: known
+        for name, known in {**value, "source": source}.items()
+        if known not in (None, {}) or name == "content"
+    }
 
 
 def read_commit(result: Result) -> Commit | None:
@@ -261,11 +294,13 @@ def put_record(record: Record, at: datetime) -> PutOp:
 
 
 def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) -> tuple[list[PutOp], Expected]:
-    """Return the puts that write `changes`, and the versions that they expect."""
-    old = {record.id: record for record in before.records}
-    new = {record.id: record for record in before.with_changes(changes, at).records}
+    """Return what writes `changes`, and the versions it rests on."""
+    after = before.with_changes(changes, at)
+    old = {record.id: record for record in (*before.records, *before.past)}
+    new = {record.id: record for record in (*after.records, *after.past)}
     namespace = (*before.scope.path, before.store.name)
-    touched = list(dict.fromkeys(change.id for change in changes))
+    superseded = [record.id for record in after.past if record.id not in old]
+    touched = list(dict.fromkeys([*(change.id for change in changes), *superseded]))
     operations, expect = [], {}
     for key in touched:
         if (record := new.get(key)) is not None:

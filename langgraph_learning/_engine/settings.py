@@ -10,6 +10,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
+from langgraph_learning._engine.learning.messages import TrajectoryStep
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
@@ -87,7 +88,9 @@ class MachineSettings:
     """The name of the agent; empty for an agent without a name, None if the run decides."""
     methods: OutputMethods = field(default_factory=OutputMethods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
-    """The frozen scope of running turns, by thread and message: a subgraph cannot read its parent's state."""
+    """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    calls: dict[tuple[str, str], tuple[TrajectoryStep, ...]] = field(default_factory=dict)
+    """The tool calls of the turns under way, by thread and turn: a graph may summarise them before its turn ends."""
     recalled: dict[int, object] = field(default_factory=dict)
     """The recalled text of running runs, by the run's control object."""
     background: Background | None = None
@@ -131,6 +134,11 @@ class MachineSettings:
     def extracting(self) -> tuple[LearningStore, ...]:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)
+
+    @property
+    def reads_trajectory(self) -> bool:
+        """Whether a learning store learns from the agent's tool calls."""
+        return any(store.reads_trajectory for store in self.extracting)
 
     @property
     def capturing(self) -> tuple[LearningStore, ...]:

@@ -1,8 +1,8 @@
 """Running tasks with an agent on memory as it was after a number of commits."""
 
 import logging
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -80,20 +80,15 @@ def evaluate(
         ConfigurationError: There are no tasks, or no store.
         UnsupportedByStore: The store keeps no history: open one with `connect()`.
     """
-    bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
-    points: list[LearningPoint] = []
-    for milestone in milestones:
-        meter, results = _Meter(), list[TaskResult]()
-        for task in tasks:
-            with _one_run(task, milestone, meter) as (message, config, context):
-                try:
-                    answer = bare.invoke(message, config, context=context)
-                except Exception as error:  # noqa: BLE001 - an agent may raise anything; then the task has failed
-                    results.append(_failure(task, error))
-                    continue
-            results.append(_judge(task, answer))
-        points.append(_point(milestone, meter, results))
-    return curve.model_copy(update={"points": tuple(points)})
+    flow = _put_tasks(agent, tasks, learning, at, store)
+    try:
+        run = next(flow)
+        while True:
+            run = flow.send(_try(run))
+    except StopIteration as done:
+        return cast("LearningCurve", done.value)
+    finally:
+        flow.close()  # where the process is interrupted: the revision is not pinned any longer
 
 
 async def aevaluate(
@@ -104,19 +99,64 @@ async def aevaluate(
     at: Sequence[int] = (0, 10, 100, 1000),
     store: BaseStore | None = None,
 ) -> LearningCurve:
-    """Run `evaluate` without blocking the loop."""
+    """Do what `evaluate` does."""
+    flow = _put_tasks(agent, tasks, learning, at, store)
+    try:
+        run = next(flow)
+        while True:
+            run = flow.send(await _atry(run))
+    except StopIteration as done:
+        return cast("LearningCurve", done.value)
+    finally:
+        flow.close()  # where the process is interrupted: the revision is not pinned any longer
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One task as it is put to the agent."""
+
+    agent: Agent
+    input: dict[str, Any]
+    config: RunnableConfig
+    context: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """What an agent raised instead of an answer."""
+
+    error: Exception
+
+
+def _try(run: _Run) -> Any:
+    try:
+        return run.agent.invoke(run.input, run.config, context=run.context)
+    except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
+        return _Raised(error)
+
+
+async def _atry(run: _Run) -> Any:
+    try:
+        return await run.agent.ainvoke(run.input, run.config, context=run.context)
+    except Exception as error:  # noqa: BLE001 - as in `_try`
+        return _Raised(error)
+
+
+def _put_tasks(
+    agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
+) -> Generator[_Run, Any, LearningCurve]:
+    """Yield each run of the agent, be sent what came of it, and return the curve."""
     bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
     points: list[LearningPoint] = []
     for milestone in milestones:
         meter, results = _Meter(), list[TaskResult]()
         for task in tasks:
-            with _one_run(task, milestone, meter) as (message, config, context):
-                try:
-                    answer = await bare.ainvoke(message, config, context=context)
-                except Exception as error:  # noqa: BLE001 - as in `evaluate`
-                    results.append(_failure(task, error))
-                    continue
-            results.append(_judge(task, answer))
+            config = _config(task, meter)
+            message = {"messages": [HumanMessage(task.input, id=str(uuid4()))]}
+            context = {} if task.user_id is None else {"user_id": task.user_id}
+            with pin_revision(milestone.revision):
+                answer = yield _Run(bare, message, config, context)
+            results.append(_failure(task, answer.error) if isinstance(answer, _Raised) else _judge(task, answer))
         points.append(_point(milestone, meter, results))
     return curve.model_copy(update={"points": tuple(points)})
 
@@ -147,16 +187,9 @@ def _without_checkpointer(agent: Agent) -> Agent:
     return cast("Agent", copied({"checkpointer": None}))
 
 
-@contextmanager
-def _one_run(
-    task: Task, milestone: Milestone, meter: _Meter
-) -> Iterator[tuple[dict[str, Any], RunnableConfig, dict[str, str]]]:
-    """Recall the memory of a milestone inside the block, and yield the arguments for the agent."""
+def _config(task: Task, meter: _Meter) -> RunnableConfig:
     thread = task.thread_id or f"evaluation-{uuid4()}"
-    config: RunnableConfig = {"configurable": {"thread_id": thread}, "callbacks": [meter]}
-    message = {"messages": [HumanMessage(task.input, id=str(uuid4()))]}
-    with pin_revision(milestone.revision):
-        yield message, config, {} if task.user_id is None else {"user_id": task.user_id}
+    return {"configurable": {"thread_id": thread}, "callbacks": [meter]}
 
 
 def _judge(task: Task, answer: Any) -> TaskResult:

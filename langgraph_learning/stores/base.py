@@ -139,6 +139,8 @@ class LearningStore(ABC):
     is recalled together with the messages before and after it, and by what others have learned from it."""
     reads_archived: ClassVar[bool] = False
     """Whether recall reads its archived records as well, for `filter_active`."""
+    guides_recall: bool = False
+    """Whether recall asks `recall_hint` what to look for as well, which takes a read before the search."""
     recall_limit: ClassVar[int] = 200
     """How many records recall reads to choose from: the best fits first, then the newest."""
     keys_messages: bool = False
@@ -201,6 +203,10 @@ class LearningStore(ABC):
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with words such as "yesterday" replaced by dates; it is called before `plan`."""
         return operation
+
+    def recall_hint(self, records: Sequence[Record]) -> str:
+        """Return what recall looks for besides the user's words, given the records in scope; empty for nothing."""
+        return ""
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """Return which of the active `records` are recalled; it is called if `reads_archived` is set."""

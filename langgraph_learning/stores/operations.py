@@ -1,4 +1,4 @@
-"""Operations: what a model or a person may ask a learning store for; one pydantic class each."""
+"""Operations: what a model or a person may ask a learning store to do. Each is a pydantic class."""
 
 from collections.abc import Iterable
 from dataclasses import is_dataclass
@@ -10,21 +10,22 @@ from langgraph_learning.errors import ConfigurationError
 
 
 class Operation(BaseModel):
-    """The base class of operations: one class serves as an item of the extraction answer and as an agent tool.
+    """A change or a search that a model may ask for, in the answer of an extraction or by calling a tool.
 
-    The class name is the name of the tool, the docstring its description. A field `id` names a record: models see and
-    give short ids there, and `plan` gets the record's own id. Null, blank and omitted mean "leave it as it is".
+    The name of the class is the name of the tool, and its docstring is the description. A field `id` names a record:
+    the model writes the short id that it was shown (`m1`), and `plan` gets the id of the record itself. A field that
+    is null, blank or left out means "leave it as it is".
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
 class Refused(Exception):
-    """An error that `plan` raises: the operation cannot be carried out, for a reason that helps the model.
+    """Raised by `plan` if an operation cannot be carried out.
 
     Args:
-        reason: The reason, and what would be accepted.
-        rest: The operation without the refused part, if that is still useful.
+        reason: Why it cannot, and what the model could ask for instead.
+        rest: The operation without the part that cannot be done, if the other part should be done.
     """
 
     def __init__(self, reason: str, rest: Operation | None = None) -> None:
@@ -33,27 +34,27 @@ class Refused(Exception):
 
 
 RESERVED = frozenset({"operation", "quote", "runtime", "config", "self", "run_manager"})
-"""The names that the extraction answer and LangChain's tools use themselves."""
+"""Names that no field may have, because the extraction's answer or LangChain's tools use them."""
 
 
 def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RESERVED) -> None:
-    """Raise for field names that the code around an operation uses itself.
+    """Check that no field has a reserved name.
 
     Raises:
-        ConfigurationError: There is such a field.
+        ConfigurationError: One has.
     """
     if taken := sorted(reserved & set(names)):
         raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
 
 
 class _PydanticInit(BaseModel):
-    """A base class that restores pydantic's own `__init__` for a schema that is decorated with `@dataclass`."""
+    """Puts pydantic's `__init__` first, for a schema that is a pydantic model and a dataclass at once."""
 
     __init__ = BaseModel.__init__
 
 
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
-    """Return an operation made from `field=(type, FieldInfo)` pairs; with `schema`, its validators apply too."""
+    """Return an operation class with fields `name=(type, Field(...))`; the validators of `schema` check them, too."""
     check_fields(name, fields)
     bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
     if is_dataclass(schema):
@@ -62,7 +63,7 @@ def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **f
 
 
 def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
-    """Return the fields of `schema` for `operation`, unchanged, or optional with null as default."""
+    """Return the fields of `schema` as arguments for `operation`; if `optional`, each may be null and is by default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     fields: dict[str, tuple[object, FieldInfo]] = {}
     for name, given in schema.model_fields.items():

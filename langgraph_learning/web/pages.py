@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from langgraph_learning import views
+from langgraph_learning._engine.maintenance.store_stats import FIGURES
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
 from langgraph_learning.views.commits import change_line, refusal
@@ -53,6 +54,7 @@ class Pages:
             "/entities": self.entities,
             "/conversations": self.conversations,
             "/pending": self.pending,
+            "/figures": self.figures,
             "/forget": self.forget,
         }
         sent: dict[str, Handler] = {
@@ -194,6 +196,13 @@ class Pages:
         turns = await self.memory.scoped(user).apending()
         failed = any(turn.status == "failed" for turn in turns)
         return self._show(request, "pending.html", user=user, failed=failed, **_page_of(request, turns))
+
+    async def figures(self, request: Request) -> Response:
+        """Show what each learning store has learned, what became of it, and what that cost; of a user, or of all."""
+        user = self._user(request) if "user" in request.query_params else None
+        if user is None and not visitor(request).everybody:
+            raise HTTPException(404, "there is no such page")
+        return self._show(request, "figures.html", user=user, figures=await self.memory.figures(user), meanings=FIGURES)
 
     async def retry(self, request: Request) -> Response:
         """Let the turns that failed be tried again."""

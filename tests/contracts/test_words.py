@@ -27,6 +27,13 @@ STATEMENTS = {
     "東京の寿司が好きです": "寿司",
     "Best pizza of the year 🍕": "🍕",
     "She adopted two puppies": "Who adopts a puppy?",
+    "Ο ΟΔΥΣΣΕΥΣ μένει στην Ιθάκη": "οδυσσευς",
+    "به کتاب‌های تاریخی علاقه دارد": "کتاب های",
+    "يحب الشــــاي الأخضر": "الشاي",
+    "ｶﾌｪで働いています": "カフェ",
+    "Thích ăn phở bò mỗi sáng": "pho bo",
+    "Wir treffen uns in der Hauptstraße": "HAUPTSTRASSE",
+    "Her handwriting has a ﬂourish": "flourish",
 }
 
 

@@ -11,7 +11,7 @@ from web.world import ALEX, SAM, app_for, browser, form_token, links
 from langgraph_learning import LearningMachine
 
 World = tuple[LearningMachine, Any]
-TABS = ("/user", "/recall", "/timeline", "/entities", "/conversations", "/queue", "/pending", "/forget")
+TABS = ("/user", "/recall", "/timeline", "/entities", "/conversations", "/queue", "/pending", "/figures", "/forget")
 
 
 def test_who_may_see_everybody_finds_users_namespaces_and_what_waits(app: ASGIApp) -> None:
@@ -28,6 +28,20 @@ def test_who_may_see_everybody_finds_users_namespaces_and_what_waits(app: ASGIAp
 @pytest.mark.parametrize("path", TABS)
 def test_every_page_of_any_user_answers(app: ASGIApp, path: str, user: str) -> None:
     assert browser(app, "ops").get(path, params={"user": user}).status_code == 200
+
+
+def test_the_figures_say_what_was_learned_and_proposed_and_what_it_cost(app: ASGIApp) -> None:
+    page = browser(app, "alex").get("/figures", params={"user": ALEX}).text
+    memory = page.split("<h2>user memory</h2>")[1].split("<h2>")[0]
+    assert [(line.split("<")[0], line.split("<b>")[1].split("<")[0]) for line in memory.split("<dt>")[1:]][:2] == [
+        ("learned", "1"),
+        ("proposed", "2"),
+    ]
+    assert "<dt>tokens</dt>" in memory
+    ops = browser(app, "ops")
+    assert "<h2>user profile</h2>" in ops.get("/figures").text
+    assert browser(app, "alex").get("/figures").status_code == 404
+    assert ops.get("/api/users/nobody/figures").json() == {}
 
 
 def test_a_record_is_shown_with_its_words_its_history_and_what_can_be_done(app: ASGIApp) -> None:

@@ -123,7 +123,8 @@ class ApprovalRound:
             self._add_outcome(decision, "gone", "there is no such proposal")
         elif proposal.status != "pending":
             by = f" by {proposal.decided_by}" if proposal.decided_by else ""
-            self._add_outcome(decision, "decided", f"it was {proposal.status}{by} already")
+            why = f": {proposal.message}" if proposal.status == "withdrawn" else ""
+            self._add_outcome(decision, "decided", f"it was {proposal.status}{by} already{why}")
         elif decision.answer == "reject" and not self._keep_or_remove(proposal):
             self._close_proposal(proposal, "rejected", decision)
         elif proposal.store not in self.before:

@@ -14,6 +14,7 @@ from langgraph_learning._engine.learning.capture import plan_capture, with_keys
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest, Shared
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
+    ONLY_A_TOOL,
     Verdict,
     is_supported,
     judge_removal,
@@ -98,7 +99,7 @@ class CommitPlan:
         if draft.thread is None or store.about_user or store.accepts_tool_claims:
             return None
         foreign = tool_only_terms(arguments, draft.thread)
-        return f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned" if foreign else None
+        return ONLY_A_TOOL.format(len(foreign)) if foreign else None
 
     def _over_limit(self, store: LearningStore, limit: int) -> str:
         log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)

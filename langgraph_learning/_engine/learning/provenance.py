@@ -17,21 +17,27 @@ becomes a proposal.
 """
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cache, cached_property
-from importlib import resources
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.messages import EVERYBODY, Speakers, message_text
 from langgraph_learning._engine.learning.turn import Turn
+from langgraph_learning._engine.learning.vocabulary import (
+    Vocabulary,
+    fold_words,
+    list_terms,
+    significant_terms,
+    statement_terms,
+    word_lists,
+)
 from langgraph_learning.records import Source
-from langgraph_learning.text import fold, stem, words
+from langgraph_learning.text import fold, words
 
 CHANGED_BY = "changed_by"
 """The key in the artifact of a tool message that marks the message of a learning tool about its own change."""
@@ -40,7 +46,10 @@ SHARE = 0.5
 SHARE_UNSPACED = 0.3
 """The same for scripts without spaces, whose terms are overlapping pairs of characters."""
 ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
-STATES_NOTHING = "it repeats a question, a thanks or a greeting of the user, which states nothing: not learned"
+STATES_NOTHING = "it repeats a question, a thanks or a greeting, or is a word such as 'none': not learned"
+
+ONLY_A_TOOL = "only a tool has said {} of its words: not learned"
+"""Why a statement is refused. It stands in the commit, so it counts the words of the tool, and names none of them."""
 
 # A name or number: a word with a capital inside or a digit, or with a capital in front unless it starts a sentence.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
@@ -72,22 +81,22 @@ class ThreadWords:
         return [text for speaker, text in self.spoken if speaker in speakers]
 
     @cached_property
-    def user(self) -> "Vocabulary":
+    def user(self) -> Vocabulary:
         """The words of the user."""
         return Vocabulary.of(self.of("user"))
 
     @cached_property
-    def assistant(self) -> "Vocabulary":
+    def assistant(self) -> Vocabulary:
         """The words of the assistant."""
         return Vocabulary.of(self.of("assistant"))
 
     @cached_property
-    def others(self) -> "Vocabulary":
+    def others(self) -> Vocabulary:
         """The words of all others than the user and the assistant."""
         return Vocabulary.of(self.of("other"))
 
     @cached_property
-    def calls(self) -> "Vocabulary":
+    def calls(self) -> Vocabulary:
         """The words of the agent's own tool calls."""
         return Vocabulary.of(self.of("agent"))
 
@@ -106,33 +115,6 @@ class ThreadWords:
             for (speaker, claim), (next_speaker, reply) in pairs
             if (speaker, next_speaker) == ("assistant", "user") and is_yes(reply)
         ]
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """The terms of some texts, for lookup by spelling, by beginning, and by meaning."""
-
-    terms: frozenset[str]
-    stems: Mapping[str, tuple[str, ...]] = field(repr=False)
-    concepts: frozenset[int] = frozenset()
-
-    @classmethod
-    def of(cls, texts: Iterable[str]) -> "Vocabulary":
-        """Return the vocabulary of texts."""
-        vocabulary = frozenset(term for text in texts for term in _terms(text))
-        stems: dict[str, list[str]] = {}
-        for term in vocabulary:
-            stems.setdefault(term[:3], []).append(term)
-        concepts = frozenset(number for term in vocabulary for number in concepts_of(term))
-        return cls(vocabulary, {beginning: tuple(listed) for beginning, listed in stems.items()}, concepts)
-
-    def holds(self, term: str) -> bool:
-        """Return whether a term, or another form of the word, is in the vocabulary."""
-        return term in self.terms or any(_is_form(term, candidate) for candidate in self.stems.get(term[:3], ()))
-
-    def means(self, term: str) -> bool:
-        """Return whether a term, or one with much the same meaning, is in the vocabulary."""
-        return self.holds(term) or not self.concepts.isdisjoint(concepts_of(term))
 
 
 @dataclass(frozen=True)
@@ -200,13 +182,21 @@ def judge_statement(
     """
     texts = texts_of(statement)
     claimed = " ; ".join(filter(None, (_drop_questions(text, thread) for text in texts)))
-    stated, before = _significant(claimed), set(_significant(old))
-    if (texts and not claimed) or (stated and _list_terms("courtesy").issuperset(stated)):
+    stated, before = significant_terms(claimed), set(significant_terms(old))
+    if texts and _says_nothing(claimed, stated, thread):
         return Verdict("refuse", source, STATES_NOTHING)
     wanted = [term for term in stated if term not in before] or stated
     if (supported := _find_support(wanted, claimed, source, thread)) is not None:
         return Verdict("keep", supported)
     return _judge_unsupported(wanted, source, thread, takes_tools=takes_tools)
+
+
+def _says_nothing(claimed: str, stated: Sequence[str], thread: ThreadWords) -> bool:
+    """Return whether a statement, without the user's questions, is empty, a thanks, or a word such as "none"."""
+    if not claimed or (stated and list_terms("courtesy").issuperset(stated)):
+        return True
+    blank = fold(claimed).strip(" .<>[]()'\"")
+    return blank in fold_words("blank") and not any(blank in fold(text) for text in thread.of("user"))
 
 
 def _drop_questions(text: str, thread: ThreadWords) -> str:
@@ -218,8 +208,8 @@ def _drop_questions(text: str, thread: ThreadWords) -> str:
 
 def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
     """Return the verdict on removing a fact about the user: the user must have said something about it."""
-    wanted, lately = _significant(text), Vocabulary.of(thread.of("user")[-2:])
-    if any(lately.means(term) for term in wanted) or any(lately.holds(term) for term in _list_terms("forget")):
+    wanted, lately = significant_terms(text), Vocabulary.of(thread.of("user")[-2:])
+    if any(lately.means(term) for term in wanted) or any(lately.holds(term) for term in list_terms("forget")):
         return Verdict("keep", source)
     return _judge_unsupported([], source, thread, takes_tools=takes_tools)
 
@@ -235,7 +225,7 @@ def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWord
     if takes_tools:
         return Verdict("keep", marked)
     if foreign := foreign_terms(wanted, thread):
-        return Verdict("refuse", marked, f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned")
+        return Verdict("refuse", marked, ONLY_A_TOOL.format(len(foreign)))
     if source.actor == "agent" or quotes_user:
         return Verdict("propose", marked)
     return Verdict("refuse", marked, "nothing that the user said supports it, and others spoke: not learned")
@@ -271,8 +261,8 @@ def tool_only_terms(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> 
         return []
     texts = [_DATE.sub(" ", text) for text in texts_of(arguments)]  # the model writes out "today" as a date
     names = [name for text in texts for name in _NAME.findall(text)]
-    foreign_names = [name for name in names if (parts := _terms(name)) and _all_foreign(parts, thread)]
-    stated = [term for text in texts for term in _terms(text) if term not in _list_terms("generic")]
+    foreign_names = [name for name in names if (parts := statement_terms(name)) and _all_foreign(parts, thread)]
+    stated = [term for text in texts for term in statement_terms(text) if term not in list_terms("generic")]
     unsaid = [term for term in foreign_terms(stated, thread) if not thread.calls.holds(term)]
     return list(dict.fromkeys(foreign_names)) or (unsaid if len(unsaid) * 2 > len(set(stated)) else [])
 
@@ -284,7 +274,7 @@ def _all_foreign(parts: Sequence[str], thread: ThreadWords) -> bool:
 def is_supported(arguments: Mapping[str, JsonValue], thread: ThreadWords) -> bool:
     """Return whether the user's own words cover a statement."""
     claimed = " ; ".join(texts_of(arguments))
-    return _covers(_significant(claimed), claimed, thread.user, thread)
+    return _covers(significant_terms(claimed), claimed, thread.user, thread)
 
 
 def _find_support(wanted: Sequence[str], claimed: str, source: Source, thread: ThreadWords) -> Source | None:
@@ -310,7 +300,7 @@ def _covers(wanted: Sequence[str], claimed: str, vocabulary: Vocabulary, thread:
     share = SHARE_UNSPACED if all(len(term) <= 2 for term in wanted) else SHARE
     if not wanted or len(covered) < share * len(wanted):
         return False
-    names = [part for name in _NAME.findall(claimed) for part in _terms(name) if part in wanted]
+    names = [part for name in _NAME.findall(claimed) for part in statement_terms(name) if part in wanted]
     missing = [term for term in wanted if not vocabulary.means(term)]
     return all(vocabulary.means(name) for name in names) and not any(thread.others.holds(term) for term in missing)
 
@@ -319,8 +309,8 @@ def is_yes(text: str) -> bool:
     """Return whether a reply says yes, without a "no" or "but"."""
     spoken = [fold(word) for word in re.findall(r"\w+", text)]
     folded = fold(text).strip()
-    opens = bool(spoken) and (spoken[0] in _fold_words("yes") or folded.startswith(tuple(_lists()["yes_unspaced"])))
-    return opens and not _fold_words("no").intersection(spoken[1:])
+    opens = bool(spoken) and (spoken[0] in fold_words("yes") or folded.startswith(tuple(word_lists()["yes_unspaced"])))
+    return opens and not fold_words("no").intersection(spoken[1:])
 
 
 def _last_question(text: str) -> str:
@@ -330,7 +320,7 @@ def _last_question(text: str) -> str:
     if not asked:
         return " ".join(sentences[-2:])
     last = asked[-1]
-    if [term for term in _significant(sentences[last]) if term not in _list_terms("tags")]:
+    if [term for term in significant_terms(sentences[last]) if term not in list_terms("tags")]:
         return sentences[last]
     return " ".join(sentences[max(0, last - 1) : last + 1])  # "... Is that right?"
 
@@ -345,64 +335,3 @@ def texts_of(value: JsonValue | Mapping[str, JsonValue]) -> list[str]:
         parts = [value["value"]] if set(value) == {"key", "value"} else [value[key] for key in value if key != "id"]
         return [text for part in parts for text in texts_of(part)]
     return [text for part in value for text in texts_of(part)]
-
-
-def _significant(text: str) -> list[str]:
-    """Return the terms that tell one statement about a user from another."""
-    significant = [
-        term for term in dict.fromkeys(_terms(text)) if len(term) > 1 or not term.isascii() or term.isdigit()
-    ]
-    return [term for term in significant if term not in _list_terms("generic")] or significant
-
-
-def _terms(text: str) -> list[str]:
-    """Return the words of a text in one spelling: English words without endings, scripts without spaces as pairs.
-
-    This differs from the terms of the search. The search guesses the language of a line, and a statement and the words
-    it rests on may be in two languages.
-    """
-    return [stem(word) for word in words(text)]
-
-
-def _is_form(first: str, second: str) -> bool:
-    """Return whether two terms are likely forms of one word: they share most of their letters, from the first on."""
-    shared = 0
-    for left, right in zip(first, second, strict=False):
-        if left != right:
-            break
-        shared += 1
-    return shared >= (4 if first.isascii() else 3) and shared >= 0.6 * max(len(first), len(second))
-
-
-@cache
-def _lists() -> Mapping[str, Any]:
-    """Return the word lists of `vocabulary.toml`."""
-    return tomllib.loads(resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
-
-
-@cache
-def _list_terms(name: str) -> frozenset[str]:
-    """Return the terms of a word list."""
-    return frozenset(_terms(_lists()[name]))
-
-
-@cache
-def _fold_words(name: str) -> frozenset[str]:
-    """Return the words of a word list unchanged, in one spelling."""
-    return frozenset(fold(_lists()[name]).split())
-
-
-def concepts_of(term: str) -> tuple[int, ...]:
-    """Return the groups of meaning of a term, with or without an ending: "kurze" is in the groups of "kurz"."""
-    forms = [term, *(term[:-cut] for cut in (1, 2) if len(term) - cut >= 4)]
-    return next((groups for form in forms if (groups := _concepts().get(form))), ())
-
-
-@cache
-def _concepts() -> Mapping[str, tuple[int, ...]]:
-    """Return the groups of each term."""
-    groups: dict[str, list[int]] = {}
-    for number, line in enumerate(_lists()["concepts"].strip().splitlines()):
-        for term in dict.fromkeys(_terms(line)):
-            groups.setdefault(term, []).append(number)
-    return {term: tuple(numbers) for term, numbers in groups.items()}

@@ -1,15 +1,9 @@
-"""Changes that replace something from a day on: both sides get that date, and the past stays as a record."""
+"""What takes the place of something from a day on: both sides get that date."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 
-from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning.records import ACTIVE, SUPERSEDED, Add, Change, Record, Remove
-
-
-def past_id(record_id: str, version: int) -> str:
-    """Return the id of the record that keeps a replaced state of another record."""
-    return derived_id("past", record_id, version)
+from langgraph_learning.records import SUPERSEDED, Change, Record, Remove
 
 
 def date_changes(changes: Iterable[Change], known: Mapping[str, Record], at: datetime) -> Iterator[Change]:
@@ -24,26 +18,7 @@ def date_changes(changes: Iterable[Change], known: Mapping[str, Record], at: dat
         if isinstance(change, Remove) or not (change.from_now_on or change.status == SUPERSEDED):
             yield change
             continue
-        old = known.get(change.id)
-        # A history may be learned out of order, and nothing may end before it began.
-        since = max(at, old.valid_from) if old is not None and old.valid_from is not None else at
-        if change.status == SUPERSEDED:
-            yield change.model_copy(update={"valid_to": change.valid_to or since})
-            continue
-        if old is not None and old.status == ACTIVE:
-            yield _past_of(old, since)
-        yield change.model_copy(update={"valid_from": change.valid_from or since})
-
-
-def _past_of(record: Record, until: datetime) -> Add:
-    return Add(
-        store=record.store,
-        id=past_id(record.id, record.version),
-        content={**record.content, "superseded_by": record.id},
-        text=record.text,
-        status=SUPERSEDED,
-        source=record.source,
-        valid_from=record.valid_from,
-        valid_to=until,
-        expires_at=record.expires_at,
-    )
+        begun = old.valid_from if (old := known.get(change.id)) is not None else None
+        since = max(at, begun or at)  # a history may be learned out of order: nothing is over before it began
+        name = "valid_to" if change.status == SUPERSEDED else "valid_from"
+        yield change if getattr(change, name) else change.model_copy(update={name: since})

@@ -129,6 +129,7 @@ class JobQueue:
             # One listens, one sends the heartbeat; jobs need further ones only between calls.
             max_size=min(concurrency, 8) + 3,
             configure=configure,
+            kwargs={"client_encoding": "utf8"},
             open=False,
             check=AsyncConnectionPool.check_connection,
         )

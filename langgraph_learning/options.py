@@ -1,0 +1,70 @@
+"""How options are checked: keywords only, and a wrong value raises an error that says what to give."""
+
+import difflib
+import inspect
+from collections.abc import Iterable, Sequence
+from typing import Self
+
+from langgraph_learning.errors import ConfigurationError
+
+
+class Keywords:
+    """The base of all configurations: it takes keywords only, and an unknown one raises an error with a suggestion."""
+
+    def __new__(cls, *positional: object, **options: object) -> Self:
+        """Check the keywords before `__init__` binds them.
+
+        Raises:
+            ConfigurationError: An unknown keyword, or an argument without one.
+        """
+        known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        if positional:
+            raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(known)}")
+        check_known(cls.__name__, options, known)
+        return super().__new__(cls)
+
+
+def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> None:
+    """Check that all options exist.
+
+    Raises:
+        ConfigurationError: One does not; the message suggests the most similar one that does.
+    """
+    known = list(known)
+    for name in options:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"it takes {', '.join(known)}"
+            if name == "mode" and name not in known:  # `model` looks similar, but is not what is meant
+                hint = "each learning store has a mode of its own, e.g. user_memory=UserMemoryConfig(mode=...)"
+            raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")
+
+
+def check_choice(owner: str, option: str, given: object, choices: Sequence[str]) -> None:
+    """Raise `ConfigurationError` unless `given` is one of `choices`."""
+    if given not in choices:
+        raise ConfigurationError(f"{owner}({option}={given!r}): give {' or '.join(map(repr, choices))}")
+
+
+def check_function(owner: str, option: str, given: object, what: str) -> None:
+    """Raise `ConfigurationError` unless `given` is None or a function; `what` says in the message which function."""
+    if given is not None and not callable(given):
+        raise ConfigurationError(f"{owner}({option}={given!r}): give a function {what}, or None")
+
+
+def check_limit(name: str, limit: object) -> None:
+    """Raise `ConfigurationError` unless `limit` is None or a whole number of at least 1."""
+    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+        raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
+
+
+def check_seconds(name: str, seconds: object) -> None:
+    """Raise `ConfigurationError` unless `seconds` is None or a number above 0."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
+        raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+
+
+def check_text(name: str, text: object) -> None:
+    """Raise `ConfigurationError` unless `text` is a string with more than white space in it."""
+    if not isinstance(text, str) or not text.strip():
+        raise ConfigurationError(f"{name} is a text that is not empty, not {text!r}")
