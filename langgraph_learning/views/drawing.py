@@ -102,18 +102,37 @@ def _small(text: str, x: float, y: float) -> Html | None:
 
 
 def _arrow(centres: Floats, sizes: Floats, has_text: bool) -> Html:
-    """Return a line from border to border, with a gap for the text."""
+    """A line from border to border, open where a text stands; a loop where it leads back to its box."""
     source, text, target = range(3)
+    if (centres[source] == centres[target]).all():
+        return _loop(_border(centres, sizes, source, text), centres[text])
     to_text = [_border(centres, sizes, source, text), _border(centres, sizes, text, source)]
     onwards = [_border(centres, sizes, text, target), _border(centres, sizes, target, text)]
     if not has_text:
         to_text[1] = onwards[0] = centres[text]
-    way = onwards[1] - onwards[0]
+    lines = ["M" + " L".join(map(_spot, line)) for line in (to_text, onwards, _head(onwards[1], *onwards))]
+    return tag("path", d=" ".join(lines), class_="line")
+
+
+def _loop(border: Floats, beyond: Floats) -> Html:
+    """Lead out of a box and back, around the place that the layout has kept free for it."""
+    way = beyond - border
+    across = np.array([-way[1], way[0]]) / (np.linalg.norm(way) or 1.0)
+    begin, out, back, end = border + across * 7, beyond + across * 16, beyond - across * 16, border - across * 7
+    curve = f"M{_spot(begin)} C{_spot(out)} {_spot(back)} {_spot(end)}"
+    return tag("path", d=f"{curve} M{' L'.join(map(_spot, _head(end, back, end)))}", class_="line")
+
+
+def _head(tip: Floats, begin: Floats, end: Floats) -> list[Floats]:
+    """Return the head of an arrow at `tip`, which comes from `begin` to `end`."""
+    way = end - begin
     along = way / (np.linalg.norm(way) or 1.0) * 8
     across = np.array([-along[1], along[0]]) * 0.45
-    head = [onwards[1] - along + across, onwards[1], onwards[1] - along - across]
-    lines = ["M" + " L".join(f"{x:.1f} {y:.1f}" for x, y in line) for line in (to_text, onwards, head)]
-    return tag("path", d=" ".join(lines), class_="line")
+    return [tip - along + across, tip, tip - along - across]
+
+
+def _spot(at: Floats) -> str:
+    return f"{at[0]:.1f} {at[1]:.1f}"
 
 
 def _border(centres: Floats, sizes: Floats, box: int, towards: int) -> Floats:

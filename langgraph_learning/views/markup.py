@@ -64,8 +64,8 @@ def image(svg: Html, alternative: str, *, width: float, class_: str | None = Non
         class_: Its class in the style of the page.
     """
     source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
-    given = {"src": source, "alt": alternative, "title": alternative, "width": f"{width:.0f}", "class": class_}
-    written = " ".join(f'{name}="{escape(value)}"' for name, value in given.items() if value)
+    given = {"src": source, "alt": alternative, "title": alternative or None, "width": f"{width:.0f}", "class": class_}
+    written = " ".join(f'{name}="{escape(value)}"' for name, value in given.items() if value is not None)
     return Html(f"<img {written} />")
 
 

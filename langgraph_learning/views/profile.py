@@ -18,6 +18,8 @@ def _profile(profile: UserProfile) -> Html:
 
 
 def _value_cell(value: object) -> Html:
-    if value is None or value == []:
+    if value is None or value == [] or value == {}:
         return quiet("not known")
+    if isinstance(value, dict):
+        value = [f"{key}: {said}" for key, said in value.items()]
     return data(", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value))

@@ -52,17 +52,23 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
     lowest, highest = _range(receipt.shown)
     rows = [
         (
-            quiet(record.store),
-            data(texts.get(record.id, record.label)),
-            data(record.reason),
-            join([_bar(record, lowest, highest), quiet(f"{record.score:.2f}") if record.score else None]),
-            record.tokens,
+            quiet(shown.store),
+            data(texts.get(shown.id, shown.label)),
+            tag("span", shown.reason, dir="auto", class_="data why"),
+            join([_bar(shown, lowest, highest), _score(shown)]),
+            shown.tokens,
         )
-        for record in receipt.shown
+        for shown in receipt.shown
     ]
-    omitted = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
-    total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {omitted}' if omitted else ''}")
-    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown)])
+    left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
+    total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
+    return join([grid(HEAD, rows) if rows else None, total, _legend(receipt.shown) if highest > lowest else None])
+
+
+def _score(entry: ShownRecord) -> Html | None:
+    """Return what the bar adds up to; what is shown with others has the score of the best of them beside its own."""
+    own = sum(entry.parts.values()) if entry.parts else entry.score
+    return quiet(f"{own:.2f}") if own else None
 
 
 def _range(entries: Sequence[ShownRecord]) -> tuple[float, float]:
@@ -92,7 +98,7 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
 
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
-    names = dict.fromkeys(name for record in entries for name in record.parts)
+    names = dict.fromkeys(name for each in entries for name, part in each.parts.items() if part)
     squares = [join([_square(COLOURS.get(name, OTHER)), quiet(LEGEND.get(name, name))]) for name in names]
     against = (
         quiet("; to the left: less than the others")
