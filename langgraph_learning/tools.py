@@ -160,7 +160,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         return earlier_commit
     speakers = run.speakers(messages, identity)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
-    if store.about_user:  # what it says of the user goes with the words it rests on, when these are edited
+    if store.about_user:  # when these messages are edited, the digest shows it, and the statement is taken back
         spoken = turn_of([message for message in messages if message.id in source.message_ids], speakers).messages
         source = source.model_copy(update={"digest": digest_messages(spoken) if spoken else None})
     draft = Draft(
