@@ -156,9 +156,9 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     # Some providers number tool calls anew in every reply, so the id alone does not tell two calls apart.
     who = (identity.user_id, identity.thread_id, identity.agent)
     key = derived_id("tool", *who, get_field(turn, "turn_id"), runtime.tool_call_id, arguments)
-    made, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
-    if made is not None:  # the same call once more: a resumed or replayed step
-        return made
+    earlier_commit, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
+    if earlier_commit is not None:  # the same call again, in a resumed or replayed step
+        return earlier_commit
     speakers = run.speakers(messages, identity)
     ids = _turn_messages(turn)
     digest = _digest_of(run, [message for message in messages if message.id in ids], speakers)
@@ -192,8 +192,8 @@ def _digest_of(run: Run, messages: list[BaseMessage], speakers: Speakers) -> str
 
 
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
-    """How often the agent has called tools of these names in this turn, before this call."""
-    start = max((place for place, message in enumerate(messages) if has_human_role(message)), default=0)
+    """Return how often the agent has called tools of these names in this turn, before this call."""
+    start = max((index for index, message in enumerate(messages) if has_human_role(message)), default=0)
     calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
     ids = [call["id"] for call in calls if call["name"] in names]
     return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0
