@@ -3,7 +3,7 @@
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint
 from langgraph_learning.records import Reflection
 from langgraph_learning.views.commits import change_line, refusal, usage_text
-from langgraph_learning.views.markup import Html, data, grid, html, quiet, tag, with_style
+from langgraph_learning.views.markup import Html, data, grid, html, image, quiet, tag, with_style
 
 WIDTH, HEIGHT = 320, 120
 
@@ -48,6 +48,8 @@ def _picture(points: tuple[LearningPoint, ...]) -> Html:
         tag("circle", tag("title", f"after {point.at:,}: {point.pass_rate:.0%}"), cx=f"{x:.1f}", cy=f"{y:.1f}", r=4)
         for (x, y), point in zip(places, points, strict=True)
     ]
-    axis = tag("path", d=f"M10 10V{HEIGHT + 10}H{WIDTH + 10}", stroke="currentColor", fill="none", stroke_opacity=0.5)
+    axis = tag("path", d=f"M10 10V{HEIGHT + 10}H{WIDTH + 10}", stroke="#888888", fill="none")
     box = f"0 0 {WIDTH + 20} {HEIGHT + 20}"
-    return tag("svg", axis, line, *dots, viewBox=box, width=WIDTH + 20, role="img")
+    svg = tag("svg", axis, line, *dots, viewBox=box, xmlns="http://www.w3.org/2000/svg")
+    alternative = "Pass rate " + ", ".join(f"{point.pass_rate:.0%} after {point.at:,}" for point in points)
+    return image(svg, alternative, width=WIDTH + 20)
