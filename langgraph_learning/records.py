@@ -50,9 +50,9 @@ class Provenance(Frozen):
     position: int = 0
     """The position in the turn: tools run at the same time, and proposals are shown in the order of their calls."""
     recalled: tuple[tuple[str, str], ...] = ()
-    """What the turn was shown, as learning store and id: feedback on the turn is about it."""
+    """The records that the turn was shown, as learning store and id; feedback on the turn counts for them."""
     recalled_tokens: dict[str, int] = Field(default_factory=dict)
-    """How many tokens of the prompt that took, by learning store."""
+    """The tokens of these records in the prompt, by learning store."""
 
     def at(self, position: int) -> "Provenance":
         """Return the provenance with another position in the turn."""
@@ -125,7 +125,7 @@ class Record(Validity, Ordered):
     created_at: Timestamp
     updated_at: Timestamp
     past_of: str | None = None
-    """The id of the record whose earlier state this is, kept when something took its place: read as of a day only."""
+    """The id of the record whose replaced earlier state this is; it is read only for a time in the past."""
 
     @property
     def namespace(self) -> Namespace:
@@ -133,15 +133,15 @@ class Record(Validity, Ordered):
         return (*self.scope.path, self.store)
 
     def value(self) -> dict[str, JsonValue]:
-        """Return what a store keeps under the record's id: without what is not known, which is half of its bytes."""
+        """Return the value that a store keeps under the record's id, without empty fields (half of its bytes)."""
         unset = {name for name in (*Ordered.model_fields, *VALIDITY, "past_of") if getattr(self, name) in (None, {})}
         value = self.model_dump(mode="json", exclude={"id", *unset})
-        for part in ("scope", "source"):  # None means something in the content
-            value[part] = {name: known for name, known in value[part].items() if known is not None}
+        for part in ("scope", "source"):  # in the content, None has a meaning
+            value[part] = {name: given for name, given in value[part].items() if given is not None}
         return value
 
     def as_past(self, until: datetime | None) -> "Record":
-        """Return the state of this record as it is kept when something else holds from then on."""
+        """Return the record that keeps this state when something else holds from a time on."""
         kept = {"id": past_id(self.id, self.version), "past_of": self.id, "status": SUPERSEDED, "valid_to": until}
         return self.model_copy(update={**kept, "version": 1, "keys": {}})
 
@@ -351,11 +351,11 @@ class Proposal(Frozen):
     source: Source = Source()
     provenance: Provenance = Provenance()
     status: Literal["pending", "approved", "rejected", "withdrawn"] = "pending"
-    """`withdrawn`: the message that it rests on was edited."""
+    """`withdrawn`: the message it rests on was edited."""
     stale: bool = False
     """Whether a record it would change has changed since."""
     message: str | None = None
-    """What the person said, or why it was withdrawn."""
+    """The comment of the person who decided, or why it was withdrawn."""
     at: datetime
     said_at: datetime | None = None
     """The time of the words it rests on, from which relative dates in an edit count."""

@@ -1,6 +1,7 @@
 """Operations as agent tools: the agent itself decides what to remember, without a second model call."""
 
 from collections.abc import Container
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
-from langgraph_learning._engine.learning.messages import has_human_role
+from langgraph_learning._engine.learning.messages import Speakers, has_human_role
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.turn import derived_id, turn_of
@@ -155,14 +156,16 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     # Some providers number tool calls anew in every reply, so the id alone does not tell two calls apart.
     who = (identity.user_id, identity.thread_id, identity.agent)
     key = derived_id("tool", *who, get_field(turn, "turn_id"), runtime.tool_call_id, arguments)
-    made, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
-    if made is not None:  # the same call once more: a resumed or replayed step
-        return made
+    earlier_commit, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
+    if earlier_commit is not None:  # the same call again, in a resumed or replayed step
+        return earlier_commit
     speakers = run.speakers(messages, identity)
-    source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
-    if store.about_user:  # what it says of the user goes with the words it rests on, when these are edited
-        spoken = turn_of([message for message in messages if message.id in source.message_ids], speakers).messages
-        source = source.model_copy(update={"digest": digest_messages(spoken) if spoken else None})
+    ids = _turn_messages(turn)
+    digest = _digest_of(run, [message for message in messages if message.id in ids], speakers)
+    # What it says of the user goes with the words it rests on, when these are edited.
+    source = Source(
+        thread_id=identity.thread_id, actor="agent", message_ids=ids, digest=digest if store.about_user else None
+    )
     draft = Draft(
         CommitKind.TOOL_CALL,
         key,
@@ -180,9 +183,17 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     return (yield from commit(draft, snapshots, earlier))
 
 
+def _digest_of(run: Run, messages: list[BaseMessage], speakers: Speakers) -> str | None:
+    """Return the digest of messages as extraction will read them: behind the reply, without their secrets."""
+    spoken = turn_of(messages, speakers).messages
+    if run.settings.background is not None:
+        spoken = tuple(replace(message, text=run.settings.mask(message.text)) for message in spoken)
+    return digest_messages(spoken) if spoken else None
+
+
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
-    """How often the agent has called tools of these names in this turn, before this call."""
-    start = max((place for place, message in enumerate(messages) if has_human_role(message)), default=0)
+    """Return how often the agent has called tools of these names in this turn, before this call."""
+    start = max((index for index, message in enumerate(messages) if has_human_role(message)), default=0)
     calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
     ids = [call["id"] for call in calls if call["name"] in names]
     return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0

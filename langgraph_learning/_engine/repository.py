@@ -53,7 +53,7 @@ class ScopeSnapshot:
     scope: Scope
     records: tuple[Record, ...] = ()
     past: tuple[Record, ...] = ()
-    """Earlier states of records whose place something else has taken: nobody plans, counts or recalls them by now."""
+    """Replaced earlier states of records; they do not count for planning, numbering and recall of the present."""
     scores: Mapping[str, float] = field(default_factory=dict)
     ranked: bool = False
     """Whether the scores of the store are final."""
@@ -112,29 +112,31 @@ class ScopeSnapshot:
     def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
         """Return a snapshot without some records."""
         gone = set(ids)
-        left, past = (tuple(each for each in found if each.id not in gone) for found in (self.records, self.past))
-        return replace(self, records=left, past=past)
+        current, past = (
+            tuple(record for record in group if record.id not in gone) for group in (self.records, self.past)
+        )
+        return replace(self, records=current, past=past)
 
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
-        """Return what is known when `changes` are made."""
-        found, past = {record.id: record for record in self.records}, {record.id: record for record in self.past}
+        """Return the snapshot after `changes`."""
+        present, past = {record.id: record for record in self.records}, {record.id: record for record in self.past}
         for change in changes:
             if isinstance(change, Remove):
-                found.pop(change.id, None)
+                present.pop(change.id, None)
                 past.pop(change.id, None)
                 continue
-            old = found.get(change.id)
+            old = present.get(change.id)
             if change.from_now_on and old is not None and self.keeps_past:
                 kept = old.as_past(change.valid_from)
                 past[kept.id] = kept
-            # What one commit adds keeps its order: the short ids count on it.
-            found[change.id] = self.record(change, old, at + timedelta(microseconds=len(found)))
+            # The records of one commit keep their order, because short ids depend on it.
+            present[change.id] = self.record(change, old, at + timedelta(microseconds=len(present)))
         kept_past = tuple(past.values())
-        return ScopeSnapshot(self.store, self.scope, tuple(found.values()), kept_past, complete=self.complete)
+        return ScopeSnapshot(self.store, self.scope, tuple(present.values()), kept_past, complete=self.complete)
 
     @property
     def keeps_past(self) -> bool:
-        """Whether earlier states are kept: of what is shared they may be anybody's words, which `forget` would miss."""
+        """Whether earlier states are stored as records; in shared scopes, `forget` could not reach them."""
         return self.scope.namespace is None
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
@@ -198,11 +200,11 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     full = limit is not None and len(cast("list[Item]", results[0] or ())) >= limit
     items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
     namespace = (*scope.path, store.name)
-    mine = [item for item in items if tuple(item.namespace) == namespace]
-    found = {item.key: Record.from_item(item) for item in mine}
-    scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
-    ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
-    current, past = (tuple(each for each in ordered if (each.past_of is None) is now) for now in (True, False))
+    own_items = [item for item in items if tuple(item.namespace) == namespace]
+    records = {item.key: Record.from_item(item) for item in own_items}
+    scores = {item.key: item.score for item in own_items if getattr(item, "score", None) is not None}
+    ordered = sorted(records.values(), key=lambda record: (record.created_at, record.id))
+    current, past = (tuple(record for record in ordered if (record.past_of is None) is now) for now in (True, False))
     return ScopeSnapshot(store, scope, current, past, cast("dict[str, float]", scores), complete=not full)
 
 
@@ -253,7 +255,7 @@ def put_commit(commit: Commit) -> PutOp:
     It does not repeat what other users said in a shared namespace, because `forget` would miss it there.
     """
     changes = [_without_words(change, commit.identity) for change in commit.changes]
-    value = commit.model_dump(mode="json", exclude={"id", "changes"})
+    value = commit.model_dump(mode="json", exclude={"id", "changes"}, exclude_defaults=True)
     value["changes"] = [_written_change(change) for change in changes]
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
 
@@ -270,13 +272,11 @@ def _without_words(change: Change, identity: Identity) -> Change:
 
 
 def _written_change(change: Change) -> dict[str, JsonValue]:
-    """Return a change without what is not known: of a turn, that is more than what is."""
+    """Return a change without its empty fields, which are the larger part in most turns."""
     value = change.model_dump(mode="json")
-    source = {name: known for name, known in value["source"].items() if known is not None}
+    source = {name: part for name, part in value["source"].items() if part is not None}
     return {
-        name: known
-        for name, known in {**value, "source": source}.items()
-        if known not in (None, {}) or name == "content"
+        name: part for name, part in {**value, "source": source}.items() if part not in (None, {}) or name == "content"
     }
 
 
@@ -294,7 +294,7 @@ def put_record(record: Record, at: datetime) -> PutOp:
 
 
 def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) -> tuple[list[PutOp], Expected]:
-    """Return what writes `changes`, and the versions it rests on."""
+    """Return the puts that write `changes`, and the versions that they expect."""
     after = before.with_changes(changes, at)
     old = {record.id: record for record in (*before.records, *before.past)}
     new = {record.id: record for record in (*after.records, *after.past)}

@@ -88,9 +88,9 @@ class MachineSettings:
     """The name of the agent; empty for an agent without a name, None if the run decides."""
     methods: OutputMethods = field(default_factory=OutputMethods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
-    """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    """The frozen scope of running turns, by thread and message: a subgraph cannot read its parent's state."""
     calls: dict[tuple[str, str], tuple[TrajectoryStep, ...]] = field(default_factory=dict)
-    """The tool calls of the turns under way, by thread and turn: a graph may summarise them before its turn ends."""
+    """The tool calls of running turns, by thread and turn: a graph may summarise them before its turn ends."""
     recalled: dict[int, object] = field(default_factory=dict)
     """The recalled text of running runs, by the run's control object."""
     background: Background | None = None

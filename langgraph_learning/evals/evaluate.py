@@ -88,7 +88,7 @@ def evaluate(
     except StopIteration as done:
         return cast("LearningCurve", done.value)
     finally:
-        flow.close()  # where the process is interrupted: the revision is not pinned any longer
+        flow.close()  # if the process is interrupted, the revision must not stay pinned
 
 
 async def aevaluate(
@@ -99,7 +99,7 @@ async def aevaluate(
     at: Sequence[int] = (0, 10, 100, 1000),
     store: BaseStore | None = None,
 ) -> LearningCurve:
-    """Do what `evaluate` does."""
+    """Run `evaluate` without blocking the loop."""
     flow = _put_tasks(agent, tasks, learning, at, store)
     try:
         run = next(flow)
@@ -108,12 +108,12 @@ async def aevaluate(
     except StopIteration as done:
         return cast("LearningCurve", done.value)
     finally:
-        flow.close()  # where the process is interrupted: the revision is not pinned any longer
+        flow.close()  # if the process is interrupted, the revision must not stay pinned
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One task as it is put to the agent."""
+    """One task, as the agent runs it."""
 
     agent: Agent
     input: dict[str, Any]
@@ -123,7 +123,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Raised:
-    """What an agent raised instead of an answer."""
+    """The error that an agent raised instead of an answer."""
 
     error: Exception
 
@@ -131,7 +131,7 @@ class _Raised:
 def _try(run: _Run) -> Any:
     try:
         return run.agent.invoke(run.input, run.config, context=run.context)
-    except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
+    except Exception as error:  # noqa: BLE001 - an agent may raise anything; then the task has failed
         return _Raised(error)
 
 
@@ -145,7 +145,7 @@ async def _atry(run: _Run) -> Any:
 def _put_tasks(
     agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
 ) -> Generator[_Run, Any, LearningCurve]:
-    """Yield each run of the agent, be sent what came of it, and return the curve."""
+    """Yield each run of the agent, receive its result, and return the curve."""
     bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
     points: list[LearningPoint] = []
     for milestone in milestones:

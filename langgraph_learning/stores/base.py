@@ -140,7 +140,7 @@ class LearningStore(ABC):
     reads_archived: ClassVar[bool] = False
     """Whether recall reads its archived records as well, for `filter_active`."""
     guides_recall: bool = False
-    """Whether recall asks `recall_hint` what to look for as well, which takes a read before the search."""
+    """Whether recall also searches for `recall_hint`, which takes a read before the search."""
     recall_limit: ClassVar[int] = 200
     """How many records recall reads to choose from: the best fits first, then the newest."""
     keys_messages: bool = False
@@ -205,7 +205,7 @@ class LearningStore(ABC):
         return operation
 
     def recall_hint(self, records: Sequence[Record]) -> str:
-        """Return what recall looks for besides the user's words, given the records in scope; empty for nothing."""
+        """Return further words for recall to search for, given the records in scope; empty for none."""
         return ""
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:

@@ -1,4 +1,4 @@
-"""What takes the place of something from a day on: both sides get that date."""
+"""Changes that replace something from a day on: both sides get that date."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -19,6 +19,6 @@ def date_changes(changes: Iterable[Change], known: Mapping[str, Record], at: dat
             yield change
             continue
         begun = old.valid_from if (old := known.get(change.id)) is not None else None
-        since = max(at, begun or at)  # a history may be learned out of order: nothing is over before it began
+        since = max(at, begun or at)  # a history may be learned out of order, and nothing may end before it began
         name = "valid_to" if change.status == SUPERSEDED else "valid_from"
         yield change if getattr(change, name) else change.model_copy(update={name: since})
