@@ -253,6 +253,14 @@ def test_a_superseded_fact_has_its_date_and_is_a_fact_as_of_an_earlier_day() -> 
     assert "Lin" not in before
 
 
+def test_a_memory_from_an_old_conversation_says_when_it_was_said_and_one_of_today_does_not() -> None:
+    store = InMemoryStore()
+    ada = taught(store, BERLIN)
+    assert "- Lives in Berlin (said 2026-05-08)" in ada.recall("Where do I live?").text
+    today = (datetime.now(UTC), "I like tea", [op("add_memory", content="Likes tea", quote="I like tea")])
+    assert "- Likes tea\n" in taught(store, today, first=1).recall("What do I like?").text
+
+
 class Membership(UserMemory):
     expires_at: str | None = Field(default=None, description="Until which day")
 
