@@ -197,6 +197,18 @@ def test_undo_of_what_superseded_a_memory_restores_the_exact_state() -> None:
         ]
 
 
+def test_a_memory_that_is_deleted_goes_with_its_past_and_comes_back_with_it() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = taught(db.store, BERLIN, OSLO)
+        made = ada.apply("delete_memory", id=ada.records()[0].id)
+        assert (ada.records(), ada.search("lives", at=MAY)) == ([], [])
+        ada.undo(made.id)
+        assert [record.text for record in (*ada.records(), *ada.search("lives", at=MAY))] == [
+            "Lives in Oslo",
+            "Lives in Berlin",
+        ]
+
+
 def test_a_message_that_is_edited_takes_back_what_it_superseded() -> None:
     with connect("sqlite:///:memory:") as db:
         ada = taught(db.store, BERLIN, OSLO)
