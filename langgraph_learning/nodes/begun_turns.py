@@ -52,7 +52,8 @@ def keep_begun(run: Run, turn: TurnInput) -> Flow[None]:
 def erase_begun(run: Run, turns: Iterable[TurnInput]) -> Flow[None]:
     """Erase turns that are learned, also what another agent of the thread has begun of them."""
     if _is_kept(run):
-        yield from erase_items([(pending_namespace(turn.identity), _key(run, turn)) for turn in turns])
+        places = [(pending_namespace(turn.identity), _key(run, turn)) for turn in turns]
+        yield from erase_items(places, scrub=False)
 
 
 def _is_kept(run: Run) -> bool:
