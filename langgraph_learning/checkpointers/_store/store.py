@@ -396,14 +396,15 @@ class HybridStore(BaseStore):
             rows = session.rows("all_places", {**condition.params, "low": low, "high": high}, where=condition.text)
         return [(read_path(path), read_key(key)) for path, key in rows]
 
-    def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
+    def erase(self, addresses: Iterable[Address], *, history_only: bool = False, scrub: bool = True) -> int:
         """Erase items with their history, or only their history, and return the number of items."""
         self.setup()
         places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
         with self._dialect.writing(unhurried=True) as session:
             has_vectors = self._dialect.has_vectors
             erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
-        self._dialect.scrub()
+        if scrub:
+            self._dialect.scrub()
         return erased
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
