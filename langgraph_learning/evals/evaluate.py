@@ -1,4 +1,4 @@
-"""Putting tasks to an agent on memory as it stood after so many commits."""
+"""Running tasks with an agent on memory as it was after a number of commits."""
 
 import logging
 from collections.abc import Awaitable, Generator, Sequence
@@ -35,14 +35,14 @@ class Agent(Protocol):
     """A compiled graph."""
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Any:
-        """Run it."""
+        """Run the graph."""
 
     def ainvoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Awaitable[Any]:
-        """Run it without blocking the loop."""
+        """Run the graph without blocking the loop."""
 
 
 class _Meter(BaseCallbackHandler):
-    """Counts the calls of models, and their tokens."""
+    """A counter of model calls and their tokens."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -50,7 +50,7 @@ class _Meter(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         self.calls += 1
-        for generation in (each for several in response.generations for each in several):
+        for generation in (candidate for candidates in response.generations for candidate in candidates):
             message = generation.message if isinstance(generation, ChatGeneration) else None
             used = message.usage_metadata if isinstance(message, AIMessage) else None
             self.tokens += used["total_tokens"] if used else tokens(generation.text)
@@ -64,17 +64,17 @@ def evaluate(
     at: Sequence[int] = (0, 10, 100, 1000),
     store: BaseStore | None = None,
 ) -> LearningCurve:
-    """Put the same tasks to an agent on memory as it stood after so many commits, and return how it went.
+    """Run the same tasks with an agent on memory as it was after numbers of commits, and return the learning curve.
 
-    Nothing is learned meanwhile, and no thread is written to. A task that raises, or whose check does, has failed, and
-    the result says why.
+    Nothing is learned during the evaluation, and no thread is written. A task fails if the agent or the check raises an
+    error; the result holds the error.
 
     Args:
         agent: A compiled graph that learns, such as `create_learning_agent` returns.
-        tasks: What to ask.
-        learning: The machine of the agent.
-        at: After how many commits, of all users; where there are fewer, the curve ends with all there are.
-        store: Where the records are; by default the machine's own store, or the agent's.
+        tasks: The tasks to run.
+        learning: The agent's learning machine.
+        at: The numbers of commits, of all users; if there are fewer, the curve ends with all there are.
+        store: The store with the records; by default that of the machine, or of the agent.
 
     Raises:
         ConfigurationError: There are no tasks, or no store.
@@ -88,7 +88,7 @@ def evaluate(
     except StopIteration as done:
         return cast("LearningCurve", done.value)
     finally:
-        flow.close()  # where the process is interrupted: the revision is not pinned any longer
+        flow.close()  # if the process is interrupted, the revision must not stay pinned
 
 
 async def aevaluate(
@@ -99,7 +99,7 @@ async def aevaluate(
     at: Sequence[int] = (0, 10, 100, 1000),
     store: BaseStore | None = None,
 ) -> LearningCurve:
-    """Do what `evaluate` does."""
+    """Run `evaluate` without blocking the loop."""
     flow = _put_tasks(agent, tasks, learning, at, store)
     try:
         run = next(flow)
@@ -108,12 +108,12 @@ async def aevaluate(
     except StopIteration as done:
         return cast("LearningCurve", done.value)
     finally:
-        flow.close()  # where the process is interrupted: the revision is not pinned any longer
+        flow.close()  # if the process is interrupted, the revision must not stay pinned
 
 
 @dataclass(frozen=True)
 class _Run:
-    """One task as it is put to the agent."""
+    """One task, as the agent runs it."""
 
     agent: Agent
     input: dict[str, Any]
@@ -123,7 +123,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class _Raised:
-    """What an agent raised instead of an answer."""
+    """The error that an agent raised instead of an answer."""
 
     error: Exception
 
@@ -131,7 +131,7 @@ class _Raised:
 def _try(run: _Run) -> Any:
     try:
         return run.agent.invoke(run.input, run.config, context=run.context)
-    except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
+    except Exception as error:  # noqa: BLE001 - an agent may raise anything; then the task has failed
         return _Raised(error)
 
 
@@ -145,7 +145,7 @@ async def _atry(run: _Run) -> Any:
 def _put_tasks(
     agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
 ) -> Generator[_Run, Any, LearningCurve]:
-    """Yield each run of the agent, be sent what came of it, and return the curve."""
+    """Yield each run of the agent, receive its result, and return the curve."""
     bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
     points: list[LearningPoint] = []
     for milestone in milestones:
@@ -164,7 +164,7 @@ def _put_tasks(
 def _prepare(
     agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
 ) -> tuple[Agent, list[Milestone], LearningCurve]:
-    """Return the agent without its checkpointer, the revisions to recall, and the curve without its points."""
+    """Return the agent without its checkpointer, the revisions to recall, and the curve without points."""
     if not tasks:
         raise ConfigurationError("evaluate(tasks=[]): give at least one Task")
     if not at or any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in at):
@@ -173,14 +173,14 @@ def _prepare(
     if kept is None:
         raise ConfigurationError("there is no store: give evaluate(store=...), or LearningMachine(store=...)")
     if not is_versioned(kept):
-        raise UnsupportedByStore(f"a {type(kept).__name__} does not know how it stood before: open one with connect()")
+        raise UnsupportedByStore(f"a {type(kept).__name__} keeps no history: open one with connect()")
     milestones, total = find_milestones(kept, sorted(set(at)))
     beyond = tuple(sorted(count for count in set(at) if count > total))
     return _without_checkpointer(agent), milestones, LearningCurve(points=(), commits=total, beyond=beyond)
 
 
 def _without_checkpointer(agent: Agent) -> Agent:
-    """Return the agent as it is, but for its threads: an evaluation is no conversation of anybody's."""
+    """Return the agent without its checkpointer, so that an evaluation adds nothing to any thread."""
     copied = getattr(agent, "copy", None)
     if not callable(copied) or not hasattr(agent, "checkpointer"):
         return agent
@@ -207,7 +207,7 @@ def _failure(task: Task, error: Exception, answer: str = "") -> TaskResult:
 
 
 def _text(answer: Any) -> str:
-    """Return the text of the last message of a state; of anything else itself."""
+    """Return the text of the last message of a state; any other answer as text."""
     messages = answer.get("messages") if isinstance(answer, dict) else None
     last = messages[-1] if messages else answer
     return str(getattr(last, "text", last))

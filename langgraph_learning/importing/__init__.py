@@ -1,8 +1,8 @@
-"""What other memories hold, as rows that `scoped(...).load()` takes in.
+"""Import from other memories, as rows for `scoped(...).load()`.
 
-A module per source, each a plain generator over what was read: a row, or a `Skipped` that says what was left out and
-why. Ids follow from the source's own, so that the same source twice is one import. `threads` reads
-the conversations that a checkpointer keeps: they are learned from.
+There is one module for each source: a plain generator over what was read. It yields a row, or a `Skipped` that says
+what was left out and why. Ids follow from those of the source, so that importing the same source twice changes nothing.
+`threads` is different: it reads the conversations in a checkpointer, to learn from them.
 """
 
 from langgraph_learning.importing.preview import ImportPreview, preview_rows

@@ -1,8 +1,8 @@
-"""Conversations that a checkpointer holds, as turns to learn from: what was said before there was a learning machine.
+"""Conversations in a checkpointer, as turns to learn from: those held before there was a learning machine.
 
-A checkpointer keeps states, not dates of messages. The oldest checkpoint that holds a message says when it was said. A
-message that only older checkpoints hold was trimmed away, if it stood before the first one that is left; else it was
-taken out of the thread, and stays out.
+A checkpointer stores states, not dates of messages, so the oldest checkpoint with a message gives its date. Of messages
+that only older checkpoints have, those before the first remaining message were trimmed away, and are learned from. The
+others were deleted from the thread, and are not.
 """
 
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 
 @dataclass(frozen=True, slots=True)
 class StoredTurn:
-    """A message of the user and what followed, and when it was said."""
+    """A message of the user with what followed, and the time it was said."""
 
     messages: tuple[BaseMessage, ...]
     said_at: datetime
@@ -24,7 +24,7 @@ class StoredTurn:
 
 @dataclass(frozen=True, slots=True)
 class StoredThread:
-    """A thread of a checkpointer: whose it is, where a run said so, and its turns in order."""
+    """A thread of a checkpointer: its user if a run named one, and its turns in order."""
 
     thread_id: str
     user_id: str | None
@@ -32,26 +32,26 @@ class StoredThread:
 
 
 def read_thread(saver: BaseCheckpointSaver[Any], thread_id: str, messages_key: str = "messages") -> StoredThread:
-    """Return what `saver` holds of a thread; no turns where its state keeps no messages under `messages_key`."""
+    """Return the turns of a thread in `saver`; none if its state has no messages under `messages_key`."""
     messages: dict[str, BaseMessage] = {}
-    said: dict[str, tuple[datetime, int]] = {}
+    positions: dict[str, tuple[datetime, int]] = {}
     standing: set[str] | None = None
     user: str | None = None
-    for found in saver.list({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}):  # the newest first
-        user = user or _user(found.metadata)
-        at = datetime.fromisoformat(found.checkpoint["ts"])
-        stored = found.checkpoint["channel_values"].get(messages_key)
+    for saved in saver.list({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}):  # the newest first
+        user = user or _user(saved.metadata)
+        at = datetime.fromisoformat(saved.checkpoint["ts"])
+        stored = saved.checkpoint["channel_values"].get(messages_key)
         ids = set()
-        for place, message in enumerate(stored if isinstance(stored, list) else ()):
+        for index, message in enumerate(stored if isinstance(stored, list) else ()):
             if isinstance(message, BaseMessage):
-                ids.add(key := message.id or f"#{place}")
+                ids.add(key := message.id or f"#{index}")
                 messages.setdefault(key, message)
-                said[key] = (at, place)
+                positions[key] = (at, index)
         standing = ids if standing is None else standing
-    start = min((said[key] for key in standing or ()), default=None)
-    kept = [key for key in said if start is not None and (key in (standing or ()) or said[key] < start)]
-    ordered = sorted(kept, key=lambda key: said[key])
-    return StoredThread(thread_id, user, tuple(_turns([(messages[key], said[key][0]) for key in ordered])))
+    start = min((positions[key] for key in standing or ()), default=None)
+    kept = [key for key in positions if start is not None and (key in (standing or ()) or positions[key] < start)]
+    ordered = sorted(kept, key=lambda key: positions[key])
+    return StoredThread(thread_id, user, tuple(_turns([(messages[key], positions[key][0]) for key in ordered])))
 
 
 def _user(metadata: object) -> str | None:
@@ -59,12 +59,12 @@ def _user(metadata: object) -> str | None:
     return str(user) if isinstance(user, str | int) and str(user) else None
 
 
-def _turns(said: Sequence[tuple[BaseMessage, datetime]]) -> Iterator[StoredTurn]:
+def _turns(dated_messages: Sequence[tuple[BaseMessage, datetime]]) -> Iterator[StoredTurn]:
     turn: list[tuple[BaseMessage, datetime]] = []
-    for message, at in said:
+    for message, at in dated_messages:
         if isinstance(message, HumanMessage) and any(not isinstance(before, HumanMessage) for before, _ in turn):
-            yield StoredTurn(tuple(each for each, _ in turn), turn[0][1])
+            yield StoredTurn(tuple(part for part, _ in turn), turn[0][1])
             turn = []
         turn.append((message, at))
     if turn:
-        yield StoredTurn(tuple(each for each, _ in turn), turn[0][1])
+        yield StoredTurn(tuple(part for part, _ in turn), turn[0][1])

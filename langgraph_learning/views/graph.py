@@ -1,4 +1,4 @@
-"""The graph that runs, as a picture that needs no browser and no network."""
+"""A view of the running graph, as a picture that needs no browser and no network."""
 
 from langchain_core.runnables.graph import Graph
 

@@ -250,6 +250,7 @@ def test_nobody_is_answered_learns_nothing_and_that_is_said(studio: Studio) -> N
     turn = say(studio, "assistant", new_thread(studio), "I keep bees.")
     assert turn.reply.endswith("(nothing yet)")
     assert turn.kinds == ["nobody", "recalled"]
+    assert turn.events[0]["stores"] == ["user_profile", "user_memory"]
     assert studio.client.store.list_namespaces(limit=1000) == before
     assert [each for each in studio.log() if "no user_id in this run" in str(each["event"])]
 

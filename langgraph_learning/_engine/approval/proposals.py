@@ -36,10 +36,7 @@ def put_proposal(proposal: Proposal) -> PutOp:
 
 
 def withdraw_proposals(edited: Sequence[Proposal], at: datetime) -> Flow[tuple[list[PutOp], Expected]]:
-    """Return the puts that withdraw proposals whose message was edited, and the versions that they rest on.
-
-    One that a person has decided meanwhile stays as it was decided.
-    """
+    """Return the puts that withdraw proposals whose message was edited, and the versions that they expect."""
     if not edited:
         return [], {}
     places = [(proposals_namespace(proposal.identity), proposal.id) for proposal in edited]

@@ -122,7 +122,7 @@ def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
         return [], {}
     items = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
     if any(item is None for item in items):
-        raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
+        raise TurnGone("the turn no longer waits: it was learned, or its user was forgotten")
     learned = [
         put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
     ]

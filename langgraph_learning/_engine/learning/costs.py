@@ -1,4 +1,4 @@
-"""What a model call cost each of the learning stores that shared it."""
+"""The cost of a model call for each learning store that shared it."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,14 +12,14 @@ from langgraph_learning.stores import LearningStore
 def share_usage(
     usage: Usage, shown: Mapping[str, int], asked: Iterable[JsonValue], stores: Iterable[LearningStore]
 ) -> dict[str, int]:
-    """Return the tokens of one call by learning store; together they are all of them.
+    """Return the tokens of one call by learning store; they add up to all tokens of the call.
 
-    What was read is shared by how much of the prompt was about each, what was answered by the operations on it. The
-    words of the turn and the rules serve all alike, and are shared in the same way.
+    Input tokens are shared by the length of each learning store's part of the prompt, output tokens by the operations
+    on it. The rules and the words of the turn serve all of them, and are shared in the same proportion.
 
     Args:
-        usage: What the call took.
-        shown: The tokens of the prompt that were about each learning store.
+        usage: The usage of the call.
+        shown: The tokens of each learning store's part of the prompt.
         asked: The operations of the answer.
         stores: The learning stores that shared the call.
     """
@@ -31,7 +31,7 @@ def share_usage(
 
 
 def _split(total: int, weights: Mapping[str, int]) -> dict[str, int]:
-    """Return whole shares of `total` that add up to it; the last one takes what rounding leaves."""
+    """Return whole shares of `total` that add up to it; the last share takes the rounding difference."""
     everything = sum(weights.values())
     if not everything:
         return {}

@@ -63,7 +63,7 @@ def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
 
 
 def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[list[Change]]:
-    """Return what puts a record back; what was kept of its past since then goes, since it is the present again."""
+    """Return the changes that restore a record, and delete the past states that replaced it meanwhile."""
     removed = Remove(store=record.store, id=record.id, text=record.text, source=record.source)
     if record.version == 1:
         return [removed]

@@ -33,7 +33,7 @@ LONGEST_QUERY = 4_000
 """The number of characters of the user's words that select older records."""
 _CUT_OFF = Refusal(
     operation="answer",
-    reason="the model's answer ended too early or is too long: what was read of it stands, the rest is lost",
+    reason="the model's answer ended too early or is too long: its complete operations are used, the rest is lost",
 )
 
 
@@ -138,7 +138,7 @@ def _ask_models(
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
     usage, costs = Usage(), Counter[str]()
-    for work in works:
+    for work in works if turn.trajectory else _merge_works(works):
         if asked_snapshots := [snapshot for snapshot in snapshots if snapshot.store in work.stores]:
             schema = answer_schema(offered_operations(asked_snapshots))
             prompt = build_prompt(asked_snapshots, turn_input, work.tools, work.trajectory, work.model)
@@ -151,6 +151,19 @@ def _ask_models(
             usage += answer.usage
             costs.update(share_usage(answer.usage, prompt.shares, items, work.stores))
     return requests, refused, usage, dict(costs)
+
+
+def _merge_works(works: Sequence[Extraction]) -> list[Extraction]:
+    """Return the calls to make for a turn without tool calls: who would be shown those is asked together with the rest.
+
+    Otherwise every turn of an agent that learns procedures would take a call more.
+    """
+    merged: dict[tuple[int, bool], Extraction] = {}
+    for work in works:
+        first = merged.get(key := (id(work.model), work.tools))
+        stores = (*first.stores, *work.stores) if first else tuple(work.stores)
+        merged[key] = replace(first or work, stores=stores, trajectory=False)
+    return list(merged.values())
 
 
 def _stores(

@@ -30,11 +30,11 @@ LONGEST_TURN = 64_000
 
 @dataclass(frozen=True)
 class ExtractionPrompt:
-    """What a model is asked."""
+    """The prompt of an extraction."""
 
     messages: list[BaseMessage]
     shares: dict[str, int]
-    """How many tokens are about each learning store: its directions, and what it holds."""
+    """The tokens about each learning store: its instructions and its records."""
 
 
 def offered_operations(snapshots: Sequence[ScopeSnapshot]) -> list[type[Operation]]:
@@ -49,7 +49,7 @@ def build_prompt(
     trajectory: bool = False,
     model: BaseChatModel | None = None,
 ) -> ExtractionPrompt:
-    """Return the messages of the prompt, and how much of it is about each learning store.
+    """Return the messages of the prompt, and the tokens about each learning store.
 
     Args:
         snapshots: The learning stores and their records.
@@ -79,8 +79,8 @@ def build_prompt(
         turn="\n".join(newest_lines(ordered)),
     )
     shares = {
-        each.store.name: tokens(rule) + tokens(held)
-        for each, rule, held in zip(snapshots, described, stored, strict=True)
+        snapshot.store.name: tokens(rule) + tokens(held)
+        for snapshot, rule, held in zip(snapshots, described, stored, strict=True)
     }
     return ExtractionPrompt([_rules_message(rules, model), HumanMessage(turn)], shares)
 

@@ -203,7 +203,7 @@ def _step(call: ToolCall, answer: ToolMessage | None, position: int) -> Trajecto
 
 
 def _unreadable_calls(message: AIMessage, position: int) -> list[TrajectoryStep]:
-    """Return the calls whose arguments the model has botched: nobody has carried them out."""
+    """Return the tool calls with unreadable arguments; none of them was run."""
     return [
         TrajectoryStep(
             call["name"] or "",
@@ -218,7 +218,7 @@ def _unreadable_calls(message: AIMessage, position: int) -> list[TrajectoryStep]
 
 
 def _provider_calls(message: AIMessage, position: int) -> list[TrajectoryStep]:
-    """Return the calls that the provider has carried out itself, such as a web search; it sends their results along."""
+    """Return the tool calls that the provider ran itself, such as a web search; their results come with them."""
     if isinstance(message.content, str):
         return []
     blocks = message.content_blocks
@@ -238,8 +238,9 @@ def _provider_calls(message: AIMessage, position: int) -> list[TrajectoryStep]:
 def shorten_trajectory(
     trajectory: Sequence[TrajectoryStep], budget: int = LONGEST_TRAJECTORY
 ) -> tuple[TrajectoryStep, ...]:
-    """Return the calls that fit into `budget` characters, in order; failed calls and then the last ones come first."""
-    newest = sorted(range(len(trajectory)), key=lambda index: (not trajectory[index].failed, -index))
+    """Return the calls that fit into `budget` characters, in order: the last, then failed ones, then the newest."""
+    last = len(trajectory) - 1  # how it ended: without it a hundred failures teach nothing
+    newest = sorted(range(last + 1), key=lambda index: (index != last and not trajectory[index].failed, -index))
     kept: list[int] = []
     for index in newest:
         budget -= trajectory[index].chars

@@ -49,7 +49,7 @@ ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes t
 STATES_NOTHING = "it repeats a question, a thanks or a greeting, or is a word such as 'none': not learned"
 
 ONLY_A_TOOL = "only a tool has said {} of its words: not learned"
-"""Why a statement is refused. It stands in the commit, so it counts the words of the tool, and names none of them."""
+"""The reason of a refusal. It is stored in the commit, so it counts the words of the tool without naming any."""
 
 # A name or number: a word with a capital inside or a digit, or with a capital in front unless it starts a sentence.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
@@ -192,7 +192,7 @@ def judge_statement(
 
 
 def _says_nothing(claimed: str, stated: Sequence[str], thread: ThreadWords) -> bool:
-    """Return whether a statement, without the user's questions, is empty, a thanks, or a word such as "none"."""
+    """Return whether a statement, without the user's questions, is empty, thanks, or a word such as "none"."""
     if not claimed or (stated and list_terms("courtesy").issuperset(stated)):
         return True
     blank = fold(claimed).strip(" .<>[]()'\"")

@@ -1,6 +1,6 @@
-"""The words of `vocabulary.toml`, and whether two texts speak of the same.
+"""The word lists of `vocabulary.toml`, and comparing texts by meaning.
 
-Words are compared in one spelling, by their stems and beginnings, and by groups of words that mean much the same.
+Words are compared in one spelling, by their stems and beginnings, and by groups of words with much the same meaning.
 """
 
 import tomllib

@@ -84,7 +84,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
         before, last = _states_around(states, commit_id, key)
-        if before is not None and scope.namespace is None:  # what the commit kept of the past is the present again
+        if before is not None and scope.namespace is None:  # the past state that the commit stored is the present again
             kept = sum(one.from_now_on for one in _updates_of(commit, store, key))
             changed += [(store, past_id(key, before.version + number)) for number in range(kept)]
         value = _with_keys(before.value, last.value) if before is not None else None

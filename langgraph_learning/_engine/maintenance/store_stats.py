@@ -1,4 +1,4 @@
-"""What each learning store has learned, what became of it, and what that cost."""
+"""Figures of each learning store: what it has learned, what became of it, and the cost."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,7 +25,7 @@ FIGURES: Mapping[str, str] = {
     "tokens": "what learning took: its part of the extractions and reflections",
     "shown": "what recalling took of the agent's prompts, in tokens, once a turn",
 }
-"""What is counted, and how each figure is to be read."""
+"""The figures, and the meaning of each."""
 Figures: TypeAlias = dict[str, dict[str, int]]
 """The figures by learning store."""
 
@@ -52,14 +52,14 @@ def count_figures(
     """Return the figures of each learning store.
 
     Args:
-        commits: Of whom is asked about.
-        proposals: Theirs, decided ones included.
+        commits: The commits to count.
+        proposals: Their proposals, including decided ones.
         ballots: The votes, each with the learning store of the record.
     """
-    found: dict[str, Counter[str]] = {}
+    figures: dict[str, Counter[str]] = {}
 
-    def add(store: str, what: str, number: int = 1) -> None:
-        found.setdefault(store, Counter())[what] += number
+    def add(store: str, figure: str, number: int = 1) -> None:
+        figures.setdefault(store, Counter())[figure] += number
 
     for commit in commits:
         for change in commit.changes:
@@ -79,10 +79,10 @@ def count_figures(
         helpful = sum(vote.helpful for vote in ballot.votes.values())
         add(store, "helpful", helpful)
         add(store, "harmful", len(ballot.votes) - helpful)
-    return {store: {what: counts[what] for what in FIGURES} for store, counts in sorted(found.items())}
+    return {store: {what: counts[what] for what in FIGURES} for store, counts in sorted(figures.items())}
 
 
 def _one_per_turn(commits: Sequence[Commit]) -> list[Commit]:
-    """Return one commit of each turn: the tools of a turn make commits of their own, about the same recall."""
+    """Return one commit for each turn: tools make commits of their own in a turn, about the same recall."""
     turns = {(commit.identity, commit.provenance.turn_id or commit.id): commit for commit in commits if commit.recalled}
     return list(turns.values())

@@ -44,7 +44,7 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
         raise NotImplementedError
 
     def thread_ids(self) -> Sequence[str]:
-        """Return the threads that there are, the oldest first, without reading their checkpoints."""
+        """Return the ids of all threads, oldest first, without reading their checkpoints."""
         [statement] = self._block("list_threads")
         return self._query(statement)
 

@@ -11,7 +11,7 @@ from langgraph_learning.checkpointers._store.codec import Json, read_json
 
 
 class _Decoded:
-    """Decodes the value of an item when it is first asked for: of many that a search finds only the scores count."""
+    """An item whose value is decoded on first use: of most items that a search finds, only the scores matter."""
 
     __slots__ = ()
     _written: str | dict[str, Json]

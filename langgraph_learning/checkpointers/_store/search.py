@@ -43,12 +43,12 @@ def _with_scores(rows: Sequence[Row]) -> list[tuple[Row, float | None]]:
 def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
     asked = _word_params(words)
     rows = scope.rows("rank_words", **asked, limit=limit, offset=offset) if words else []
-    found = _with_scores(rows)
-    if len(found) == limit:
-        return Page(found)
+    page_rows = _with_scores(rows)
+    if len(page_rows) == limit:
+        return Page(page_rows)
     # The matches end on this page, or before it.
     ids = [item for (item,) in scope.rows("matching", **asked)] if words and offset else [row[_ID] for row in rows]
-    return Page(found + _newest(scope, ids, limit - len(found), offset))
+    return Page(page_rows + _newest(scope, ids, limit - len(page_rows), offset))
 
 
 def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: int, offset: int) -> Page:
@@ -62,7 +62,7 @@ def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: i
 
 
 def _newest(scope: SearchScope, ids: list[int], limit: int, offset: int) -> list[tuple[Row, float | None]]:
-    """Return what a page holds after the items named in `ids`, which fit better: the rest, the newest first."""
+    """Return the rest of a page after the items named in `ids`, which match better: the other items, newest first."""
     rows = scope.rows("browse", ids=ids, limit=limit, offset=max(0, offset - len(ids)))
     return [(row, 0.0) for row in rows]
 

@@ -37,7 +37,7 @@ where $not_expired
 
 -- browse --
 -- Read one page of a range of namespaces, the most recently written first, without the items named in `ids`. The
--- lateral join asks the index of each namespace for as many as the page may need, and no more rows are read.
+-- lateral join reads from the index of each namespace only as many rows as the page may need.
 select $columns
 from $schema.hybrid_namespaces n cross join lateral (
   select * from $schema.hybrid_items i
@@ -47,7 +47,7 @@ where n.path >= %(low)s and n.path < %(high)s
 order by i.recorded_from desc, i.id desc limit %(limit)s offset %(offset)s
 
 -- browse_as_of --
--- Read one page of a range of namespaces as it stood at a revision, the most recently written first.
+-- Read one page of a range of namespaces as it was at a revision, the most recently written first.
 select $columns
 from $schema.hybrid_namespaces n join $source i on i.ns = n.id
 where n.path >= %(low)s and n.path < %(high)s and $not_expired and $where

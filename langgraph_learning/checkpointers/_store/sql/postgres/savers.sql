@@ -20,7 +20,7 @@ where thread_id = %(source)s
 on conflict do nothing;
 
 -- list_threads --
--- List the threads, the oldest first: the ids of checkpoints follow their time.
+-- List the threads, oldest first; checkpoint ids are in the order of time.
 select thread_id
 from checkpoints
 where checkpoint_ns = ''

@@ -44,7 +44,7 @@ where i.recorded_from <= :revision and i.recorded_to > :revision and i.value is 
 
 -- browse --
 -- Read one page of a range of namespaces, the most recently written first, without the items named in `ids`. The
--- subquery asks the index of each namespace for as many as the page may need, and no more rows are read.
+-- subquery reads from the index of each namespace only as many rows as the page may need.
 select $columns
 from hybrid_namespaces n cross join hybrid_items i on i.id in (
   select i.id from hybrid_items i
@@ -54,7 +54,7 @@ where n.path >= :low and n.path < :high
 order by i.recorded_from desc, i.id desc limit :limit offset :offset
 
 -- browse_as_of --
--- Read one page of a range of namespaces as it stood at a revision, the most recently written first.
+-- Read one page of a range of namespaces as it was at a revision, the most recently written first.
 select $columns
 from hybrid_namespaces n join $source i on i.ns = n.id
 where n.path >= :low and n.path < :high and $not_expired and $where

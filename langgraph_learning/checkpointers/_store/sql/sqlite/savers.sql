@@ -14,7 +14,7 @@ from writes
 where thread_id = :source;
 
 -- list_threads --
--- List the threads, the oldest first: the ids of checkpoints follow their time.
+-- List the threads, oldest first; checkpoint ids are in the order of time.
 select thread_id
 from checkpoints
 where checkpoint_ns = ''
