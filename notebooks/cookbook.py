@@ -40,7 +40,6 @@ class Script(NamedTuple):
     replies: Sequence[Any]
     extractions: Sequence[Any] = ()
     repeat: bool = False
-    """Whether both begin again when they are used up."""
 
 
 class Place(NamedTuple):
@@ -71,8 +70,7 @@ _places: list[Place] = []
 def start(script: Callable[[], Script]) -> tuple[BaseChatModel, LearningDB]:
     """Say whose words the model's are, and return it with an open, empty database."""
     close_database()
-    words = script()
-    model, told = model_or_script(words.replies, words.extractions, repeat=words.repeat)
+    model, told = model_or_script(**script()._asdict())
     place = _empty_place(f"{script.__module__.rpartition('.')[2]}_{script.__name__}")
     _places[:] = [place]
     display(Markdown(told))  # type: ignore[no-untyped-call]

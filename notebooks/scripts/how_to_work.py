@@ -1,7 +1,6 @@
 """What the model says in notebooks: written by hand, played where no model is named."""
 
 import re
-from collections.abc import Sequence
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
@@ -14,7 +13,7 @@ FIXED = "deploy --region eu-west-1"
 
 def procedures() -> Script:
     """Return what the model says in `06_how_to_work/01_procedures.ipynb`."""
-    saved = op(
+    learned = op(
         "save_procedure",
         title="Count orders",
         when="Somebody asks how many orders there are",
@@ -22,7 +21,19 @@ def procedures() -> Script:
         pitfalls=["there is no table orders"],
         quote=QUERY,
     )
-    return Script(replies=[_count_orders], extractions=[[saved]], repeat=True)
+    return Script(replies=[_act], extractions=[[learned]], repeat=True)
+
+
+def _act(messages: list[BaseMessage]) -> AIMessage | str:
+    """Query the table that the prompt tells of, else guess; after an error, try the next."""
+    last = messages[-1]
+    shown = "\n".join(str(each.text) for each in messages if isinstance(each, HumanMessage))
+    if isinstance(last, ToolMessage) and last.status == "error":
+        return call("run_sql", call_id="2", query=QUERY)
+    if isinstance(last, ToolMessage):
+        return f"There are {last.text} orders."
+    known = re.search(r"select count\(\*\) from \w+_v\d", shown)
+    return call("run_sql", query=known[0] if known else "select count(*) from orders")
 
 
 def instructions_and_reflection() -> Script:
@@ -41,9 +52,7 @@ def instructions_and_reflection() -> Script:
     return Script(
         replies=[
             call(
-                "add_instruction",
-                rule="Cite the page of the manual.",
-                reason="Readers look it up.",
+                "add_instruction", rule="Cite the page of the manual.", reason="Readers look it up."
             ),
             "I will, from now on.",
             call("add_instruction", rule="Answer in three sentences at most."),
@@ -52,17 +61,3 @@ def instructions_and_reflection() -> Script:
         ],
         extractions=[[], lessons, lessons],
     )
-
-
-def _count_orders(messages: Sequence[BaseMessage]) -> AIMessage | str:
-    """Query the table that the prompt names, else guess; after an error, try the next."""
-    last = messages[-1]
-    if isinstance(last, ToolMessage) and last.status == "error":
-        return call("run_sql", call_id="2", query=QUERY)
-    if isinstance(last, ToolMessage):
-        return f"There are {last.text} orders."
-    shown = "\n".join(
-        str(message.text) for message in messages if isinstance(message, HumanMessage)
-    )
-    named = re.search(r"select count\(\*\) from \w+_v\d", shown)
-    return call("run_sql", query=named[0] if named else "select count(*) from orders")
