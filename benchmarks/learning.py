@@ -3,6 +3,7 @@
 Run it with `python -m benchmarks.learning`; the times are of the process, so that a busy machine changes little.
 """
 
+import logging
 import tempfile
 import time
 from collections.abc import Callable
@@ -62,6 +63,7 @@ def turn_beside(count: int) -> float:
 
 
 if __name__ == "__main__":
+    logging.disable()  # that an answer asks for too much is said once for each operation
     for count in OPERATIONS:
         print(f"{count:>7} operations in one answer: {answer_of(count):.3f} s")
     for count in RECORDS:

@@ -19,9 +19,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from langchain_core.embeddings import Embeddings
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from benchmarks.databases import postgres
+from benchmarks.vector_cache import CachedEmbeddings
 from langgraph_learning import LearningMachine, LearningMode, Scoped, UserMemoryConfig, connect
 
 DEPTHS = (5, 10, 25, 50)
@@ -129,7 +131,7 @@ def measures(found: list[str], evidence: list[str]) -> dict[str, float]:
 
 
 def run(
-    url: str, embed: str | None, conversations: list[Conversation], *, facts: bool
+    url: str, embed: Embeddings | str | None, conversations: list[Conversation], *, facts: bool
 ) -> Iterator[tuple[int, dict[str, float]]]:
     with connect(url, embed=embed, schema=f"locomo_{uuid.uuid4().hex[:8]}" if "postgres" in url else None) as db:
         scoped_for = Scopes(LearningMachine(conversations=True, user_memory=NOTED, store=db.store))
@@ -158,11 +160,13 @@ def main() -> None:
     options.add_argument("--data", type=Path, required=True, help="a folder of conversations, one JSON file each")
     options.add_argument("--dsn", help="a Postgres to use instead of one started here")
     options.add_argument("--embed", default="local", help='what the runs with vectors embed with (default "local")')
+    options.add_argument("--cache", type=Path, help="a file in which vectors are kept from run to run")
     options.add_argument("--only", default="*", help="which files, as a pattern (default all)")
     options.add_argument("--runs", default="words,words+facts,vectors,vectors+facts", help="which runs, by comma")
     options.add_argument("--databases", default="sqlite,postgres", help="which databases, by comma")
     given = options.parse_args()
     conversations = [read(file) for file in sorted(given.data.glob(f"{given.only}.json"))]
+    cached = CachedEmbeddings(given.embed, given.cache) if given.cache else None
     count = sum(len(talk.questions) for talk in conversations)
     turns = sum(len(session.messages) for talk in conversations for session in talk.sessions)
     print(f"{len(conversations)} conversations, {turns} turns, {count} questions\n")
@@ -173,7 +177,7 @@ def main() -> None:
         tempfile.TemporaryDirectory() as folder,
     ):
         for kind in given.runs.split(","):
-            embed = given.embed if "vectors" in kind else None
+            embed = (cached or given.embed) if "vectors" in kind else None
             for database in given.databases.split(","):
                 url = dsn if database == "postgres" else f"sqlite:///{Path(folder) / uuid.uuid4().hex}.db"
                 results = list(run(url, embed, conversations, facts="facts" in kind))

@@ -1,4 +1,4 @@
-"""What a turn costs: `python -m benchmarks.turn [--postgres URL] [--memories 0 100 1000] [--takes 2]`.
+"""What a turn costs: `python -m benchmarks.turn [--postgres URL] [--memories 0 100 1000] [--takes 2] [--peers]`.
 
 The same agent without learning, learning in the graph, and behind the reply, over a model that takes a fixed time for
 an extraction and none for a reply: so what is left is ours. Median of several turns, each in a thread of its own.
@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from typing import Any
 from langchain.agents import create_agent
 from langchain_core.messages import BaseMessage
 
+from benchmarks.peers import run_beside_peers
 from langgraph_learning import Background, LearningContext, LearningMachine, connect
 from langgraph_learning.testing import ScriptedChatModel, op
 from langgraph_learning.text import tokens
@@ -129,13 +131,19 @@ def burst(url: str) -> int:
     return len(timed.asked)
 
 
-def main(arguments: Sequence[str] | None = None) -> None:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, and write a line of JSON per row."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--postgres", metavar="URL", help="an empty database")
     parser.add_argument("--memories", type=int, nargs="+", default=[0, 100, 1_000, 2_000])
     parser.add_argument("--takes", type=float, default=2.0, help="seconds an extraction takes")
+    parser.add_argument(
+        "--peers", action="store_true", help="Agno, LangMem and mem0 beside ours, in an environment of theirs"
+    )
     given = parser.parse_args(arguments)
+    if given.peers:
+        sizes = [str(memories) for memories in given.memories]
+        return run_beside_peers(["--memories", *sizes, "--takes", str(given.takes)])
     for memories in given.memories:
         with tempfile.TemporaryDirectory() as folder:
             for row in measure(f"sqlite:///{folder}/turn.db", memories, given.takes):
@@ -145,7 +153,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for row in measure(given.postgres, given.memories[-1], given.takes):
             print(json.dumps(row), flush=True)
         print(json.dumps({"database": "postgresql", "extractions_of_ten_turns": burst(given.postgres)}))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,7 +1,7 @@
 """How far one Postgres goes: `python -m benchmarks.workers URL [--users 1000] [--turns 10] [--takes 0.5]`.
 
-A web process writes turns with their jobs; then two workers learn from them, and one is killed on the way. Needs an
-empty database and the extras `worker` and `cli`.
+A web process writes turns with their jobs while two workers learn from them; when half are written one is killed by
+SIGKILL. Needs an empty database and the extras `worker` and `cli`.
 """
 
 import argparse
@@ -13,13 +13,15 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import psycopg
 from langchain_core.messages import BaseMessage
 
 from langgraph_learning import Background, LearningMachine, connect
-from langgraph_learning._engine.background.pending import load_all_pending, schedule_turns
+from langgraph_learning._engine.background.pending import schedule_turns
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.learning.extract import turn_commit_id
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
@@ -42,8 +44,8 @@ learning = LearningMachine(
 )
 
 
-def write_turns(store: Any, users: int, turns: int) -> float:
-    """Write the turns of all users, as their replies end, and return how long that took."""
+def write_turns(store: Any, users: int, turns: int, written: dict[str, datetime]) -> float:
+    """Write the turns of all users, as their replies end, note when, and return how long that took."""
     settings, driver, queue = learning._settings, Driver(store), store.jobs(learning.name)
     works, began = settings.extractions(), time.monotonic()
     for turn in range(turns):
@@ -53,47 +55,64 @@ def write_turns(store: Any, users: int, turns: int) -> float:
             heard = TurnInput(Turn((message,)), identity, now)
             keyed = [(turn_commit_id(works, heard), heard)]
             driver.run(schedule_turns(keyed, learning.name, now, timedelta(), str, None, queue.defer))
+            written[f"Number {user}-{turn}"] = datetime.now(UTC)
     return time.monotonic() - began
 
 
-def measure(url: str, users: int, turns: int, takes: float) -> dict[str, Any]:
-    """Return how fast it went, and what is wrong."""
+def count_waiting(url: str) -> int:
+    """Return how many turns wait."""
+    with psycopg.connect(url) as connection:
+        spaces = "select id from hybrid_namespaces where path like '%pending%'"
+        row = connection.execute(f"select count(*) from hybrid_items where ns in ({spaces})").fetchone()  # noqa: S608
+    return int(row[0]) if row else 0
+
+
+def start_worker(url: str, takes: float, concurrency: int) -> "subprocess.Popen[bytes]":
+    """Start a worker in a process of its own."""
     command = [sys.executable, "-m", "langgraph_learning.cli", "worker", "-d", url, "benchmarks.workers:learning"]
-    workers = []
-    with connect(url) as db:
+    environment = {**os.environ, "TAKES": str(takes)}
+    return subprocess.Popen([*command, "-c", str(concurrency)], env=environment, stderr=subprocess.DEVNULL)
+
+
+def learned_of(store: Any, users: int) -> list[tuple[str, datetime]]:
+    """Return what was learned, and when."""
+    scopes = (learning.scoped(user_id=f"user{user}", store=store) for user in range(users))
+    return [(record.text, record.created_at) for scoped in scopes for record in scoped.records("user_memory")]
+
+
+def measure(url: str, users: int, turns: int, takes: float, concurrency: int) -> dict[str, Any]:
+    """Return how fast it went, how long a turn waited, and what is wrong."""
+    with connect(url) as db, ThreadPoolExecutor(1) as web:
         store: Any = db.store
         store.jobs(learning.name)
-        writing = write_turns(store, users, turns)
-        began = time.monotonic()
-        for _ in range(2):
-            environment = {**os.environ, "TAKES": str(takes)}
-            workers.append(subprocess.Popen([*command, "-c", "16"], env=environment, stderr=subprocess.DEVNULL))
-        half = users * turns // 2
-        while left := sum(turn.status == "waiting" for turn in Driver(store).run(load_all_pending())):
-            if left <= half and workers[0].poll() is None:
+        workers = [start_worker(url, takes, concurrency) for _ in range(2)]
+        time.sleep(5)
+        began, written = time.monotonic(), dict[str, datetime]()
+        writing = web.submit(write_turns, store, users, turns, written)
+        while not writing.done() or count_waiting(url):
+            if len(written) >= users * turns // 2:
                 workers[0].kill()
             time.sleep(1)
-        took = time.monotonic() - began
-        commits = [
-            commit for user in range(users) for commit in learning.scoped(user_id=f"user{user}", store=store).commits()
-        ]
-        numbers = Counter(
-            record.text
-            for user in range(users)
-            for record in learning.scoped(user_id=f"user{user}", store=store).records("user_memory")
-        )
+        took, written_in = time.monotonic() - began, writing.result()
+        found = learned_of(store, users)
     workers[1].send_signal(signal.SIGTERM)
-    workers[1].wait(60)
+    ended = workers[1].wait(120)
+    workers[0].wait(10)
+    numbers = Counter(text for text, _ in found)
+    waits = sorted((at - written[text]).total_seconds() for text, at in found)
     return {
         "users": users,
         "turns": users * turns,
         "model_takes": takes,
-        "written_per_second": round(users * turns / writing),
+        "concurrency": f"2 x {concurrency}",
+        "written_per_second": round(users * turns / written_in),
         "learned_after_seconds": round(took),
         "learned_per_second": round(users * turns / took),
-        "extractions": len(commits),
+        "median_wait": round(waits[len(waits) // 2], 1),
+        "longest_wait": round(waits[-1], 1),
         "lost": users * turns - len(numbers),
         "twice": sum(times > 1 for times in numbers.values()),
+        "other_worker_ended_with": ended,
     }
 
 
@@ -104,8 +123,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--users", type=int, default=1_000)
     parser.add_argument("--turns", type=int, default=10)
     parser.add_argument("--takes", type=float, default=0.5, help="seconds an extraction takes")
+    parser.add_argument("--concurrency", type=int, default=16, help="from how many users each worker learns at once")
     given = parser.parse_args(arguments)
-    print(json.dumps(measure(given.url, given.users, given.turns, given.takes)))
+    print(json.dumps(measure(given.url, given.users, given.turns, given.takes, given.concurrency)))
 
 
 if __name__ == "__main__":

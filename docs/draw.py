@@ -1,12 +1,16 @@
 """Draw the pictures of README and the first page: `python -m docs.draw`; a test says when they are out of date."""
 
 from base64 import b64decode
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
+from importlib import import_module
 from pathlib import Path
 
 from pydantic import JsonValue
 
-from langgraph_learning import Record, Scope, Source, views
+from langgraph_learning import LearningMachine, Record, Scope, Source, views
+from langgraph_learning.testing import ScriptedChatModel
 
 PICTURES = Path(__file__).parent / "pictures"
 AT = datetime(2026, 5, 4, tzinfo=UTC)
@@ -28,8 +32,22 @@ def entity_picture() -> str:
         _record(f"{one}-{two}", text, {"kind": "relationship", "source": one, "relation": text, "target": two})
         for one, text, two in LINKS
     ]
-    image = views.entity_picture([*things, *links])
-    return b64decode(image.partition("base64,")[2].partition('"')[0]).decode()
+    return _svg(views.entity_picture([*things, *links]))
+
+
+def around_picture() -> str:
+    """Return the picture of the four nodes around an agent."""
+    learning = LearningMachine(user_memory=True, model=ScriptedChatModel())
+    return _svg(views.graph_picture(learning.around(lambda state: state).compile().get_graph()))
+
+
+def studio_picture(name: str) -> str:
+    """Return the picture of one of the dev server's graphs; to import it opens its database in this folder."""
+    return _svg(views.graph_picture(import_module(f"examples.studio.{name}").graph.get_graph(xray=True)))
+
+
+def _svg(image: str) -> str:
+    return b64decode(image.partition("base64,")[2].partition('"')[0]).decode() + "\n"
 
 
 def _record(key: str, text: str, content: dict[str, JsonValue]) -> Record:
@@ -38,5 +56,13 @@ def _record(key: str, text: str, content: dict[str, JsonValue]) -> Record:
     return Record.model_validate({**stored, "created_at": AT, "updated_at": AT})
 
 
+STUDIO = ("assistant", "composed", "support_agent", "inbox")
+DRAWN: dict[str, Callable[[], str]] = {
+    "entities": entity_picture,
+    "around": around_picture,
+    **{f"studio-{name}": partial(studio_picture, name) for name in STUDIO},
+}
+
 if __name__ == "__main__":
-    PICTURES.joinpath("entities.svg").write_text(entity_picture() + "\n", encoding="utf-8")
+    for name, draw in DRAWN.items():
+        PICTURES.joinpath(f"{name}.svg").write_text(draw(), encoding="utf-8")

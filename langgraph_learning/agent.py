@@ -1,4 +1,4 @@
-"""`create_learning_agent`: LangChain's `create_agent` with learning in it."""
+"""`create_learning_agent`: LangChain's `create_agent` with a learning machine in it."""
 
 import inspect
 import logging
@@ -52,47 +52,48 @@ def create_learning_agent(
     ```
 
     Args:
-        model: Answers, and extracts where the machine has no model of its own; also one that each run configures.
-        tools: Yours; the learning tools are added.
+        model: The model that answers, and that extracts if the machine has none of its own; it may be one that each run
+            configures.
+        tools: Your tools; the learning tools are added.
         learning: A machine, or True for user profile and user memory, both ALWAYS.
         db: A store and checkpointer on one pool, from `connect()`.
-        store: Instead of `db`; without either, the store given at run time (LangGraph's server brings one).
-        checkpointer: Instead of the one of `db`.
-        system_prompt: Yours; the recalled text is not part of it.
+        store: A store instead of `db`; without either, the store given at run time (LangGraph's server brings one).
+        checkpointer: A checkpointer instead of that of `db`.
+        system_prompt: Your prompt; the recalled text is not part of it.
         context_schema: Any class with a `user_id`.
-        middleware: Yours; it goes inside ours.
+        middleware: Your middleware; it runs inside that of the machine.
         name: The agent's name.
-        create_agent_options: Whatever else `create_agent` takes.
+        create_agent_options: Further options of `create_agent`.
 
     Raises:
         ConfigurationError: The set-up cannot work, or a tool of yours has the name of a learning tool.
     """
-    known = {**inspect.signature(create_learning_agent).parameters, **inspect.signature(create_agent).parameters}
-    del known["create_agent_options"]
-    check_known("create_learning_agent", create_agent_options, known)
+    options = {**inspect.signature(create_learning_agent).parameters, **inspect.signature(create_agent).parameters}
+    del options["create_agent_options"]
+    check_known("create_learning_agent", create_agent_options, options)
     _check_db(db)
     check_store("create_learning_agent", store)
     if db is not None and store is not None:
         log.warning(
-            "create_learning_agent(db=..., store=...): learned into `store`, and `db` keeps the checkpoints alone; its"
-            " time travel knows nothing of another store. Leave one of them out"
+            "create_learning_agent(db=..., store=...): records go to `store`, and `db` only keeps the checkpoints; its"
+            " time travel does not cover another store. Leave one of them out"
         )
-    # A configurable model is none yet: each run says which.
+    # A configurable model is no model yet: each run names one.
     chosen = cast("BaseChatModel", model) if is_configurable_model(model) else resolve_model(model)
     machine = bind_agent(_machine(learning), name or "")
     if chosen is None:
         raise ConfigurationError(f"model=None: {A_MODEL}")
-    ours, learns = machine.tools(), machine.middleware(chosen)
-    theirs = [*tools, *(tool for part in middleware for tool in getattr(part, "tools", ()))]
-    if clash := {tool.name for tool in ours} & {_name(tool) for tool in theirs}:
+    learning_tools, learns = machine.tools(), machine.middleware(chosen)
+    other_tools = [*tools, *(tool for part in middleware for tool in getattr(part, "tools", ()))]
+    if clash := {tool.name for tool in learning_tools} & {_name(tool) for tool in other_tools}:
         raise ConfigurationError(
-            f"{sorted(clash)[0]!r} is the name of a learning tool, too: rename yours (learning's own are in already)"
+            f"{sorted(clash)[0]!r} is the name of a learning tool: rename yours (learning tools are added already)"
         )
     if {str(part.name) for part in learns} & {str(getattr(part, "name", None)) for part in middleware}:
         raise ConfigurationError("learning's own middleware is in this agent: leave *learning.middleware() out")
     return create_agent(
         chosen,
-        [*tools, *ours],
+        [*tools, *learning_tools],
         middleware=[*learns, *middleware],
         system_prompt=system_prompt,
         context_schema=context_schema,
@@ -104,7 +105,7 @@ def create_learning_agent(
 
 
 def _check_db(db: object) -> None:
-    """Refuse what is no database; a URL may hold a password, so the message does not repeat it."""
+    """Raise unless `db` is an opened database or None; the message does not repeat a URL, which may hold a password."""
     if db is None or isinstance(db, LearningDB):
         return
     fix = "did you mean store=...?" if isinstance(db, BaseStore) else "open it: `with connect(url) as db:`"
@@ -120,5 +121,5 @@ def _machine(learning: LearningMachine | bool) -> LearningMachine:
 
 
 def _name(tool: object) -> str:
-    found = tool.get("name", "") if isinstance(tool, dict) else getattr(tool, "name", getattr(tool, "__name__", ""))
-    return str(found)
+    name = tool.get("name", "") if isinstance(tool, dict) else getattr(tool, "name", getattr(tool, "__name__", ""))
+    return str(name)

@@ -1,4 +1,4 @@
-"""A whole backup: all that was learned, of all users and in all shared namespaces, as JSON rows.
+"""A complete backup: everything learned, of all users and shared namespaces, as JSON rows.
 
 Example:
     ```python
@@ -35,15 +35,15 @@ T = TypeVar("T")
 
 
 def export(store: BaseStore, *, user_id: str | None = None, history: bool = False) -> Iterator[Row]:
-    """Yield everything that lies in `store` as it stands now, one JSON row each, in an order of its own.
+    """Yield everything in `store` as it is now, one JSON row each, in a fixed order.
 
     Args:
-        store: What `connect()` opens, or any other of LangGraph's stores.
-        user_id: Whose; by default everybody's, with the shared namespaces.
-        history: Whether each row brings its earlier states along, and what was removed has a row, too.
+        store: A store that `connect()` opens, or any other of LangGraph's stores.
+        user_id: The user to back up; by default all users and the shared namespaces.
+        history: Whether each row contains its earlier states, and removed items have a row too.
 
     Raises:
-        UnsupportedByStore: History is asked for, and the store keeps none.
+        UnsupportedByStore: History is requested, and the store keeps none.
     """
     driver = Driver(store)
     snapshot = driver.run(find_snapshot(_prefix(user_id)))
@@ -53,7 +53,7 @@ def export(store: BaseStore, *, user_id: str | None = None, history: bool = Fals
 
 
 async def aexport(store: BaseStore, *, user_id: str | None = None, history: bool = False) -> AsyncIterator[Row]:
-    """Yield what `export` does."""
+    """Yield the same as `export`."""
     driver = Driver(store)
     snapshot = await driver.arun(find_snapshot(_prefix(user_id)))
     for namespace in snapshot.namespaces:
@@ -69,19 +69,19 @@ def load(
     stores: Sequence[LearningStore] = (),
     mask: Mask = mask_secrets,
 ) -> Restored:
-    """Write what `export` handed out, a page at a time, and return how much was new.
+    """Write the rows of an `export`, page by page, and return the numbers of rows.
 
-    What is there already is left alone, so a load that was interrupted goes on when it is run again. What is there and
-    says something else is written over; its earlier states stay in the history.
+    Rows that are already there are skipped, so an interrupted load can simply be run again. An item with another value
+    is replaced; its earlier states stay in the history.
 
     Args:
-        store: Where to.
-        rows: The rows, of any number.
-        stores: The learning stores whose vector stores are to be told.
-        mask: Takes secrets out of what is stored.
+        store: The store to write to.
+        rows: The rows, in any number.
+        stores: The learning stores whose vector stores are to be updated.
+        mask: The function that masks secrets in what is stored.
 
     Raises:
-        RecordError: A row is none of a backup; the pages before it are written.
+        RecordError: A row does not belong to a backup; the pages before it are written.
     """
     driver, total = Driver(store), Restored()
     for page in pages(rows):
@@ -96,7 +96,7 @@ async def aload(
     stores: Sequence[LearningStore] = (),
     mask: Mask = mask_secrets,
 ) -> Restored:
-    """Do what `load` does."""
+    """Run `load` without blocking the event loop."""
     driver, total = Driver(store), Restored()
     for page in pages(rows):
         total += await driver.arun(restore_rows(page, stores, mask))
@@ -108,7 +108,7 @@ def _prefix(user_id: str | None) -> tuple[str, ...]:
 
 
 def pages(things: Iterable[T]) -> Iterator[list[T]]:
-    """Yield `things` by the page, as they are read and written."""
-    left = iter(things)
-    while page := list(islice(left, PAGE)):
+    """Yield `things` in pages, the unit of reading and writing."""
+    remaining = iter(things)
+    while page := list(islice(remaining, PAGE)):
         yield page

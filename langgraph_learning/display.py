@@ -1,7 +1,7 @@
-"""How a value shows itself in a notebook: it asks here, and what draws it stands far above it.
+"""Display of values in a notebook, without an import of the views.
 
-The package's top says once which module draws; that module is imported when a notebook first shows something. So the
-nouns know no HTML, and importing them costs nothing.
+The package's `__init__` names the module with the views; it is imported when a notebook first shows a value. So the
+data types know no HTML, and importing them costs nothing.
 """
 
 from importlib import import_module
@@ -10,7 +10,7 @@ _drawing: list[str] = []
 
 
 class Displayed:
-    """A value that a notebook shows as more than its repr, if `html` of the drawing module knows its kind."""
+    """A value that a notebook shows as more than its repr, if the views know its type."""
 
     def _repr_html_(self) -> str | None:
         drawn: str | None = import_module(_drawing[-1]).html(self) if _drawing else None
@@ -18,5 +18,5 @@ class Displayed:
 
 
 def register_views(module: str) -> None:
-    """Name the module whose `html(value)` draws; imported when it is needed."""
+    """Set the module whose `html(value)` draws a value; it is imported on first use."""
     _drawing[:] = [module]

@@ -1,12 +1,12 @@
-"""Everything this package raises, sorted by who must act.
+"""The errors of this package, by who must act.
 
 ```
 LearningError
 ├── ConfigurationError    the developer must act (also a ValueError)
-├── ScopeError            the caller may not touch this scope (also a PermissionError)
+├── ScopeError            the caller may not use this scope (also a PermissionError)
 ├── ExtractionError       the model's answer cannot be used
 ├── ProposalError         decide(): the answer cannot be used, or the proposal is gone
-├── ConflictError         somebody else changed the record first
+├── ConflictError         another writer changed the record first
 └── StoreError            the backend failed (always `from` its cause)
     ├── UnsupportedByStore
     └── RecordError       a stored value no longer fits its schema
@@ -15,39 +15,39 @@ LearningError
 
 
 class LearningError(Exception):
-    """The base of every error of this package."""
+    """The base class of all errors of this package."""
 
 
 class ConfigurationError(LearningError, ValueError):
-    """The set-up cannot work; the message names the fix."""
+    """An error in the set-up; the message names the fix."""
 
 
 class ScopeError(LearningError, PermissionError):
-    """The caller may not touch this scope."""
+    """An error: the caller may not use this scope."""
 
 
 class ExtractionError(LearningError):
-    """The model's answer cannot be used, also after one repair."""
+    """An error: the model's answer cannot be used, even after one repair."""
 
 
 class ProposalError(LearningError):
-    """The decision cannot be used, or the proposal is gone."""
+    """An error: the decision cannot be used, or the proposal is gone."""
 
 
 class ConflictError(LearningError):
-    """Somebody else changed the record first."""
+    """An error: another writer changed the record first."""
 
 
 class StoreError(LearningError):
-    """The store failed; the cause is attached."""
+    """An error of the store; its cause is attached."""
 
 
 class UnsupportedByStore(StoreError):
-    """This store cannot do that; `connect()` opens one that can."""
+    """An error: this store lacks the operation; `connect()` opens a store that has it."""
 
 
 class RecordError(StoreError):
-    """A stored value no longer fits its schema."""
+    """An error: a stored value no longer fits its schema."""
 
 
 _FAILURES: tuple[tuple[type[Exception], str], ...] = (
@@ -59,14 +59,14 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
 
 
 def failure_reason(error: Exception) -> str:
-    """Return what anybody may be told of a failure, in a sentence of ours.
+    """Return what anybody may read about a failure, in a fixed sentence.
 
-    The message of an exception may hold a key, a URL with a password, or a stored text, and what is told goes to models
-    and browsers; the log has it.
+    The message of an exception may hold a key, a URL with a password, or a stored text, and this sentence goes to
+    models and browsers. The log has the full message.
     """
     return next((reason for kind, reason in _FAILURES if isinstance(error, kind)), "the step failed")
 
 
 def describe_failure(error: Exception) -> str:
-    """Return the type of a failure, and what anybody may be told of it."""
+    """Return the type of a failure, and the sentence that anybody may read about it."""
     return f"{type(error).__name__}: {failure_reason(error)}; the log has the details"

@@ -1,9 +1,9 @@
-"""JSON schemas of pydantic models, as models of every provider can fill them in, and what they answer read back.
+"""JSON schemas of pydantic models in a form that models of every provider can fill, and reading their answers back.
 
-The schema that is sent stays within what OpenAI's strict mode, Anthropic, Gemini and llama.cpp grammars share: objects
-whose keys are all required, `anyOf`, no references and no limits. What JSON schema has no plain word for travels in
-another shape and comes back by `from_wire`: a free dict as `[{key, value}]`, a tuple as `{item_1, item_2}`, and what
-was not given as a blank (`""` or `[]`), because several providers count or drop unions with null.
+The sent schema uses only what OpenAI's strict mode, Anthropic, Gemini and llama.cpp grammars share: objects whose keys
+are all required, `anyOf`, no references and no limits. What such a schema cannot express is sent in another shape, and
+`from_wire` converts it back: a free dict as `[{key, value}]`, a tuple as `{item_1, item_2}`, and a missing value as a
+blank (`""` or `[]`), because several providers count or drop unions with null.
 """
 
 import json
@@ -31,13 +31,13 @@ _TYPES: tuple[tuple[type, str], ...] = ((bool, "boolean"), (int, "integer"), (fl
 
 
 class _SchemaWithKeys(GenerateJsonSchema):
-    """What pydantic says of a model, and of every dict also what its keys are."""
+    """The schema generator of pydantic, which also describes the keys of every dict."""
 
     def dict_schema(self, schema: core_schema.DictSchema) -> JsonSchemaValue:
-        made = super().dict_schema(schema)
+        generated = super().dict_schema(schema)
         if (keys := schema.get("keys_schema")) is not None:
-            made["propertyNames"] = self.generate_inner(keys)
-        return made
+            generated["propertyNames"] = self.generate_inner(keys)
+        return generated
 
 
 @lru_cache(maxsize=256)
@@ -59,54 +59,54 @@ def _inline(schema: Schema, definitions: Schema, path: tuple[str, ...], owner: s
         name = str(reference).rsplit("/", 1)[-1]
         if name in path:
             raise ConfigurationError(
-                f"{owner} refers to itself ({name}): a model cannot be asked for what has no end; give the inner one"
+                f"{owner} refers to itself ({name}): a model cannot fill a schema without an end; give the inner one"
                 " a class of its own, without that field"
             )
         target = cast("Schema", definitions[name])
         own = {key: value for key, value in schema.items() if key not in ("$ref", "$defs")}
         return _inline({**target, **own}, definitions, (*path, name), owner)
-    made: Schema = {}
+    inlined: Schema = {}
     for key, value in schema.items():
         if key == "$defs":
             continue
         if key == "properties":
             fields = cast("dict[str, Schema]", value)
-            made[key] = {name: _inline(field, definitions, path, owner) for name, field in fields.items()}
+            inlined[key] = {name: _inline(field, definitions, path, owner) for name, field in fields.items()}
         elif key in ("anyOf", "oneOf", "allOf", "prefixItems"):
-            made[key] = [_inline(choice, definitions, path, owner) for choice in cast("list[Schema]", value)]
+            inlined[key] = [_inline(choice, definitions, path, owner) for choice in cast("list[Schema]", value)]
         elif key in ("items", "additionalProperties", "propertyNames") and isinstance(value, dict):
-            made[key] = _inline(value, definitions, path, owner)
+            inlined[key] = _inline(value, definitions, path, owner)
         else:
-            made[key] = value
-    if len(only := cast("list[Schema]", made.get("allOf", []))) == 1:
-        return {**only[0], **{key: value for key, value in made.items() if key != "allOf"}}
-    return made
+            inlined[key] = value
+    if len(only := cast("list[Schema]", inlined.get("allOf", []))) == 1:
+        return {**only[0], **{key: value for key, value in inlined.items() if key != "allOf"}}
+    return inlined
 
 
 def choices(schema: Schema) -> list[Schema]:
-    """Return what a value of an inlined schema may be, null left out: the schema itself where there is no choice."""
+    """Return the alternatives of an inlined schema, without null; the schema itself if it has none."""
     branches = cast("list[Schema]", schema.get("anyOf") or schema.get("oneOf") or [])
     if not branches:
         return [] if schema.get("type") == "null" else [schema]
     flat = [inner for branch in branches for inner in choices(branch)]
-    # Pydantic also takes some numbers as text that fits a pattern: the number is what a model is asked for.
+    # Pydantic also accepts some numbers as text with a pattern; the model is asked for the number.
     return [branch for branch in flat if "pattern" not in branch] or flat
 
 
 def to_wire(schema: Schema, *, blanks: bool = True) -> Schema:
-    """Return an inlined schema as it is sent to a model.
+    """Return an inlined schema in the form that is sent to a model.
 
     Args:
         schema: The schema, as `inline_schema` returns it, or a part of it.
-        blanks: Whether every key is required, and blank means "not given"; else what is optional may be left out.
+        blanks: Whether every key is required, and blank means "not given"; otherwise optional keys may be left out.
     """
     wires = [_wire_of(choice, blanks) for choice in choices(schema)]
     wires = [inner for wire in wires for inner in cast("list[Schema]", wire.get("anyOf", [wire]))]
-    distinct = [wire for place, wire in enumerate(wires) if wire not in wires[:place]]
+    distinct = [wire for index, wire in enumerate(wires) if wire not in wires[:index]]
     wire: Schema = distinct[0] if len(distinct) == 1 else {"anyOf": cast("list[JsonValue]", distinct)}
     described = "; ".join(str(text) for text in (schema.get("description"), *_hints(schema)) if text)
-    rest: Schema = {key: value for key, value in wire.items() if key != "description"}
-    return {**rest, "description": described} if described else wire if distinct else {"type": "string"}
+    others: Schema = {key: value for key, value in wire.items() if key != "description"}
+    return {**others, "description": described} if described else wire if distinct else {"type": "string"}
 
 
 def _hints(schema: Schema) -> list[str]:
@@ -118,8 +118,8 @@ def _wire_of(schema: Schema, blanks: bool) -> Schema:
         return _enum(cast("list[JsonValue]", schema.get("enum", [schema.get("const")])))
     kind = schema.get("type")
     if kind == "array":
-        if (places := cast("list[Schema] | None", schema.get("prefixItems"))) is not None:
-            return _object({f"item_{number}": to_wire(place, blanks=blanks) for number, place in enumerate(places, 1)})
+        if (positions := cast("list[Schema] | None", schema.get("prefixItems"))) is not None:
+            return _object({f"item_{number}": to_wire(item, blanks=blanks) for number, item in enumerate(positions, 1)})
         return {"type": "array", "items": to_wire(cast("Schema", schema.get("items") or {}), blanks=blanks)}
     if kind == "object":
         return _wire_of_object(schema, blanks)
@@ -139,7 +139,7 @@ def _wire_of_object(schema: Schema, blanks: bool) -> Schema:
 
 
 def object_to_wire(fields: dict[str, Schema], required: Iterable[str], *, blanks: bool = True) -> Schema:
-    """Return the schema of an object with these fields as it is sent to a model."""
+    """Return the schema of an object with these fields in the form that is sent to a model."""
     wires, needed = {name: to_wire(field, blanks=blanks) for name, field in fields.items()}, set(required)
     if not blanks:
         optional: Schema = {"required": [name for name in wires if name in needed]}
@@ -153,7 +153,7 @@ def _object(fields: dict[str, Schema]) -> Schema:
 
 
 def _enum(values: list[JsonValue]) -> Schema:
-    """Return an enum whose values keep their types: one of texts and numbers is a choice of two enums."""
+    """Return an enum whose values keep their types; texts and numbers become two enums."""
     by_type: dict[str, list[JsonValue]] = {}
     for value in values:
         if value is not None:
@@ -163,7 +163,7 @@ def _enum(values: list[JsonValue]) -> Schema:
 
 
 def _with_blank(wire: Schema) -> Schema:
-    """Return a schema that also takes "not given": a blank where it has one, else null."""
+    """Return a schema that also accepts "not given": a blank if it has one, else null."""
     if wire.get("type") == "string" and "enum" in wire:
         return {**wire, "enum": [*cast("list[JsonValue]", wire["enum"]), ""]}
     if _has_blank(wire):
@@ -185,7 +185,7 @@ def _has_blank(wire: Schema) -> bool:
 
 
 def unions(wire: Schema) -> int:
-    """Return how many parameters of a sent schema are of union type: Anthropic's strict mode takes 16."""
+    """Return how many parameters of a sent schema are unions: Anthropic's strict mode takes 16."""
     inner = [
         *cast("dict[str, Schema]", wire.get("properties", {})).values(),
         *cast("list[Schema]", wire.get("anyOf", [])),
@@ -195,7 +195,7 @@ def unions(wire: Schema) -> int:
 
 
 def is_blank(value: JsonValue) -> bool:
-    """Return whether a value means "not given": null, blank text, nothing in a list or an object but blanks."""
+    """Return whether a value means "not given": null, blank text, or a list or object of nothing but blanks."""
     if isinstance(value, str):
         return not value.strip()
     if isinstance(value, dict):
@@ -204,7 +204,7 @@ def is_blank(value: JsonValue) -> bool:
 
 
 def from_wire(value: JsonValue, schema: Schema) -> JsonValue:
-    """Return what a model answered in the shape that the inlined `schema` declares; what is optional and blank goes."""
+    """Return a model's answer in the shape that the inlined `schema` declares, without blank optional values."""
     if isinstance(value, dict):
         return _read_object(value, _best_object(value, choices(schema)))
     if not isinstance(value, list):
@@ -216,10 +216,10 @@ def from_wire(value: JsonValue, schema: Schema) -> JsonValue:
         return _read_pairs(cast("list[dict[str, JsonValue]]", value), free[0])
     if not arrays:
         return value
-    places = cast("list[Schema]", arrays[0].get("prefixItems") or [])
+    positions = cast("list[Schema]", arrays[0].get("prefixItems") or [])
     items = cast("Schema", arrays[0].get("items") or {})
-    inner = [*places, *[items] * max(0, len(value) - len(places))]
-    return [from_wire(each, part) for each, part in zip(value, inner, strict=False)]
+    inner = [*positions, *[items] * max(0, len(value) - len(positions))]
+    return [from_wire(item, part) for item, part in zip(value, inner, strict=False)]
 
 
 def _is_free_dict(schema: Schema) -> bool:
@@ -227,7 +227,7 @@ def _is_free_dict(schema: Schema) -> bool:
 
 
 def _best_object(value: dict[str, JsonValue], branches: Sequence[Schema]) -> Schema:
-    """Return the branch that has most of the keys of `value`."""
+    """Return the branch that has the most keys of `value`."""
 
     def fitting(branch: Schema) -> int:
         if places := cast("list[Schema]", branch.get("prefixItems", [])):
@@ -245,9 +245,9 @@ def _constants(field: Schema) -> list[JsonValue]:
 
 
 def _read_object(value: dict[str, JsonValue], schema: Schema) -> JsonValue:
-    if places := cast("list[Schema]", schema.get("prefixItems", [])):
-        names = [f"item_{number}" for number in range(1, len(places) + 1)]
-        return [from_wire(value.get(name), place) for name, place in zip(names, places, strict=True)]
+    if positions := cast("list[Schema]", schema.get("prefixItems", [])):
+        names = [f"item_{number}" for number in range(1, len(positions) + 1)]
+        return [from_wire(value.get(name), item) for name, item in zip(names, positions, strict=True)]
     if _is_free_dict(schema):
         inner = schema.get("additionalProperties")
         return {key: from_wire(part, inner if isinstance(inner, dict) else {}) for key, part in value.items()}

@@ -1,8 +1,8 @@
-"""The labels of store namespaces that learning uses, and any text as one of them.
+"""The labels in store namespaces that learning uses, and the encoding of any text as a label.
 
-The learning layer writes under these; the checkpointers copy and erase a thread's share of it. Both take the words from
-here: `("learning", "user", <user>, "thread", <thread>, "session_context")` holds what a thread is about, and
-`("learning", "user", <user>, "commits")` what each turn of a user changed. An id stands there as `label` writes it.
+The learning layer writes under these labels, and the checkpointers copy and erase a thread's part. Both use the
+constants here: `("learning", "user", <user>, "thread", <thread>, "session_context")` holds the session context of a
+thread, and `("learning", "user", <user>, "commits")` the commits of a user. `label` encodes the ids in them.
 """
 
 import re
@@ -10,23 +10,23 @@ import re
 ROOT = "learning"
 """The first label of every namespace that learning writes."""
 THREAD = "thread"
-"""The label before that of a thread id."""
+"""The label in front of a thread id."""
 SESSION_CONTEXT = "session_context"
 """The learning store whose records belong to one thread."""
 COMMITS = "commits"
-"""What the turns of a user changed."""
+"""The label of a user's commits."""
 PENDING = "pending"
-"""The turns that wait to be learned from."""
+"""The label of the turns that wait to be learned from."""
 
 
 LONGEST_ID = 255
-"""How many characters the id of a user or of a thread may have, on every store."""
+"""The largest number of characters in a user id or thread id, on every store."""
 LONGEST_LABEL = 960
-"""How many bytes it may take as a label: two of them fit into one namespace."""
+"""The largest number of bytes of such an id as a label; two of them fit into one namespace."""
 
 
 def fault_of_id(kind: str, given: str) -> str | None:
-    """Return what is wrong with the id of a user or a thread, `kind`; None if it can be kept on every store."""
+    """Return what is wrong with a user id or thread id (`kind`); None if every store can keep it."""
     if len(given) > LONGEST_ID:
         return f"the {kind} {given[:20]!r}... has {len(given)} characters; an id has at most {LONGEST_ID}"
     if (size := len(label(given).encode(errors="replace"))) > LONGEST_LABEL:
@@ -35,10 +35,10 @@ def fault_of_id(kind: str, given: str) -> str | None:
 
 
 def label(text: str) -> str:
-    """Encode any text as one label of a store namespace, injectively and reversibly.
+    """Return any text encoded as one label of a store namespace; different texts get different labels.
 
-    Lower-case ASCII letters, digits, `-`, `@` and letters of other scripts stand for themselves, everything else
-    (dots, wildcards, capitals: some stores compare labels without case) becomes `~hex~`.
+    Lower-case ASCII letters, digits, `-`, `@` and letters of other scripts stay as they are. Everything else (dots,
+    wildcards, capitals, because some stores compare labels without case) becomes `~hex~`.
     """
     return "".join(c if _stands_for_itself(c) else f"~{ord(c):x}~" for c in text) or "~~"
 

@@ -1,4 +1,4 @@
-"""The only place with private LangGraph names, each with a fallback; a test notices when one ends."""
+"""The only module that uses private names of LangGraph, each with a fallback; a test reports when one disappears."""
 
 import copy
 import sys
@@ -23,12 +23,12 @@ RUNTIME = "__pregel_runtime"
 
 
 def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False) -> Any:
-    """Return the value of a state key of the running graph, also of one the node does not declare; else None.
+    """Return the value of a state key of the running graph, even one the node does not declare; None if there is none.
 
     Args:
         config: The configuration of the run.
         key: The state key.
-        fresh: Whether what the node has just written counts, as a conditional edge sees it.
+        fresh: Whether to include what the node has just written, as a conditional edge does.
     """
     read = configurable(config).get(READ)
     if read is None:
@@ -40,7 +40,7 @@ def read_channel(config: RunnableConfig | None, key: str, *, fresh: bool = False
 
 
 def reads_channels() -> bool:
-    """Return whether a node can read what it does not declare: LangGraph still has the name that this goes by."""
+    """Return whether nodes can read undeclared keys: LangGraph still has the private name for it."""
     try:
         from langgraph._internal._constants import CONFIG_KEY_READ
     except ImportError:
@@ -49,9 +49,9 @@ def reads_channels() -> bool:
 
 
 def read_state(config: RunnableConfig | None) -> dict[str, Any]:
-    """Return the state of the running graph, also the keys that the node does not declare; empty outside of one."""
+    """Return the state of the running graph with undeclared keys; empty outside of a graph."""
     read = configurable(config).get(READ)
-    # The reader is a partial of a function of LangGraph's; one of its arguments are the channels.
+    # The reader is a partial of a LangGraph function, and the channels are one of its arguments.
     parts = [part for part in getattr(read, "args", ()) if isinstance(part, Mapping)]
     channels = next((part for part in parts if any(isinstance(value, BaseChannel) for value in part.values())), {})
     keys = [key for key in channels if not key.startswith(("__", "branch:", "join:"))]
@@ -59,38 +59,38 @@ def read_state(config: RunnableConfig | None) -> dict[str, Any]:
 
 
 def runtime_of(config: RunnableConfig | None) -> object:
-    """Return the runtime that a node's configuration holds, where it is handed on by hand; else None."""
+    """Return the runtime in a node's configuration, if it was passed by hand; None otherwise."""
     return configurable(config).get(RUNTIME)
 
 
 def is_cached(config: RunnableConfig | None) -> bool:
-    """Return whether LangGraph keeps the answer of the running node for others with the same input (`CachePolicy`)."""
+    """Return whether LangGraph caches the result of the running node for the same input (`CachePolicy`)."""
     reference = (getattr(configurable(config).get(CALL), "args", None) or (None,))[0]
     task = reference() if callable(reference) else None
     return getattr(task, "cache_key", None) is not None
 
 
 def checkpointer(config: RunnableConfig | None) -> object:
-    """Return the checkpointer of the run; None when it cannot be interrupted and resumed."""
+    """Return the checkpointer of the run; None if it has none, and so cannot be interrupted."""
     return configurable(config).get(CHECKPOINTER)
 
 
 def checkpoint_of(config: RunnableConfig) -> str | None:
-    """Return the checkpoint of the outermost graph that a running node works on."""
+    """Return the id of the outermost graph's checkpoint that a running node works on."""
     return (configurable(config).get(CHECKPOINT_MAP) or {}).get("")
 
 
 def resume_write(config: RunnableConfig) -> tuple[RunnableConfig, list[tuple[str, Any]], str] | None:
-    """Return the arguments of `put_writes` that take back the answer a run was resumed with; None if none was kept.
+    """Return the arguments of `put_writes` that take back the answer a run was resumed with; None if none was stored.
 
-    LangGraph keeps a bare `Command(resume=...)` with the outermost checkpoint before any node runs, and gives it to
-    the next run that brings none.
+    LangGraph stores a bare `Command(resume=...)` with the outermost checkpoint before any node runs, and gives it to
+    the next run that brings no answer.
     """
-    known = configurable(config)
-    if (checkpoint := checkpoint_of(config) or known.get("checkpoint_id")) is None:
+    options = configurable(config)
+    if (checkpoint := checkpoint_of(config) or options.get("checkpoint_id")) is None:
         return None
     where: RunnableConfig = {
-        "configurable": {"thread_id": known.get("thread_id"), "checkpoint_ns": "", "checkpoint_id": checkpoint}
+        "configurable": {"thread_id": options.get("thread_id"), "checkpoint_ns": "", "checkpoint_id": checkpoint}
     }
     return where, [(RESUME, None)], NO_TASK
 
@@ -100,50 +100,50 @@ def saves_at_exit(config: RunnableConfig) -> bool:
     return configurable(config).get(DURABILITY) == "exit"
 
 
-def is_unfinished(found: CheckpointTuple) -> bool:
-    """Return whether a run stopped at the checkpoint before its end: interrupted, failed, or before a step."""
-    values = found.checkpoint["channel_values"]
-    return bool(found.pending_writes or values.get(TASKS)) or any(name.startswith(STEP_DUE) for name in values)
+def is_unfinished(saved: CheckpointTuple) -> bool:
+    """Return whether a run stopped at this checkpoint before its end: interrupted, failed, or before a step."""
+    values = saved.checkpoint["channel_values"]
+    return bool(saved.pending_writes or values.get(TASKS)) or any(name.startswith(STEP_DUE) for name in values)
 
 
 def without_streaming(config: RunnableConfig) -> RunnableConfig:
-    """Return `config` with the caller's callbacks, but for those that make a model stream its answer.
+    """Return `config` with the caller's callbacks, except those that make a model stream its answer.
 
-    A streamed answer is put together by a lenient parser, which completes half a sentence without a word.
+    LangChain joins a streamed answer by a lenient parser, which silently completes half a sentence.
     """
     callbacks = ensure_config().get("callbacks")
     if isinstance(callbacks, BaseCallbackManager):
         callbacks = callbacks.copy()
-        for handler in [each for each in callbacks.handlers if hasattr(each, "tap_output_iter")]:
+        for handler in [callback for callback in callbacks.handlers if hasattr(callback, "tap_output_iter")]:
             callbacks.remove_handler(handler)
     elif callbacks:
-        callbacks = [each for each in callbacks if not hasattr(each, "tap_output_iter")]
+        callbacks = [callback for callback in callbacks if not hasattr(callback, "tap_output_iter")]
     return {**config, "callbacks": callbacks}
 
 
 def as_runnable(node: object) -> Runnable[Any, Any]:
-    """Return what LangGraph would run for `node`, with `config`, `runtime`, `store` and `writer` injected by name."""
+    """Return what LangGraph would run for `node`, with `config`, `runtime`, `store` and `writer` passed by name."""
     try:
         from langgraph._internal._runnable import coerce_to_runnable
-    except ImportError:  # without injection by name, but every node still runs
+    except ImportError:  # without parameters passed by name, but every node still runs
         return node if isinstance(node, Runnable) else RunnableLambda(cast("Any", node))
     return coerce_to_runnable(cast("Any", node), name=None, trace=False)
 
 
 def is_configurable_model(model: object) -> bool:
-    """Return whether `init_chat_model()` made this without a model: the run's configuration names one at each call."""
-    # Nobody holds one without having imported where it comes from, which takes its time.
+    """Return whether `init_chat_model()` made this without a model, so that each run's configuration names one."""
+    # Such an object exists only if its module is imported, so this slow import is not done here.
     kind = getattr(sys.modules.get("langchain.chat_models.base"), "_ConfigurableModel", None)
     return isinstance(kind, type) and isinstance(model, kind)
 
 
 def configurable(config: RunnableConfig | None) -> Mapping[str, Any]:
-    """Return the caller's part of a run's configuration."""
+    """Return the configurable part of a run's configuration."""
     return (config or {}).get("configurable") or {}
 
 
 def take_cache_default(builder: Any) -> None:
-    """Give the default `CachePolicy` of a graph to the nodes that it has so far, and to none that follow."""
+    """Apply the default `CachePolicy` of a graph to its present nodes, and to none that are added later."""
     defaults: Any = copy.copy(getattr(builder, "_node_defaults", None))
     policy = getattr(defaults, "cache_policy", None)
     if policy is None:

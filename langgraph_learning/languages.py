@@ -1,7 +1,7 @@
-"""Which language a text is written in, as far as its words need to know: cheap, deterministic, by what is telling.
+"""The language of a text, as far as its words need it: cheap, deterministic, by characteristic words and letters.
 
-Scripts tell most languages apart. Those in Latin letters are told by their function words, the letters only they have
-and a few endings; a text in which nothing tells is taken for English.
+Scripts tell most languages apart. Languages in Latin letters are told by their function words, letters that only they
+have, and a few endings. A text without any such sign counts as English.
 """
 
 import unicodedata
@@ -12,12 +12,12 @@ from functools import cache, lru_cache
 
 ENGLISH = "english"
 _ENOUGH = 0.2
-"""Evidence that makes a text another language than English: a function word that two others share is enough."""
+"""The evidence that makes a text another language than English: a function word that two others share is enough."""
 _CERTAIN = 1.5
 _READ = 200
-"""Words that are looked at: a long text tells early."""
+"""The number of words that are read; a long text shows its language early."""
 
-# Function words, as they are written; those that are common English words too (die, on, in) are worth less.
+# Function words as they are written; those that are common English words too (die, on, in) count less.
 _FUNCTION_WORDS = {
     "english": """a about after all also am an and any are as at be been but by can could did do does for from get had
         has have he her him his how i if in into is it its just like me more my no not of on one or our out really she
@@ -103,7 +103,7 @@ _FUNCTION_WORDS = {
         man mes ne nes nuo o per po prie su ta tai tau tas tik tu už yra gyvena gyvenu""",
 }  # fmt: skip
 
-# Of languages that their script tells, for what carries nothing.
+# Function words of languages that their script identifies.
 _BY_SCRIPT = {
     "russian": """а без был была были было быть в вам вас весь во вот все всё всех вы где да даже для до его ее её если
         есть ещё еще же за и из или им их к как какая какие какой когда кто ли либо мне может мой моя моё мы на над
@@ -160,7 +160,7 @@ _COMMON = frozenset(
     "als an at be by den die du do for he i in is it man me no of on or over so to under us war was".split()
 )
 _SHARED = 0.25
-"""What a word counts for another language than English that an English text may have, too."""
+"""The weight of a word for another language than English if English texts may have it too."""
 _ENDING = 0.5
 
 
@@ -169,59 +169,60 @@ _ORDER = (*(language for language in _FUNCTION_WORDS if language != ENGLISH), "v
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """The language a text in Latin letters is taken for, and whether much speaks for it."""
+    """The guessed language of a text in Latin letters, and whether the evidence is strong."""
 
     language: str = ENGLISH
     certain: bool = False
     known: bool = False
-    """Whether anything speaks for it at all."""
+    """Whether there is any evidence at all."""
 
 
 def without_accents(word: str) -> str:
-    """Return `word` without the marks on its Latin letters: people leave them out."""
+    """Return `word` without the accents on its Latin letters, because people omit them."""
     decomposed = unicodedata.normalize("NFKD", word)
     return unicodedata.normalize("NFC", "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f"))
 
 
 def guess_language(words: Sequence[str]) -> Guess:
-    """Return what language these words are of: folded in case, accents kept, Latin letters."""
+    """Return the language of these words, given with folded case, with accents, in Latin letters."""
     scores: dict[str, float] = {}
     for word in words[:_READ]:
         for language, weight in _evidence(word):
             scores[language] = scores.get(language, 0.0) + weight
     english = scores.pop(ENGLISH, 0.0)
     best = max(scores.values(), default=0.0)
-    language = next((one for one in _ORDER if scores.get(one) == best), ENGLISH)  # a tie: the more widely spoken one
+    # In a tie, the more widely spoken one.
+    language = next((candidate for candidate in _ORDER if scores.get(candidate) == best), ENGLISH)
     if best < _ENOUGH or best <= english:
         return Guess(ENGLISH, english >= _CERTAIN and english >= 2 * best, english > 0)
     return Guess(language, best >= _CERTAIN and best >= 2 * english, True)
 
 
 def stop_words(language: str) -> frozenset[str]:
-    """Return the words of `language` that carry nothing, without accents."""
+    """Return the function words of `language`, without accents."""
     return _stop_words().get(language, frozenset())
 
 
 @lru_cache(maxsize=50_000)
 def _evidence(word: str) -> tuple[tuple[str, float], ...]:
-    """What `word` says for each language."""
+    """Return the evidence of `word` for each language."""
     bare = without_accents(word)
-    found: defaultdict[str, float] = defaultdict(float)
-    _share(found, _languages_of(word) or _languages_of(bare), bare in _COMMON)
+    evidence: defaultdict[str, float] = defaultdict(float)
+    _share(evidence, _languages_of(word) or _languages_of(bare), bare in _COMMON)
     if not word.isascii():
         for letters, languages in _LETTERS.items():
             if any(letter in word for letter in letters):
-                _share(found, languages.split())
+                _share(evidence, languages.split())
     if len(word) > 5:
         for endings, language in _ENDINGS.items():
             if word.endswith(tuple(endings.split())):
-                found[language] += _ENDING
-    return tuple(found.items())
+                evidence[language] += _ENDING
+    return tuple(evidence.items())
 
 
-def _share(found: defaultdict[str, float], languages: Sequence[str], common: bool = False) -> None:
+def _share(evidence: defaultdict[str, float], languages: Sequence[str], common: bool = False) -> None:
     for language in languages:
-        found[language] += (_SHARED if common and language != ENGLISH else 1.0) / len(languages)
+        evidence[language] += (_SHARED if common and language != ENGLISH else 1.0) / len(languages)
 
 
 def _languages_of(word: str) -> tuple[str, ...]:
@@ -230,12 +231,14 @@ def _languages_of(word: str) -> tuple[str, ...]:
 
 @cache
 def _tables() -> Mapping[str, tuple[str, ...]]:
-    """The function words as they are written, with the languages they may be of."""
-    found: dict[str, list[str]] = {}
+    """Return the function words as they are written, with the languages they may belong to."""
+    languages_of_word: dict[str, list[str]] = {}
     for language, listed in _FUNCTION_WORDS.items():
-        for word in dict.fromkeys(each for own in listed.split() for each in (own, without_accents(own))):
-            found.setdefault(word, []).append(language)
-    return {word: tuple(languages) for word, languages in found.items()}
+        for word in dict.fromkeys(
+            spelling for written in listed.split() for spelling in (written, without_accents(written))
+        ):
+            languages_of_word.setdefault(word, []).append(language)
+    return {word: tuple(languages) for word, languages in languages_of_word.items()}
 
 
 @cache

@@ -1,4 +1,4 @@
-"""The learning machine: configuration in, nodes, tools, middleware and data API out."""
+"""The learning machine: it takes the configuration and returns nodes, tools, middleware and the data API."""
 
 import asyncio
 import copy
@@ -63,7 +63,7 @@ M = TypeVar("M")
 
 
 def _called_first(factory: F) -> F:
-    """Say what to write where somebody adds `learning.recall_node` to a graph instead of `learning.recall_node()`."""
+    """Return a factory that explains the mistake of `learning.recall_node` without the call `()`."""
 
     @functools.wraps(factory)
     def checking_factory(*arguments: Any, **options: Any) -> Any:
@@ -76,7 +76,7 @@ def _called_first(factory: F) -> F:
 
 
 class LearningMachine(Keywords):
-    """Learns from every turn and recalls before the next one, in any graph.
+    """A machine that learns from every turn and recalls before the next one, in any graph.
 
     ```python
     learning = LearningMachine(model="openai:gpt-5.2", user_profile=True, user_memory=True)
@@ -85,50 +85,49 @@ class LearningMachine(Keywords):
     ```
 
     Args:
-        model: Extracts; a chat model or `"provider:name"`. Without one the agent's own model does, where there is one.
-        user_profile: Who the user is. True, a configuration, or a learning store; so for the next ones.
+        model: The model that extracts: a chat model or `"provider:name"`; by default the agent's own model, if known.
+        user_profile: Who the user is. Give True, a configuration, or a learning store; the same for the next ones.
         user_memory: What to remember about the user.
-        session_context: Where the conversation stands.
-        entity_memory: Things, people, organisations and projects, and how they stand to each other.
-        learned_knowledge: What helps again, whoever asks next.
-        procedures: How things are done, from what the agent's tool calls came to.
-        instructions: Rules that the agent works by.
-        decision_log: What the agent decided, why, and what came of it.
-        conversations: What was said, message by message; no model is asked.
+        session_context: The state of the conversation: its summary, goal and plan.
+        entity_memory: People, organisations, projects and things, and how they are related.
+        learned_knowledge: Insights that help again, whoever asks next.
+        procedures: How things are done, learned from the results of the agent's tool calls.
+        instructions: Rules that the agent follows.
+        decision_log: The agent's decisions, their reasons and outcomes.
+        conversations: The messages themselves; no model is called for them.
         custom_stores: Learning stores of your own.
-        namespace: Where shared knowledge lies, for the learning stores that have a namespace.
-        store: Where to keep what is learned; without it the store of the graph that runs.
-        max_updates_per_run: How many changes a learning store may make in one turn.
-        context_tokens: How long the recalled text may be, in tokens.
-        scope: Says who is asking, in the place of context and configuration; its parameters are filled in by name
-            from `runtime`, `config`, `context` and `state`, and it returns a user id, a mapping of `Identity` fields,
-            or None. It is asked once a turn; where the run is authenticated, in every step, and must name the same
+        namespace: The shared namespace, for the learning stores that have one.
+        store: The store to learn into; by default the store of the running graph.
+        max_updates_per_run: The number of changes that each learning store may make in one turn.
+        context_tokens: The length of the recalled text in tokens.
+        scope: A function that says who asks, instead of context and configuration. Its parameters are filled by name
+            from `runtime`, `config`, `context` and `state`. It returns a user id, a mapping of `Identity` fields, or
+            None. It is called once a turn; in an authenticated run, in every step, and must name the authenticated
             user.
-        on_error: Whether a failure of learning is logged, so that the turn ends well, or raised.
-        name: Tells two machines in one agent apart.
+        on_error: Whether a failure of learning is logged, so that the turn still succeeds, or raised.
+        name: The name that tells two machines in one agent apart.
         messages_key: The state key of the messages.
-        turn: Reads the state of a graph whose user speaks elsewhere than in its human messages: a function of the state
-            that returns the messages to learn from, or a tuple of them and the text to recall by. Mark a message that
-            holds somebody else's words by `additional_kwargs={"learning": "quoted"}`.
-        user_tools: The names of tools whose answer is the user's own words, such as `("ask_human",)`.
-        mask: Takes secrets out of every text before it is stored; None leaves them in.
-        extraction_max_tokens: How long the answer of an extraction may be; None leaves it to the model.
-        extraction_timeout: After how many seconds an extraction fails, and its turn is heard again with the next one;
-            None waits for ever.
-        shared: Whether a turn may change what others taught in a shared namespace. `"propose"`: it may add, and what
-            it would change or remove of others waits for a person; without a user it teaches nothing there.
-            `"write"`: it may change everything.
-        reviewers: Says who may decide about which proposal: a function of `reviewer`, a user id or the name that
-            `decide(by=...)` gives, and `proposal`, which returns True or False. It is asked wherever somebody decides;
-            whoever proposed something for a shared namespace does not approve it. Without it users decide about what
-            was proposed to them.
-        author_name: Returns how a user id is called where another user reads what they taught; by default, and where
-            it returns None, "another user".
-        placement: Where a model sees the recalled text (middleware, `model`, `into`, graphs in `around`): at the start
-            of the user's last message, so that the conversation before it stays as it was, for prompt caches; or with
-            "system" at the end of the system message, which a `dynamic_prompt` further in may then replace.
-        background: Whether to learn behind the reply: the turn is written into the store, and nobody waits for the
-            model that learns from it. True, or a `Background`.
+        turn: A function of the state, for graphs whose user speaks elsewhere than in human messages. It returns the
+            messages to learn from, or a tuple of them and the text to recall by. Mark a message with the words of
+            somebody else by `additional_kwargs={"learning": "quoted"}`.
+        user_tools: The names of tools whose result is the user's own words, such as `("ask_human",)`.
+        mask: A function that masks secrets in every text before it is stored; None stores texts unmasked.
+        extraction_max_tokens: The length of an extraction's answer in tokens; None leaves it to the model.
+        extraction_timeout: The seconds after which an extraction fails; its turn is then learned with the next one.
+            None waits without a limit.
+        shared: What a turn may do in a shared namespace. `"propose"`: it may add, and what it would change or remove of
+            other users waits for a person; without a user it teaches nothing there. `"write"`: it may change
+            everything.
+        reviewers: A function of `reviewer` (a user id, or the name in `decide(by=...)`) and `proposal`, which returns
+            whether that person may decide about it. It is called wherever somebody decides. Nobody can approve their
+            own proposal for a shared namespace. Without it, users decide about proposals to themselves.
+        author_name: A function that returns the name of a user id for other users who read what they taught; by
+            default, and if it returns None, "another user".
+        placement: Where a model sees the recalled text (in middleware, `model`, `into` and graphs in `around`).
+            `"turn"`: at the start of the user's last message, so that the earlier conversation stays the same for
+            prompt caches. `"system"`: at the end of the system message, which a later `dynamic_prompt` may replace.
+        background: Whether to learn behind the reply: the turn is written to the store, and the reply does not wait for
+            the model that learns from it. True, or a `Background`.
 
     Raises:
         ConfigurationError: The configuration cannot work; the message names the fix.
@@ -207,8 +206,14 @@ class LearningMachine(Keywords):
         self.namespace = namespace
         self._settings = MachineSettings(
             stores=stores,
-            models={each.name: without_context(resolve_model(each.config.model)) or default for each in stores},
-            limits={each.name: each.config.max_updates_per_run or max_updates_per_run for each in stores},
+            models={
+                learning_store.name: without_context(resolve_model(learning_store.config.model)) or default
+                for learning_store in stores
+            },
+            limits={
+                learning_store.name: learning_store.config.max_updates_per_run or max_updates_per_run
+                for learning_store in stores
+            },
             placement=placement,
             background=resolve_background(background),
             store=store,
@@ -227,8 +232,8 @@ class LearningMachine(Keywords):
         )
 
     def __repr__(self) -> str:
-        """Name the learning stores and how each learns."""
-        modes = ", ".join(f"{each.name}={each.config.mode.name}" for each in self.stores)
+        """Return the class name with the learning stores and their modes."""
+        modes = ", ".join(f"{learning_store.name}={learning_store.config.mode.name}" for learning_store in self.stores)
         return f"{type(self).__name__}({modes})"
 
     @property
@@ -238,40 +243,40 @@ class LearningMachine(Keywords):
 
     @property
     def store(self) -> BaseStore | None:
-        """The store it was given; None where it learns into the store of the graph that runs."""
+        """The store that was passed in; None if the machine learns into the store of the running graph."""
         return self._settings.store
 
     @property
     def name(self) -> str:
-        """What tells this machine from another one in the same agent."""
+        """The name that tells this machine from another one in the same agent."""
         return self._settings.name
 
     @_called_first
     def recall_node(self) -> FlowNode:
-        """Return the node that recalls; it goes before the model."""
+        """Return the node that recalls; place it before the model."""
         return FlowNode("recall", self._settings, recall_step)
 
     @_called_first
     def extract_node(self) -> FlowNode:
-        """Return the node that learns from the turn; it goes after the model.
+        """Return the node that learns from the turn; place it after the model.
 
         Raises:
-            ConfigurationError: Something is to be extracted, and there is no model for it.
+            ConfigurationError: A learning store needs a model to extract with, and there is none.
         """
         self._settings.extractions()
         return FlowNode("extract", self._settings, extract_step)
 
     @_called_first
     def review_node(self) -> FlowNode:
-        """Return the node where a person decides; it goes after extraction, and passes where there is nothing to ask.
+        """Return the node in which a person decides; place it after extraction. It does nothing if nothing is proposed.
 
-        It interrupts with LangChain's `HITLRequest`, and is resumed by `Command(resume={"decisions": [...]})`, one per
-        request. In a graph without a checkpointer the proposals wait for `scoped(...).decide(...)`.
+        It interrupts with LangChain's `HITLRequest`, and is resumed by `Command(resume={"decisions": [...]})`, with one
+        decision for each request. In a graph without a checkpointer, the proposals wait for `scoped(...).decide(...)`.
         """
         return FlowNode("review", self._settings, review_step)
 
     def wrap(self, node: object) -> Wrapped:
-        """Return `node` as it is, but shown the recalled text as the first of its messages.
+        """Return `node` with the recalled text as the first of the messages that it sees.
 
         Args:
             node: Any node: a function, sync or async, annotated or not, an object, a Runnable.
@@ -281,7 +286,8 @@ class LearningMachine(Keywords):
     def into(self, builder: AnyGraph, *, models: Sequence[str] = ()) -> AnyGraph:
         """Return a copy of a graph's builder that recalls at its start and learns before each of its ends.
 
-        The graph's state, inputs, outputs, deletions and subgraphs stay its own; compile the copy as you would have.
+        State, inputs, outputs, deletions and subgraphs of the graph stay unchanged; compile the copy as you would the
+        original.
 
         ```python
         builder = learning.into(builder, models=["call_model"])
@@ -290,8 +296,8 @@ class LearningMachine(Keywords):
 
         Args:
             builder: A `StateGraph`, not compiled. It is not changed.
-            models: The names of the nodes that are shown the recalled text, in their last message of the user. Where
-                a node builds its prompt of something else, give its chat model to `model` instead.
+            models: The names of the nodes that see the recalled text, in the user's last message. If a node builds its
+                prompt from other data, pass its chat model to `model` instead.
 
         Raises:
             ConfigurationError: It is no builder, has no such node, has this machine already, a named node has a
@@ -300,9 +306,9 @@ class LearningMachine(Keywords):
         return into(builder, bind_agent(self, None)._settings, models)
 
     def model(self, chat_model: M) -> M:
-        """Return the same chat model, which is shown what was recalled in the run that it is called in.
+        """Return the same chat model, which then sees the recalled text of the run it is called in.
 
-        It goes into any node, subgraph, `Send` worker, task or tool, and keeps what the model has: tools, structured
+        It works in any node, subgraph, `Send` worker, task or tool, and keeps what the model has: tools, structured
         output, streaming, fallbacks, `bind`, `with_config`. Outside of a graph it is the model as it was.
 
         ```python
@@ -310,11 +316,11 @@ class LearningMachine(Keywords):
         ```
 
         Args:
-            chat_model: A chat model, also one that the run configures; or a binding, a sequence or fallbacks with
-                chat models in it.
+            chat_model: A chat model, also one that the run configures; or a binding, a sequence or fallbacks that
+                contain chat models.
 
         Raises:
-            ConfigurationError: There is no chat model in it.
+            ConfigurationError: It contains no chat model.
         """
         return cast("M", show_to_model(chat_model, self._settings))
 
@@ -328,9 +334,9 @@ class LearningMachine(Keywords):
     ) -> AnyGraph:
         """Return a graph of recall, `node_or_graph`, extract and review, to compile or to build on.
 
-        It is for single nodes, and for graphs that you cannot build anew: a compiled graph is shown the text in its
-        input, so its own checkpoints hold it, and it reads it where it looks into the user's last message. Of a graph
-        of yours take the builder, with `into`; of a `create_agent`, the `middleware`.
+        Use it for single nodes, and for compiled graphs that you cannot rebuild. A compiled graph gets the text in its
+        input, so its own checkpoints hold it, and it sees the text where it reads the user's last message. For a graph
+        of your own, pass the builder to `into`; for `create_agent`, use `middleware`.
 
         Args:
             node_or_graph: Any node, or a compiled graph; the graph stays discoverable (xray, subgraphs).
@@ -339,7 +345,7 @@ class LearningMachine(Keywords):
             context_schema: The run's context; by default the inner graph's own, or `LearningContext`.
 
         Raises:
-            ConfigurationError: Something is to be extracted, and there is no model for it.
+            ConfigurationError: A learning store needs a model to extract with, and there is none.
         """
         served = bind_agent(self, agent_name(node_or_graph))
         nodes = (served.recall_node(), served.extract_node(), served.review_node())
@@ -352,13 +358,13 @@ class LearningMachine(Keywords):
         """Return the middleware for `create_agent`; put it first in the list, and `tools()` among the tools.
 
         Args:
-            model: Extracts where no model was configured; by default the agent's own, once it was called.
-            extract: Whether to learn from the turn. False: recall alone, for sub-agents, whose instructions another
-                agent has written.
+            model: The model that extracts where none was configured; by default the agent's own, after its first call.
+            extract: Whether to learn from the turn. False only recalls; use it for sub-agents, whose instructions come
+                from another agent.
         """
         if not extract:
             return [LearningMiddleware(self._settings, model, extract=False)]
-        # Hooks after the agent run from the last to the first: review comes after extraction.
+        # `after_agent` hooks run from the last to the first: listed first, review runs after extraction.
         review = [ReviewMiddleware(self._settings)] if self._settings.proposes else []
         return [*review, LearningMiddleware(self._settings, model)]
 
@@ -372,16 +378,16 @@ class LearningMachine(Keywords):
         return tools(self._settings)
 
     def context(self, state: object = None) -> str:
-        """Return the recalled text of the run that is under way; recall now where no step did.
+        """Return the recalled text of the current run; recall now if no step did.
 
         Args:
-            state: The node's state, or a list of messages, when it holds others than the graph's.
+            state: The node's state, or a list of messages, if it holds other messages than the graph's.
         """
         run = Run.current(self._settings)
         return run.driver.run(self._text(run, state))
 
     async def acontext(self, state: object = None) -> str:
-        """Return what `context` does, for async nodes."""
+        """Return the same as `context`, in async nodes."""
         run = Run.current(self._settings)
         return await run.driver.arun(self._text(run, state))
 
@@ -392,19 +398,19 @@ class LearningMachine(Keywords):
             state: The node's state, or a list of messages.
 
         Raises:
-            ConfigurationError: The state has no messages where the machine looks for them.
+            ConfigurationError: The state has no messages under the key of the machine.
         """
         return show_first(self._get_messages(state), self.context(state), self._settings.context_id).messages
 
     async def amessages(self, state: object) -> list[BaseMessage]:
-        """Return what `messages` does, for async nodes."""
+        """Return the same as `messages`, in async nodes."""
         text = await self.acontext(state)
         return show_first(self._get_messages(state), text, self._settings.context_id).messages
 
     def inbox(self, *, context_schema: type[Any] | None = None) -> AnyGraph:
-        """Return a graph that shows a user's pending proposals, some at a time, until none is left.
+        """Return a graph that shows a user's pending proposals, a few at a time, until none is left.
 
-        Compile it with a checkpointer; its input is empty, its result lists what was decided.
+        Compile it with a checkpointer; its input is empty, its result lists the decisions.
 
         Args:
             context_schema: The run's context; by default `LearningContext`.
@@ -422,12 +428,17 @@ class LearningMachine(Keywords):
     ) -> Scoped:
         """Return the data API for one user (and thread): for scripts, notebooks and admin pages.
 
+        ```python
+        alex = learning.scoped(user_id="alex@example.com", store=store)
+        alex.records("user_memory")
+        ```
+
         Args:
-            user_id: Whose records; without one the per-user learning stores are empty.
-            thread_id: Whose session context.
-            store: Where the records are; by default the machine's own store.
+            user_id: The user; without one, the per-user learning stores are empty.
+            thread_id: The thread of the session context.
+            store: The store with the records; by default the machine's own store.
             timezone: The user's IANA time zone, for `learn`.
-            agent: Whose decisions: the agent's name; by default the one in the configuration, or `agent`.
+            agent: The name of the agent whose decisions are read; by default the configured one, or `agent`.
 
         Raises:
             ConfigurationError: There is no store, or no such time zone.
@@ -438,19 +449,19 @@ class LearningMachine(Keywords):
         )
 
     def review_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
-        """Return the proposals that wait, to all users and to none, the oldest first.
+        """Return the pending proposals of all users and of runs without a user, oldest first.
 
-        It tells everything: check who asks before you show it, or take `scoped(user_id=...).review_queue()`, which
-        returns what that person may decide about.
+        It does not check who asks: check that before you show the result, or use `scoped(user_id=...).review_queue()`,
+        which returns only what that person may decide.
 
         Args:
-            namespace: What is proposed for this shared namespace; by default everything.
-            store: Where the proposals are; by default the machine's own store.
+            namespace: The shared namespace of the proposals; by default all.
+            store: The store with the proposals; by default the machine's own store.
         """
         return self.scoped(store=store).review_queue(namespace)
 
     async def areview_queue(self, namespace: str | None = None, store: BaseStore | None = None) -> list[Proposal]:
-        """Return what `review_queue` does."""
+        """Return the same as `review_queue`."""
         return await self.scoped(store=store).areview_queue(namespace)
 
     def reflect(
@@ -463,19 +474,19 @@ class LearningMachine(Keywords):
         dry_run: bool = False,
         store: BaseStore | None = None,
     ) -> Reflection:
-        """Learn from what happened since the last reflection how to work better, and say what that came to.
+        """Learn from what happened since the last reflection how to work better, and return a report.
 
-        It reads tool calls that failed and then worked, outcomes of decisions, corrections by users and votes, asks the
-        model once per batch of them, and changes procedures, instructions and learned knowledge by single operations,
-        each with the turns that it rests on. Where a learning store proposes, a person decides.
+        It reads tool calls that failed and then worked, outcomes of decisions, corrections by users, and votes. It
+        calls the model once for each batch of them, and changes procedures, instructions and learned knowledge by
+        single operations, each with the turns it rests on. In a learning store that proposes, a person decides.
 
         Args:
-            user_id: Reflect on this user's turns; by default on all that could teach the namespace.
-            namespace: Which shared knowledge is changed; by default the machine's.
-            since: Reflect on everything after this moment, also again.
-            model: What reflects; by default what extracts for these learning stores.
-            dry_run: Whether only to report; the model is asked all the same.
-            store: Where the records are; by default the machine's own store.
+            user_id: Reflect on this user's turns; by default on all turns that may teach the namespace.
+            namespace: The shared namespace to change; by default the machine's.
+            since: Reflect on everything after this time, even if a reflection has read it before.
+            model: The model that reflects; by default the one that extracts for these learning stores.
+            dry_run: Whether only to report; the model is called all the same.
+            store: The store with the records; by default the machine's own store.
 
         Raises:
             ConfigurationError: There is nothing to reflect into, or no model.
@@ -494,7 +505,7 @@ class LearningMachine(Keywords):
         dry_run: bool = False,
         store: BaseStore | None = None,
     ) -> Reflection:
-        """Do what `reflect` does."""
+        """Run `reflect` without blocking the event loop."""
         scoped = self.scoped(user_id=user_id, store=store)
         return await scoped._driver.arun(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
 
@@ -519,22 +530,24 @@ class LearningMachine(Keywords):
         thread_id: str | int | None = None,
         store: BaseStore | None = None,
     ) -> Feedback:
-        """Count what was recalled in a turn as helpful or harmful; say what that came to.
+        """Count the records recalled in a turn as helpful or harmful, and return the effect.
 
-        Later recalls rank by it. What is found harmful by the majority, twice at least, is not recalled until a person
-        decides: it waits in `proposals()`, where a yes recalls it again and a no removes it. What is always recalled
-        (a profile, a session) is not voted on. A second vote on the same turn replaces the first.
+        Later recalls rank by these votes. A record that the majority, and at least two votes, find harmful is not
+        recalled until a person decides: it waits in `proposals()`, where approval recalls it again and rejection
+        removes it. Records that are always recalled (a profile, a session) are not voted on. A second vote on the same
+        turn replaces the first.
 
         Args:
-            commit_or_receipt: Which turn: its commit, the id of that, or its receipt, as the custom stream tells it. A
-                commit is looked up; a receipt is believed, so take it from where you have kept it, not from a client.
-            helpful: Whether the answer was.
-            user_id: Who says so; by default the user of the turn.
-            thread_id: In which thread; by default that of the turn.
-            store: Where the records are; by default the machine's own store.
+            commit_or_receipt: The turn: its commit, the id of the commit, or its receipt from the custom stream. A
+                commit is read from the store. A receipt is trusted as it is, so take it from your own storage, not from
+                a client.
+            helpful: Whether the answer was helpful.
+            user_id: The user who votes; by default the user of the turn.
+            thread_id: The thread; by default that of the turn.
+            store: The store with the records; by default the machine's own store.
 
         Raises:
-            ScopeError: It is no turn of this user; nothing is counted.
+            ScopeError: The turn is not this user's; nothing is counted.
         """
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return scoped.feedback(commit_or_receipt, helpful)
@@ -548,23 +561,23 @@ class LearningMachine(Keywords):
         thread_id: str | int | None = None,
         store: BaseStore | None = None,
     ) -> Feedback:
-        """Do what `feedback` does."""
+        """Run `feedback` without blocking the event loop."""
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return await scoped.afeedback(commit_or_receipt, helpful)
 
     def drain(self, timeout: float | None = None) -> bool:
-        """Learn now from all turns that this process has scheduled, and return whether none of them is left.
+        """Learn now from all turns that this process has scheduled, and return whether none is left.
 
-        A turn that fails is tried once and goes on waiting. Where a worker learns elsewhere, wait for it. In async code
-        use `adrain`.
+        A turn that fails is tried once and then keeps waiting. If a worker in another process learns, wait for that
+        instead. In async code use `adrain`.
 
         Args:
-            timeout: How long to wait, in seconds; None: until it is done.
+            timeout: The time to wait, in seconds; None waits until all is done.
         """
         return drain(self._settings, timeout)
 
     async def adrain(self, timeout: float | None = None) -> bool:
-        """Do what `drain` does, without blocking the event loop."""
+        """Run `drain` without blocking the event loop."""
         return await asyncio.to_thread(drain, self._settings, timeout)
 
     def _voter(
@@ -596,17 +609,17 @@ class LearningMachine(Keywords):
 
 
 def bind_agent(machine: LearningMachine, agent: str | None) -> LearningMachine:
-    """Return the machine as it serves one agent: its name, empty for one without, None where the run tells."""
+    """Return a copy of the machine for one agent; `agent` is its name, empty for none, None if the run decides."""
     served = copy.copy(machine)
     served._settings = replace(machine._settings, agent=agent)
     return served
 
 
 def _messages(state: object, key: str) -> list[BaseMessage] | None:
-    """Return the messages of a state, or of a list that is given in the place of one; None where there are none."""
-    found = get_messages(state, key)
+    """Return the messages of a state, or of a list given in place of one; None if there are none."""
+    messages = get_messages(state, key)
     if isinstance(state, Mapping) and state.get(key, ...) is None:  # a key that nothing was written to yet
         return []
-    if found is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
+    if messages is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
         return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
-    return found
+    return messages

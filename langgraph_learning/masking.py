@@ -1,8 +1,9 @@
-"""Secrets are masked before anything is stored: keys, tokens, passwords, numbers of cards and accounts.
+"""Masking of secrets before anything is stored: keys, tokens, passwords, numbers of cards and accounts.
 
-A text goes through a few passes, from what cannot be anything else to what only its name gives away: blocks of private
-keys, passwords in URLs, headers and commands, the known forms of keys, values behind their names, numbers with a check
-digit. What is taken out leaves a mark that says what it was: `[key]`, `[password]`, `[card number]`.
+A text goes through a few passes, from patterns that nothing else matches to values that only their name marks as
+secret: blocks of private keys, passwords in URLs, headers and commands, the known forms of keys, values behind names,
+numbers with a check digit. Each secret is replaced by a mark that says what it was: `[key]`, `[password]`, `[card
+number]`.
 """
 
 import base64
@@ -43,7 +44,7 @@ _USER_INFO = re.compile(
     r"(?:(?P<password>[^\s/?#\"'<>]{1,256})@|(?P<odd>[^\s@\"'<>]{1,256})@)(?=[\w\[.-])"
 )
 _USER_TOKEN = re.compile(r"(?<=://)(?P<token>[\w.~%-]{16,256})(?=@[\w\[]|:\[password\]@)")
-# A value that is written for a reader, a shell or an interpreter to fill in.
+# A placeholder that a reader, a shell or an interpreter fills in.
 _STAND_IN = re.compile(
     r"<.*|\$.*|%[\w(].*|\{\{?.*|\*+|[xX]{3,}|\.{3,}|…|-+|_+|\[.*\]|[:@][a-z_]+|your[-_ ].*"
     r"|(?:change|replace)[-_ ]?this.*"
@@ -64,7 +65,7 @@ _LIKE_A_STATE = re.compile(
     r"(?i)\w{2,}(?:ed|ing|able|ible|ful|less|ous|ive|ated|ical|lich|bar|ig|é|ée|ado|ada|ido|ida|ato|ata|uto|uta|ito|ita)"
     r"|(?:ge|ver|ab|be|ent|zer)\w{3,}(?:t|en)"
 )
-# Of a password, but not one: a date, a version, "12 characters", "SHA256-hashed".
+# Said about a password, but not one: a date, a version, "12 characters", "SHA256-hashed".
 _MEASURE = re.compile(
     r"(?i)\d{1,4}(?:[./:-]\d{1,4}){1,3}\S{0,9}|v?\d{1,3}(?:\.\d{1,3})+|(?:19|20)\d\d|\d{1,3}\+?|\d{1,3}[-–]?[a-z]{1,10}"
     r"|(?:base|sha|md|aes|rot|utf|argon|oauth|totp|v)-?\d{1,3}\S{0,20}"
@@ -80,7 +81,7 @@ _OTHER_NUMBER = re.compile(
     r"|id|case|part|model|ref\w{0,7}|phone|tel|timestamp|epoch|article|member|library card)"
     r"[\s-]{0,2}(?:(?:id|no|nr|number|nummer|num|code)\b)?[\s.:#=]{0,3}\Z"
 )
-# What keys are made of, long enough for one; the known forms are looked for in here only.
+# The characters of keys, in a run long enough for one; the known forms are only searched in such runs.
 _RUN = re.compile(r"[A-Za-z0-9_.~:/=-]{16,}+")
 _SOME_DIGITS = re.compile(r"\d{3}|\d\d[ -]\d")
 _ACCOUNT = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}")
@@ -92,7 +93,7 @@ _ISSUERS = re.compile(
     r"|(?:50|5[6-9]|6[37])\d{14})"
 )
 
-# How long an IBAN is in each country.
+# The length of an IBAN in each country.
 _ACCOUNT_LENGTHS = {
     country: length
     for length, countries in {
@@ -120,13 +121,13 @@ _ACCOUNT_LENGTHS = {
 
 
 def mask_secrets(text: str) -> str:
-    """Return `text` with what looks like a key, a token, a password or a card number taken out.
+    """Return `text` with everything masked that looks like a key, a token, a password or a card number.
 
-    It errs on the side of what has a known form: a password that reads like any other word is only recognised behind
-    its name (`password: ...`). Give `LearningMachine(mask=...)` a function of your own to take out more, or less.
-    Masking what is masked changes nothing.
+    It prefers known forms: a password that reads like an ordinary word is only recognised behind its name (`password:
+    ...`). Give `LearningMachine(mask=...)` a function of your own to mask more, or less. Masking a masked text changes
+    nothing.
     """
-    # A mark is shorter than what it stands for, so it may bring a name and its value together: look again.
+    # A mark is shorter than the secret, so it may bring a name and its value within reach of a pattern: search again.
     for _ in range(_ROUNDS):
         shown = _mask_once(text)
         if shown == text:
@@ -136,9 +137,10 @@ def mask_secrets(text: str) -> str:
 
 
 def mask_url(url: str) -> str:
-    """Return a URL as a message may show it: without its password, whatever the scheme, readable or not.
+    """Return a URL without its password, as a message may show it, whatever the scheme and even if it cannot be parsed.
 
-    `postgresql://alex:s3cret@db/app?sslpassword=x` is shown as `postgresql://alex:[password]@db/app?sslpassword=[password]`.
+    `postgresql://alex:s3cret@db/app?sslpassword=x` is shown as
+    `postgresql://alex:[password]@db/app?sslpassword=[password]`.
     """
     return _URL_PARAMETER.sub(r"\1[password]", _URL_PASSWORD.sub(r"\1:[password]@", url, count=1))
 
@@ -173,72 +175,72 @@ def _mask_once(text: str) -> str:
     return _mask_numbers(text, lowered) if _SOME_DIGITS.search(text) else text
 
 
-def _without_user_info(found: _Found) -> str:
-    password = found["password"] or found["odd"]
+def _without_user_info(match: _Found) -> str:
+    password = match["password"] or match["odd"]
     if _MARK.fullmatch(password) or _STAND_IN.fullmatch(password):
-        return found[0]
-    return f"{found['user']}:[password]@"
+        return match[0]
+    return f"{match['user']}:[password]@"
 
 
-def _without_user_token(found: _Found) -> str:
-    return "[token]" if is_random(found[0]) else found[0]
+def _without_user_token(match: _Found) -> str:
+    return "[token]" if is_random(match[0]) else match[0]
 
 
-def _without_known_forms(found: _Found) -> str:
-    run = found[0]
-    for known in KNOWN_FORMS:
-        run = known.sub(run)
+def _without_known_forms(match: _Found) -> str:
+    run = match[0]
+    for form in KNOWN_FORMS:
+        run = form.sub(run)
     return run
 
 
-def _without_credentials(found: _Found) -> str:
-    """Mask what follows `Bearer` or `Basic`, if it is no word."""
-    secret = found["secret"]
-    if found["scheme"].lower() == "basic":
+def _without_credentials(match: _Found) -> str:
+    """Return the match with what follows `Bearer` or `Basic` masked, unless it is a word."""
+    secret = match["secret"]
+    if match["scheme"].lower() == "basic":
         is_secret = _is_user_and_password(secret)
     else:
         is_secret = len(secret) >= 12 and (is_random(secret) or (bool(re.search(r"\d", secret)) and "." in secret))
-    return f"{found['scheme']} [token]" if is_secret else found[0]
+    return f"{match['scheme']} [token]" if is_secret else match[0]
 
 
 def _is_user_and_password(text: str) -> bool:
-    """Whether the base64 text holds `user:password`, as basic authentication sends it."""
+    """Return whether the base64 text holds `user:password`, as basic authentication sends it."""
     try:
         decoded = base64.b64decode(text, validate=True).decode()
-    except ValueError:  # no base64, or no text in it
+    except ValueError:  # not base64, or not text
         return False
     return ":" in decoded and decoded.isprintable()
 
 
-def _without_value(accepts: Callable[[_Found, str, bool], bool], found: _Found) -> str:
-    """Mask the value behind a name, and keep the quotes where the name has quotes too (JSON stays JSON)."""
-    value, rest, ends = found["inside"] or found["curly"] or found["bare"], "", False
-    if found["bare"]:
-        if mark := _MARK.search(found.string, found.start("bare"), found.end() + 20):
-            value = value[: mark.start() - found.start("bare")]
+def _without_value(accepts: Callable[[_Found, str, bool], bool], match: _Found) -> str:
+    """Return the match with the value behind a name masked; quotes stay if the name has them too (JSON stays JSON)."""
+    value, remainder, ends = match["inside"] or match["curly"] or match["bare"], "", False
+    if match["bare"]:
+        if mark := _MARK.search(match.string, match.start("bare"), match.end() + 20):
+            value = value[: mark.start() - match.start("bare")]
         attached = _CJK_NEXT.match(value)  # "パスワードはsakura77です"
         value = attached[0] if attached else value.rstrip(")]}")
-        rest = found["bare"][len(value) :]
-        ends = attached is None and _CLAUSE_ENDS.match(found.string, found.end() - len(rest)) is not None
+        remainder = match["bare"][len(value) :]
+        ends = attached is None and _CLAUSE_ENDS.match(match.string, match.end() - len(remainder)) is not None
     plain = value.rstrip(".!?")
-    if not value or _MARK.fullmatch(value) or _STAND_IN.fullmatch(value + rest) or plain.lower() in STATES:
-        return found[0]
-    if not accepts(found, plain, ends):
-        return found[0]
-    quote = found["quote"] if found["quote"] and found.groupdict().get("tail") else ""
-    return f"{found['name']}{quote}[secret]{quote}{rest}"
+    if not value or _MARK.fullmatch(value) or _STAND_IN.fullmatch(value + remainder) or plain.lower() in STATES:
+        return match[0]
+    if not accepts(match, plain, ends):
+        return match[0]
+    quote = match["quote"] if match["quote"] and match.groupdict().get("tail") else ""
+    return f"{match['name']}{quote}[secret]{quote}{remainder}"
 
 
-def _is_password(found: _Found, value: str, ends: bool) -> bool:
-    """Whether the value behind the name of a password is one, and not what is said about it."""
-    if _MEASURE.fullmatch(value) and (found["said"] or found["strict"] or (found["bare"] and ":" in found["assigned"])):
+def _is_password(match: _Found, value: str, ends: bool) -> bool:
+    """Return whether the value behind the name of a password is one, and not a statement about it."""
+    if _MEASURE.fullmatch(value) and (match["said"] or match["strict"] or (match["bare"] and ":" in match["assigned"])):
         return False
-    if re.search(r"[_!@#$%^&*+]", value) or (found["bare"] is None and not found["strict"]):
+    if re.search(r"[_!@#$%^&*+]", value) or (match["bare"] is None and not match["strict"]):
         return True
     if re.search(r"\d", value):
         return len(value) > 3 and not _CJK.search(value)
-    assigned = (found["assigned"] or "").strip()
-    if found["strict"]:
+    assigned = (match["assigned"] or "").strip()
+    if match["strict"]:
         return False
     if assigned in ("=", ":="):
         return True
@@ -248,21 +250,21 @@ def _is_password(found: _Found, value: str, ends: bool) -> bool:
     )
 
 
-def _is_key(found: _Found, value: str, ends: bool) -> bool:
-    """Whether the value behind the name of a key looks drawn at random, or is given as in a program."""
+def _is_key(match: _Found, value: str, ends: bool) -> bool:
+    """Return whether the value behind the name of a key looks random, or is assigned as in a program."""
     if _MEASURE.fullmatch(value) or len(value) < 6:
         return False
     digits = len(re.findall(r"\d", value))
-    if found["said"]:
+    if match["said"]:
         return len(value) > 7 and digits > 1 and (is_random(value) or not re.search(r"[a-z]-[a-z]", value))
     if digits and re.search(r"[^\W\d]", value) and "/" not in value[:1]:
         return " " not in value
-    in_program = "=" in found["assigned"] and (found["bare"] is None or found["name"].split("=")[0].strip().isupper())
+    in_program = "=" in match["assigned"] and (match["bare"] is None or match["name"].split("=")[0].strip().isupper())
     return is_random(value) or (in_program and len(value) > 7 and " " not in value)
 
 
-def _is_password_next(found: _Found, value: str, ends: bool) -> bool:
-    """Whether what follows the name of a password at once cannot be a word."""
+def _is_password_next(match: _Found, value: str, ends: bool) -> bool:
+    """Return whether the text right after the name of a password cannot be a word."""
     return (
         len(value) > 4
         and not _MEASURE.fullmatch(value)
@@ -271,7 +273,7 @@ def _is_password_next(found: _Found, value: str, ends: bool) -> bool:
     )
 
 
-def _is_new_password(found: _Found, value: str, ends: bool) -> bool:
+def _is_new_password(match: _Found, value: str, ends: bool) -> bool:
     return not value.isalpha() or ends
 
 
@@ -285,7 +287,7 @@ _NAMED: tuple[tuple[str, str, Callable[[_Found, str, bool], bool]], ...] = (
 
 
 def _mask_numbers(text: str, lowered: str) -> str:
-    """Mask numbers of cards and accounts by their check digits, and others behind their names."""
+    """Return the text with card and account numbers masked by check digit, and others behind their names."""
     text = _mask_accounts(text)
     text = _DIGITS.sub(_without_cards, text)
     if "[card number]" in text:
@@ -296,39 +298,39 @@ def _mask_numbers(text: str, lowered: str) -> str:
 
 
 def _mask_accounts(text: str) -> str:
-    """Mask each IBAN: its country says how long it is, and its remainder by 97 is 1."""
+    """Return the text with each IBAN masked: its country defines its length, and its remainder by 97 is 1."""
     shown, at = [], 0
-    for found in _ACCOUNT.finditer(text):
-        number = _ACCOUNT_NUMBER.match(text, found.start())
-        length = _ACCOUNT_LENGTHS.get(found[0][:2].upper(), 0)
-        if found.start() < at or number is None or not length:
+    for match in _ACCOUNT.finditer(text):
+        number = _ACCOUNT_NUMBER.match(text, match.start())
+        length = _ACCOUNT_LENGTHS.get(match[0][:2].upper(), 0)
+        if match.start() < at or number is None or not length:
             continue
-        places = [place for place, character in enumerate(number[0]) if character.isalnum()][:length]
-        end = found.start() + places[-1] + 1
-        digits = "".join(number[0][place] for place in places)
+        places = [index for index, character in enumerate(number[0]) if character.isalnum()][:length]
+        end = match.start() + places[-1] + 1
+        digits = "".join(number[0][index] for index in places)
         whole = len(places) == length and not text[end : end + 1].isalnum()
-        if whole and int("".join(str(int(each, 36)) for each in digits[4:] + digits[:4])) % 97 == 1:
-            shown += [text[at : found.start()], "[account number]"]
+        if whole and int("".join(str(int(character, 36)) for character in digits[4:] + digits[:4])) % 97 == 1:
+            shown += [text[at : match.start()], "[account number]"]
             at = end
     return "".join(shown) + text[at:]
 
 
-def _without_cards(found: _Found) -> str:
-    """Mask the cards among groups of digits: an issuer's number with the right check digit, not named otherwise."""
-    groups = list(re.finditer(r"\d+", found[0]))
-    if _ATTACHED.match(found.string, found.end()):
+def _without_cards(match: _Found) -> str:
+    """Return the digits with cards masked: an issuer's number with the right check digit, unless named otherwise."""
+    groups = list(re.finditer(r"\d+", match[0]))
+    if _ATTACHED.match(match.string, match.end()):
         groups.pop()
     shown, at, first = [], 0, 0
     while first < len(groups):
         start = groups[first].start()
         size = _card_size(groups[first : first + 5])
-        if size == 0 or (size == 1 and _is_named_otherwise(found.string, found.start() + start)):
+        if size == 0 or (size == 1 and _is_named_otherwise(match.string, match.start() + start)):
             first += 1
             continue
-        shown += [found[0][at:start], "[card number]"]
+        shown += [match[0][at:start], "[card number]"]
         first += size
         at = groups[first - 1].end()
-    return "".join(shown) + found[0][at:]
+    return "".join(shown) + match[0][at:]
 
 
 def _is_named_otherwise(text: str, at: int) -> bool:
@@ -336,7 +338,7 @@ def _is_named_otherwise(text: str, at: int) -> bool:
 
 
 def _card_size(groups: list[_Found]) -> int:
-    """Return how many of the groups, from the first on, are a card; 0 if none are."""
+    """Return how many of the groups, from the first on, form a card number; 0 if none do."""
     digits = ""
     for size, group in enumerate(groups, 1):
         if not 3 <= len(group[0]) <= 19:
@@ -348,7 +350,7 @@ def _card_size(groups: list[_Found]) -> int:
 
 
 def _is_card(text: str) -> bool:
-    """Whether the digits pass the check of payment cards (Luhn): most other long numbers do not."""
+    """Return whether the digits pass the check of payment cards (Luhn); most other long numbers do not."""
     digits = [int(character) for character in text]
     doubled = (sum(divmod(2 * digit, 10)) for digit in digits[-2::-2])
     return (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0 and len(set(digits)) > 1

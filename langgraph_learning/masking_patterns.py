@@ -1,6 +1,6 @@
-"""What secrets look like: the prefixes of vendors, the names that stand before a secret, the numbers of banks.
+"""The patterns of secrets: prefixes of vendors, names in front of secrets, numbers of banks.
 
-Every pattern is linear: it has no unbounded repeat inside a repeat, and a long run can only be entered at its start.
+Every pattern takes linear time: it has no unbounded repeat inside a repeat, and can enter a long run only at its start.
 """
 
 import re
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final
 
-# Keys that vendors give a prefix and then letters and digits without a break; a name with dashes never fits.
+# Vendors' prefixes that are followed by letters and digits without a break; a name with dashes never fits.
 _UNBROKEN: Final = (
     r"gh[pousr]_|npm_|hf_|api_org_|gsk_|r8_|pplx-|xai-|tvly-(?:dev-|prod-)?|shp(?:at|ca|pa|ss)_|sbp_|do[por]_v1_|rpa_"
     r"|lin_(?:api|oauth)_|whsec_|secret_|ntn_|ph[cx]_|fc-|dckr_(?:pat|oat)_|lsv2_(?:pt|sk)_|glsa_|glc_|sntry[su]_"
@@ -21,16 +21,17 @@ _LEFT: Final = r"(?<![A-Za-z0-9_-])"
 
 @cache
 def compile_pattern(pattern: str) -> re.Pattern[str]:
-    """Compile a pattern when it is first needed: all of them at once would slow every import."""
+    """Return the compiled pattern; each is compiled on first use, because all of them would slow every import."""
     return re.compile(pattern)
 
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """A pattern, the mark that takes the place of what it finds, and what must hold of that for it to be a secret.
+    """A pattern, the mark that replaces its matches, and a test that a match must pass to be a secret.
 
-    A pattern with a group `before` keeps it and takes out the group `secret`. It is only looked for in a text that has
-    one of the words of `needs` (small letters, parted by bars): a look for a word costs a hundredth of a pattern.
+    A pattern with a group `before` keeps that group and replaces the group `secret`. It is only searched in a text with
+    one of the words of `needs` (lower case, separated by bars): searching a word costs a hundredth of searching a
+    pattern.
     """
 
     pattern: str
@@ -39,32 +40,32 @@ class Form:
     needs: str = ""
 
     def sub(self, text: str, lowered: str = "") -> str:
-        """Return the text with the marks in; `lowered` is the text in small letters."""
+        """Return the text with its secrets replaced by marks; `lowered` is the text in lower case."""
         if self.needs and not has_one_of(self.needs, lowered):
             return text
         return compile_pattern(self.pattern).sub(self._instead, text)
 
-    def _instead(self, found: re.Match[str]) -> str:
-        if "secret" not in found.re.groupindex:
-            return self.mark if self.accepts is None or self.accepts(found[0]) else found[0]
-        secret = found["secret"]
-        if secret.startswith(("[", "$", "<", "{", "*")):  # a mark already, or something to fill in
-            return found[0]
-        return found["before"] + self.mark if self.accepts is None or self.accepts(secret) else found[0]
+    def _instead(self, match: re.Match[str]) -> str:
+        if "secret" not in match.re.groupindex:
+            return self.mark if self.accepts is None or self.accepts(match[0]) else match[0]
+        secret = match["secret"]
+        if secret.startswith(("[", "$", "<", "{", "*")):  # a mark already, or a placeholder
+            return match[0]
+        return match["before"] + self.mark if self.accepts is None or self.accepts(secret) else match[0]
 
 
 def has_one_of(words: str, lowered: str) -> bool:
-    """Whether one of the words, parted by bars, stands in a text in small letters."""
+    """Return whether one of the words, separated by bars, occurs in a text in lower case."""
     return any(word in lowered for word in words.split("|"))
 
 
 def has_digits(text: str) -> bool:
-    """Whether ten letters and digits stand in a row, some of them digits."""
+    """Return whether the text has ten letters and digits in a row, some of them digits."""
     return any(re.search(r"\d", run) for run in re.findall(r"[A-Za-z0-9]{10,}+", text)) or is_random(text)
 
 
 def is_random(text: str) -> bool:
-    """Whether letters and digits stand in a row as no word has them: `4eC39HqLyj`, and not `transformers2`."""
+    """Return whether letters and digits alternate as in no word: `4eC39HqLyj`, but not `transformers2`."""
     return any(
         len(re.findall(r"[a-z](?=[A-Z0-9])|[0-9](?=[A-Za-z])", run)) > 3
         or (len(run) > 15 and len(re.findall(r"\d", run)) > 2)
@@ -73,7 +74,7 @@ def is_random(text: str) -> bool:
 
 
 def is_mixed(text: str) -> bool:
-    """Whether 24 letters of both cases and digits stand in a row, as in keys and hardly ever in names."""
+    """Return whether 24 letters of both cases and digits stand in a row, as in keys and hardly ever in names."""
     runs = re.findall(r"[A-Za-z0-9]{24,}+", text)
     return any(len(re.findall("[0-9]", run)) > 2 and len(re.findall("[a-z0-9][A-Z]", run)) > 3 for run in runs)
 
@@ -124,11 +125,11 @@ PRIVATE_KEYS: Final[tuple[str, ...]] = (
     ),
 )
 
-# A name is none of our own marks, and stands apart or is the hump of a camel: `db_secret`, `dbSecret`, not `asecret`.
+# A name is not one of the marks, and stands alone or begins with a capital: `db_secret`, `dbSecret`, not `asecret`.
 _NO_MARK: Final = r"(?!(?<=\[)(?:token|secret|password|private key)\])"
 _HUMP: Final = rf"{_NO_MARK}(?:(?<![^\W\d_])|(?-i:(?<=[a-z])(?=[A-Z])))"
 
-# What a password is called, whatever letters stand in front of it: `PGPASSWORD`, `我的密码`.
+# Names of a password, after any letters: `PGPASSWORD`, `我的密码`.
 _PASSWORD_ENDS: Final = (
     r"pass[ _-]?words?|passwd|pass[ _-]?phrase|pass[ _-]?code|pwd|passwort|kennwort"
     r"|密码|密碼|口令|パスワード|비밀번호|암호"
@@ -138,10 +139,10 @@ _PASSWORD_WORDS: Final = (
     r"|lösenord(?:et)?|adgangskoden?|kodeord|salasanan?i?|heslo|jelszó|şifrem?|парол(?:ь|я|ем)"
     r"|كلمة (?:المرور|السر)|पासवर्ड|mật khẩu|kata sandi|סיסמה|κωδικός"
 )
-# Words of other meanings too: only what looks like a password is taken for one behind them.
+# Words with other meanings too: behind them, only a value that looks like a password counts.
 _STRICT_WORDS: Final = r"pass|pw|clave|parola|psk|requirepass|creds|credentials|(?:alarm|login|door|gate|secret) code"
 
-# What a key or a token is called; what stands behind it must not read like words.
+# Names of a key or a token; the value behind them must not read like words.
 _KEY_WORDS: Final = (
     r"(?:api|access|secret|private|auth|client|account|encryption|signing|master|shared|service|license|session|admin"
     r"|deploy|app|consumer|webhook|refresh|bot|id|personal|security|csrf|ssh|host)[ _-]?(?:access[ _-]?)?"
@@ -192,7 +193,7 @@ PASSWORD_NEEDS: Final = (
 )
 KEY_NEEDS: Final = "key|token|secret|schlüssel|api|secrète|密钥"
 
-# What says of a password how it is, and not what it is.
+# Words that describe a password instead of being one.
 STATES: Final = frozenset(
     """
     a about above again ago all already also always an and any as at be because been before below better by can
@@ -215,7 +216,7 @@ STATES: Final = frozenset(
     """.split()
 )
 
-# Commands, headers and markup: (what the text must have, pattern, mark).
+# Commands, headers and markup: (a word the text must have, pattern, mark).
 _SENSITIVE: Final = rf"[\w.-]{{0,40}}?(?:{_PASSWORD_ENDS}|secret|token|api[_-]?key|private[_-]?key|access[_-]?key)"
 _ARGUMENT: Final = r"(?P<secret>(?(open)[^\"'\n]{2,200}|[^\s\"']{2,200}))"
 IN_PLACE: Final = tuple(
@@ -318,7 +319,7 @@ _NUMBER_IS: Final = (
     r"(?:(?:(?:for|on|of|vom|zum|für|del?|du|von|zur|der)(?:\s[\w'’-]{1,20}){1,3}?\s?)?"
     r"(?:[:=：#]|is now|is|was|ist|lautet|est|es|é|è|['’]s|是|は|to|на|—|->)\s{0,3})?(?:no\.?\s?|[:=]\s{0,2})?[\"']?"
 )
-# A key behind its name, if it is long and nothing a person would write.
+# A key behind its name, if it is long and no text that a person would write.
 LONG_KEYS: Final = (
     Form(
         r"(?P<before>(?<![a-z])[A-Z][A-Z0-9_]{2,40}_KEY\s{0,2}[=:]\s{0,2}[\"']?)(?P<secret>[\w+/=-]{16,}+)",
@@ -386,7 +387,7 @@ NUMBERED: Final = (
             ),
         )
     ),
-    # Of a social security number the form is enough, and of the code of a card that it follows one.
+    # A social security number is recognised by its form, and the code of a card by following one.
     Form(r"(?<![\w.-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-]|\.\d)", "[identity number]"),
     Form(
         (

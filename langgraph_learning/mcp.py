@@ -1,4 +1,4 @@
-"""One user's memory for any MCP client: search, recall, remember, update and forget as tools, the profile to read.
+"""One user's memory for any MCP client: tools to search, recall, remember, update and forget, and the profile to read.
 
 ```python
 from langgraph_learning.mcp import create_server
@@ -6,8 +6,8 @@ from langgraph_learning.mcp import create_server
 create_server(learning, store, user_id="alex@example.com").run()   # stdio; run("streamable-http") for HTTP
 ```
 
-Whose memory it is says who starts the server, never a client or its model. What a model writes is marked as an agent's,
-and in a learning store that proposes it waits for a person.
+The process that starts the server decides whose memory it is, never a client or its model. A model's writes are marked
+as an agent's, and in a learning store that proposes they wait for a person.
 """
 
 import json
@@ -50,22 +50,27 @@ def create_server(
 
     Args:
         learning: The machine whose learning stores are read and written.
-        store: Where the records are; by default the machine's own store.
-        user_id: Whose memory.
-        thread_id: Whose session context, where it has one.
-        name: How the server introduces itself.
+        store: The store with the records; by default the machine's own store.
+        user_id: The user.
+        thread_id: The thread of the session context, if it is used.
+        name: The name of the server for its clients.
 
     Raises:
         ConfigurationError: There is no store, or no user.
     """
     if not user_id:
-        raise ConfigurationError("create_server(user_id=...) needs to know whose memory it serves")
+        raise ConfigurationError("create_server(user_id=...) needs the id of a user")
     scoped = learning.scoped(user_id=user_id, thread_id=thread_id, store=store)
     server: MCPServer[Any] = MCPServer(name, instructions=ABOUT, log_level="WARNING")
     _add_reads(server, scoped)
-    offered = {kind.__name__ for one in learning.stores if one.name == MEMORY for kind in one.operations}
+    offered = {
+        kind.__name__
+        for learning_store in learning.stores
+        if learning_store.name == MEMORY
+        for kind in learning_store.operations
+    }
     _add_writes(server, scoped, offered)
-    if any(one.name == "user_profile" for one in learning.stores):
+    if any(learning_store.name == "user_profile" for learning_store in learning.stores):
         _add_profile(server, scoped)
     return server
 
@@ -73,9 +78,10 @@ def create_server(
 def _add_reads(server: MCPServer[Any], scoped: Scoped) -> None:
     async def search(query: str, limit: int = 5) -> str:
         """Search what is remembered; each line has the id of a memory, for `update` and `forget`."""
-        found = await scoped.asearch(query, limit=max(1, min(limit, MOST)))
+        records = await scoped.asearch(query, limit=max(1, min(limit, MOST)))
         rows = [
-            {"id": one.id, "store": one.store, "text": one.text, "since": f"{one.updated_at:%Y-%m-%d}"} for one in found
+            {"id": record.id, "store": record.store, "text": record.text, "since": f"{record.updated_at:%Y-%m-%d}"}
+            for record in records
         ]
         return "\n".join(json.dumps(row, ensure_ascii=False) for row in rows) or "Nothing was found."
 
@@ -110,16 +116,16 @@ def _add_profile(server: MCPServer[Any], scoped: Scoped) -> None:
     @server.resource("memory://profile", name="profile", mime_type="application/json")
     async def profile() -> str:
         """Return who the user is, as far as it is known."""
-        known = await scoped.aprofile()
-        return known.model_dump_json(exclude_none=True)
+        current = await scoped.aprofile()
+        return current.model_dump_json(exclude_none=True)
 
 
 async def _apply(scoped: Scoped, operation: str, arguments: dict[str, Any]) -> str:
-    """Write, and say what came of it; what failed is an error of the tool, so that no model reports success."""
+    """Write, and return the effect in words; a failure is a tool error, so that no model reports success."""
     try:
-        made = await apply_for_agent(scoped, operation, arguments)
+        new_commit = await apply_for_agent(scoped, operation, arguments)
     except LearningError as error:
         raise ToolError(f"Nothing was stored: {failure_reason(error)}.") from error
     except ValueError as error:
         raise ToolError(f"Nothing was stored: {error}") from error
-    return describe_commit(made)
+    return describe_commit(new_commit)

@@ -1,4 +1,4 @@
-"""Learning as `create_agent` middleware: recall before the agent, its text before the model, extraction after."""
+"""Learning as `create_agent` middleware: recall before the agent, the text before the model, extraction after it."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
@@ -12,6 +12,7 @@ from langchain_core.tools import BaseTool
 from langgraph.config import get_config
 from langgraph.runtime import Runtime
 
+from langgraph_learning._engine.learning.messages import has_human_role
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.configurable_model import chat_model_of
@@ -21,6 +22,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import MACHINE, Keys, Update
 from langgraph_learning.nodes.steps import capture_step, extract_step, recall_step, text_step
+from langgraph_learning.nodes.wiring import WIRED
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]
@@ -29,9 +31,9 @@ Response: TypeAlias = ModelResponse[Any]
 
 
 class MachineName(str):
-    """A middleware's name, which says what is wrong when another machine has the same one.
+    """The name of a middleware, which explains the error when two machines have the same name.
 
-    `create_agent` puts the names into a set and fails over two equal ones without saying which, or what to do.
+    `create_agent` collects the names in a set, and fails for two equal ones without saying which, or what to do.
     """
 
     machine: object = None
@@ -39,9 +41,9 @@ class MachineName(str):
     @classmethod
     def of(cls, settings: MachineSettings, name: str) -> "MachineName":
         """Return the name of a part of a machine."""
-        made = cls(name)
-        made.machine = settings.warned
-        return made
+        named = cls(name)
+        named.machine = settings.warned
+        return named
 
     def __eq__(self, other: object) -> bool:
         same = str.__eq__(self, other) is True
@@ -56,11 +58,11 @@ class MachineName(str):
 
 
 class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
-    """What the parts of a machine have in common: its private state, and the run they are in."""
+    """The common base of a machine's middleware: its private state, and the current run."""
 
     def __init__(self, settings: MachineSettings, model: BaseChatModel | None = None) -> None:
         super().__init__()
-        # `create_agent` keeps its messages under this key, whatever other graphs of the machine do.
+        # `create_agent` keeps its messages under this key, whatever key other graphs of the machine use.
         self._settings, self._model = replace(settings, messages_key="messages"), model
         self.state_schema = Keys(settings.name).schema(PrivateStateAttr)
         self.tools = []
@@ -71,15 +73,20 @@ class _MachineMiddleware(AgentMiddleware[Any, Any, Any]):
 
 
 class LearningMiddleware(_MachineMiddleware):
-    """Ours goes first: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text."""
+    """The middleware that recalls and learns.
+
+    Put it first in the list: it then extracts after your `after_agent` hooks, and no prompt of yours erases its text.
+    """
 
     def __init__(self, settings: MachineSettings, model: BaseChatModel | None = None, *, extract: bool = True) -> None:
         super().__init__(settings, model)
         self._extract = extract
+        if extract:
+            settings.steps.add(WIRED)
 
     @property
     def name(self) -> str:
-        """The machine's name: two machines may serve one agent, if their names differ."""
+        """The machine's name; two machines in one agent need different names."""
         return MachineName.of(self._settings, self._settings.name)
 
     def before_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
@@ -93,13 +100,13 @@ class LearningMiddleware(_MachineMiddleware):
         return await run.driver.arun(recall_step(run, run.full_state(state), keep=self._extract))
 
     def wrap_model_call(self, request: Request, handler: Callable[[Request], Response]) -> Response:
-        """Show the recalled text to the model, and to nobody else."""
+        """Show the recalled text to the model of this call only."""
         run = self._observe_request(request)
         text = run.driver.run(text_step(run, request.messages))
         return handler(self._add_context(request, text))
 
     async def awrap_model_call(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Show the recalled text to the model, and to nobody else."""
+        """Show the recalled text to the model of this call only."""
         run = self._observe_request(request)
         text = await run.driver.arun(text_step(run, request.messages))
         return await handler(self._add_context(request, text))
@@ -117,29 +124,29 @@ class LearningMiddleware(_MachineMiddleware):
         return await run.driver.arun(step(run, run.full_state(state))) if self._extract else None
 
     def _can_extract(self) -> bool:
-        """Whether there is a model: the agent's own is known once it was called, unless a guard acts."""
+        """Return whether there is a model; a guard may end a turn before the agent's own is known."""
         lacking = [store.name for store in self._settings.extracting if not self._settings.models.get(store.name)]
         if lacking and self._model is None:
             names = ", ".join(lacking)
             self._settings.warn_once(
-                "model", f"{names}: a turn without a model call is not learned from by the agent's model"
+                "model", f"{names}: nothing is learned from a turn in which the agent's model is not called"
             )
             return False
         return True
 
     def _observe_request(self, request: Request) -> Run:
-        """Learn which model the agent uses, and whether it was given the learning tools.
+        """Record which model the agent uses, and check that it was given the learning tools.
 
         Raises:
-            ConfigurationError: It has another tool in the place of one of them.
+            ConfigurationError: The agent has another tool under the name of a learning tool.
         """
         if self._model is None:
             self._model = without_context(request.model)
         given = {tool.name: (tool.metadata or {}).get(MACHINE) for tool in request.tools if isinstance(tool, BaseTool)}
         wanted = {operation.__name__ for store in self._settings.stores for operation in store.tools}
-        if theirs := sorted(name for name in wanted & given.keys() if given[name] != self._settings.name):
-            raise ConfigurationError(  # of two tools with one name `create_agent` keeps the last, without a word
-                f"the agent's tool {theirs[0]!r} is another than the learning tool of that name: rename yours"
+        if clashing := sorted(name for name in wanted & given.keys() if given[name] != self._settings.name):
+            raise ConfigurationError(  # of two tools with one name, `create_agent` silently keeps the last
+                f"the agent's tool {clashing[0]!r} has the name of a learning tool and is another one: rename yours"
             )
         if missing := sorted(wanted - given.keys()):
             self._settings.warn_once(
@@ -149,10 +156,10 @@ class LearningMiddleware(_MachineMiddleware):
         return self._run(request.runtime)
 
     def _add_context(self, request: Request, text: str) -> Request:
-        """Put the text into the user's last message; a prompt of yours, set further in, cannot erase it there."""
+        """Put the text into the user's last message, where no system prompt set by other middleware can erase it."""
         if not text:
             return request
-        asked = any(message.type == "human" for message in request.messages)
+        asked = any(map(has_human_role, request.messages))
         if self._settings.placement == "turn" and asked:
             return request.override(messages=cast("list[AnyMessage]", place_in_turn(request.messages, text)))
         head = [request.system_message] if request.system_message else []
@@ -161,19 +168,22 @@ class LearningMiddleware(_MachineMiddleware):
 
 
 class ReviewMiddleware(_MachineMiddleware):
-    """Asks a person about the turn's proposals; it goes before `LearningMiddleware`, and so runs after it."""
+    """The middleware that asks a person about the turn's proposals.
+
+    It is listed before `LearningMiddleware`, and so its `after_agent` hook runs after it.
+    """
 
     @property
     def name(self) -> str:
-        """The machine's name, and what this part of it does."""
+        """The machine's name with the suffix `_review`."""
         return MachineName.of(self._settings, f"{self._settings.name}_review")
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
-        """Ask, and carry out the answer."""
+        """Ask, and apply the answer."""
         run = self._run(runtime)
         return run.driver.run(review_step(run, run.full_state(state)))
 
     async def aafter_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
-        """Ask, and carry out the answer."""
+        """Ask, and apply the answer."""
         run = self._run(runtime)
         return await run.driver.arun(review_step(run, run.full_state(state)))

@@ -1,4 +1,4 @@
-"""Who is asking, and who a record belongs to."""
+"""The identity that asks, and the scope that a record belongs to."""
 
 from functools import cached_property
 from typing import TypeAlias
@@ -15,13 +15,13 @@ Namespace: TypeAlias = tuple[str, ...]
 
 
 class Frozen(Displayed, BaseModel):
-    """A value that does not change once it is made."""
+    """A base class for immutable values."""
 
     model_config = ConfigDict(frozen=True)
 
 
 class Identity(Frozen):
-    """Who is asking, in which thread; every scope is derived from it and never from a model."""
+    """The identity that asks, in a thread; every scope follows from it, and never from a model."""
 
     user_id: str | None = None
     thread_id: str | None = None
@@ -42,7 +42,7 @@ def check_ids(identity: Identity) -> Identity:
 
 
 class Scope(Frozen):
-    """Who a record belongs to: a user, a user in a thread, a user's agent, or a namespace."""
+    """The owner of a record: a user, a user in a thread, a user's agent, or a namespace."""
 
     user_id: str | None = None
     thread_id: str | None = None
@@ -51,7 +51,7 @@ class Scope(Frozen):
 
     @cached_property
     def path(self) -> Namespace:
-        """The store namespace of this scope; two scopes never share one."""
+        """The namespace of this scope in the store; two scopes never share one."""
         if self.namespace is not None:
             agent = ("agent", label(self.agent)) if self.agent is not None else ()
             return (ROOT, "namespace", label(self.namespace), *agent)
@@ -60,12 +60,12 @@ class Scope(Frozen):
 
     @property
     def tag(self) -> str:
-        """The scope as one text, `learning/namespace/global`: what documents of a vector store name as theirs."""
+        """The scope as one text, such as `learning/namespace/global`; documents in a vector store carry it."""
         return "/".join(self.path)
 
     @classmethod
     def in_namespace(cls, namespace: str, identity: Identity) -> "Scope | None":
-        """Return the scope that a configured namespace means: `"user"` is each user's own, any other a group's."""
+        """Return the scope of a configured namespace: `"user"` means each user's own, any other name a group's."""
         if namespace != "user":
             return cls(namespace=namespace)
         return cls(user_id=identity.user_id) if identity.user_id else None

@@ -27,7 +27,7 @@ from langgraph_learning.scoped_flows import P, ScopedFlows, with_zone
 
 @dataclass(frozen=True)
 class Scoped(ScopedFlows):
-    """What one user (in one thread) has taught: every method has an `a...` twin."""
+    """The data API of one user (and thread); every method has an async twin with the prefix `a`."""
 
     _driver: Driver
 
@@ -42,10 +42,10 @@ class Scoped(ScopedFlows):
         timezone: str | None,
         agent: str | None = None,
     ) -> "Scoped":
-        """Check what `LearningMachine.scoped` was given."""
+        """Return the data API for checked arguments of `LearningMachine.scoped`."""
         check_store("scoped", store)
-        opened = store if store is not None else settings.store
-        if opened is None:
+        resolved = store if store is not None else settings.store
+        if resolved is None:
             raise ConfigurationError("there is no store: give LearningMachine(store=...) or scoped(store=...)")
         try:
             zone = ZoneInfo("UTC" if timezone is None else timezone).key
@@ -54,10 +54,10 @@ class Scoped(ScopedFlows):
         thread = user_label(thread_id, "thread_id")
         named = user_label(agent, "agent")
         identity = Identity(user_id=user_label(user_id), thread_id=thread, agent=named, timezone=zone)
-        return cls(settings, check_ids(identity), Driver(opened))
+        return cls(settings, check_ids(identity), Driver(resolved))
 
     def records(self, learning_store: str | None = None) -> list[Record]:
-        """Return the records, oldest first; of one learning store, or of all.
+        """Return the records of one learning store, or of all, oldest first.
 
         Raises:
             ConfigurationError: The machine has no such learning store.
@@ -65,19 +65,19 @@ class Scoped(ScopedFlows):
         return self._driver.run(self._records(learning_store))
 
     async def arecords(self, learning_store: str | None = None) -> list[Record]:
-        """Return what `records` does."""
+        """Return the same as `records`."""
         return await self._driver.arun(self._records(learning_store))
 
     def search(
         self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
     ) -> list[Record]:
-        """Return the records that fit `query` best, over all learning stores, or of the one named `store`.
+        """Return the records that match `query` best, from all learning stores, or from the one named `store`.
 
         Args:
-            query: What to look for.
-            limit: How many at most.
-            store: In which learning store alone.
-            at: Of which moment, as `recall` takes it.
+            query: The text to search for.
+            limit: The largest number of records.
+            store: The only learning store to search.
+            at: The time whose records are searched, as in `recall`.
 
         Raises:
             ConfigurationError: The machine has no such learning store.
@@ -87,20 +87,21 @@ class Scoped(ScopedFlows):
     async def asearch(
         self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
     ) -> list[Record]:
-        """Return what `search` does."""
+        """Return the same as `search`."""
         return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit, with_zone(at)))
 
     def recall(self, query: str, *, at: datetime | None = None) -> Recall:
         """Return what a model would be shown if the user said `query`, and why.
 
         Args:
-            query: What the user says.
-            at: Of which moment: what did not hold then is left out, and what was superseded since is not.
+            query: The user's words.
+            at: A time in the past: records that did not hold then are left out, and records superseded since are
+                included.
         """
         return self._driver.run(self._recall(query, at))
 
     async def arecall(self, query: str, *, at: datetime | None = None) -> Recall:
-        """Return what `recall` does."""
+        """Return the same as `recall`."""
         return await self._driver.arun(self._recall(query, at))
 
     def learn(
@@ -110,22 +111,22 @@ class Scoped(ScopedFlows):
         at: datetime | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> Commit | None:
-        """Learn from `messages`; return the last commit that this came to, None if they teach nothing.
+        """Learn from `messages`; return the last commit that changed or refused something, or None.
 
-        The same messages teach once. A long history is learned in parts, each a commit of its own: one that was
-        interrupted goes on where it stopped when it is called again.
+        The same messages are learned only once. A long history is learned in parts, each with its own commit; after an
+        interruption, the same call continues where it stopped.
 
         Args:
             messages: A turn, or a history.
-            at: When it was said; by default now.
-            progress: Is told how many messages were learned from, and how many there are, after each part.
+            at: The time at which they were said; by default now.
+            progress: A function that gets the number of messages learned from and the total, after each part.
 
-        What was asked for and refused stands in the commit's `refused`, also where nothing was changed.
+        Refused operations are listed in the commit's `refused`, even if nothing was changed.
 
         Raises:
             ConfigurationError: There is no model to extract with.
-            ExtractionError: The model's answer cannot be used; of this part nothing is learned.
-            StoreError: The store failed; of this part nothing is written.
+            ExtractionError: The model's answer cannot be used; nothing is learned from this part.
+            StoreError: The store failed; nothing of this part is written.
         """
         return self._driver.run(self._learn(messages, at, progress))
 
@@ -136,14 +137,14 @@ class Scoped(ScopedFlows):
         at: datetime | None = None,
         progress: Callable[[int, int], object] | None = None,
     ) -> Commit | None:
-        """Return what `learn` does."""
+        """Return the same as `learn`."""
         return await self._driver.arun(self._learn(messages, at, progress))
 
     def profile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
-        """Return the user profile as an object of its schema; fields that are not known are None.
+        """Return the user profile as an object of its schema; unknown fields are None.
 
         Args:
-            schema: The schema that is configured, for a type checker to know its fields; it changes nothing else.
+            schema: The configured schema, so that a type checker knows its fields; it changes nothing else.
 
         Raises:
             ConfigurationError: Another schema is configured, or no user profile.
@@ -151,15 +152,15 @@ class Scoped(ScopedFlows):
         return self._driver.run(self._profile(schema))
 
     async def aprofile(self, schema: type[P] = UserProfile) -> P:  # type: ignore[assignment]
-        """Return what `profile` does."""
+        """Return the same as `profile`."""
         return await self._driver.arun(self._profile(schema))
 
     def commits(self) -> list[Commit]:
-        """Return what changed something, or was refused all of it, oldest first."""
+        """Return the commits that changed something, or in which everything was refused, oldest first."""
         return self._driver.run(self._commits())
 
     async def acommits(self) -> list[Commit]:
-        """Return what `commits` does."""
+        """Return the same as `commits`."""
         return await self._driver.arun(self._commits())
 
     def history(self, record_id: str) -> list[Revision]:
@@ -171,48 +172,48 @@ class Scoped(ScopedFlows):
         return self._driver.run(history(self._settings.stores, self.identity, record_id))
 
     async def ahistory(self, record_id: str) -> list[Revision]:
-        """Return what `history` does."""
+        """Return the same as `history`."""
         return await self._driver.arun(history(self._settings.stores, self.identity, record_id))
 
     def undo(self, commit_id: str) -> Commit:
-        """Put every record that a commit changed back to what it was, as a commit that can be undone in turn.
+        """Restore the earlier state of every record that a commit changed, as a commit that can itself be undone.
 
         Raises:
-            ScopeError: There is no such commit of this user.
+            ScopeError: This user has no such commit.
             ConflictError: A record was changed since; nothing is undone.
             UnsupportedByStore: The store keeps no history.
         """
         return self._driver.run(undo(self._settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     async def aundo(self, commit_id: str) -> Commit:
-        """Do what `undo` does."""
+        """Run `undo` without blocking the event loop."""
         return await self._driver.arun(undo(self._settings.stores, self.identity, commit_id, datetime.now(UTC)))
 
     def proposals(self) -> list[Proposal]:
-        """Return what waits for a person, in the order it was proposed, marked where it has become stale."""
+        """Return the pending proposals, oldest first; one is marked stale if a record it would change has changed."""
         return self._driver.run(proposals(self._settings.stores, self.identity))
 
     async def aproposals(self) -> list[Proposal]:
-        """Return what `proposals` does."""
+        """Return the same as `proposals`."""
         return await self._driver.arun(proposals(self._settings.stores, self.identity))
 
     def review_queue(self, namespace: str | None = None) -> list[Proposal]:
-        """Return the proposals, of any user and of none, that this person may decide about, the oldest first.
+        """Return the proposals that this person may decide, of any user and of runs without one, oldest first.
 
         Args:
-            namespace: What is proposed for this shared namespace; by default everything.
+            namespace: The shared namespace of the proposals; by default all.
         """
         return self._driver.run(self._review_queue(namespace))
 
     async def areview_queue(self, namespace: str | None = None) -> list[Proposal]:
-        """Return what `review_queue` does."""
+        """Return the same as `review_queue`."""
         return await self._driver.arun(self._review_queue(namespace))
 
     def apply(self, operation: str, /, **arguments: Any) -> Commit:
-        """Carry out one operation by a person's own hand; a record is named by its own id.
+        """Run one operation as a person's own edit; a record is named by its own id.
 
-        What changes others' words in a shared namespace is proposed, as in a conversation; so is a change of a learning
-        store that proposes, where `reviewers` are named.
+        A change of other users' words in a shared namespace is proposed, as in a conversation. So is a change in a
+        learning store that proposes, if `reviewers` are configured.
 
         Example:
             ```python
@@ -220,18 +221,18 @@ class Scoped(ScopedFlows):
             ```
 
         Args:
-            operation: Its name, as the agent's tool of it is called.
-            arguments: What it is given.
+            operation: Its name, which is also the name of the agent's tool.
+            arguments: Its arguments.
 
         Raises:
             ConfigurationError: No learning store of this machine has such an operation.
-            ScopeError: Nobody knows whose the record would be.
+            ScopeError: The operation needs a user or thread, and there is none.
             ValueError: The operation cannot be carried out; nothing is written.
         """
         return self._driver.run(self._apply(operation, arguments))
 
     async def aapply(self, operation: str, /, **arguments: Any) -> Commit:
-        """Do what `apply` does."""
+        """Run `apply` without blocking the event loop."""
         return await self._driver.arun(self._apply(operation, arguments))
 
     def decide(
@@ -243,19 +244,19 @@ class Scoped(ScopedFlows):
         by: str | None = None,
         message: str | None = None,
     ) -> Outcome:
-        """Approve a proposal, as it stands or with other arguments, or reject it; say what came of it.
+        """Approve a proposal, unchanged or with other arguments, or reject it; return the outcome.
 
         Args:
-            proposal_id: Which one.
-            decision: An approval makes it permanent; what is rejected is not proposed again.
+            proposal_id: The id of the proposal.
+            decision: An approval makes it permanent; a rejected proposal is not proposed again.
             edit: Arguments to change; the others stay.
-            by: Who decides, for the record's source; by default the user. `reviewers` are asked about them.
-            message: Why; kept with the proposal.
+            by: The name of the person, for the record's source; by default the user. `reviewers` is called with it.
+            message: The reason; stored with the proposal.
 
         Raises:
             ScopeError: They may not decide about it.
-            ProposalError: It is gone, was decided already, the edit is not valid, or what it would change has changed
-                meanwhile: it then says how it stands now, and waits for another look.
+            ProposalError: It is gone, already decided, the edit is not valid, or a record it would change has changed;
+                it then expects the present state, and waits for another look.
         """
         return self._driver.run(self._decide(proposal_id, decision, edit, by, message))
 
@@ -268,7 +269,7 @@ class Scoped(ScopedFlows):
         by: str | None = None,
         message: str | None = None,
     ) -> Outcome:
-        """Do what `decide` does."""
+        """Run `decide` without blocking the event loop."""
         return await self._driver.arun(self._decide(proposal_id, decision, edit, by, message))
 
     def pending(self) -> list[PendingTurn]:
@@ -276,68 +277,68 @@ class Scoped(ScopedFlows):
         return self._driver.run(load_pending(pending_namespace(self.identity)))
 
     async def apending(self) -> list[PendingTurn]:
-        """Return what `pending` does."""
+        """Return the same as `pending`."""
         return await self._driver.arun(load_pending(pending_namespace(self.identity)))
 
     def retry_pending(self) -> int:
-        """Let the turns that failed wait again, due at once, and return how many these are."""
+        """Make the failed turns wait again, due at once, and return their number."""
         return self._driver.run(self._retry_pending())
 
     async def aretry_pending(self) -> int:
-        """Do what `retry_pending` does."""
+        """Run `retry_pending` without blocking the event loop."""
         return await self._driver.arun(self._retry_pending())
 
     def curate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
-        """Find what is said twice and what holds no longer; unless it is a dry run, merge it and set it aside.
+        """Find duplicates and outdated records; unless it is a dry run, merge and archive them.
 
-        It looks through all learning stores of the user, of the thread if one is named, and of shared namespaces.
-        Of what says the same the oldest is kept and takes over what it lacks; nothing is removed: what is set aside
-        has the status `archived` and is not recalled. Real runs are one commit, which `undo` takes back. You who call
-        it are the person who says yes, also for a learning store that proposes; but what a model judged of such a one
-        is only proposed.
+        It covers all learning stores of the user, of the thread if one is given, and of shared namespaces. Of records
+        that say the same, the oldest is kept and takes over what it lacks. Nothing is removed: archived records have
+        the status `archived` and are not recalled. A real run is one commit, which `undo` takes back. Your call counts
+        as approval, also in a learning store that proposes; only the judgements of `model` about such a learning store
+        become proposals.
 
         Args:
             dry_run: Whether only to report.
-            model: Also judges near duplicates and contradictions, in calls of 50 records of one learning store that
-                ranks; a dry run asks it, too, and the real run asks it again.
-            max_age_days: Also sets aside what was not changed for so many days, in learning stores that rank.
+            model: A model that also judges near duplicates and contradictions, in calls of 50 records of a learning
+                store that ranks. A dry run calls it too, and the real run calls it again.
+            max_age_days: The age in days from which unchanged records are also archived, in learning stores that rank.
 
         Raises:
-            ConfigurationError: It is no model, or no number of days.
+            ConfigurationError: The model is none, or the number of days is not above 0.
             ExtractionError: The model's answer cannot be used; nothing is changed.
-            ConflictError: Others were first every time; nothing is changed.
+            ConflictError: Other writers were first every time; nothing is changed.
         """
         return self._driver.run(self._curate(dry_run, model, max_age_days))
 
     async def acurate(
         self, dry_run: bool = True, *, model: Model | None = None, max_age_days: float | None = None
     ) -> CurationReport:
-        """Do what `curate` does."""
+        """Run `curate` without blocking the event loop."""
         return await self._driver.arun(self._curate(dry_run, model, max_age_days))
 
     def feedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
-        """Count what was recalled in a turn of this user as helpful or harmful, as `LearningMachine.feedback` does.
+        """Count the records recalled in a turn of this user as helpful or harmful, as `LearningMachine.feedback` does.
 
         Raises:
-            ScopeError: It is no turn of this user; nothing is counted.
+            ScopeError: The turn is not this user's; nothing is counted.
         """
         return self._driver.run(self._feedback(commit_or_receipt, helpful))
 
     async def afeedback(self, commit_or_receipt: Commit | Receipt | str, helpful: bool) -> Feedback:
-        """Do what `feedback` does."""
+        """Run `feedback` without blocking the event loop."""
         return await self._driver.arun(self._feedback(commit_or_receipt, helpful))
 
     def forget(self) -> dict[str, int]:
-        """Erase everything of this user in the store, history and commits included; return how many rows that were.
+        """Erase everything of this user in the store, with history and commits; return the numbers of rows.
 
-        What was said stays in the checkpoints of the threads: `checkpointer.delete_thread` erases those.
+        The conversation itself stays in the checkpoints of the threads; `checkpointer.delete_thread` erases those.
         """
         return self._driver.run(forget(self._settings.stores, self.identity))
 
     async def aforget(self) -> dict[str, int]:
-        """Do what `forget` does."""
+        """Run `forget` without blocking the event loop."""
         return await self._driver.arun(forget(self._settings.stores, self.identity))
 
     def export(self) -> Iterator[dict[str, Any]]:
@@ -345,17 +346,17 @@ class Scoped(ScopedFlows):
         return iter(self._driver.run(export(self.identity)))
 
     async def aexport(self) -> AsyncIterator[dict[str, Any]]:
-        """Return what `export` does."""
+        """Return the same as `export`."""
         for row in await self._driver.arun(export(self.identity)):
             yield row
 
     def load(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
-        """Take in what `export` handed out, as this user's, and return how many records that were.
+        """Import the rows of an `export` as this user's records, and return their number.
 
         Args:
             rows: The rows of an export.
-            vouched: Whether you vouch for where the rows say they come from. Otherwise the records are marked as
-                imported, and as approved by nobody.
+            vouched: Whether you vouch for the source in the rows. Otherwise the records are marked as imported and as
+                not approved.
 
         Raises:
             RecordError: A row is no record, or does not fit its learning store; nothing is written.
@@ -364,21 +365,21 @@ class Scoped(ScopedFlows):
         return self._driver.run(self._load(rows, vouched))
 
     async def aload(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
-        """Do what `load` does."""
+        """Run `load` without blocking the event loop."""
         return await self._driver.arun(self._load(rows, vouched))
 
 
 async def apply_for_agent(scoped: Scoped, operation: str, arguments: Mapping[str, Any]) -> Commit:
-    """Carry out one operation that a model asks for; in a learning store that proposes, it waits for a person.
+    """Run one operation that a model asks for; in a learning store that proposes, it waits for a person.
 
     Args:
-        scoped: For whom; never a model's choice.
+        scoped: The data API of the user; never a model's choice.
         operation: Its name.
-        arguments: What it is given; a record is named by its own id.
+        arguments: Its arguments; a record is named by its own id.
 
     Raises:
         ConfigurationError: No learning store of this machine has such an operation.
-        ScopeError: Nobody knows whose the record would be.
+        ScopeError: The operation needs a user or thread, and there is none.
         ValueError: The operation cannot be carried out; nothing is written.
     """
     return await scoped._driver.arun(scoped._apply(operation, arguments, CommitKind.TOOL_CALL))

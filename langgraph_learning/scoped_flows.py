@@ -1,4 +1,4 @@
-"""What the calls of the data API do, as flows: `Scoped` runs them, sync and async."""
+"""The calls of the data API as flows, which `Scoped` runs for sync and async code."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,13 +34,13 @@ from langgraph_learning.records import Commit, CurationReport, Feedback, Identit
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 
-NOBODY_APPLIES = "it is not known whose record that would be: give scoped(user_id=..., thread_id=...)"
+NOBODY_APPLIES = "the record would have no owner: give scoped(user_id=..., thread_id=...)"
 P = TypeVar("P", bound=UserProfile, default=UserProfile)
 
 
 @dataclass(frozen=True)
 class ScopedFlows:
-    """One user (in one thread), and what can be done with their records."""
+    """One user (in one thread), and the flows on their records."""
 
     _settings: MachineSettings
     identity: Identity
@@ -52,15 +52,15 @@ class ScopedFlows:
 
     @property
     def mask(self) -> Mask:
-        """The function that takes secrets out of a text before it is stored."""
+        """The function that masks secrets in a text before it is stored."""
         return self._settings.mask
 
     def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
         return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
-        _, found = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
-        return [record for each in found for record in each.records]
+        _, snapshots = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
+        return [record for snapshot in snapshots for record in snapshot.records]
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
         return recall(
@@ -116,7 +116,7 @@ class ScopedFlows:
         return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
 
     def _find_proposal(self, key: str, approver: Approver) -> Flow[Proposal | None]:
-        """Return a proposal to this user, or where reviewers are named to anybody."""
+        """Return a proposal to this user; if reviewers are configured, to any user."""
         own = yield from fetch_proposals(self.identity, [key])
         if own or self._settings.reviewers is None:
             return own[0] if own else None
@@ -131,20 +131,20 @@ class ScopedFlows:
         if not offering:
             names = [kind.__name__ for store in self._settings.stores for kind in store.operations]
             raise ConfigurationError(f"this machine has no operation {name!r}; it has {', '.join(names) or 'none'}")
-        mine = scoped_to(offering[:1], self.identity)
-        if not mine or not may_teach(*mine[0], self.identity, self._settings.shared):
+        scoped_stores = scoped_to(offering[:1], self.identity)
+        if not scoped_stores or not may_teach(*scoped_stores[0], self.identity, self._settings.shared):
             raise ScopeError(f"{name}: {NOBODY_APPLIES}")
         at, identity = datetime.now(UTC), self.identity
         actor: Literal["person", "agent"] = "person" if kind is CommitKind.PERSON else "agent"
         key = derived_id(actor, identity.user_id, identity.thread_id, name, arguments, at.isoformat())
         request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor=actor))
-        _, known, earlier = yield from load_turn(mine, identity, key)
-        own_ids = {one.store.name: {record.id: record.id for record in one.records} for one in known}
+        _, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
+        own_ids = {snapshot.store.name: {record.id: record.id for record in snapshot.records} for snapshot in snapshots}
         draft = Draft(kind, key, identity, at, self._settings.rules, requests=(request,), shown_ids=own_ids)
-        made = yield from commit(draft, known, earlier)
-        if made.refused:
-            raise ValueError("; ".join(refusal.reason for refusal in made.refused))
-        return made
+        new_commit = yield from commit(draft, snapshots, earlier)
+        if new_commit.refused:
+            raise ValueError("; ".join(refusal.reason for refusal in new_commit.refused))
+        return new_commit
 
     def _curate(self, dry_run: bool, model: Model | None, days: float | None) -> Flow[CurationReport]:
         if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days > 0):
@@ -174,15 +174,15 @@ class ScopedFlows:
                 f"the configured schema is {store.schema.__name__}: ask for profile({store.schema.__name__}), or give"
                 f" UserProfileConfig(schema={getattr(schema, '__name__', repr(schema))})"
             )
-        _, found = yield from load_snapshots(scoped_to([store], self.identity))
-        return cast("P", store.profile([record for each in found for record in each.records]))
+        _, snapshots = yield from load_snapshots(scoped_to([store], self.identity))
+        return cast("P", store.profile([record for snapshot in snapshots for record in snapshot.records]))
 
     def _commits(self) -> Flow[list[Commit]]:
         if self.identity.user_id is None:
             return []
         namespace = commits_namespace(self.identity)
-        [found] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
-        items = [item for item in cast("list[Item]", found) if tuple(item.namespace) == namespace]
+        [result] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
+        items = [item for item in cast("list[Item]", result) if tuple(item.namespace) == namespace]
         commits = [commit for item in items if (commit := read_commit(item)) is not None]
         commits = [commit for commit in commits if commit.changes or commit.refused]
         return sorted(commits, key=lambda commit: (commit.at, commit.id))
@@ -192,18 +192,18 @@ class ScopedFlows:
             return self._settings.stores
         chosen = tuple(store for store in self._settings.stores if store.name == name)
         if not chosen:
-            there = ", ".join(store.name for store in self._settings.stores) or "none"
-            raise ConfigurationError(f"this machine has no learning store {name!r}; it has {there}")
+            names = ", ".join(store.name for store in self._settings.stores) or "none"
+            raise ConfigurationError(f"this machine has no learning store {name!r}; it has {names}")
         return chosen
 
 
 def with_zone(at: datetime | None) -> datetime | None:
-    """Return a moment with its zone; one that names none is of UTC."""
+    """Return a time with its zone; one without a zone is taken as UTC."""
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 
 def _check_time(at: datetime | None, timezone: str) -> datetime | None:
-    """Return when something was said; a time without a zone is of the user's."""
+    """Return the time of the messages; one without a zone is taken in the user's zone."""
     if at is not None and not isinstance(at, datetime):
         raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
     return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at

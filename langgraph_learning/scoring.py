@@ -1,7 +1,7 @@
-"""How well a text fits a query: BM25, and its blend with the score of another search.
+"""Scores of how well a text fits a query: BM25, and its combination with the score of another search.
 
-Recall ranks records at hand with it, the stores rank what they hold; SQL takes the same constants. They were measured
-on conversations: fusing by equal-weight reciprocal ranks loses to BM25 alone.
+Recall ranks the records it has read with it, and the stores rank what they hold; the SQL uses the same constants. They
+were measured on conversations: combining by reciprocal ranks with equal weights is worse than BM25 alone.
 """
 
 import math
@@ -11,22 +11,22 @@ from collections.abc import Collection, Mapping, Sequence
 K1, B = 0.9, 0.4
 """How soon a repeated term stops counting, and how much the length of a text counts."""
 LEXICAL, DENSE = 0.7, 0.3
-"""The weight of words, and of the other search's score, usually that of vectors."""
+"""The weight of words, and that of the other search's score, usually from vectors."""
 
 
 def term_weights(asked: Mapping[str, int], texts: Sequence[Collection[str]]) -> dict[str, float]:
-    """Return the weight of each term that `texts` hold: rare ones count more, and those asked for twice double."""
+    """Return the weight of each term in `texts`: rare terms count more, and repeated query terms twice."""
     holding = Counter(term for text in texts for term in set(text) if term in asked)
     total = len(texts)
     return {term: asked[term] * math.log(1 + (total - count + 0.5) / (count + 0.5)) for term, count in holding.items()}
 
 
 def bm25(text: Counter[str], weights: Mapping[str, float], mean_length: float) -> float:
-    """Return how well `text` fits the terms of `weights`."""
+    """Return the score of `text` for the terms of `weights`."""
     norm = K1 * (1 - B + B * text.total() / mean_length)
     return sum(weight * text[term] / (text[term] + norm) for term, weight in weights.items() if term in text)
 
 
 def scale(spread: float) -> float:
-    """Return what to divide scores by before they are added to those of another kind; equal scores stay as they are."""
+    """Return the divisor that makes scores comparable with those of another kind; equal scores stay unchanged."""
     return spread if spread > 1e-9 else 1.0

@@ -1,4 +1,4 @@
-"""Words without their endings, for every script: Snowball where it has the language, a few rules where it has not."""
+"""Stems of words in every script: by Snowball for the languages it has, by a few rules for others."""
 
 import re
 import threading
@@ -10,11 +10,11 @@ LATIN = tuple(
     "english german french spanish italian portuguese catalan dutch swedish danish norwegian finnish hungarian polish"
     " czech romanian turkish indonesian estonian lithuanian".split()
 )
-"""The languages in Latin letters that are told apart and stemmed."""
+"""The languages in Latin letters that are recognised and stemmed."""
 LONGEST_WORD = 64
-"""No word is that long, and stemming what is (a key, an image in base64) takes the square of its length."""
+"""The length of the longest word; stemming longer runs (a key, an image in base64) takes quadratic time."""
 
-# First and last letter of a script, and the language whose rules its words follow.
+# First and last letter of a script, and the language whose rules apply to its words.
 _SCRIPTS = (
     ("\u0370", "\u03ff", "greek"),
     ("\u0400", "\u052f", "russian"),
@@ -30,7 +30,7 @@ _SCRIPTS = (
 _OTHERS = {"arabic": (re.compile("[پچژگکی]"), "persian"), "russian": (re.compile("[ђјљњћџЂЈЉЊЋЏ]"), "serbian")}
 _TWO_TO_A_SCRIPT = {"arabic": ("arabic", "persian"), "russian": ("russian", "serbian")}
 
-# What may be stuck to the front of a Hebrew or an Arabic word: and, the, in, to, from, as, that.
+# Particles at the front of a Hebrew or an Arabic word: and, the, in, to, from, as, that.
 _HEBREW_FRONT = re.compile(r"^(?:ו?(?:כש|מש|ש)?(?:[בכלמ]|ה)?)(?=\w{3})")
 _HEBREW_END = re.compile("(?<=..)(?:ים|ות|ה)$")
 _ARABIC_AND = re.compile(r"^[وف](?=(?:ال|لل)\w{2})")
@@ -51,7 +51,7 @@ class _Stemmer(Protocol):
 
 
 class _Stemmers(threading.local):
-    """The stemmers of a thread: each keeps the word it works on in itself."""
+    """The stemmers of a thread; they are not shared, because a stemmer stores the word it works on."""
 
     def __init__(self) -> None:
         self.by_language: dict[str, _Stemmer] = {}
@@ -62,19 +62,19 @@ _STEMMERS = _Stemmers()
 
 @lru_cache(maxsize=100_000)
 def snowball(word: str, language: str) -> str:
-    """Return the Snowball stem of `word`, folded in case, in `language`; a word that is too long as it is."""
+    """Return the Snowball stem of `word`, given in folded case; an overlong word is returned unchanged."""
     if len(word) > LONGEST_WORD:
         return word
     stemmer = _STEMMERS.by_language.get(language)
     if stemmer is None:
-        # Not `snowballstemmer.stemmer`: where PyStemmer is installed that gives stems of another release.
+        # Not `snowballstemmer.stemmer`: with PyStemmer installed, that returns stems of another release.
         module = import_module(f"snowballstemmer.{language}_stemmer")
         stemmer = _STEMMERS.by_language[language] = getattr(module, f"{language.title()}Stemmer")()
     return stemmer.stemWord(word)
 
 
 def script_language(word: str, line: str) -> str | None:
-    """Return the language that the script of `word` tells, in this `line`; None for Latin letters and digits."""
+    """Return the language that the script of `word` shows in this `line`; None for Latin letters and digits."""
     first = word[0]
     language = next((language for low, high, language in _SCRIPTS if low <= first <= high), None)
     if language in _TWO_TO_A_SCRIPT:
@@ -86,18 +86,18 @@ def script_language(word: str, line: str) -> str | None:
 
 @lru_cache(maxsize=64)
 def _one_of_two(language: str, line: str) -> str:
-    """A line is long, and asked about for each of its words."""
-    letters, other = _OTHERS[language]
-    return other if letters.search(line) else language
+    """Return which of two languages a line is in; cached, because a line is long and checked for each of its words."""
+    letters, second = _OTHERS[language]
+    return second if letters.search(line) else language
 
 
 def alike(language: str) -> tuple[str, ...]:
-    """Return `language` and the others of its script: a question may be too short to tell."""
+    """Return `language` and the others of its script: a short query may not show which one it is."""
     return next((group for group in _TWO_TO_A_SCRIPT.values() if language in group), (language,))
 
 
 def stems(word: str, language: str) -> tuple[str, ...]:
-    """Return what `word` is found by in `language`: its stem, and another one where what is stuck to it is unsure."""
+    """Return the search terms of `word` in `language`: its stem, and another one if a particle is uncertain."""
     if len(word) > LONGEST_WORD or language in _UNSTEMMED:
         return (word,)
     if language == "portuguese":
@@ -113,24 +113,26 @@ def stems(word: str, language: str) -> tuple[str, ...]:
 
 def _hebrew(word: str) -> tuple[str, ...]:
     bare = re.sub("[\u0591-\u05c7\"'׳״]", "", word)
-    rest = _HEBREW_FRONT.sub("", bare)
-    return tuple(dict.fromkeys(_HEBREW_END.sub("", each) for each in (bare, rest)))
+    stripped = _HEBREW_FRONT.sub("", bare)
+    return tuple(dict.fromkeys(_HEBREW_END.sub("", form) for form in (bare, stripped)))
 
 
 def _arabic(word: str) -> tuple[str, ...]:
     bare = _ARABIC_AND.sub("", word)
-    rest = _ARABIC_FRONT.sub("", bare)
-    return tuple(dict.fromkeys(snowball(each, "arabic") for each in (bare, rest)))
+    stripped = _ARABIC_FRONT.sub("", bare)
+    return tuple(dict.fromkeys(snowball(form, "arabic") for form in (bare, stripped)))
 
 
 def _korean(word: str) -> tuple[str, ...]:
-    """The noun without its particle, as pairs of syllables, so that compounds and other spacing are found, too."""
-    end = next((each for each in _KOREAN_PARTICLES if word.endswith(each) and len(word) > len(each)), "")
-    rest = word.removesuffix(end)
-    # One syllable may be a noun (집에) or the front of one (나이): both are kept.
-    return tuple(dict.fromkeys((*pairs(rest), *(pairs(word) if len(rest) == 1 else ()))))
+    """Return the noun without its particle, as pairs of syllables: so compounds and other spacings match."""
+    end = next(
+        (particle for particle in _KOREAN_PARTICLES if word.endswith(particle) and len(word) > len(particle)), ""
+    )
+    noun = word.removesuffix(end)
+    # One syllable may be a noun (집에) or the front of one (나이), so both are kept.
+    return tuple(dict.fromkeys((*pairs(noun), *(pairs(word) if len(noun) == 1 else ()))))
 
 
 def pairs(run: str) -> list[str]:
-    """Return the overlapping pairs of characters of `run`; a single one as it is."""
+    """Return the overlapping pairs of characters of `run`; a single character is returned unchanged."""
     return [run[i : i + 2] for i in range(len(run) - 1)] or [run]

@@ -1,4 +1,4 @@
-"""A scripted chat model, to test graphs that learn without a key, a network or chance.
+"""A scripted chat model, for tests of graphs that learn without a key, a network or chance.
 
 ```python
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -9,8 +9,8 @@ model = ScriptedChatModel(
 )
 ```
 
-It gives its replies and extractions in order, each once, and refuses a call that nothing was scripted for: a call too
-many fails the test instead of inventing something. What was asked is kept: `model.prompts["extraction"][-1]`.
+It gives its replies and extractions in order, each once. A call for which nothing is scripted raises an error, so that
+one call too many fails the test. The prompts are kept: `model.prompts["extraction"][-1]`.
 """
 
 import json
@@ -49,9 +49,9 @@ SCRIPTED = (
 def model_or_script(
     replies: Sequence[Any], extractions: Sequence[Any] = (), *, repeat: bool = False
 ) -> tuple[BaseChatModel, str]:
-    """Return a real model where the environment names one, else a script; and the line that says which it is.
+    """Return a real model if the environment names one, or else a script; and a line that says which it is.
 
-    `LEARNING_MODEL="provider:name"` names one; a name alone is one of OpenAI's, or of a server at `OPENAI_BASE_URL`.
+    `LEARNING_MODEL="provider:name"` names one; a name alone means OpenAI, or the server at `OPENAI_BASE_URL`.
     """
     name = os.environ.get("LEARNING_MODEL", "")
     openai = any(os.environ.get(key) for key in ("OPENAI_API_KEY", "OPENAI_BASE_URL"))
@@ -60,18 +60,18 @@ def model_or_script(
     from langchain.chat_models import init_chat_model
 
     if os.environ.get("OPENAI_BASE_URL"):
-        os.environ.setdefault("OPENAI_API_KEY", "none")  # a local server may want none, the client wants one
+        os.environ.setdefault("OPENAI_API_KEY", "none")  # a local server may need none, but the client does
     name = name if ":" in name else f"openai:{name or 'gpt-5.2'}"
     return init_chat_model(name), f"The model is {name}."
 
 
 def call(tool: str, /, *, call_id: str = "call_1", **arguments: JsonValue) -> AIMessage:
-    """Return a reply that calls one tool; `name` and `id` are arguments of tools, so they are not taken here."""
+    """Return a reply that calls one tool; `name` and `id` stay free for arguments of the tool."""
     return AIMessage("", tool_calls=[ToolCall(name=tool, args=arguments, id=call_id)])
 
 
 class UnscriptedCall(AssertionError):
-    """The model was called although nothing was scripted for it."""
+    """An error: the model was called although nothing was scripted for it."""
 
 
 def _no_prompts() -> dict[str, list[list[BaseMessage]]]:
@@ -79,14 +79,14 @@ def _no_prompts() -> dict[str, list[list[BaseMessage]]]:
 
 
 class ScriptedChatModel(BaseChatModel):
-    """A chat model that says what it was told to say, and refuses to say anything else.
+    """A chat model that gives scripted answers, and raises an error when the script ends.
 
     Attributes:
-        replies: What it answers as the agent, in order: a text, an `AIMessage` (e.g. of `call(...)`), an exception to
+        replies: Its answers as the agent, in order: a text, an `AIMessage` (such as `call(...)`), an exception to
             raise, or a function of the messages that returns one of these.
-        extractions: What it answers when asked for operations, in order: a list of `op(...)`, a text that is sent as
-            it is (to be cut off or nonsense), or any of the above.
-        repeat: Whether the last entry of each list goes on being said.
+        extractions: Its answers to extractions, in order: a list of `op(...)`, a text that is sent unchanged (cut off
+            or nonsense, for example), or any of the above.
+        repeat: Whether the last entry of each list is repeated for ever.
     """
 
     replies: Sequence[Any] = ()
@@ -100,22 +100,22 @@ class ScriptedChatModel(BaseChatModel):
 
     @property
     def calls(self) -> Counter[str]:
-        """How often it was called, by purpose: `{"reply": 2, "extraction": 1}`."""
+        """The number of calls by purpose: `{"reply": 2, "extraction": 1}`."""
         return self._calls
 
     @property
     def prompts(self) -> dict[str, list[list[BaseMessage]]]:
-        """What it was sent, by purpose, in order."""
+        """The prompts by purpose, in order."""
         return self._prompts
 
     @property
     def bound(self) -> list[list[str]]:
-        """The names of the tools it was given, one list per binding."""
+        """The names of the tools it was given, one list for each binding."""
         return self._bound
 
     @property
     def schemas(self) -> list[dict[str, Any]]:
-        """The schemas it was asked to answer in."""
+        """The schemas of structured answers that were requested."""
         return self._schemas
 
     def prompt(self, purpose: Purpose = "reply", index: int = -1) -> str:
@@ -127,14 +127,14 @@ class ScriptedChatModel(BaseChatModel):
         return "scripted"
 
     def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
-        """Remember the tools; the script calls them or does not."""
+        """Record the tools; whether they are called is up to the script."""
         self._bound.append([str(_name_of(tool)) for tool in tools])
         return self.bind()
 
     def with_structured_output(  # type: ignore[override]
         self, schema: dict[str, Any], *, include_raw: bool = False, **kwargs: Any
     ) -> Runnable[Any, Any]:
-        """Answer from `extractions` when asked for operations, from `replies` in any other schema."""
+        """Answer from `extractions` for the schema of an extraction, and from `replies` for any other schema."""
         self._schemas.append(schema)
 
         def parse(raw: AIMessage) -> Any:
@@ -144,8 +144,8 @@ class ScriptedChatModel(BaseChatModel):
                 value, error = None, failure
             return {"raw": raw, "parsed": value, "parsing_error": error} if include_raw else value
 
-        ours = isinstance(schema, dict) and schema.get("title") == "learned"
-        return self.bind(purpose="extraction" if ours else "reply") | RunnableLambda(parse)
+        is_extraction = isinstance(schema, dict) and schema.get("title") == "learned"
+        return self.bind(purpose="extraction" if is_extraction else "reply") | RunnableLambda(parse)
 
     def _generate(
         self,
@@ -167,17 +167,17 @@ class ScriptedChatModel(BaseChatModel):
         purpose: Purpose = "reply",
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        said = self._next(purpose, messages)
-        words = str(said.text).split(" ")
+        message = self._next(purpose, messages)
+        words = str(message.text).split(" ")
         for index, word in enumerate(words):
             text = word if index == len(words) - 1 else f"{word} "
-            yield ChatGenerationChunk(message=AIMessageChunk(content=text, id=said.id))
+            yield ChatGenerationChunk(message=AIMessageChunk(content=text, id=message.id))
         yield ChatGenerationChunk(
             message=AIMessageChunk(
                 content="",
-                id=said.id,
-                tool_calls=said.tool_calls,
-                usage_metadata=said.usage_metadata,
+                id=message.id,
+                tool_calls=message.tool_calls,
+                usage_metadata=message.usage_metadata,
                 chunk_position="last",
             )
         )
@@ -199,14 +199,14 @@ def _message(entry: Scripted, messages: list[BaseMessage]) -> AIMessage:
     if isinstance(entry, BaseException):
         raise entry
     if isinstance(entry, AIMessage):
-        said = entry.model_copy()
+        answer = entry.model_copy()
     else:
         text = entry if isinstance(entry, str) else json.dumps({"operations": list(entry)}, ensure_ascii=False)
-        said = AIMessage(text)
-    if said.usage_metadata is None:
-        asked, answered = sum(tokens(str(message.text)) for message in messages), tokens(str(said.text))
-        said.usage_metadata = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
-    return said
+        answer = AIMessage(text)
+    if answer.usage_metadata is None:
+        asked, answered = sum(tokens(str(message.text)) for message in messages), tokens(str(answer.text))
+        answer.usage_metadata = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
+    return answer
 
 
 def _read(schema: object, text: str) -> object:

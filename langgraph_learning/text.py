@@ -1,9 +1,9 @@
-"""How text becomes words, in one place, so that recall and every store agree on what a word is.
+"""Splitting text into words, in one place, so that recall and every store agree on what a word is.
 
-What a text is found by are its `terms`: its words without stop words, each by its stem in the language of its line.
+A text is found by its `terms`: its words without stop words, each reduced to its stem in the language of its line.
 Scripts without spaces (Chinese, Japanese, Thai, ...) become overlapping pairs of characters, and an emoji is a word. A
-question is often too short to tell its language: `query_terms` gives each word the stems of all languages it may be of,
-unless the question is certainly English.
+query is often too short to show its language: `query_terms` gives each word the stems of all languages it may belong
+to, unless the query is certainly English.
 """
 
 import html
@@ -25,7 +25,7 @@ STOP_WORDS = frozenset(
 )
 
 _ANALYSIS = 2
-"""Counts up with every change of what `terms` returns: each database is then indexed anew."""
+"""A counter that goes up with every change of what `terms` returns; each database is then indexed again."""
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "＇": "'"})
 _INVISIBLE = str.maketrans(dict.fromkeys("\u00ad\u200b\u2060\ufeff"))
@@ -37,7 +37,7 @@ _UNSPACED = (
     "\U00020000-\U0003ffff"
 )
 _HANGUL = "\u1100-\u11ff\u3130-\u318f\uac00-\ud7af"
-# In many scripts a mark is a vowel in the middle of a word; `\w` takes none of them.
+# In many scripts a mark is a vowel in the middle of a word, but `\w` does not match it.
 _MARKS = "".join(
     letter
     for letter in map(chr, (*range(0x300, 0x1E00), *range(0xA800, 0xAC00)))
@@ -47,11 +47,11 @@ _EMOJI = "[\U0001f1e6-\U0001f1ff]{2}|[\u2600-\u27bf\u2b50\u2b55\U0001f300-\U0001
 _TOKEN = re.compile(rf"\w[\w{_MARKS}]*|{_EMOJI}")
 _RUN = re.compile(f"(?P<unspaced>[{_UNSPACED}]+)|(?P<hangul>[{_HANGUL}]+)|[^{_UNSPACED}{_HANGUL}]+")
 
-# Unicode's "stream-safe" limit: no script stacks more, and sorting more takes the square of their number.
+# Unicode's "stream-safe" limit: no script stacks more marks, and sorting more takes quadratic time.
 _MOST_MARKS = 30
 _LONG_RUN = re.compile(rf"[^\w\s\x00-\x7f]{{{_MOST_MARKS + 1},}}")
 
-# Letters that are written for one another, and marks that are left out at will.
+# Letters that are written for one another, and marks that writers may omit.
 _LETTERS = str.maketrans(
     {
         **dict(zip("łøđħıŀðþ", "lodhildt", strict=True)),
@@ -65,14 +65,14 @@ _LETTERS = str.maketrans(
 
 
 def analysis_version() -> str:
-    """Return what names this analysis: an index that another one made does not fit its terms."""
+    """Return the name of this analysis; an index of another analysis does not fit its terms."""
     return f"{_ANALYSIS}, snowballstemmer {version('snowballstemmer')}"
 
 
 def normalize(form: str, text: str) -> str:
-    """Return `text` in a Unicode form; what is no text, a letter under hundreds of marks, loses most of them.
+    """Return `text` in a Unicode form; of a letter under hundreds of marks, most marks are removed.
 
-    Marks are sorted for it, and that takes the square of their number.
+    Normalizing sorts the marks, which takes quadratic time.
     """
     return unicodedata.normalize(form, text if text.isascii() else _LONG_RUN.sub(_cut_marks, text))  # type: ignore[arg-type]
 
@@ -91,7 +91,7 @@ def fold(text: str) -> str:
     if text.isascii():
         return text.casefold()
     decomposed = normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
-    # Only marks of Latin, Greek and Cyrillic letters fall away: elsewhere a mark is a vowel.
+    # Only marks of Latin, Greek and Cyrillic letters are removed: elsewhere a mark is a vowel.
     kept = "".join(c for c in decomposed if not "\u0300" <= c <= "\u036f")
     return unicodedata.normalize("NFC", kept)
 
@@ -99,7 +99,7 @@ def fold(text: str) -> str:
 def fold_letters(text: str) -> str:
     """Return `text` folded further than `fold`: also letters that people write for one another.
 
-    `ł` and `l`, the dotless and the dotted `i`, the forms of alef; vowel points fall away.
+    These are `ł` and `l`, the dotless and the dotted `i`, and the forms of alef; vowel points are removed.
     """
     folded = fold(text)
     return folded if folded.isascii() else folded.translate(_LETTERS)
@@ -107,33 +107,33 @@ def fold_letters(text: str) -> str:
 
 @lru_cache(maxsize=50_000)
 def stem(word: str) -> str:
-    """Return the English Snowball stem of an ASCII `word`, any other word unchanged."""
+    """Return the English Snowball stem of an ASCII `word`, and any other word unchanged."""
     return snowball(word, ENGLISH) if word.isascii() else word
 
 
 def words(text: str) -> list[str]:
-    """Return the folded words of `text` in order, unspaced scripts as pairs of characters."""
-    found: list[str] = []
+    """Return the folded words of `text` in order, with unspaced scripts as pairs of characters."""
+    folded_words: list[str] = []
     for word in _WORD.findall(_POSSESSIVE.sub("", fold(text))):
         for run in _RUN.finditer(word):
-            found += pairs(run[0]) if run["unspaced"] else [run[0]]
-    return found
+            folded_words += pairs(run[0]) if run["unspaced"] else [run[0]]
+    return folded_words
 
 
 _ANY = "any"
 _LIKELY = LATIN[:5]
-"""What a text in which nothing tells its language may be in: few words (`Perro negro`), so this costs little."""
+"""The languages of a text that shows none; it has few words (`Perro negro`), so this costs little."""
 
 
 class QueryTerm(NamedTuple):
-    """What a question looks for, and the word of the question it stands for."""
+    """A term to search for, and the word of the query that it stands for."""
 
     term: str
     word: str
 
 
 class _Word(NamedTuple):
-    """A word of one script: as it is written, folded in case, and the language its script tells (None: Latin)."""
+    """A word in one script: as written, with folded case, and the language that its script shows (None: Latin)."""
 
     written: str
     folded: str
@@ -141,7 +141,7 @@ class _Word(NamedTuple):
 
 
 def terms(text: str) -> list[str]:
-    """Return what `text` is found by: its words, stop words out, each by its stem in the language of its line."""
+    """Return the terms that `text` is found by: its words without stop words, as stems in the line's language."""
     lines = [_words_of(line) for line in text.split("\n")]
     guesses = [_guess(line) for line in lines]
     if len(lines) > 1 and not all(guess.known for guess in guesses):
@@ -157,16 +157,16 @@ def terms(text: str) -> list[str]:
 
 
 def query_terms(text: str) -> list[QueryTerm]:
-    """Return what a question looks for; a word stands there once for each spelling it may be found by."""
-    found = _words_of(text.replace("\n", " "))
-    guess = _guess(found)
+    """Return the terms of a query; a word occurs once for each spelling that may match it."""
+    query_words = _words_of(text.replace("\n", " "))
+    guess = _guess(query_words)
     english = guess.known and guess.language == ENGLISH
     latin = (ENGLISH,) if english else LATIN
     if not english and not guess.certain:  # a stop word of one language is a name in another: Ha Noi
         guess = Guess("unknown")
     return [
         QueryTerm(term, word.folded)
-        for word in found
+        for word in query_words
         if not _is_stop_word(word.written, word.language or guess.language)
         for term in _stems_in(word.written, alike(word.language) if word.language else latin)
     ]
@@ -174,16 +174,16 @@ def query_terms(text: str) -> list[QueryTerm]:
 
 def _words_of(line: str) -> list[_Word]:
     plain = line if line.isascii() else normalize("NFKC", line.translate(_APOSTROPHES).translate(_INVISIBLE))
-    found: list[_Word] = []
+    line_words: list[_Word] = []
     for token in _TOKEN.findall(re.sub(r"'[sS]\b", "", plain)):
         if token.isascii():
-            found.append(_Word(token, token.casefold(), None))
+            line_words.append(_Word(token, token.casefold(), None))
         else:
-            found += [
+            line_words += [
                 _Word(run[0], run[0].casefold(), "unspaced" if run["unspaced"] else script_language(run[0], line))
                 for run in _RUN.finditer(token)
             ]
-    return found
+    return line_words
 
 
 def _guess(line: list[_Word]) -> Guess:
@@ -192,12 +192,12 @@ def _guess(line: list[_Word]) -> Guess:
 
 @lru_cache(maxsize=100_000)
 def _terms(word: str, language: str) -> tuple[str, ...]:
-    """The terms of a word as it is written, in a language or in `_ANY` in Latin letters; none of a stop word."""
+    """Return the terms of a written word, in a language or in `_ANY` in Latin letters; none for a stop word."""
     if _is_stop_word(word, ENGLISH if language == _ANY else language):
         return ()
     if language == _ANY:
         return _stems_in(word, _LIKELY)
-    # A name may be asked for in any language: it is found by its English stem, too.
+    # A name may be asked for in any language, so it is also found by its English stem.
     named = language in LATIN and word[0].isupper()
     return _stems_in(word, (language, ENGLISH)) if named else _stems(word, language)
 
@@ -208,16 +208,16 @@ def _is_stop_word(word: str, language: str) -> bool:
 
 @lru_cache(maxsize=50_000)
 def _stems_in(word: str, languages: tuple[str, ...]) -> tuple[str, ...]:
-    if len(word) > LONGEST_WORD:  # all languages would return it as it is
+    if len(word) > LONGEST_WORD:  # all languages would return it unchanged
         languages = languages[:1]
     return tuple(dict.fromkeys(term for language in languages for term in _stems(word, language)))
 
 
 @lru_cache(maxsize=100_000)
 def _stems(word: str, language: str) -> tuple[str, ...]:
-    """The stems of a word as it is written; in Latin letters also the one it has where its accents are left out."""
+    """Return the stems of a written word; in Latin letters also the stem it has without accents."""
     if language == "unspaced":
-        return tuple(each for each in pairs(fold_letters(word)) if each)
+        return tuple(pair for pair in pairs(fold_letters(word)) if pair)
     if language == ENGLISH:
         return (stem(fold_letters(word)),)
     if language == "turkish":
@@ -226,24 +226,24 @@ def _stems(word: str, language: str) -> tuple[str, ...]:
     if len(word) > LONGEST_WORD:
         return (fold_letters(folded),)
     spelled = (folded, fold_letters(folded)) if language in LATIN else (folded,)
-    found = (fold_letters(each) for one in spelled for each in stems(one, language))
-    return tuple(dict.fromkeys(each for each in found if each))
+    folded_stems = (fold_letters(stemmed) for spelling in spelled for stemmed in stems(spelling, language))
+    return tuple(dict.fromkeys(stemmed for stemmed in folded_stems if stemmed))
 
 
 _TURKISH_CAPITALS = str.maketrans({"I": "ı", "İ": "i"})
 
 
-# What a chat shows as bold or as a picture, and a model that copies it leaves out.
+# Marks that a chat shows as bold or as a picture, and that a model omits when it copies the text.
 _MARKUP = re.compile(r"\*\*|~~|(?<![^\W_])[*_`#>]+|[*_`]+(?![^\W_])|(?<=\])\([^()\s]{0,500}\)")
 _QUOTED = re.compile(rf"\w[\w{_MARKS}]*[+#]*")
 _BETWEEN_UNSPACED = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
 
 
 def fold_quote(text: str) -> str:
-    """Return `text` in the form in which a quote is compared with what it is copied from: its words alone.
+    """Return `text` in the form in which a quote is compared with its source: only its words.
 
-    Markdown, emoji, punctuation, accents, escapes and the kind of quotation marks do not count: a model copies none of
-    them reliably.
+    Markdown, emoji, punctuation, accents, escapes and the kind of quotation marks do not count, because a model copies
+    none of them reliably.
 
     Example:
         >>> fold_quote("I **love** café crème ☕!") in fold_quote("Well, I love cafe creme.")
@@ -253,35 +253,35 @@ def fold_quote(text: str) -> str:
     return _BETWEEN_UNSPACED.sub("", " ".join(_QUOTED.findall(plain))) or " ".join(plain.split())
 
 
-# Words that carry nothing in a statement about a user; "no", "over", "than", "for", tenses and the like are not here.
+# Words that add nothing to a statement about a user; "no", "over", "than", "for", tenses and the like do.
 _FILLER = frozenset("a an the and of in on at as is are am be that which i my me we our us you your user users".split())
 _DIRECTED = frozenset(map(stem, "over than before after from to for with by into not no never instead rather".split()))
 
 
-def same_statement(one: str, other: str) -> bool:
+def same_statement(first: str, second: str) -> bool:
     """Return whether two statements say the same in (nearly) the same words.
 
     Spelling, case, punctuation, filler words and harmless word order do not count. Numbers, negations and tenses do,
-    and so does the order of names and of what stands around a comparison: "Rust over Go" is not "Go over Rust".
+    and so does the order of names and of words around a comparison: "Rust over Go" is not "Go over Rust".
     """
-    if _SYMBOLS.findall(fold(one)) != _SYMBOLS.findall(fold(other)):
+    if _SYMBOLS.findall(fold(first)) != _SYMBOLS.findall(fold(second)):
         return False
-    a, b = _significant(one), _significant(other)
+    a, b = _significant(first), _significant(second)
     if a == b:
-        return bool(a) or fold(one).strip() == fold(other).strip()
+        return bool(a) or fold(first).strip() == fold(second).strip()
     directed = _DIRECTED.intersection(a)
-    return not directed and sorted(a) == sorted(b) and _names(one) == _names(other)
+    return not directed and sorted(a) == sorted(b) and _names(first) == _names(second)
 
 
 def is_completed_by(one: str, other: str) -> bool:
-    """Return whether `other` says all that `one` does, in its order, and only adds to it.
+    """Return whether `other` says all that `one` does, in the same order, and only adds to it.
 
-    What may take something back (`not`, `no longer`), and a script without spaces, in which that is part of a word,
-    count as saying something else.
+    Words that may take something back (`not`, `no longer`) count as saying something else. So does an addition in a
+    script without spaces, where such words are parts of others.
     """
     before, after = _significant(one), _significant(other)
-    left = iter(after)
-    if not before or not all(word in left for word in before):
+    remaining = iter(after)
+    if not before or not all(word in remaining for word in before):
         return False
     added = Counter(after) - Counter(before)
     unspaced = any(run["unspaced"] for word in added for run in _RUN.finditer(word))
@@ -289,11 +289,11 @@ def is_completed_by(one: str, other: str) -> bool:
 
 
 def statement_key(text: str) -> tuple[str, ...]:
-    """Return what is equal for any two texts that `same_statement` takes for one, to find them by."""
+    """Return a key that is equal for any two texts that `same_statement` considers equal."""
     return tuple(sorted(_significant(text))) or (fold(text).strip(),)
 
 
-# What tells C, C++ and C# apart.
+# The signs that tell C, C++ and C# apart.
 _SYMBOLS = re.compile(r"\w[+#]+(?!\w)")
 
 
@@ -303,11 +303,11 @@ def _significant(text: str) -> tuple[str, ...]:
 
 
 def _names(text: str) -> list[str]:
-    """The capitalised words of a sentence in order, the opening one left out: any word is capital there."""
+    """Return the capitalised words of a sentence in order, without the first one, which is always capitalised."""
     return [word for word in _WORD.findall(text)[1:] if word[0].isupper()]
 
 
 def tokens(text: str) -> int:
-    """Estimate the tokens of `text`, rather too many than too few: four ASCII characters, or one other, are one."""
+    """Estimate the tokens of `text`, rather too many than too few: one for four ASCII characters or one other."""
     wide = 0 if text.isascii() else sum(not c.isascii() for c in text)
     return math.ceil((len(text) - wide) / 4) + wide

@@ -1,11 +1,11 @@
-"""Operations as agent tools: the agent decides what to remember, no second model call carries it out."""
+"""Operations as agent tools: the agent itself decides what to remember, without a second model call."""
 
 from collections.abc import Container
 from datetime import UTC, datetime
 from typing import Any, cast
 
 from langchain.tools import ToolRuntime
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool, StructuredTool, ToolException
 from langgraph.errors import GraphBubbleUp
 from pydantic import JsonValue
@@ -15,9 +15,11 @@ from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
+from langgraph_learning._engine.learning.edited_messages import digest_messages
+from langgraph_learning._engine.learning.messages import has_human_role
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
-from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.learning.turn import derived_id, turn_of
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
@@ -25,21 +27,21 @@ from langgraph_learning.errors import ConfigurationError, LearningError, ScopeEr
 from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.nodes.run_context import AnyRuntime, Run
 from langgraph_learning.nodes.state import MACHINE
-from langgraph_learning.nodes.turn_state import TurnState, recalled_records
+from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
 from langgraph_learning.stores import LearningStore, Operation
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
 BEFORE_EXTRACTION = 1_000_000
-"""What tools propose comes before what extraction does."""
+"""The offset that puts proposals of tools before those of extraction."""
 SAME = "Nothing changed: that is stored already."
 ECHOED = 1_000
 NOTHING_FOUND = "Nothing was found."
 
 
 def tools(settings: MachineSettings) -> list[BaseTool]:
-    """Return one tool per operation that the configuration gives to agents.
+    """Return one tool for each operation that the configuration gives to agents.
 
     Raises:
         ConfigurationError: Two learning stores offer a tool of the same name.
@@ -57,7 +59,7 @@ def _tool(settings: MachineSettings, store: LearningStore, operation: type[Opera
     work = _search if searching else _change
 
     def mark(text: str) -> tuple[str, object]:
-        """Mark what is nobody's words: what a change tells, and an empty search; what a search finds is others'."""
+        """Return the result, marked as nobody's words if it only reports a change or an empty search."""
         return text, {CHANGED_BY: settings.name} if not searching or text == NOTHING_FOUND else None
 
     def call(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
@@ -86,9 +88,9 @@ def _run(settings: MachineSettings, runtime: ToolRuntime) -> Run:
 
 
 def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
-    """Carry one tool call out; what went wrong is an error the model can act on.
+    """Run one tool call; an error becomes a message that the model can act on.
 
-    Whatever fails here must not end the run: the reply comes first, and success is never claimed.
+    No failure here may end the run: the reply comes first, and success is never claimed.
     """
     try:
         return (yield from work)
@@ -99,37 +101,37 @@ def _step(run: Run, name: str, work: Flow[str]) -> Flow[str]:
             raise
         run.report(name, error)
         searching = name in {search.__name__ for store in run.settings.stores for search in store.searches}
-        told = "Nothing was searched" if searching else "Nothing was stored"
-        rest = "" if searching else " Do not say that you will remember."
-        raise ToolException(f"{told}: {failure_reason(error)}.{rest}") from error
+        failed = "Nothing was searched" if searching else "Nothing was stored"
+        advice = "" if searching else " Do not say that you will remember."
+        raise ToolException(f"{failed}: {failure_reason(error)}.{advice}") from error
 
 
 def _change(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
-    """Make the changes, or have a person decide about them, and say what came of it."""
-    made = yield from _commit_call(run, store, name, arguments)
-    run.emit_commit(made)
-    if made.refused and not (made.changes or made.proposed):
-        raise ToolException("Nothing was stored: " + "; ".join(refusal.reason for refusal in made.refused))
-    return describe_commit(made)
+    """Make the changes, or propose them, and return the result in words."""
+    new_commit = yield from _commit_call(run, store, name, arguments)
+    run.emit_commit(new_commit)
+    if new_commit.refused and not (new_commit.changes or new_commit.proposed):
+        raise ToolException("Nothing was stored: " + "; ".join(refusal.reason for refusal in new_commit.refused))
+    return describe_commit(new_commit)
 
 
 def _search(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[str]:
-    """Look up what is known, and hand it over as data."""
+    """Search the records, and return them as data."""
     identity, _ = _who_asks(run)
     _, search, refused = read_operation([store], name, arguments, searches=True)
     if search is None:
         raise ToolException("Nothing was searched: " + "; ".join(refusal.reason for refusal in refused))
-    mine = scoped_to([store], identity)
-    if not mine:
+    scoped_stores = scoped_to([store], identity)
+    if not scoped_stores:
         raise ToolException("Nothing was searched: it is not known who the user is.")
-    found = yield from lookup(
-        *mine[0], search, datetime.now(UTC), run.settings.context_tokens, identity, run.settings.author_name
+    text = yield from lookup(
+        *scoped_stores[0], search, datetime.now(UTC), run.settings.context_tokens, identity, run.settings.author_name
     )
-    return found or NOTHING_FOUND
+    return text or NOTHING_FOUND
 
 
 def _who_asks(run: Run) -> tuple[Identity, TurnState | None]:
-    """Return who asks, and what recall froze for the turn."""
+    """Return who asks, and the state that recall froze for the turn."""
     messages = _messages(run)
     return run.identity(messages), run.frozen_turn(messages)
 
@@ -139,24 +141,28 @@ def _messages(run: Run) -> list[BaseMessage]:
 
 
 def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str, JsonValue]) -> Flow[Commit]:
-    at = datetime.now(UTC)  # before anything waits: tools that are called at once keep their order
+    at = datetime.now(UTC)  # before any wait, so that tools called at the same time keep their order
     runtime = cast("ToolRuntime", run.runtime)
     messages = _messages(run)
     identity, turn = _who_asks(run)
-    mine = scoped_to([store], identity)
-    if not mine or not may_teach(*mine[0], identity, run.settings.shared):
+    scoped_stores = scoped_to([store], identity)
+    if not scoped_stores or not may_teach(*scoped_stores[0], identity, run.settings.shared):
         raise ToolException(NOBODY)
-    place = _calls_before(messages, run.settings.tool_names, runtime.tool_call_id)
+    position = _calls_before(messages, run.settings.tool_names, runtime.tool_call_id)
     names = frozenset(operation.__name__ for operation in store.operations)
     if _calls_before(messages, names, runtime.tool_call_id) >= (limit := run.settings.limits[store.name]):
         raise ToolException(f"Nothing was stored: {limit} changes a turn are the limit. Go on without it.")
-    # Some providers count tool calls anew in every reply, so the id alone does not tell two calls apart.
+    # Some providers number tool calls anew in every reply, so the id alone does not tell two calls apart.
     who = (identity.user_id, identity.thread_id, identity.agent)
     key = derived_id("tool", *who, get_field(turn, "turn_id"), runtime.tool_call_id, arguments)
-    made, known, earlier = yield from load_turn(mine, identity, key)
+    made, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
     if made is not None:  # the same call once more: a resumed or replayed step
         return made
+    speakers = run.speakers(messages, identity)
     source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
+    if store.about_user:  # what it says of the user goes with the words it rests on, when these are edited
+        spoken = turn_of([message for message in messages if message.id in source.message_ids], speakers).messages
+        source = source.model_copy(update={"digest": digest_messages(spoken) if spoken else None})
     draft = Draft(
         CommitKind.TOOL_CALL,
         key,
@@ -164,52 +170,50 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         at,
         run.settings.rules,
         requests=(OperationRequest(name, arguments, source),),
-        provenance=Provenance(
-            turn_id=run.turn_id(messages),
-            graph_ns=run.graph,
-            position=place - BEFORE_EXTRACTION,
-            recalled=recalled_records(turn),
+        provenance=shown_in(
+            turn,
+            Provenance(turn_id=run.turn_id(messages), graph_ns=run.graph, position=position - BEFORE_EXTRACTION),
         ),
         shown_ids={store.name: _shown_ids(turn, store)},
-        thread=read_thread(messages, run.settings.name, run.speakers(messages, identity)),
+        thread=read_thread(messages, run.settings.name, speakers),
     )
-    return (yield from commit(draft, known, earlier))
+    return (yield from commit(draft, snapshots, earlier))
 
 
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
     """How often the agent has called tools of these names in this turn, before this call."""
-    start = max((place for place, message in enumerate(messages) if isinstance(message, HumanMessage)), default=0)
+    start = max((place for place, message in enumerate(messages) if has_human_role(message)), default=0)
     calls = [call for message in messages[start:] if isinstance(message, AIMessage) for call in message.tool_calls]
     ids = [call["id"] for call in calls if call["name"] in names]
     return len(ids) - 1 - ids[::-1].index(call_id) if call_id in ids else 0
 
 
 def _shown_ids(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
-    """The ids of the records by the short ids that recall showed in this turn."""
+    """Return the record ids by the short ids that recall showed in this turn."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
-    return {each["label"]: each["id"] for each in shown if each["store"] == store.name and each["label"]}
+    return {entry["label"]: entry["id"] for entry in shown if entry["store"] == store.name and entry["label"]}
 
 
 def _turn_messages(turn: object) -> tuple[str, ...]:
-    heard = get_field(turn, "turn_id")
-    return (heard,) if isinstance(heard, str) and heard else ()
+    turn_id = get_field(turn, "turn_id")
+    return (turn_id,) if isinstance(turn_id, str) and turn_id else ()
 
 
-def describe_commit(made: Commit) -> str:
-    """Return what a commit did, in words for the model."""
+def describe_commit(new_commit: Commit) -> str:
+    """Return the effect of a commit in words for the model."""
     verbs = {"add": "Stored", "update": "Updated", "remove": "Removed"}
     lines = [
         f"{verbs[change.kind]}: {_shorten_echo(change.text)}"
         if change.text or not isinstance(change, Remove)
         else "Removed."
-        for change in made.changes
+        for change in new_commit.changes
     ]
-    if made.proposed:
+    if new_commit.proposed:
         lines.append("Not stored yet: a person is asked to approve it first. Do not propose it again.")
-    lines += [f"Refused: {refusal.reason}" for refusal in made.refused]
+    lines += [f"Refused: {refusal.reason}" for refusal in new_commit.refused]
     return "\n".join(lines) or SAME
 
 
 def _shorten_echo(text: str) -> str:
-    """What the model wrote a moment ago it needs not to read again in full."""
+    """Return the text, shortened if it is long: the model wrote it a moment ago and need not read it again in full."""
     return text if len(text) <= ECHOED else f"{text[:ECHOED]}... ({len(text)} characters, stored as a whole)"

@@ -1,4 +1,4 @@
-"""From when to when something holds."""
+"""The time during which a record holds."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
@@ -16,12 +16,12 @@ def _with_timezone(at: datetime) -> datetime:
 
 
 Timestamp: TypeAlias = Annotated[datetime, AfterValidator(_with_timezone)]
-"""A time that others can be compared with: one that names no zone, as some exports do, is of UTC."""
+"""A time that can be compared with others; without a zone, as in some exports, it is taken as UTC."""
 VALIDITY = ("valid_from", "valid_to", "expires_at")
 
 
 class Dates(TypedDict):
-    """From when to when a record holds."""
+    """The dates between which a record holds."""
 
     valid_from: datetime | None
     valid_to: datetime | None
@@ -29,18 +29,18 @@ class Dates(TypedDict):
 
 
 class Validity(Frozen):
-    """From when to when something holds; what is open has no date. A day in UTC counts as the whole day."""
+    """The time during which something holds; an open end has no date. A day in UTC counts as the whole day."""
 
     valid_from: Timestamp | None = None
     valid_to: Timestamp | None = None
-    """Since when something else holds in its place."""
+    """The time from which something else holds instead."""
     expires_at: Timestamp | None = None
-    """From when on it is not recalled, because nobody knows whether it still holds."""
+    """The time from which it is not recalled, because it may no longer hold."""
 
     @model_validator(mode="before")
     @classmethod
     def _read_content(cls, value: object) -> object:
-        """Take the dates from the content, where a schema has fields of these names."""
+        """Take the dates from the content if a schema has fields of these names."""
         content = value.get("content") if isinstance(value, Mapping) else None
         if not isinstance(value, Mapping) or not isinstance(content, Mapping) or content.keys().isdisjoint(VALIDITY):
             return value
@@ -59,7 +59,7 @@ class Validity(Frozen):
 
     @property
     def validity_label(self) -> str:
-        """What a reader is told of when it holds; nothing if it is open on both sides."""
+        """The note about its dates for readers; empty if both ends are open."""
         ends = [end for end in (self.valid_to, self.expires_at) if end is not None]
         parts = [f"since {self.valid_from:%Y-%m-%d}"] if self.valid_from else []
         parts += [f"until {min(ends) - timedelta(microseconds=1):%Y-%m-%d}"] if ends else []
@@ -67,7 +67,7 @@ class Validity(Frozen):
 
 
 def _moment(value: JsonValue, *, end: bool) -> datetime | None:
-    """Return the moment that a text names; of a day its beginning or its end, of what is neither None."""
+    """Return the time that a text names: of a day its beginning or end; None for any other text."""
     try:
         moment = _with_timezone(datetime.fromisoformat(str(value)))
     except ValueError:

@@ -1,8 +1,9 @@
-"""The flow: a step of learning as a plain generator, and the one driver that gives it a colour.
+"""Flows, their effects, and the driver that runs them for sync and async code.
 
-A flow yields *effects* (data: store operations, a write, a model call) and gets their results. It knows no store, no
-model and no event loop, so a test can step it by hand. `Driver.run` and `Driver.arun` carry effects out; an effect
-that fails is thrown back into the flow, which may retry, clean up or let it pass.
+A flow is a step of learning, written as a plain generator. It yields *effects* (data: store operations, a write, a
+model call) and gets their results back. It knows no store, no model and no event loop, so a test can step it by hand.
+`Driver.run` and `Driver.arun` perform the effects. When an effect fails, its error is raised inside the flow, which may
+retry, clean up or continue.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Run these store operations, in order; with `as_of` on the store as it stood at that revision."""
+    """The effect of running store operations in order; with `as_of`, on the store as it was at that revision."""
 
     ops: tuple[Op, ...]
     as_of: int | None = None
@@ -49,19 +50,19 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write all of it or nothing, provided that what is in `expect` still has these versions (0: does not exist)."""
+    """The effect of writing all puts or none, if the items in `expect` have these versions (0: must not exist)."""
 
     puts: tuple[PutOp, ...]
     expect: Expected = field(default_factory=dict)
     commit: str | None = None
-    """Which commit this is, for the store's history."""
+    """The id of the commit, for the store's history."""
     within: Callable[[object], None] | None = None
-    """Called with the driver's connection inside the transaction, on stores whose database has a queue of jobs."""
+    """A function that gets the driver's connection inside the transaction, in databases with a queue of jobs."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """One call of a model for an object of `schema`; `options` go to `with_structured_output`."""
+    """The effect of calling a model for an object of `schema`; `options` go to `with_structured_output`."""
 
     model: BaseChatModel
     schema: Schema
@@ -72,7 +73,7 @@ class ModelCall:
 
 @dataclass(frozen=True, slots=True)
 class StoreCall:
-    """Call a method of `VersionedStore`; a store that does not have it raises `UnsupportedByStore`."""
+    """The effect of calling a method of `VersionedStore`; without that method, it raises `UnsupportedByStore`."""
 
     method: str
     arguments: tuple[Any, ...]
@@ -81,7 +82,7 @@ class StoreCall:
 
 @dataclass(frozen=True, slots=True)
 class SaverCall:
-    """Call a method of the run's checkpointer, which has it under `a...`, too."""
+    """The effect of calling a method of the run's checkpointer; async runs call its `a...` twin."""
 
     method: str
     arguments: tuple[Any, ...]
@@ -89,7 +90,7 @@ class SaverCall:
 
 @dataclass(frozen=True, slots=True)
 class VectorStoreCall:
-    """Call a method of the vector store that a learning store is searched by; answered with what it returns."""
+    """The effect of calling a method of the vector store that searches a learning store."""
 
     vectors: VectorStore
     method: Literal["add_documents", "delete", "similarity_search"]
@@ -98,12 +99,12 @@ class VectorStoreCall:
 
 @dataclass(frozen=True, slots=True)
 class DescribeStore:
-    """Ask how the store stands for this run: answered with a `StoreInfo`."""
+    """The effect of asking what the store can do in this run; the result is a `StoreInfo`."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoreInfo:
-    """Whether the store ranks what it finds, and which revision to recall when the run began at an older checkpoint."""
+    """Whether the store ranks what it finds, and the revision to recall in a run from an older checkpoint."""
 
     ranks: bool = False
     revision: int | None = None
@@ -114,7 +115,7 @@ Flow: TypeAlias = Generator[Effect, Any, T]
 
 
 def batch(*ops: Op, as_of: int | None = None) -> Flow[list[Result]]:
-    """Return one result per operation, typed at the call."""
+    """Return one result for each operation."""
     return cast("list[Result]", (yield Batch(ops, as_of)))
 
 
@@ -124,12 +125,12 @@ def write(
     commit: str | None = None,
     within: Callable[[object], None] | None = None,
 ) -> Flow[None]:
-    """Write `puts`; raises `ConflictError` on stores that can tell when somebody else was first."""
+    """Write `puts`; raises `ConflictError` if a store with versions finds that another writer was first."""
     yield Write(tuple(puts), expect, commit, within)
 
 
 def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: P.args, **options: P.kwargs) -> Flow[T]:
-    """Return what the store's own method returns.
+    """Return the result of a method of the store.
 
     Example: `states = yield from call_store(VersionedStore.history, namespace, key)`
     """
@@ -137,37 +138,37 @@ def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: 
 
 
 def call_saver(method: str, *arguments: object) -> Flow[Any]:
-    """Return what the checkpointer's method returns."""
+    """Return the result of a method of the checkpointer."""
     return (yield SaverCall(method, arguments))
 
 
 def describe_store() -> Flow[StoreInfo]:
-    """Return how the store stands for this run."""
+    """Return what the store can do in this run."""
     return cast("StoreInfo", (yield DescribeStore()))
 
 
 def call_vector_store(
     vectors: VectorStore, method: Literal["add_documents", "delete", "similarity_search"], **arguments: object
 ) -> Flow[Any]:
-    """Return what the vector store's method returns; a `StoreError` when it fails."""
+    """Return the result of a method of the vector store; raises `StoreError` if it fails."""
     return (yield VectorStoreCall(vectors, method, arguments))
 
 
 def call_model(effect: ModelCall) -> Flow[dict[str, Any]]:
-    """Return `{"raw": AIMessage, "parsed": ...}`."""
+    """Return the model's answer, as `{"raw": AIMessage, "parsed": ...}`."""
     return cast("dict[str, Any]", (yield effect))
 
 
 class TimeTravelSaver(Protocol):
-    """A checkpointer that knows what was known when a checkpoint was made, as `connect()` opens it."""
+    """A checkpointer that records with each checkpoint what was known then, as `connect()` opens it."""
 
     store: BaseStore
 
     def revision_of(self, config: RunnableConfig) -> int | None:
-        """Return the revision that a run has to recall."""
+        """Return the revision that a run must recall."""
 
     async def arevision_of(self, config: RunnableConfig) -> int | None:
-        """Return the revision that a run has to recall."""
+        """Return the revision that a run must recall."""
 
 
 _OTHER_DATABASE = (
@@ -187,7 +188,7 @@ def _advance(flow: Flow[T], outcome: Any) -> Effect:
 
 
 def _wrap_error(effect: Effect, error: Exception) -> _Failed:
-    """What the backend raised becomes a `StoreError`; our own errors and LangGraph's signals stay what they are."""
+    """Return a backend's error as a `StoreError`; this package's errors and LangGraph's signals stay as they are."""
     if isinstance(effect, ModelCall) or isinstance(error, LearningError | GraphBubbleUp):
         return _Failed(error)
     failed = "vector store" if isinstance(effect, VectorStoreCall) else "store"
@@ -198,12 +199,12 @@ def _wrap_error(effect: Effect, error: Exception) -> _Failed:
 
 @dataclass(frozen=True, slots=True)
 class Driver:
-    """Carries out the effects of a flow, in both colours."""
+    """The driver that performs the effects of a flow, in sync or async code."""
 
     store: BaseStore | None = None
     config: RunnableConfig = field(default_factory=RunnableConfig)
-    warn_once: Callable[[str, str], object] = field(default=lambda what, message: log.warning(message), compare=False)
-    """Warns of something the first time it is due."""
+    warn_once: Callable[[str, str], object] = field(default=lambda kind, message: log.warning(message), compare=False)
+    """A function that logs a warning, and each kind of warning only once."""
 
     def run(self, flow: Flow[T]) -> T:
         """Run `flow` to its end and return its result."""
@@ -213,12 +214,12 @@ class Driver:
                 effect = _advance(flow, outcome)
                 try:
                     outcome = self._perform(effect)
-                except Exception as error:  # noqa: BLE001 - not swallowed: handed to the flow, which decides
+                except Exception as error:  # noqa: BLE001 - raised inside the flow, which decides
                     outcome = _wrap_error(effect, error)
         except StopIteration as done:
             return cast("T", done.value)
         finally:
-            flow.close()  # a cancelled run: the flow's own `finally` still runs
+            flow.close()  # after a cancelled run, the flow's own `finally` still runs
 
     async def arun(self, flow: Flow[T]) -> T:
         """Run `flow` to its end without blocking the event loop."""
@@ -265,7 +266,7 @@ class Driver:
             return answer
         if isinstance(effect, DescribeStore):
             same = getattr(checkpointer(self.config), "store", None) is self.store
-            # To compare two stores, both may have to be opened.
+            # Comparing two stores may open both of them, which blocks.
             saver = self._time_travel_saver() if same else await asyncio.to_thread(self._time_travel_saver)
             return StoreInfo(self.ranks, await saver.arevision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
@@ -283,15 +284,15 @@ class Driver:
 
     @property
     def ranks(self) -> bool:
-        """Whether the store's own search needs no help: words, and vectors where there are any."""
+        """Whether the store's own search ranks well enough: by words, and by vectors if there are any."""
         return is_versioned(self.store)
 
     def _in_evaluation(self, effect: Effect) -> StoreInfo | None:
-        """Return what the run of an evaluation recalls, and refuse that it writes; None in any other run."""
+        """Return what an evaluation recalls, and refuse to write; None in any other run."""
         if (revision := pinned_revision()) is None:
             return None
         if isinstance(effect, Write):
-            raise LearningError("the agent is being evaluated: nothing is learned meanwhile")
+            raise LearningError("nothing is learned while the agent is evaluated")
         return StoreInfo(self.ranks, revision) if isinstance(effect, DescribeStore) else None
 
     def _store_at(self, revision: int | None) -> BaseStore:
@@ -299,18 +300,19 @@ class Driver:
         return store.as_of(revision) if revision is not None and is_versioned(store) else store
 
     def _time_travel_saver(self) -> TimeTravelSaver | None:
-        """The run's checkpointer, if it counts the revisions of the database this store is on."""
+        """Return the run's checkpointer if it counts the revisions of this store's database."""
         saver = checkpointer(self.config)
-        # By name, not by isinstance: LangGraph's server wraps a checkpointer in one that passes attributes on.
+        # By attribute, not by isinstance: LangGraph's server wraps the checkpointer in an object that passes attributes
+        # on.
         if not callable(getattr(saver, "revision_of", None)):
             return None
         saver = cast("TimeTravelSaver", saver)
         if saver.store is self.store:
             return saver
-        own, theirs = (getattr(store, "database", None) for store in (self.store, saver.store))
-        if own and theirs and own != theirs:
+        own, saver_database = (getattr(store, "database", None) for store in (self.store, saver.store))
+        if own and saver_database and own != saver_database:
             self.warn_once("database", _OTHER_DATABASE)
-        return saver if own and own == theirs else None
+        return saver if own and own == saver_database else None
 
     def _store_method(self, name: str) -> Any:
         method = getattr(self.require_store(), name, None)
@@ -327,7 +329,7 @@ class Driver:
         """Return the store.
 
         Raises:
-            ConfigurationError: There is none.
+            ConfigurationError: There is no store.
         """
         if self.store is None:
             raise ConfigurationError(
@@ -343,7 +345,7 @@ def _write_options(effect: Write) -> dict[str, Any]:
 
 
 async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:
-    """Run `abatch`; a store that has none, like LangGraph's `SqliteStore`, works in a thread."""
+    """Run `abatch`, or `batch` in a thread for stores without it, such as LangGraph's `SqliteStore`."""
     try:
         return await store.abatch(ops)
     except NotImplementedError:
@@ -351,7 +353,7 @@ async def _abatch(store: BaseStore, ops: Sequence[Op]) -> list[Result]:
 
 
 async def _acall_vector_store(effect: VectorStoreCall) -> object:
-    """Call the async twin of a method; a vector store that has none works in a thread."""
+    """Call the async twin of a method, or the method in a thread if the vector store has no twin."""
     try:
         return await getattr(effect.vectors, f"a{effect.method}")(**effect.arguments)
     except NotImplementedError:

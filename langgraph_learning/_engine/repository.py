@@ -1,4 +1,4 @@
-"""Reading and writing records: which store operations that takes, and how changes become puts."""
+"""Reading and writing records: the store operations for it, and the puts for a list of changes."""
 
 import base64
 import hashlib
@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning.labels import COMMITS
@@ -33,53 +34,56 @@ from langgraph_learning.stores.base import FAULTS
 log = logging.getLogger(__name__)
 
 SEARCH_LIMIT = 200
-"""How many records a store that ranks by itself is asked for, and how many any other's search adds."""
+"""The number of records that a ranking store is asked for, or that the search of another store adds."""
 READ_LIMIT = 5_000
-"""How many records of a learning store are read, at most."""
+"""The largest number of records of a learning store that are read."""
 PLAN_LIMIT = 1_500
-"""How many of them a turn is planned against, at most: the newest; what fits its words comes on top."""
+"""The largest number of records that a turn is planned against: the newest, and also those that fit its words."""
 SESSION_TAIL = 500
-"""How many of the newest messages of a session a turn is planned against."""
+"""The number of the newest messages of a session that a turn is planned against."""
 EVERYTHING = 1_000_000
-"""A page that holds all there is: several pages of a store that goes on changing would miss some."""
+"""The limit for reading everything on one page: several pages would miss what is written meanwhile."""
 
 
 @dataclass(frozen=True)
 class ScopeSnapshot:
-    """The records of a learning store in one scope, in the order they came to be, under short ids."""
+    """The records of a learning store in one scope, oldest first, with their short ids."""
 
     store: LearningStore
     scope: Scope
     records: tuple[Record, ...] = ()
+    past: tuple[Record, ...] = ()
+    """Earlier states of records whose place something else has taken: nobody plans, counts or recalls them by now."""
     scores: Mapping[str, float] = field(default_factory=dict)
     ranked: bool = False
-    """Whether the scores are the store's last word."""
+    """Whether the scores of the store are final."""
     unread: int = 0
-    """How many more there are that were not read."""
+    """The number of further records that were not read."""
     complete: bool = True
-    """Whether all records of the scope were read, of whatever status; where nobody has counted, it is not."""
+    """Whether all records of the scope were read, of any status; False if that is unknown."""
     suppressed: frozenset[str] = frozenset()
-    """The ids of records that an archived one sets aside: read, and not shown."""
+    """The ids of records that an archived record sets aside; they are read but not shown."""
     order: tuple[Ranked, ...] | None = None
-    """How well the records fit, the best first, where they are ranked by the sessions they stand in."""
+    """The records by how well they fit, best first, if they are ranked by their sessions."""
     votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """How often the records were found helpful, and harmful, as they stand."""
+    """How often each record's present state was found helpful and harmful."""
 
     @cached_property
     def labels(self) -> dict[str, Record]:
         """The records by short id: m1 is the oldest of those that are recalled.
 
-        Where not all may have been read they cannot be counted: then, and for what is not recalled, it is a code.
+        A record gets a code instead of a number if it is not recalled, or if not all records were read and cannot be
+        counted.
         """
         counted = [record for record in self.records if record.status == ACTIVE]
         counted = counted if len(counted) + self.unread <= SEARCH_LIMIT else []
         numbers = {record.id: number for number, record in enumerate(counted, 1)}
         letter = self.store.label
-        ours = [record for record in self.records if record.status != DOCUMENT]
-        return {f"{letter}{numbers.get(each.id) or _code(each.id)}": each for each in ours}
+        shown = [record for record in self.records if record.status != DOCUMENT]
+        return {f"{letter}{numbers.get(record.id) or _code(record.id)}": record for record in shown}
 
     def entries(self, ranked: Sequence[Ranked], query: str) -> list[Entry]:
-        """Return the pieces a prompt shows of `ranked`; none where the learning store fails over them."""
+        """Return the entries that a prompt shows of `ranked`; none if the learning store raises an error."""
         try:
             return self.store.entries(ranked, query, complete=self.complete)
         except FAULTS:
@@ -91,10 +95,14 @@ class ScopeSnapshot:
         """The records by id."""
         return {record.id: record for record in self.records}
 
+    def holds(self, record_id: str) -> bool:
+        """Return whether there is such a record, or such an earlier state of one."""
+        return record_id in self.by_id or any(record.id == record_id for record in self.past)
+
     @cached_property
     def ages(self) -> dict[str, int]:
-        """The places of the records by id: 0 is the oldest."""
-        return {record.id: place for place, record in enumerate(self.records)}
+        """The positions of the records by id: 0 is the oldest."""
+        return {record.id: position for position, record in enumerate(self.records)}
 
     @property
     def short_ids(self) -> dict[str, str]:
@@ -102,24 +110,35 @@ class ScopeSnapshot:
         return {label: record.id for label, record in self.labels.items()}
 
     def without(self, ids: Iterable[str]) -> "ScopeSnapshot":
-        """Return what is known but for some records."""
+        """Return a snapshot without some records."""
         gone = set(ids)
-        return replace(self, records=tuple(record for record in self.records if record.id not in gone))
+        left, past = (tuple(each for each in found if each.id not in gone) for found in (self.records, self.past))
+        return replace(self, records=left, past=past)
 
     def with_changes(self, changes: Iterable[Change], at: datetime) -> "ScopeSnapshot":
         """Return what is known when `changes` are made."""
-        found = {record.id: record for record in self.records}
+        found, past = {record.id: record for record in self.records}, {record.id: record for record in self.past}
         for change in changes:
             if isinstance(change, Remove):
                 found.pop(change.id, None)
-            else:
-                # What one commit adds keeps its order: the short ids count on it.
-                moment = at + timedelta(microseconds=len(found))
-                found[change.id] = self.record(change, found.get(change.id), moment)
-        return ScopeSnapshot(self.store, self.scope, tuple(found.values()), complete=self.complete)
+                past.pop(change.id, None)
+                continue
+            old = found.get(change.id)
+            if change.from_now_on and old is not None and self.keeps_past:
+                kept = old.as_past(change.valid_from)
+                past[kept.id] = kept
+            # What one commit adds keeps its order: the short ids count on it.
+            found[change.id] = self.record(change, old, at + timedelta(microseconds=len(found)))
+        kept_past = tuple(past.values())
+        return ScopeSnapshot(self.store, self.scope, tuple(found.values()), kept_past, complete=self.complete)
+
+    @property
+    def keeps_past(self) -> bool:
+        """Whether earlier states are kept: of what is shared they may be anybody's words, which `forget` would miss."""
+        return self.scope.namespace is None
 
     def record(self, change: Add | Update, old: Record | None, at: datetime) -> Record:
-        """Return the record that `change` makes of `old`; what was said keeps when it is over."""
+        """Return the record that `change` makes of `old`; a stored message keeps its time of expiry."""
         validity = change.validity
         if old is not None and self.store.captures:
             validity["expires_at"] = change.expires_at or old.expires_at
@@ -142,18 +161,20 @@ class ScopeSnapshot:
 
 
 def _code(record_id: str) -> str:
-    return "-" + base64.b32encode(hashlib.sha256(record_id.encode()).digest()[:5]).decode().lower()
+    return (
+        "-" + base64.b32encode(hashlib.sha256(record_id.encode(errors="surrogatepass")).digest()[:5]).decode().lower()
+    )
 
 
 def commits_namespace(identity: Identity) -> Namespace:
-    """Where the commits of a user lie."""
+    """Return the namespace of a user's commits."""
     return (*Scope(user_id=identity.user_id).path, COMMITS)
 
 
 def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple[LearningStore, Scope]]:
-    """Return the learning stores that `identity` may read and write, each with its scope there."""
-    found = ((store, store.scope(identity)) for store in stores)
-    return [(store, scope) for store, scope in found if scope is not None]
+    """Return the learning stores that `identity` may read and write, each with its scope."""
+    scopes = ((store, store.scope(identity)) for store in stores)
+    return [(store, scope) for store, scope in scopes if scope is not None]
 
 
 def read_op(
@@ -170,9 +191,9 @@ def read_op(
 
 
 def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> ScopeSnapshot:
-    """Return what the results of `read_op` hold: records of this scope alone, each once, oldest first.
+    """Return the records in results of `read_op`: only those of this scope, each once, oldest first.
 
-    `limit` is how many records the first of them may hold: one that is full may not be all there is.
+    `limit` is the page size of the first result: if the page is full, there may be more records.
     """
     full = limit is not None and len(cast("list[Item]", results[0] or ())) >= limit
     items = cast("list[SearchItem]", [item for result in results for item in cast("Iterable[Item]", result or ())])
@@ -181,7 +202,8 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     found = {item.key: Record.from_item(item) for item in mine}
     scores = {item.key: item.score for item in mine if getattr(item, "score", None) is not None}
     ordered = sorted(found.values(), key=lambda record: (record.created_at, record.id))
-    return ScopeSnapshot(store, scope, tuple(ordered), cast("dict[str, float]", scores), complete=not full)
+    current, past = (tuple(each for each in ordered if (each.past_of is None) is now) for now in (True, False))
+    return ScopeSnapshot(store, scope, current, past, cast("dict[str, float]", scores), complete=not full)
 
 
 def load_snapshots(
@@ -191,54 +213,55 @@ def load_snapshots(
     query: str = "",
     session: str | None = None,
 ) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
-    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and what fits `query`.
+    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and those that fit `query`.
 
-    Of a learning store that keeps messages those of `session` alone, where one is named.
+    From a learning store that keeps messages, it reads only those of `session` if one is given.
     """
     of_session = limit
     if session is not None and any(store.captures for store, _ in stores):
-        stand = yield from describe_store()  # a store that does not rank may return the oldest first
-        of_session = SESSION_TAIL if stand.ranks else EVERYTHING
+        info = yield from describe_store()  # a store that does not rank may return the oldest first
+        of_session = SESSION_TAIL if info.ranks else EVERYTHING
     within = [session if store.captures else None for store, _ in stores]
     limits = [of_session if store.captures else limit for store, _ in stores]
     newest = [
-        read_op(store, scope, limit=most, session=only)
-        for (store, scope), most, only in zip(stores, limits, within, strict=True)
+        read_op(store, scope, limit=most, session=session_only)
+        for (store, scope), most, session_only in zip(stores, limits, within, strict=True)
     ]
     fitting = [
-        read_op(store, scope, query, 1 if store.captures else SEARCH_LIMIT, session=only)
-        for (store, scope), only in zip(stores, within, strict=True)
+        read_op(store, scope, query, 1 if store.captures else SEARCH_LIMIT, session=session_only)
+        for (store, scope), session_only in zip(stores, within, strict=True)
         if query
     ]
     results = yield from batch(*first, *newest, *fitting)
-    found = results[len(first) :]
+    own_results = results[len(first) :]
     snapshots = [
-        read_snapshot(store, scope, *found[place :: len(stores)], limit=limit)
-        for place, (store, scope) in enumerate(stores)
+        read_snapshot(store, scope, *own_results[position :: len(stores)], limit=limit)
+        for position, (store, scope) in enumerate(stores)
     ]
-    # The scores are of what was searched for alone, and nothing to rank all of them by.
+    # The scores belong to the searched records alone and cannot rank all of them.
     return results[: len(first)], [replace(snapshot, scores={}) for snapshot in snapshots]
 
 
 def find_commit(identity: Identity, commit: str) -> GetOp:
-    """Return the operation that looks a commit up."""
+    """Return the operation that reads a commit."""
     return GetOp(commits_namespace(identity), commit, refresh_ttl=False)
 
 
 def put_commit(commit: Commit) -> PutOp:
-    """Return the operation that keeps a commit.
+    """Return the operation that stores a commit.
 
-    What somebody else has said in a shared namespace is not repeated in it: `forget` would miss it there.
+    It does not repeat what other users said in a shared namespace, because `forget` would miss it there.
     """
-    changes = tuple(_without_words(change, commit.identity) for change in commit.changes)
-    value = commit.model_copy(update={"changes": changes}).model_dump(mode="json", exclude={"id"})
+    changes = [_without_words(change, commit.identity) for change in commit.changes]
+    value = commit.model_dump(mode="json", exclude={"id", "changes"})
+    value["changes"] = [_written_change(change) for change in changes]
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
 
 
 def _without_words(change: Change, identity: Identity) -> Change:
     if isinstance(change, Remove):
         return change
-    if change.session is not None:  # what was said stands in the record: a commit names it
+    if change.session is not None:  # the record holds the message; the commit only names it
         return change.model_copy(update={"text": "", "content": {}, "keys": {}})
     if change.source.user_id in (None, identity.user_id):
         return change
@@ -246,13 +269,24 @@ def _without_words(change: Change, identity: Identity) -> Change:
     return change.model_copy(update={"text": "", "content": {}, "source": source})
 
 
+def _written_change(change: Change) -> dict[str, JsonValue]:
+    """Return a change without what is not known: of a turn, that is more than what is."""
+    value = change.model_dump(mode="json")
+    source = {name: known for name, known in value["source"].items() if known is not None}
+    return {
+        name: known
+        for name, known in {**value, "source": source}.items()
+        if known not in (None, {}) or name == "content"
+    }
+
+
 def read_commit(result: Result) -> Commit | None:
-    """Read a commit back."""
+    """Return the commit that a result holds; None if it holds none."""
     return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
 
 
 def put_record(record: Record, at: datetime) -> PutOp:
-    """Return the operation that keeps a record; what was said, at most until it expires."""
+    """Return the operation that stores a record; a message expires in the store too."""
     over = record.expires_at if record.session is not None else None
     minutes = (over - at).total_seconds() / 60 if over else None
     ttl = None if minutes is None else max(minutes, 0.01)
@@ -261,10 +295,12 @@ def put_record(record: Record, at: datetime) -> PutOp:
 
 def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) -> tuple[list[PutOp], Expected]:
     """Return what writes `changes`, and the versions it rests on."""
-    old = {record.id: record for record in before.records}
-    new = {record.id: record for record in before.with_changes(changes, at).records}
+    after = before.with_changes(changes, at)
+    old = {record.id: record for record in (*before.records, *before.past)}
+    new = {record.id: record for record in (*after.records, *after.past)}
     namespace = (*before.scope.path, before.store.name)
-    touched = list(dict.fromkeys(change.id for change in changes))
+    superseded = [record.id for record in after.past if record.id not in old]
+    touched = list(dict.fromkeys([*(change.id for change in changes), *superseded]))
     operations, expect = [], {}
     for key in touched:
         if (record := new.get(key)) is not None:

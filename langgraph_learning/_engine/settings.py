@@ -1,4 +1,4 @@
-"""What a learning machine hands to its nodes, tools, middleware and data API: the configuration, resolved."""
+"""The resolved configuration of a learning machine, for its nodes, tools, middleware and data API."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -10,6 +10,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
+from langgraph_learning._engine.learning.messages import TrajectoryStep
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
@@ -22,7 +23,7 @@ A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name'
 
 
 def check_store(owner: str, store: object) -> None:
-    """Refuse what is no store; what was given may hold a password, so the message does not repeat it.
+    """Raise unless `store` is a store or None; the message does not repeat the value, which may hold a password.
 
     Raises:
         ConfigurationError: It is a database, a URL or something else.
@@ -39,10 +40,10 @@ def check_store(owner: str, store: object) -> None:
 
 
 def resolve_model(model: Model | None) -> BaseChatModel | None:
-    """Return a chat model for `"provider:name"`, any other as it is.
+    """Return the chat model that `"provider:name"` names; a chat model is returned unchanged.
 
     Raises:
-        ConfigurationError: The provider's package or key is missing, or it is no chat model.
+        ConfigurationError: The provider's package or key is missing, or the value is no chat model.
     """
     if model is None or isinstance(model, BaseChatModel):
         return model
@@ -56,14 +57,14 @@ def resolve_model(model: Model | None) -> BaseChatModel | None:
         raise ConfigurationError(f"model={model!r}: {error} (for OpenAI: the extra 'openai')") from error
     except ValueError as error:
         raise ConfigurationError(f"model={model!r}: {error}") from error
-    except Exception as error:  # every provider's client has errors of its own, most of them for a missing key
+    except Exception as error:  # each provider's client raises errors of its own, mostly for a missing key
         key = f"{model.partition(':')[0].upper().replace('-', '_')}_API_KEY" if ":" in model else "e.g. OPENAI_API_KEY"
         raise ConfigurationError(f"model={model!r}: {error} (its key is read from the environment: {key})") from error
 
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSettings:
-    """A configured learning machine, as its parts see it."""
+    """The configuration of a learning machine, as its parts use it."""
 
     stores: tuple[LearningStore, ...]
     models: Mapping[str, BaseChatModel | None]
@@ -75,46 +76,48 @@ class MachineSettings:
     name: str = "learning"
     messages_key: str = "messages"
     turn: Callable[[Mapping[str, Any]], object] | None = None
-    """Reads a graph's state: the messages to learn from, and the text to recall by."""
+    """A function that reads a graph's state: it returns the messages to learn from and the text to recall by."""
     user_tools: frozenset[str] = frozenset()
-    """The names of tools whose answer is the user's."""
+    """The names of tools whose result is the user's answer."""
     mask: Mask = mask_secrets
     shared: Shared = "propose"
     reviewers: Reviewers | None = None
     author_name: Callable[[str], str | None] | None = None
-    """Returns how a user is called where others read what they taught."""
+    """A function that returns the name of a user for others who read what they taught."""
     agent: str | None = None
-    """The name of the agent it serves; empty for one without a name, None where the run tells."""
+    """The name of the agent; empty for an agent without a name, None if the run decides."""
     methods: OutputMethods = field(default_factory=OutputMethods)
     turns: dict[tuple[str, str], object] = field(default_factory=dict)
     """What recall froze for the turns under way, by thread and message: a subgraph cannot read its parent's state."""
+    calls: dict[tuple[str, str], tuple[TrajectoryStep, ...]] = field(default_factory=dict)
+    """The tool calls of the turns under way, by thread and turn: a graph may summarise them before its turn ends."""
     recalled: dict[int, object] = field(default_factory=dict)
-    """What was recalled in the runs under way, by the control of the run."""
+    """The recalled text of running runs, by the run's control object."""
     background: Background | None = None
-    """How to learn behind the reply; None: the turn itself learns."""
+    """The options for learning behind the reply; None: the turn itself learns."""
     learners: dict[tuple[int, object], object] = field(default_factory=dict)
-    """Who learns behind the reply in this process, by store."""
+    """The learners of this process that work behind the reply, by store."""
     placement: Placement = "turn"
-    """Where the recalled text stands when a model is called."""
+    """The position of the recalled text in a model call."""
     steps: set[str] = field(default_factory=set)
-    """Which steps have run in this process, to notice one that is not wired."""
+    """The steps that have run in this process, to notice a missing one."""
     warned: set[str] = field(default_factory=set)
-    """What was said once and is not said again."""
+    """The kinds of warnings that were logged and are not repeated."""
 
     @property
     def rules(self) -> CommitRules:
-        """What every commit keeps to."""
+        """The rules for every commit."""
         return CommitRules(self.limits, self.mask, self.shared, self.reviewers)
 
-    def warn_once(self, what: str, message: str) -> None:
-        """Log a warning the first time it is due."""
-        if what not in self.warned:
-            self.warned.add(what)
+    def warn_once(self, kind: str, message: str) -> None:
+        """Log a warning of a kind, unless one of that kind was logged before."""
+        if kind not in self.warned:
+            self.warned.add(kind)
             log.warning(message)
 
     @property
     def context_id(self) -> str:
-        """The id of the system message that shows recalled text to a model: every machine has its own."""
+        """The id of the system message with the recalled text; each machine has its own."""
         return f"{self.name}-context"
 
     @property
@@ -124,13 +127,18 @@ class MachineSettings:
 
     @property
     def proposes(self) -> bool:
-        """Whether a person decides about changes of any learning store."""
+        """Whether a person decides about the changes of any learning store."""
         return any(store.proposes for store in self.stores)
 
     @property
     def extracting(self) -> tuple[LearningStore, ...]:
         """The learning stores that learn by extraction."""
         return tuple(store for store in self.stores if store.extracts)
+
+    @property
+    def reads_trajectory(self) -> bool:
+        """Whether a learning store learns from the agent's tool calls."""
+        return any(store.reads_trajectory for store in self.extracting)
 
     @property
     def capturing(self) -> tuple[LearningStore, ...]:
@@ -143,10 +151,10 @@ class MachineSettings:
         return (*self.extracting, *self.capturing)
 
     def extractions(self, agent_model: BaseChatModel | None = None) -> list[Extraction]:
-        """Return one extraction per model, each with the learning stores that share it.
+        """Return one extraction for each model, with the learning stores that share it.
 
         Args:
-            agent_model: What extracts where no model was configured.
+            agent_model: The model for learning stores without a configured one.
 
         Raises:
             ConfigurationError: There is no model to extract with.
@@ -159,7 +167,7 @@ class MachineSettings:
                     f"{store.name} learns by extraction and has no model: give LearningMachine(model=...),"
                     " or use middleware() or create_learning_agent(), which extract with the agent's own model"
                 )
-            # What tools returned is shown to no learning store but those that take it: they are asked apart.
+            # Only learning stores that learn from tools may see their results, so they are asked in a separate call.
             shows = (id(model), store.config.learn_from_tools, store.reads_trajectory)
             shared.setdefault(shows, (model, []))[1].append(store)
         return [

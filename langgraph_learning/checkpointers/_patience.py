@@ -19,10 +19,10 @@ class Holdable(Protocol):
     """A lock or a semaphore."""
 
     def acquire(self, blocking: bool = ..., timeout: float = ...) -> bool:
-        """Take it, and return whether that went in time."""
+        """Take it, and return whether that succeeded in time."""
 
     def release(self) -> None:
-        """Give it back."""
+        """Release it."""
 
 
 class Patience:
@@ -51,14 +51,14 @@ class Patience:
 
 
 class PatientLock:
-    """A lock that is waited for with patience, then given up with a reason.
+    """A lock with a time limit for the case that its holder hangs.
 
-    Patience is for a holder who is stuck. While others come and go the wait goes on: a busy queue is no fault, and
-    what waits in it would be lost for nothing.
+    The limit starts again whenever a holder finishes. So a long queue is no error, and nothing that waits in it is
+    lost.
 
     Args:
-        patience: How long nobody may have got on.
-        lock: What is held; a semaphore lets several hold it.
+        patience: The time in which no holder may finish before waiting threads give up.
+        lock: The lock to hold; a semaphore lets several threads hold it.
     """
 
     def __init__(self, patience: Patience, lock: Holdable | None = None) -> None:
@@ -69,7 +69,7 @@ class PatientLock:
         """Take the lock.
 
         Raises:
-            StoreError: It is held, and nobody has got on for too long.
+            StoreError: No holder finished in time.
         """
         seconds = self._patience.seconds
         deadline = time.monotonic() + seconds
@@ -84,7 +84,7 @@ class PatientLock:
         self._lock.release()
 
     def moved_since(self, moment: float) -> bool:
-        """Return whether somebody who held it has come to a good end since `moment`."""
+        """Return whether a holder has finished without an error since `moment`."""
         return self._moved_at > moment
 
     def __enter__(self) -> None:

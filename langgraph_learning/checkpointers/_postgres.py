@@ -189,6 +189,7 @@ class Connections:
             reconnect_timeout=RETRY_EVERY,
             kwargs={
                 "autocommit": True,
+                "client_encoding": "utf8",  # a database may have another default, which cannot hold every text
                 "prepare_threshold": 0,
                 "row_factory": dict_row,
                 "connect_timeout": _connect_timeout(url, self.patience.timeout),

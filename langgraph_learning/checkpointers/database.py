@@ -77,7 +77,9 @@ class LearningDB:
     def __enter__(self) -> Self:
         with self._lock:
             if self._opened is not None:
-                raise ConfigurationError("the database is open already: share what the first `with` handed out")
+                raise ConfigurationError(
+                    "the database is open already: share the object that the first `with` returned"
+                )
             with ExitStack() as closing:
                 self._opened = self._opener(closing)
                 self._closing = closing.pop_all()
@@ -144,7 +146,7 @@ def connect(
     scheme, separator, location = url.partition("://") if isinstance(url, str) else ("", "", "")
     options = _Options(embed, dims, schema, timeout, tuple(allowed_types))
     if dims is not None and embed is None:
-        raise ConfigurationError("dims= is the length of the vectors of embed=, which is missing")
+        raise ConfigurationError("dims= needs embed=: it is the length of its vectors")
     if not timeout > 0:
         raise ConfigurationError(f"timeout= is a number of seconds above 0, not {timeout!r}")
     if separator and scheme == "sqlite":

@@ -10,6 +10,7 @@ from langgraph_learning.cli.output import say, write_json
 from langgraph_learning.cli.target import Target, check_exists
 
 if TYPE_CHECKING:
+    from langgraph_learning._engine.maintenance.store_stats import Figures
     from langgraph_learning.checkpointers._store.inspect import DatabaseState
 
 
@@ -23,7 +24,7 @@ def stats(at: Target) -> None:
     """Count records, commits, refused operations and proposals that wait, of one user or of all.
 
     Then by learning store: what was learned, changed, retired, proposed, approved, recalled, found helpful and harmful,
-    and the tokens that its extractions took.
+    the tokens that learning it took, and those that showing it took of the agent's prompts.
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
@@ -58,9 +59,20 @@ def stats(at: Target) -> None:
     for what, count in {**totals, **dict(sorted(counted.items())), **beside, **turns}.items():
         say(f"{what:<20}{count:>10}")
     say(f"{'database':<20}{_size(state.size):>10}")
-    for store, counts in sorted(figures.items()):
-        said = ", ".join(f"{what} {count:,}" for what, count in counts.items() if count)
-        say(f"{store}: {said}")
+    if figures:
+        say("")
+        _tell_figures(figures)
+
+
+def _tell_figures(figures: "Figures") -> None:
+    """Print a table of the learning stores, without the figures that none of them has."""
+    names = [name for name in next(iter(figures.values())) if any(counts[name] for counts in figures.values())]
+    rows = [("learning store", *names)]
+    rows += [(store, *(f"{counts[name]:,}" for name in names)) for store, counts in figures.items()]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, *cells in rows:
+        numbers = "  ".join(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
+        say(f"{name:<{widths[0]}}  {numbers}")
 
 
 def _count_waiting(at: Target, prefix: tuple[str, ...]) -> int:

@@ -1,11 +1,8 @@
 """The commands that make an agent better, and that show whether it is."""
 
-import sys
-from contextlib import redirect_stdout
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -79,6 +76,7 @@ def evaluate(
 
     Example: langgraph-learning eval tasks.jsonl app.agent:agent -d sqlite:///learning.db --at 0,10,100
     """
+    from langgraph_learning.cli.machines import load_agent
     from langgraph_learning.evals import evaluate as put_tasks
     from langgraph_learning.evals import read_tasks
 
@@ -88,22 +86,7 @@ def evaluate(
         raise ConfigurationError(f"--at {counts}: give numbers of commits, such as 0,10,100") from None
     asked = read_tasks(tasks)
     with at.open() as opened, progress("Asking", len(asked) * len(numbers)):
-        graph = _load_agent(agent)
+        graph = load_agent(agent)
         copied = graph.copy({"store": opened.store}) if hasattr(graph, "copy") else graph
         curve = put_tasks(copied, asked, learning=opened.machine(at.user), at=numbers, store=opened.store)
     write_json(curve) if at.as_json else say(str(curve))
-
-
-def _load_agent(where: str) -> Any:
-    """Return the graph that `module:name` names, the module also being looked for in the working directory."""
-    module, _, name = where.partition(":")
-    if "" not in sys.path:
-        sys.path.insert(0, "")
-    try:
-        with redirect_stdout(sys.stderr):  # what it prints is no result
-            found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"{where}: {error}; write module:name, e.g. app.agent:agent") from error
-    if not callable(getattr(found, "invoke", None)):
-        raise ConfigurationError(f"{where} is a {type(found).__name__}: give a compiled graph")
-    return found

@@ -2,8 +2,10 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -11,6 +13,9 @@ from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import notice, progress, say, write_json
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from langgraph_learning.records import Commit
 
 USERS_ROLES = ("user", "human")
 
@@ -22,35 +27,111 @@ def register(app: typer.Typer) -> None:
 
 def learn(
     at: Target,
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="JSON or JSON lines: messages, or threads of them.")],
+    source: Annotated[
+        Path | None, typer.Argument(metavar="[FILE]", help="JSON or JSON lines: messages, or threads of them.")
+    ] = None,
     model: Annotated[
         str | None, typer.Option(metavar="PROVIDER:NAME", help="What extracts; by default your --machine's model.")
     ] = None,
+    threads: Annotated[
+        bool, typer.Option("--threads", help="Learn from the threads of the checkpointer in this database.")
+    ] = False,
 ) -> None:
     """Learn from old conversations, turn by turn; a turn that was learned from before teaches nothing twice.
 
     FILE holds one thread as a list of messages ({"role": "user", "content": "..."}), or each thread as a line or entry
-    of its own: {"thread_id": "t1", "messages": [...]}.
+    of its own: {"thread_id": "t1", "messages": [...]}. With --threads what LangGraph's checkpointer keeps in the
+    database is learned from instead, each thread for the user whom its runs named, else for --user; without a model
+    and a --machine what was said is kept, and can be found. What was interrupted goes on when it is called again.
 
     Example: langgraph-learning learn threads.jsonl -d sqlite:///learning.db -u alex@example.com --model openai:gpt-5.2
+
+    Example: langgraph-learning learn --threads -d postgresql://localhost/app --machine app.agent:learning
     """
+    if threads == (source is not None):
+        raise typer.BadParameter("give a FILE of conversations, or --threads for those of the checkpointer")
+    if source is None:
+        learn_threads(at, model)
+    else:
+        learn_file(at, source, model)
+
+
+def learn_file(at: Target, source: Path, model: str | None) -> None:
+    """Learn from the threads of a file."""
     if model is None and at.machine is None:
         raise ConfigurationError("there is no model to learn with: give --model provider:name, or your own --machine")
     user = at.whose
     threads = [(thread or at.thread, turn) for thread, messages in _threads(source) for turn in _turns(messages)]
-    learned = changes = 0
+    report = _Report(turns=len(threads))
     with at.open(make=True) as opened, progress("Learning", len(threads)) as done:
         for thread, turn in threads:
-            commit = opened.scoped_for(user, thread, model=model).learn(turn)
+            report.add(opened.scoped_for(user, thread, model=model).learn(turn))
             done(1)
-            if commit is not None:
-                learned, changes = learned + 1, changes + len(commit.changes)
-                for refusal in commit.refused:
-                    notice(f"not {refusal.operation}: {refusal.reason}")
-    if at.as_json:
-        write_json({"turns": len(threads), "commits": learned, "changes": changes})
-    else:
-        say(f"{changes} changes from {learned} of {len(threads)} turns; `history` lists them")
+    report.write(at)
+
+
+def learn_threads(at: Target, model: str | None) -> None:
+    """Learn from the threads that the checkpointer in the database keeps."""
+    from langgraph_learning.importing import read_thread
+    from langgraph_learning.machine import LearningMachine
+
+    report = _Report()
+    with at.open(make=True) as opened:
+        keeping = LearningMachine(conversations=True) if model is None and at.machine is None else None
+        saver: Any = opened.checkpointer.saver
+        ids = [thread for thread in saver.thread_ids() if at.thread in (None, thread)]
+        with progress("Learning", len(ids)) as done:
+            for thread_id in ids:
+                machine = keeping or opened.machine(at.user, model)
+                found = read_thread(saver, thread_id, machine._settings.messages_key)
+                user = found.user_id or at.user
+                if user is None or at.user not in (None, user) or not found.turns:
+                    report.leave_out(thread_id, user, at.user, bool(found.turns))
+                else:
+                    scoped = machine.scoped(user_id=user, thread_id=thread_id, store=opened.store)
+                    for turn in found.turns:
+                        report.turns += 1
+                        report.add(scoped.learn(turn.messages, at=turn.said_at))
+                done(1)
+    report.write(at)
+
+
+@dataclass
+class _Report:
+    """What was learned from so far."""
+
+    turns: int = 0
+    commits: int = 0
+    changes: int = 0
+    started: datetime = field(default_factory=lambda: datetime.now(UTC))
+    left_out: dict[str, str] = field(default_factory=dict)
+
+    def add(self, commit: "Commit | None") -> None:
+        """Count the commit of a turn; one that was made before teaches nothing twice."""
+        if commit is not None and commit.at >= self.started:
+            self.commits, self.changes = self.commits + 1, self.changes + len(commit.changes)
+            for refusal in commit.refused:
+                notice(f"not {refusal.operation}: {refusal.reason}")
+
+    def leave_out(self, thread: str, user: str | None, asked: str | None, spoken: bool) -> None:
+        """Note why a thread teaches nothing."""
+        if not spoken:
+            why = "it keeps no messages"
+        elif user is None:
+            why = "nobody knows whose it is: give --user"
+        else:
+            why = f"it is of another user than {asked}"
+        self.left_out[thread] = why
+
+    def write(self, at: Target) -> None:
+        """Say what came of it."""
+        for thread, why in self.left_out.items():
+            notice(f"left out thread {thread}: {why}")
+        if at.as_json:
+            left_out = {"left_out": self.left_out} if self.left_out else {}
+            write_json({"turns": self.turns, "commits": self.commits, "changes": self.changes, **left_out})
+        else:
+            say(f"{self.changes} changes from {self.commits} of {self.turns} turns; `history` lists them")
 
 
 def _threads(source: Path) -> Iterator[tuple[str | None, list[dict[str, Any]]]]:

@@ -4,6 +4,7 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import redirect_stdout
 from importlib import import_module
+from typing import Any
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
@@ -12,8 +13,13 @@ from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.registry import SLOTS
 
 
-def load_machine(where: str) -> LearningMachine:
-    """Return the machine that `module:name` names, the module also being looked for in the working directory.
+def load_object(where: str, example: str, option: str = "") -> object:
+    """Return what `module:name` names, the module also being looked for in the working directory.
+
+    Args:
+        where: The name.
+        example: One that a user may write, for the message.
+        option: The option that it was given for, for the message.
 
     Raises:
         ConfigurationError: There is none.
@@ -23,11 +29,32 @@ def load_machine(where: str) -> LearningMachine:
         sys.path.insert(0, "")
     try:
         with redirect_stdout(sys.stderr):  # what it prints is no result
-            found = getattr(import_module(module), name)
+            return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        raise ConfigurationError(f"--machine {where}: {error}; write module:name, e.g. app.agent:learning") from error
+        raise ConfigurationError(f"{option}{where}: {error}; write module:name, e.g. {example}") from error
+
+
+def load_machine(where: str) -> LearningMachine:
+    """Return the machine that `module:name` names.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = load_object(where, "app.agent:learning", "--machine ")
     if not isinstance(found, LearningMachine):
         raise ConfigurationError(f"--machine {where} is a {type(found).__name__}, not a LearningMachine")
+    return found
+
+
+def load_agent(where: str) -> Any:
+    """Return the graph that `module:name` names.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    found = load_object(where, "app.agent:agent")
+    if not callable(getattr(found, "invoke", None)):
+        raise ConfigurationError(f"{where} is a {type(found).__name__}: give a compiled graph")
     return found
 
 

@@ -6,19 +6,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import cast
 
-from langgraph.store.base import Item
-
-from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
-from langgraph_learning._engine.maintenance.store_stats import FIGURES, learning_figures
-from langgraph_learning._engine.maintenance.votes import BALLOTS, read_ballot
-from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, read_commit
-from langgraph_learning.checkpointers import connect
+from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.maintenance.store_stats import Figures, load_figures
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
+from langgraph_learning.checkpointers import LearningSaver, connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError, RecordError
-from langgraph_learning.labels import COMMITS, label, unlabel
+from langgraph_learning.labels import label, unlabel
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
@@ -31,7 +28,7 @@ _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespac
 def open_target(target: Target) -> Iterator["OpenTarget"]:
     """Open the database of `target`, and make what is missing."""
     with connect(target.where, embed=target.embed, schema=target.schema) as db:
-        yield OpenTarget(cast("HybridStore", db.store), target)
+        yield OpenTarget(cast("HybridStore", db.store), target, db.checkpointer)
 
 
 def scope_of(namespace: Namespace) -> Scope | None:
@@ -49,6 +46,7 @@ class OpenTarget:
 
     store: HybridStore
     target: Target
+    checkpointer: LearningSaver
     coming: frozenset[str] = frozenset()
     """The learning stores whose records are about to be written; one's own program may know others than this one."""
 
@@ -93,17 +91,9 @@ class OpenTarget:
         items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
         return sum(len(item.value.get("refused") or ()) for item in items)
 
-    def figures(self, prefix: Namespace) -> dict[str, dict[str, int]]:
+    def figures(self, prefix: Namespace) -> Figures:
         """Return by learning store what was learned under `prefix`, what became of it, and what that cost."""
-        kept: dict[str, list[Item]] = {COMMITS: [], PROPOSALS: [], BALLOTS: []}
-        for namespace in self.store.list_namespaces(prefix=prefix, limit=EVERYTHING):
-            if namespace[-1] in kept:
-                items = self.store.search(namespace, limit=EVERYTHING, refresh_ttl=False)
-                kept[namespace[-1]] += [item for item in items if tuple(item.namespace) == tuple(namespace)]
-        commits = [commit for item in kept[COMMITS] if (commit := read_commit(item)) is not None]
-        ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in kept[BALLOTS]]
-        found = learning_figures(commits, [read_proposal(item) for item in kept[PROPOSALS]], ballots)
-        return {store: {what: counts[what] for what in FIGURES} for store, counts in found.items()}
+        return Driver(self.store).run(load_figures(prefix))
 
     def records(self, user: str | None) -> list[Record]:
         """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.
@@ -120,7 +110,8 @@ class OpenTarget:
                 except RecordError as error:
                     notice(str(error))
         asked = self.target.thread
-        mine = [record for record in records if asked is None or record.scope.thread_id in (None, asked)]
+        current = [record for record in records if record.past_of is None]  # the history of a record shows its past
+        mine = [record for record in current if asked is None or record.scope.thread_id in (None, asked)]
         return sorted(mine, key=lambda record: (record.created_at, record.store, record.id))
 
     def check_user(self) -> None:

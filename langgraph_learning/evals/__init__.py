@@ -1,4 +1,4 @@
-"""Proof that an agent gets better: the same tasks on memory as it stood after 0, 10, 100, 1,000 interactions.
+"""Evaluation of learning: the same tasks on memory as it was after 0, 10, 100, 1,000 interactions.
 
 ```python
 from langgraph_learning.evals import Task, contains, evaluate
@@ -8,8 +8,8 @@ curve = evaluate(agent, tasks, learning=learning, at=(0, 10, 100))
 print(curve)
 ```
 
-Nothing is learned meanwhile: the agent recalls an older revision, its checkpointer is left out, and every write of the
-learning machine is refused. What its own tools do, they do.
+Nothing is learned during an evaluation: the agent recalls an older revision, runs without its checkpointer, and every
+write of the learning machine is refused. The agent's own tools run as usual.
 """
 
 from langgraph_learning.evals.checks import contains, exact, f1

@@ -1,4 +1,4 @@
-"""Which revision of the store has how many commits."""
+"""The revisions of a store after given numbers of commits."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,32 +15,34 @@ EVERYTHING = 1_000_000
 
 @dataclass(frozen=True)
 class Milestone:
-    """Memory as it stood after so many commits."""
+    """The revision of the store after a number of commits."""
 
     commits: int
     revision: int
 
 
 def find_milestones(store: VersionedStore, at: Sequence[int]) -> tuple[list[Milestone], int]:
-    """Return the revisions after so many commits of all users, and how many commits there are in all.
+    """Return the revisions after given numbers of commits of all users, and the total number of commits.
 
-    What is more than there is comes to one milestone at the end.
+    Numbers above the total share one milestone at the end.
     """
     kept = cast("BaseStore", store)
-    places = [tuple(place) for place in kept.list_namespaces(prefix=(ROOT,), suffix=(COMMITS,), limit=EVERYTHING)]
-    items = [item for place in places for item in kept.search(place, limit=EVERYTHING, refresh_ttl=False)]
-    # Written once each, so the order in which they were written is that of their revisions.
+    namespaces = [
+        tuple(namespace) for namespace in kept.list_namespaces(prefix=(ROOT,), suffix=(COMMITS,), limit=EVERYTHING)
+    ]
+    items = [item for namespace in namespaces for item in kept.search(namespace, limit=EVERYTHING, refresh_ttl=False)]
+    # Each commit is written once, so the order of writing is the order of revisions.
     ordered = sorted(
         (item.created_at, tuple(item.namespace), item.key) for item in items if item.namespace[-1] == COMMITS
     )
     last = store.revision()
     wanted = sorted({min(count, len(ordered)) for count in at})
-    found = [_milestone(store, count, ordered[count - 1][1:] if count else None, last) for count in wanted]
-    return found, len(ordered)
+    milestones = [_milestone(store, count, ordered[count - 1][1:] if count else None, last) for count in wanted]
+    return milestones, len(ordered)
 
 
 def _milestone(store: VersionedStore, count: int, commit: tuple[Namespace, str] | None, last: int) -> Milestone:
-    """Return the first revision in which a commit is there, found by halving."""
+    """Return the first revision that contains a commit, by binary search."""
     if commit is None:
         return Milestone(0, 0)
     low, high = 1, last

@@ -1,4 +1,4 @@
-"""The learning curve: how well, and at what cost, the same tasks are done on more and more memory."""
+"""The learning curve: the quality and cost of the same tasks on more and more memory."""
 
 from langgraph_learning.records import Frozen
 
@@ -6,47 +6,47 @@ HEAD = ("after", "pass rate", "tokens", "model calls", "failed")
 
 
 class TaskResult(Frozen):
-    """How one task went."""
+    """The result of one task."""
 
     input: str
     answer: str = ""
     score: float = 0.0
     error: str | None = None
-    """Why there is no answer, or no judgement: the agent or the check raised."""
+    """Why there is no answer or no score: the error of the agent or of the check."""
 
 
 class LearningPoint(Frozen):
-    """How all tasks went on memory as it stood after so many commits."""
+    """The results of all tasks on the memory after a number of commits."""
 
     at: int
     pass_rate: float
     tokens: int
-    """What all tasks cost, in tokens of the agent's models; estimated where a model does not count them."""
+    """The tokens of the agent's models for all tasks; estimated if a model does not count them."""
     model_calls: int
     results: tuple[TaskResult, ...] = ()
 
     @property
     def errors(self) -> tuple[TaskResult, ...]:
-        """The tasks that raised."""
+        """The tasks that ended with an error."""
         return tuple(result for result in self.results if result.error is not None)
 
 
 class LearningCurve(Frozen):
-    """How well the same tasks are done on more and more memory; a table as text, a picture in a notebook."""
+    """The results of the same tasks on more and more memory; a table as text, a picture in a notebook."""
 
     points: tuple[LearningPoint, ...]
     commits: int
-    """How many commits there are in all."""
+    """The total number of commits."""
     beyond: tuple[int, ...] = ()
-    """What was asked for and is more than there is; the last point stands for all of them."""
+    """The requested numbers above the total; the last point stands for all of them."""
 
     def __str__(self) -> str:
-        """Return the table."""
+        """Return the results as a table."""
         rows = [HEAD, *(_row(point) for point in self.points)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEAD))]
         lines = ["  ".join(cell.rjust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-        told = f"there are {self.commits} commits: nothing to show at {', '.join(map(str, self.beyond))}"
-        return "\n".join([*lines, *([told] if self.beyond else [])])
+        note = f"there are {self.commits} commits: nothing to show at {', '.join(map(str, self.beyond))}"
+        return "\n".join([*lines, *([note] if self.beyond else [])])
 
 
 def _row(point: LearningPoint) -> tuple[str, ...]:

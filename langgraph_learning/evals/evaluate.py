@@ -1,8 +1,8 @@
-"""Putting tasks to an agent on memory as it stood after so many commits."""
+"""Running tasks with an agent on memory as it was after a number of commits."""
 
 import logging
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Awaitable, Generator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from uuid import uuid4
 
@@ -35,14 +35,14 @@ class Agent(Protocol):
     """A compiled graph."""
 
     def invoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Any:
-        """Run it."""
+        """Run the graph."""
 
     def ainvoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Awaitable[Any]:
-        """Run it without blocking the loop."""
+        """Run the graph without blocking the loop."""
 
 
 class _Meter(BaseCallbackHandler):
-    """Counts the calls of models, and their tokens."""
+    """A counter of model calls and their tokens."""
 
     def __init__(self) -> None:
         self.calls = 0
@@ -50,7 +50,7 @@ class _Meter(BaseCallbackHandler):
 
     def on_llm_end(self, response: LLMResult, **_: Any) -> None:
         self.calls += 1
-        for generation in (each for several in response.generations for each in several):
+        for generation in (candidate for candidates in response.generations for candidate in candidates):
             message = generation.message if isinstance(generation, ChatGeneration) else None
             used = message.usage_metadata if isinstance(message, AIMessage) else None
             self.tokens += used["total_tokens"] if used else tokens(generation.text)
@@ -64,36 +64,31 @@ def evaluate(
     at: Sequence[int] = (0, 10, 100, 1000),
     store: BaseStore | None = None,
 ) -> LearningCurve:
-    """Put the same tasks to an agent on memory as it stood after so many commits, and return how it went.
+    """Run the same tasks with an agent on memory as it was after numbers of commits, and return the learning curve.
 
-    Nothing is learned meanwhile, and no thread is written to. A task that raises, or whose check does, has failed, and
-    the result says why.
+    Nothing is learned during the evaluation, and no thread is written. A task fails if the agent or the check raises an
+    error; the result holds the error.
 
     Args:
         agent: A compiled graph that learns, such as `create_learning_agent` returns.
-        tasks: What to ask.
-        learning: The machine of the agent.
-        at: After how many commits, of all users; where there are fewer, the curve ends with all there are.
-        store: Where the records are; by default the machine's own store, or the agent's.
+        tasks: The tasks to run.
+        learning: The agent's learning machine.
+        at: The numbers of commits, of all users; if there are fewer, the curve ends with all there are.
+        store: The store with the records; by default that of the machine, or of the agent.
 
     Raises:
         ConfigurationError: There are no tasks, or no store.
         UnsupportedByStore: The store keeps no history: open one with `connect()`.
     """
-    bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
-    points: list[LearningPoint] = []
-    for milestone in milestones:
-        meter, results = _Meter(), list[TaskResult]()
-        for task in tasks:
-            with _one_run(task, milestone, meter) as (message, config, context):
-                try:
-                    answer = bare.invoke(message, config, context=context)
-                except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
-                    results.append(_failure(task, error))
-                    continue
-            results.append(_judge(task, answer))
-        points.append(_point(milestone, meter, results))
-    return curve.model_copy(update={"points": tuple(points)})
+    flow = _put_tasks(agent, tasks, learning, at, store)
+    try:
+        run = next(flow)
+        while True:
+            run = flow.send(_try(run))
+    except StopIteration as done:
+        return cast("LearningCurve", done.value)
+    finally:
+        flow.close()  # where the process is interrupted: the revision is not pinned any longer
 
 
 async def aevaluate(
@@ -105,18 +100,63 @@ async def aevaluate(
     store: BaseStore | None = None,
 ) -> LearningCurve:
     """Do what `evaluate` does."""
+    flow = _put_tasks(agent, tasks, learning, at, store)
+    try:
+        run = next(flow)
+        while True:
+            run = flow.send(await _atry(run))
+    except StopIteration as done:
+        return cast("LearningCurve", done.value)
+    finally:
+        flow.close()  # where the process is interrupted: the revision is not pinned any longer
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One task as it is put to the agent."""
+
+    agent: Agent
+    input: dict[str, Any]
+    config: RunnableConfig
+    context: dict[str, str]
+
+
+@dataclass(frozen=True)
+class _Raised:
+    """What an agent raised instead of an answer."""
+
+    error: Exception
+
+
+def _try(run: _Run) -> Any:
+    try:
+        return run.agent.invoke(run.input, run.config, context=run.context)
+    except Exception as error:  # noqa: BLE001 - an agent may raise anything: the task has failed
+        return _Raised(error)
+
+
+async def _atry(run: _Run) -> Any:
+    try:
+        return await run.agent.ainvoke(run.input, run.config, context=run.context)
+    except Exception as error:  # noqa: BLE001 - as in `_try`
+        return _Raised(error)
+
+
+def _put_tasks(
+    agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
+) -> Generator[_Run, Any, LearningCurve]:
+    """Yield each run of the agent, be sent what came of it, and return the curve."""
     bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
     points: list[LearningPoint] = []
     for milestone in milestones:
         meter, results = _Meter(), list[TaskResult]()
         for task in tasks:
-            with _one_run(task, milestone, meter) as (message, config, context):
-                try:
-                    answer = await bare.ainvoke(message, config, context=context)
-                except Exception as error:  # noqa: BLE001 - as in `evaluate`
-                    results.append(_failure(task, error))
-                    continue
-            results.append(_judge(task, answer))
+            config = _config(task, meter)
+            message = {"messages": [HumanMessage(task.input, id=str(uuid4()))]}
+            context = {} if task.user_id is None else {"user_id": task.user_id}
+            with pin_revision(milestone.revision):
+                answer = yield _Run(bare, message, config, context)
+            results.append(_failure(task, answer.error) if isinstance(answer, _Raised) else _judge(task, answer))
         points.append(_point(milestone, meter, results))
     return curve.model_copy(update={"points": tuple(points)})
 
@@ -124,7 +164,7 @@ async def aevaluate(
 def _prepare(
     agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
 ) -> tuple[Agent, list[Milestone], LearningCurve]:
-    """Return the agent without its checkpointer, the revisions to recall, and the curve without its points."""
+    """Return the agent without its checkpointer, the revisions to recall, and the curve without points."""
     if not tasks:
         raise ConfigurationError("evaluate(tasks=[]): give at least one Task")
     if not at or any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in at):
@@ -133,30 +173,23 @@ def _prepare(
     if kept is None:
         raise ConfigurationError("there is no store: give evaluate(store=...), or LearningMachine(store=...)")
     if not is_versioned(kept):
-        raise UnsupportedByStore(f"a {type(kept).__name__} does not know how it stood before: open one with connect()")
+        raise UnsupportedByStore(f"a {type(kept).__name__} keeps no history: open one with connect()")
     milestones, total = find_milestones(kept, sorted(set(at)))
     beyond = tuple(sorted(count for count in set(at) if count > total))
     return _without_checkpointer(agent), milestones, LearningCurve(points=(), commits=total, beyond=beyond)
 
 
 def _without_checkpointer(agent: Agent) -> Agent:
-    """Return the agent as it is, but for its threads: an evaluation is no conversation of anybody's."""
+    """Return the agent without its checkpointer, so that an evaluation adds nothing to any thread."""
     copied = getattr(agent, "copy", None)
     if not callable(copied) or not hasattr(agent, "checkpointer"):
         return agent
     return cast("Agent", copied({"checkpointer": None}))
 
 
-@contextmanager
-def _one_run(
-    task: Task, milestone: Milestone, meter: _Meter
-) -> Iterator[tuple[dict[str, Any], RunnableConfig, dict[str, str]]]:
-    """Recall the memory of a milestone, and hand over what the agent is called with."""
+def _config(task: Task, meter: _Meter) -> RunnableConfig:
     thread = task.thread_id or f"evaluation-{uuid4()}"
-    config: RunnableConfig = {"configurable": {"thread_id": thread}, "callbacks": [meter]}
-    message = {"messages": [HumanMessage(task.input, id=str(uuid4()))]}
-    with pin_revision(milestone.revision):
-        yield message, config, {} if task.user_id is None else {"user_id": task.user_id}
+    return {"configurable": {"thread_id": thread}, "callbacks": [meter]}
 
 
 def _judge(task: Task, answer: Any) -> TaskResult:
@@ -174,7 +207,7 @@ def _failure(task: Task, error: Exception, answer: str = "") -> TaskResult:
 
 
 def _text(answer: Any) -> str:
-    """Return the text of the last message of a state; of anything else itself."""
+    """Return the text of the last message of a state; any other answer as text."""
     messages = answer.get("messages") if isinstance(answer, dict) else None
     last = messages[-1] if messages else answer
     return str(getattr(last, "text", last))

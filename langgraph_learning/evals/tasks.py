@@ -1,4 +1,4 @@
-"""Tasks to put to an agent, in code or as JSON lines."""
+"""Tasks for an agent, written in code or as JSON lines."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -13,13 +13,13 @@ MATCHES: Mapping[str, Callable[..., Check]] = {"contains": contains, "exact": ex
 
 @dataclass(frozen=True)
 class Task:
-    """One thing to ask an agent, and how its answer is judged.
+    """One question to an agent, and the check of its answer.
 
     Args:
-        input: What the user says.
-        user_id: Who asks.
-        check: Gets the text of the answer and says true, false, or a share from 0 to 1.
-        thread_id: In which thread, for what is remembered of one; by default a new one.
+        input: The user's message.
+        user_id: The user who asks.
+        check: A function that gets the text of the answer and returns true, false, or a share from 0 to 1.
+        thread_id: The thread, for tasks about its session; by default a new one.
     """
 
     input: str
@@ -29,9 +29,9 @@ class Task:
 
 
 def read_tasks(path: Path) -> list[Task]:
-    """Read tasks from JSON lines: `{"input": "...", "user_id": "ada", "expect": "12", "match": "contains"}`.
+    """Return tasks from JSON lines: `{"input": "...", "user_id": "ada", "expect": "12", "match": "contains"}`.
 
-    `expect` is a text or several; `match` is `contains` (all of them; the default), `exact` or `f1` (one of them).
+    `expect` is one text or several. `match` is `contains` (all of them; the default), `exact` or `f1` (one of them).
 
     Raises:
         ConfigurationError: The file cannot be read, or a line is no task.

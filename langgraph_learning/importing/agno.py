@@ -1,4 +1,4 @@
-"""Agno: its table of learnings, one row per user with all memories in one JSON value, and its older one of memories."""
+"""Import from Agno: its table of learnings (one JSON value for each user), and its older table of memories."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
@@ -8,17 +8,17 @@ from langgraph_learning.importing.rows import Found, Skipped, parse_json, row, t
 from langgraph_learning.stores.values import spell
 
 COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
-"""What a table of learnings has, whatever it is called."""
+"""The columns of a table of learnings, whatever its name."""
 MEMORIES = frozenset({"memory_id", "memory", "user_id"})
-"""What a table of Agno's memory manager has: one memory a row."""
+"""The columns of a table of Agno's memory manager, which has one memory in each row."""
 AUDIT = frozenset({"id", "user_id", "session_id", "agent_id", "team_id", "created_at", "updated_at"})
-"""What Agno keeps beside the content, in the same value."""
+"""The keys that Agno adds to the content in the same value."""
 Learning = Mapping[str, object]
 Content = Mapping[str, object]
 
 
 def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
-    """Make a record of each profile field, memory, session and decision."""
+    """Yield a record for each profile field, memory, session and decision."""
     for learning in learnings:
         if learning.keys() >= MEMORIES:
             yield _memory_row(learning)
@@ -33,8 +33,8 @@ def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
 
 
 def _memory_row(memory: Learning) -> Found:
-    found = parse_json(memory.get("memory"))
-    text = to_text(found.get("memory") if isinstance(found, Mapping) else found)
+    parsed = parse_json(memory.get("memory"))
+    text = to_text(parsed.get("memory") if isinstance(parsed, Mapping) else parsed)
     if not text:
         return Skipped(f"memory {memory.get('memory_id')}", "it has no text")
     topics = parse_json(memory.get("topics"))
@@ -44,10 +44,10 @@ def _memory_row(memory: Learning) -> Found:
 
 
 def _profile(learning: Learning, content: Content) -> Iterator[Found]:
-    known = _known_fields(content)
-    if not known:
+    fields = _known_fields(content)
+    if not fields:
         yield Skipped(_location(learning), "the profile is empty")
-    for name, value in known.items():
+    for name, value in fields.items():
         yield _row(learning, content, "user_profile", f"user_profile:{name}", {name: value}, f"{name}: {spell(value)}")
 
 
@@ -67,32 +67,34 @@ def _memories(learning: Learning, content: Content) -> Iterator[Found]:
 
 
 def _session(learning: Learning, content: Content) -> Iterator[Found]:
-    known, thread = _known_fields(content), learning.get("session_id") or content.get("session_id")
-    if not to_text(known.get("summary")) or not thread:
+    fields, thread = _known_fields(content), learning.get("session_id") or content.get("session_id")
+    if not to_text(fields.get("summary")) or not thread:
         yield Skipped(_location(learning), "the session has no summary, or no id")
         return
-    yield _row(learning, content, "session_context", "session_context", known, to_text(known["summary"]), thread=thread)
+    yield _row(
+        learning, content, "session_context", "session_context", fields, to_text(fields["summary"]), thread=thread
+    )
 
 
 def _decision(learning: Learning, content: Content) -> Iterator[Found]:
-    known = _known_fields(content)
-    text = to_text(known.get("decision"))
+    fields = _known_fields(content)
+    text = to_text(fields.get("decision"))
     if not text:
         yield Skipped(_location(learning), "the decision has no text")
         return
     key = derived_id("agno", str(learning.get("learning_id")))
     agent = learning.get("agent_id") or content.get("agent_id") or "agent"
     thread = learning.get("session_id") or content.get("session_id")
-    whole = _decision_text(text, known)
-    yield _row(learning, content, "decision_log", key, known, whole, thread=thread, agent=str(agent), dated=content)
+    whole = _decision_text(text, fields)
+    yield _row(learning, content, "decision_log", key, fields, whole, thread=thread, agent=str(agent), dated=content)
 
 
-def _decision_text(text: str, known: Mapping[str, Any]) -> str:
-    """Return how a decision reads: what, why, what else, and what came of it."""
-    rest = {name: value for name, value in known.items() if name not in ("decision", "outcome", "outcome_quality")}
-    lines = [text, *(f"{name}: {spell(value)}" for name, value in rest.items())]
-    quality = f" ({known['outcome_quality']})" if known.get("outcome_quality") else ""
-    return "\n".join([*lines, *([f"outcome{quality}: {known['outcome']}"] if known.get("outcome") else [])])
+def _decision_text(text: str, fields: Mapping[str, Any]) -> str:
+    """Return the text of a decision: the decision, its other fields, and its outcome."""
+    details = {name: value for name, value in fields.items() if name not in ("decision", "outcome", "outcome_quality")}
+    lines = [text, *(f"{name}: {spell(value)}" for name, value in details.items())]
+    quality = f" ({fields['outcome_quality']})" if fields.get("outcome_quality") else ""
+    return "\n".join([*lines, *([f"outcome{quality}: {fields['outcome']}"] if fields.get("outcome") else [])])
 
 
 def _row(

@@ -1,4 +1,4 @@
-"""Files of JSON: one document, a list of them, a list inside of one, or one a line."""
+"""JSON files: one document, a list of documents, a list inside a document, or one document in each line."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,11 +10,11 @@ from langgraph_learning.importing.rows import Skipped, parse_json
 Document: TypeAlias = dict[str, Any]
 Entries: TypeAlias = list[tuple[str, object]]
 LISTS = ("results", "memories")
-"""Where the exports of mem0 keep their list."""
+"""The keys under which exports of mem0 have their list."""
 
 
 def read(path: Path) -> tuple[list[Document], list[Skipped]]:
-    """Return the objects in a file, and what in it is none.
+    """Return the objects in a file, and the entries that are none.
 
     Raises:
         ConfigurationError: The file cannot be read as text.
@@ -33,17 +33,17 @@ def _entries(text: str) -> tuple[Entries, list[Skipped]]:
     if isinstance(whole, list):
         return _number_entries("entry", whole), []
     if not isinstance(whole, dict):
-        lines = _number_entries("line", text.split("\n"))  # a text may hold the other line ends
+        lines = _number_entries("line", text.split("\n"))  # a text may contain other line ends
         return [(where, parse_json(line)) for where, line in lines if str(line).strip()], []
-    lists = {name: found for name, found in whole.items() if isinstance(found, list)}
+    lists = {name: part for name, part in whole.items() if isinstance(part, list)}
     name = next((name for name in LISTS if name in lists), None)
     if name is None:
         return _number_entries("entry", [whole]), []
-    others = [(other, len(found)) for other, found in lists.items() if found and other != name]
+    others = [(key, len(part)) for key, part in lists.items() if part and key != name]
     return _number_entries("entry", lists[name]), [
-        Skipped(other, f"its {count} entries are no memories") for other, count in others
+        Skipped(key, f"its {count} entries are no memories") for key, count in others
     ]
 
 
-def _number_entries(what: str, things: Iterable[object]) -> Entries:
-    return [(f"{what} {number}", thing) for number, thing in enumerate(things, 1)]
+def _number_entries(kind: str, things: Iterable[object]) -> Entries:
+    return [(f"{kind} {number}", thing) for number, thing in enumerate(things, 1)]

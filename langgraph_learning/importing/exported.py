@@ -1,4 +1,4 @@
-"""Our own export: JSON lines of records; of a whole backup what belongs to users."""
+"""Import of this package's own export: JSON lines of records; from a backup, only the records of users."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,7 +8,7 @@ WHOLE = "`langgraph-learning load` takes in a whole backup"
 
 
 def rows(lines: Iterable[Mapping[str, object]]) -> Iterator[Found]:
-    """Take each record as it is: whether it is one is found out where all rows are checked."""
+    """Yield each record as it is; whether it is valid is checked later, for all rows together."""
     for line in lines:
         if (namespace := line.get("namespace")) is not None:
             kind = namespace[-1] if isinstance(namespace, list) and namespace else namespace
@@ -18,6 +18,6 @@ def rows(lines: Iterable[Mapping[str, object]]) -> Iterator[Found]:
 
 
 def is_backup_row(line: Mapping[str, object]) -> bool:
-    """Return whether a line is one of a whole backup that is no record."""
+    """Return whether a line is from a backup and no record."""
     namespace = line.get("namespace")
     return isinstance(namespace, list) and namespace[:1] == ["learning"] and "value" in line

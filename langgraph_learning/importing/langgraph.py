@@ -1,4 +1,4 @@
-"""LangGraph: whatever lies in a store, each item as one user memory."""
+"""Import from a LangGraph store: each item becomes a user memory."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -8,15 +8,15 @@ from langgraph_learning.records import NOT_RECORDS, ROOT
 from langgraph_learning.stores.values import spell
 
 TEXTS = ("memory", "content", "text", "data")
-"""The keys under which LangGraph's documentation keeps the sentence."""
+"""The keys under which LangGraph's documentation stores the sentence."""
 
 
 def rows(items: Iterable[Mapping[str, object]], user_at: int | None = None) -> Iterator[Found]:
-    """Make a user memory of each item; those of LangMem and of this package keep what they are.
+    """Yield a user memory for each item; items of LangMem and of this package keep their kind.
 
     Args:
         items: Mappings with `namespace`, `key`, `value` and dates.
-        user_at: Which label of the namespace is the user; by default the one behind `memories`, `user` or `users`.
+        user_at: The index of the user's label in a namespace; by default the label after `memories`, `user` or `users`.
     """
     for item in items:
         value, namespace = item.get("value"), labels(item)
@@ -28,5 +28,5 @@ def rows(items: Iterable[Mapping[str, object]], user_at: int | None = None) -> I
         elif is_memory(value):
             yield from memory(item, user_at)
         else:
-            text = next((found for name in TEXTS if (found := to_text(value.get(name)))), spell(dict(value)))
+            text = next((sentence for name in TEXTS if (sentence := to_text(value.get(name)))), spell(dict(value)))
             yield make_row(item, user_at, "user_memory", identity(item), {**value, "content": text}, text)

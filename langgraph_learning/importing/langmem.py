@@ -1,4 +1,4 @@
-"""LangMem: items `{"kind": ..., "content": ...}` in a LangGraph store."""
+"""Import from LangMem: items `{"kind": ..., "content": ...}` in a LangGraph store."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -7,17 +7,17 @@ from langgraph_learning.importing.rows import Found, Skipped, row, to_text
 from langgraph_learning.stores.values import spell
 
 PLAIN = "Memory"
-"""The kind of a memory that is one sentence; others have a schema of the user's own."""
+"""The kind of a memory that is one sentence; other kinds have a schema of the user's own."""
 AFTER = ("memories", "user", "users")
-"""The label that a user's id follows, by LangMem's and LangGraph's own examples."""
+"""The labels that a user's id follows, in the examples of LangMem and LangGraph."""
 
 
 def rows(items: Iterable[Mapping[str, object]], user_at: int | None = None) -> Iterator[Found]:
-    """Make user memories of sentences and of schemas, and a user profile of a schema that is called one.
+    """Yield user memories for sentences and schemas, and a user profile for a schema whose name ends in `profile`.
 
     Args:
         items: Mappings with `namespace`, `key`, `value` and dates.
-        user_at: Which label of the namespace is the user; by default the one behind `memories`, `user` or `users`.
+        user_at: The index of the user's label in a namespace; by default the label after `memories`, `user` or `users`.
     """
     for item in items:
         if not is_memory(item.get("value")):
@@ -27,7 +27,7 @@ def rows(items: Iterable[Mapping[str, object]], user_at: int | None = None) -> I
 
 
 def is_memory(value: object) -> bool:
-    """Whether a value has one of the two shapes of LangMem: those of its manager and of its tool differ."""
+    """Return whether a value has one of LangMem's two shapes: its manager and its tool write different ones."""
     if not isinstance(value, Mapping) or set(value) - {"kind", "content"}:
         return False
     content = value.get("content")
@@ -35,22 +35,22 @@ def is_memory(value: object) -> bool:
 
 
 def memory(item: Mapping[str, object], user_at: int | None) -> Iterator[Found]:
-    """Make the rows of one item of which `is_memory` holds."""
+    """Yield the rows of an item for which `is_memory` is true."""
     value = item["value"]
     assert isinstance(value, Mapping)
     kind, content = str(value.get("kind", PLAIN)), value["content"]
     fields = dict(content) if isinstance(content, Mapping) else {"content": content}
-    known = {name: part for name, part in fields.items() if part not in (None, "", [], {})}
-    if not known:
+    filled = {name: part for name, part in fields.items() if part not in (None, "", [], {})}
+    if not filled:
         yield Skipped(where(item), f"its {kind} is empty")
     elif kind.lower().endswith("profile"):
-        for name, part in known.items():
+        for name, part in filled.items():
             yield make_row(
                 item, user_at, "user_profile", f"user_profile:{name}", {name: part}, f"{name}: {spell(part)}"
             )
     else:
-        text = to_text(known.get("content")) if set(known) == {"content"} else spell(known)
-        extra = {} if kind == PLAIN else {**known, "kind": kind}
+        text = to_text(filled.get("content")) if set(filled) == {"content"} else spell(filled)
+        extra = {} if kind == PLAIN else {**filled, "kind": kind}
         yield make_row(item, user_at, "user_memory", identity(item), {**extra, "content": text}, text)
 
 
@@ -68,13 +68,13 @@ def identity(item: Mapping[str, object]) -> str:
 
 
 def labels(item: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the namespace; the tables of LangGraph's stores join its labels by dots."""
+    """Return the labels of a namespace; the tables of LangGraph's stores join them by dots."""
     namespace = item.get("namespace")
     return tuple(namespace.split(".") if isinstance(namespace, str) else map(str, namespace or ()))  # type: ignore[call-overload]
 
 
 def user_of(namespace: tuple[str, ...], user_at: int | None) -> str | None:
-    """Return the user that a namespace names; None where it does not say."""
+    """Return the user that a namespace names; None if it names none."""
     if user_at is not None:
         return namespace[user_at] if -len(namespace) <= user_at < len(namespace) else None
     places = [place for place, label in enumerate(namespace[:-1], 1) if label in AFTER]
@@ -82,5 +82,5 @@ def user_of(namespace: tuple[str, ...], user_at: int | None) -> str | None:
 
 
 def where(item: Mapping[str, object]) -> str:
-    """Return how an item is called in a report."""
+    """Return the description of an item in a report."""
     return f"item {item.get('key')} in {'.'.join(labels(item))}"

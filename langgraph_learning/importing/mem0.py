@@ -1,4 +1,4 @@
-"""mem0: a list of memories, as `get_all()` returns it or an export writes it."""
+"""Import from mem0: a list of memories, as `get_all()` returns it or an export writes it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -6,11 +6,11 @@ from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning.importing.rows import Found, Skipped, row, to_text
 
 KEPT = ("categories", "metadata")
-"""What stays beside the text."""
+"""The keys that are kept beside the text."""
 
 
 def rows(memories: Iterable[Mapping[str, object]]) -> Iterator[Found]:
-    """Make a user memory of each; mem0 gives the user, an id and dates."""
+    """Yield a user memory for each; mem0 gives its user, id and dates."""
     for number, memory in enumerate(memories, 1):
         text = to_text(memory.get("memory")) or to_text(memory.get("text"))
         if not text:

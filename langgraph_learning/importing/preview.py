@@ -1,4 +1,4 @@
-"""What an import would write: every row checked and sorted out before one is written."""
+"""The preview of an import: all rows are checked and sorted before the first one is written."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,27 +13,27 @@ from langgraph_learning.records import Namespace, Record, Source
 
 Key = tuple[Namespace, str]
 TOLD = 40
-"""How much of a text tells which one is meant."""
+"""The number of characters of a text that identify it in a message."""
 
 
 @dataclass
 class ImportPreview:
-    """The rows of an import: what is new, what takes the place of something else, and what was left out."""
+    """The rows of an import: the new ones, those that replace a record, and those that were left out."""
 
     new: dict[str, list[Record]] = field(default_factory=dict)
-    """By user."""
+    """The new records by user."""
     replacing: dict[str, list[Record]] = field(default_factory=dict)
-    """By user: another record of this id is there, and goes."""
+    """By user, the records that replace another record with the same id."""
     unchanged: int = 0
     skipped: list[Skipped] = field(default_factory=list)
 
     @property
     def users(self) -> list[str]:
-        """Whose records would be written."""
+        """The users whose records would be written."""
         return sorted({*self.new, *self.replacing})
 
     def rows(self, user: str) -> list[Row]:
-        """Return what to load for a user."""
+        """Return the rows to load for a user."""
         records = [*self.new.get(user, ()), *self.replacing.get(user, ())]
         return [{"id": record.id, **record.model_dump(mode="json", exclude={"id", "version"})} for record in records]
 
@@ -41,58 +41,59 @@ class ImportPreview:
 def preview_rows(
     found: Iterable[Found],
     user: str | None,
-    there: Callable[[str], Iterable[Mapping[str, object]]],
+    read_present: Callable[[str], Iterable[Mapping[str, object]]],
     at: datetime,
     mask: Mask = mask_secrets,
     check: Callable[[Record], str | None] = lambda record: None,
 ) -> ImportPreview:
-    """Sort out what a source gave.
+    """Check and sort the rows of a source.
 
     Args:
-        found: What an importer yields.
-        user: Who takes it in; what names another one of several users is left out. By default the rows' own users.
-        there: Returns what a user has already, as `export` does.
-        at: The date of what has none.
-        mask: Takes secrets out of what is stored.
-        check: Returns why a record would be refused; None if it would be taken.
+        found: The rows of an importer.
+        user: The user to import for; rows that name another of several users are left out. By default the rows' own
+            users.
+        read_present: A function that returns the present records of a user, as `export` does.
+        at: The date for rows without one.
+        mask: The function that masks secrets in what is stored.
+        check: A function that returns why a record would be refused; None if it would be accepted.
     """
-    intake = ImportPreview()
+    result = ImportPreview()
     owned = _check_owner(
-        _check_rows((_mask_row(each, mask) for each in found), user, at, intake.skipped), user, intake.skipped
+        _check_rows((_mask_row(item, mask) for item in found), user, at, result.skipped), user, result.skipped
     )
     records = []
     for record in owned:
         if reason := check(record):
-            intake.skipped.append(Skipped(f"record {record.id} ({record.text[:TOLD]!r})", reason))
+            result.skipped.append(Skipped(f"record {record.id} ({record.text[:TOLD]!r})", reason))
         else:
             records.append(record)
     for owner in dict.fromkeys(str(record.scope.user_id) for record in records):
-        known = {_key(old): old for old in map(Record.model_validate, there(owner))}
+        stored = {_key(old): old for old in map(Record.model_validate, read_present(owner))}
         for record in (record for record in records if record.scope.user_id == owner):
-            old = known.get(_key(record))
+            old = stored.get(_key(record))
             if old is not None and _same(old, record):
-                intake.unchanged += 1
+                result.unchanged += 1
             else:
-                (intake.new if old is None else intake.replacing).setdefault(owner, []).append(record)
-    return intake
+                (result.new if old is None else result.replacing).setdefault(owner, []).append(record)
+    return result
 
 
-def _mask_row(each: Found, mask: Mask) -> Found:
-    """Mask what is kept and shown; ids and dates stay what they are."""
-    if isinstance(each, Skipped):
-        return each
-    return {**each, **{name: mask_values(each[name], mask) for name in ("content", "text") if name in each}}
+def _mask_row(item: Found, mask: Mask) -> Found:
+    """Return a row with content and text masked; ids and dates are not masked."""
+    if isinstance(item, Skipped):
+        return item
+    return {**item, **{name: mask_values(item[name], mask) for name in ("content", "text") if name in item}}
 
 
-def _check_rows(found: Iterable[Found], user: str | None, at: datetime, skipped: list[Skipped]) -> list[Record]:
-    """Return the records among what was found, each id once; why the others are none goes to `skipped`."""
+def _check_rows(rows: Iterable[Found], user: str | None, at: datetime, skipped: list[Skipped]) -> list[Record]:
+    """Return the valid records, each id once; the others go to `skipped` with the reason."""
     records: dict[Key, Record] = {}
-    for each in found:
-        made = each if isinstance(each, Skipped) else _record(each, user, at)
-        if isinstance(made, Skipped):
-            skipped.append(made)
-        elif not _same(records.setdefault(_key(made), made), made):
-            skipped.append(Skipped(f"record {made.id}", "another record of this id and user stands before it"))
+    for row in rows:
+        record = row if isinstance(row, Skipped) else _record(row, user, at)
+        if isinstance(record, Skipped):
+            skipped.append(record)
+        elif not _same(records.setdefault(_key(record), record), record):
+            skipped.append(Skipped(f"record {record.id}", "an earlier row has the same id and user"))
     return list(records.values())
 
 
@@ -107,12 +108,12 @@ def _record(row: Row, user: str | None, at: datetime) -> Record | Skipped:
     if record.scope.namespace is not None:
         return Skipped(where, f"it belongs to a namespace, not to a user; {WHOLE}")
     if record.scope.user_id is None and user is None:
-        return Skipped(where, "the source does not say whose it is: give --user")
+        return Skipped(where, "the source names no user: give --user")
     return record
 
 
 def _check_owner(records: Sequence[Record], user: str | None, skipped: list[Skipped]) -> list[Record]:
-    """Make the records the user's. Where they are of several users, those of others never become this one's."""
+    """Return the records as the user's; in a source with several users, records of others are skipped."""
     if user is None:
         return list(records)
     several = len({record.scope.user_id for record in records} - {None}) > 1
@@ -130,6 +131,6 @@ def _key(record: Record) -> Key:
     return record.namespace, record.id
 
 
-def _same(one: Record, other: Record) -> bool:
-    """Whether two records say the same: dates and sources may differ, and the older one's are the better ones."""
-    return (one.content, one.text, one.status) == (other.content, other.text, other.status)
+def _same(first: Record, second: Record) -> bool:
+    """Return whether two records say the same; dates and sources may differ, and those of the older record stay."""
+    return (first.content, first.text, first.status) == (second.content, second.text, second.status)

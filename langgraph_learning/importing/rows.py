@@ -1,4 +1,4 @@
-"""What an importer makes: rows as `load` takes them, and what it left out."""
+"""The output of an importer: rows for `load`, and what was left out."""
 
 import json
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ Row: TypeAlias = dict[str, Any]
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that was not taken in."""
+    """An entry that was not imported, and the reason."""
 
     where: str
     reason: str
@@ -32,18 +32,18 @@ def row(
     created: object = None,
     updated: object = None,
 ) -> Row:
-    """Return a row; it has no dates where the source has none.
+    """Return a row; it has no dates if the source has none.
 
     Args:
         store: The learning store.
-        id: The record's id, the same every time.
-        content: What is kept.
-        text: What a reader and the search see.
-        user: Whose it is; None where the source does not say.
-        thread: The thread it was said in; part of the scope of a session context alone.
+        id: The record's id, the same for every import.
+        content: The content to store.
+        text: The text for readers and the search.
+        user: The user; None if the source does not name one.
+        thread: The thread it was said in; part of the scope only for a session context.
         agent: The agent whose decision it is.
         created: ISO text, seconds since 1970 or a datetime.
-        updated: Likewise; by default `created`.
+        updated: The same; by default `created`.
     """
     said_in = None if thread is None else str(thread)
     scope = {"user_id": None if user is None else str(user), "agent": agent}
@@ -56,20 +56,20 @@ def row(
 
 
 def moment(value: object) -> str | None:
-    """Return a date as ISO text with its offset, UTC where it has none; None for what is no date."""
+    """Return a date as ISO text with its offset, by default UTC; None for what is no date."""
     try:
         if isinstance(value, int | float) and not isinstance(value, bool):
             return datetime.fromtimestamp(value, UTC).isoformat()
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value)) if value else None
+        parsed = value if isinstance(value, datetime) else datetime.fromisoformat(str(value)) if value else None
     except (ValueError, OverflowError, OSError):
         return None
-    if found is None:
+    if parsed is None:
         return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).isoformat()
+    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).isoformat()
 
 
 def parse_json(value: object) -> object:
-    """Return JSON that is given as text, anything else as it is."""
+    """Return the value of JSON text; anything else unchanged."""
     if not isinstance(value, str | bytes):
         return value
     try:
@@ -79,5 +79,5 @@ def parse_json(value: object) -> object:
 
 
 def to_text(value: object) -> str:
-    """Return a text without the space around it; empty for what is no text."""
+    """Return a text without surrounding space; empty for what is no text."""
     return value.strip() if isinstance(value, str) else ""

@@ -1,4 +1,4 @@
-"""Where an import reads from: a JSON or JSON-lines file, or the tables of a database; and what kind of thing it is."""
+"""The sources of an import: a JSON or JSON-lines file, or the tables of a database; and the kind of their content."""
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -13,7 +13,7 @@ from langgraph_learning.importing.documents import Document
 from langgraph_learning.importing.rows import Found, Skipped, parse_json
 
 Table: TypeAlias = tuple[str, ...]
-"""A table's name, in Postgres after that of its schema."""
+"""The name of a table; in Postgres with its schema in front."""
 Read: TypeAlias = Callable[[Table], list[Document]]
 KINDS = ("auto", "export", "agno", "langmem", "langgraph", "mem0")
 ITEM = frozenset({"namespace", "key", "value"})
@@ -22,15 +22,15 @@ OURS = "hybrid_items"
 
 
 def read(source: str, kind: str = "auto", *, user_at: int | None = None) -> tuple[str, Iterator[Found]]:
-    """Return the kind of a source, and what it holds.
+    """Return the kind of a source, and its rows.
 
     Args:
         source: A file of JSON or JSON lines, a SQLite file, or the URL of a database.
-        kind: One of `KINDS`; by default it is told from the content.
-        user_at: Which label of a LangGraph namespace is the user.
+        kind: One of `KINDS`; by default it is detected from the content.
+        user_at: The index of the user's label in a LangGraph namespace.
 
     Raises:
-        ConfigurationError: It is no such file, or not of a known kind.
+        ConfigurationError: It is no such file, or of no known kind.
         StoreError: The database cannot be read.
     """
     if source.startswith(("postgresql://", "postgres://")):
@@ -80,17 +80,17 @@ def _of_items(items: list[Document], kind: str, user_at: int | None) -> tuple[st
 def _of_documents(
     entries: list[Document], broken: list[Skipped], kind: str, user_at: int | None
 ) -> tuple[str, Iterator[Found]]:
-    told = _kind(entries) if kind == "auto" else kind
-    if told in ("langgraph", "langmem"):
-        told, found = _of_items(entries, told, user_at)
+    detected = _kind(entries) if kind == "auto" else kind
+    if detected in ("langgraph", "langmem"):
+        detected, imported = _of_items(entries, detected, user_at)
     else:
         makers: dict[str, Callable[[Iterable[Document]], Iterator[Found]]] = {
             "agno": agno.rows,
             "export": exported.rows,
             "mem0": mem0.rows,
         }
-        found = makers[told](entries)
-    return told, iter([*broken, *found])
+        imported = makers[detected](entries)
+    return detected, iter([*broken, *imported])
 
 
 def _kind(entries: list[Document]) -> str:
@@ -160,7 +160,7 @@ def _postgres(url: str) -> Iterator[tuple[dict[Table, frozenset[str]], Read]]:
 
 
 def _tables(columns: Iterable[tuple[Table, str]]) -> dict[Table, frozenset[str]]:
-    found: dict[Table, set[str]] = {}
+    tables: dict[Table, set[str]] = {}
     for table, column in columns:
-        found.setdefault(table, set()).add(column)
-    return {table: frozenset(names) for table, names in found.items()}
+        tables.setdefault(table, set()).add(column)
+    return {table: frozenset(names) for table, names in tables.items()}

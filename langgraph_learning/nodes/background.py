@@ -56,6 +56,7 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
         learner.schedule(made[0].namespace, made[-1].due_at)
         run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
     yield from erase_begun(run, turns)
+    run.forget_calls(turn.provenance.turn_id for turn in turns)
 
 
 def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:

@@ -4,7 +4,7 @@ LangGraph shows a node's own update as the node has written it (`updates`, `task
 `PrivateUpdate`: a dict of ids to look at, which carries the value for the channel.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -30,9 +30,12 @@ def reveal() -> Iterator[None]:
 
 
 class PrivateUpdate(dict[str, object]):
-    """What a node of ours writes: ids to look at, and the value that the channel takes."""
+    """What a node of ours writes: ids to look at, and the value that the channel takes.
 
-    def __init__(self, shown: Mapping[str, object], value: object) -> None:
+    `repr(Command(...))` and `dataclasses.asdict` make every dict anew from its items: such a copy has ids alone.
+    """
+
+    def __init__(self, shown: Mapping[str, object] | Iterable[tuple[str, object]] = (), value: object = None) -> None:
         super().__init__(shown)
         self.value = value
 

@@ -22,6 +22,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import extract_step, recall_step
+from langgraph_learning.nodes.wiring import WIRED
 from langgraph_learning.nodes.wrap import Wrapped
 
 STEPS = ("recall", "extract", "review")
@@ -62,6 +63,7 @@ def _check_builder(builder: object, settings: MachineSettings, models: Sequence[
     if isinstance(models, str):
         raise ConfigurationError(f"into(models={models!r}): give a list of names, [{models!r}]")
     settings.extractions()
+    settings.steps.add(WIRED)
     for name in models:
         if name not in builder.nodes:
             raise ConfigurationError(

@@ -8,7 +8,7 @@ from langchain_core.messages import BaseMessage
 from pydantic import ValidationError
 
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.messages import Speakers, last_turn_start
+from langgraph_learning._engine.learning.messages import Speakers, last_turn_start, shorten_trajectory
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     TurnInput,
@@ -25,7 +25,7 @@ from langgraph_learning.nodes.begun_turns import keep_begun, load_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import recalled_records
+from langgraph_learning.nodes.turn_state import shown_in
 from langgraph_learning.records import Identity, Provenance
 
 
@@ -57,7 +57,7 @@ def begin_turn(
     messages: list[BaseMessage],
     identity: Identity,
     speakers: Speakers,
-    shown: tuple[tuple[str, str], ...],
+    shown: Provenance,
 ) -> Flow[list[TurnInput]]:
     """Return the turns that wait, and the one that begins: with its first words, whatever becomes of the messages.
 
@@ -69,7 +69,7 @@ def begin_turn(
     if kept and kept[-1].provenance.turn_id == opened_by:  # recall once more in one turn: a retry, or a loop
         return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
     now = datetime.now(UTC)
-    provenance = Provenance(turn_id=opened_by, graph_ns=run.graph, recalled=shown)
+    provenance = shown.model_copy(update={"turn_id": opened_by, "graph_ns": run.graph})
     if kept:
         last = kept[-1]
         kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
@@ -92,6 +92,34 @@ def turns_to_learn(
     opened_by = run.turn_id(messages)
     kept = yield from _load_turns(run, state, identity, opened_by)
     if not kept or kept[-1].provenance.turn_id != opened_by:
-        return (yield from begin_turn(run, state, messages, identity, speakers, recalled_records(turn)))
-    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
+        return (yield from begin_turn(run, state, messages, identity, speakers, shown_in(turn, Provenance())))
+    current = complete_turn(_with_calls(run, kept[-1]), messages, speakers, datetime.now(UTC))
     return [*kept[:-1], current]
+
+
+def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
+    """Remember which tool calls the turn has come to, as a model is about to see them.
+
+    A long turn may be summarised before it ends, and its calls with it. They are kept in this process alone: no step of
+    ours runs between two model calls that could write them into the state.
+    """
+    turn, reading = run.frozen_turn(messages), run.read_private(Keys(run.settings.name).kept)
+    if turn is None or turn.get("graph_ns") != run.graph or reading is None or not isinstance(reading.value, list):
+        return
+    try:
+        kept = [TurnInput.from_json(row) for row in reading.value[-1:]]
+    except ValidationError:
+        return
+    for last in kept:
+        seen = complete_turn(_with_calls(run, last), messages, Speakers(learning_tools=run.settings.tool_names))
+        run.remember_calls(last.provenance.turn_id, shorten_trajectory(seen.turn.trajectory))
+
+
+def _with_calls(run: Run, kept: TurnInput) -> TurnInput:
+    """Return a turn with the calls that this process has seen of it."""
+    if not (calls := run.calls_of(kept.provenance.turn_id)):
+        return kept
+    # Before anything that is still there: they are in order, and what is there comes after what is gone.
+    last = max((message.position for message in (*kept.turn.messages, *kept.turn.tools)), default=-1)
+    placed = tuple(replace(step, position=last + 1 + place) for place, step in enumerate(calls))
+    return replace(kept, turn=replace(kept.turn, trajectory=placed))

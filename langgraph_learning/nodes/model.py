@@ -11,7 +11,7 @@ from typing import Any, TypeVar, cast
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.prompt_values import PromptValue
-from langchain_core.runnables import Runnable, RunnableConfig, RunnableSequence
+from langchain_core.runnables import Runnable, RunnableConfig, RunnableParallel, RunnableSequence
 from langchain_core.runnables.base import RunnableBindingBase
 from langchain_core.runnables.configurable import DynamicRunnable
 from langchain_core.runnables.fallbacks import RunnableWithFallbacks
@@ -74,6 +74,10 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
         others = [_show(other, settings) for other in model.fallbacks]
         update = {"runnable": first, "fallbacks": [other for other, _ in others]}
         return model.model_copy(update=update), count + sum(number for _, number in others)
+    if isinstance(model, RunnableParallel):  # such as `with_structured_output(..., include_raw=True)` begins with
+        named = {name: _show(step, settings) for name, step in model.steps__.items()}
+        count = sum(number for _, number in named.values())
+        return model.model_copy(update={"steps__": {name: step for name, (step, _) in named.items()}}), count
     if isinstance(model, RunnableSequence):
         steps = [_show(step, settings) for step in model.steps]
         count = sum(number for _, number in steps)

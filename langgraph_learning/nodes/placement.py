@@ -12,6 +12,8 @@ from typing import Any, TypeVar, cast
 from langchain_core.messages import BaseMessage, SystemMessage, convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
 
+from langgraph_learning._engine.learning.messages import has_human_role
+
 M = TypeVar("M", bound=BaseMessage)
 SEPARATOR = "\n\n"
 FENCE = "<learning_context>"
@@ -35,7 +37,7 @@ def _read_message(item: object) -> list[BaseMessage]:
 
 def place_in_turn(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
     """Return `messages` with `text` at the start of the last one that is the user's; without one, in the system's."""
-    last = max((place for place, message in enumerate(messages) if message.type == "human"), default=None)
+    last = max((place for place, message in enumerate(messages) if has_human_role(message)), default=None)
     if not text or _is_shown(messages, text):
         return list(messages)
     if last is None:

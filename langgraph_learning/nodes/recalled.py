@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from langgraph_learning.nodes.run_context import Run
+from langgraph_learning.nodes.scopeless import FIX, idle_stores
 from langgraph_learning.records import Identity
 
-RUNS = 1_024
+RUNS = 512
 """How many runs are remembered; the oldest are dropped."""
 
 
@@ -25,10 +26,20 @@ class RunRecall:
     """Which of the texts the recall step of this run has recalled."""
     asked: bool = False
     """Whether a model call, a node or its author asked for the text."""
+    told_idle: bool = False
+    """Whether it was said that the run has no user."""
 
     def key(self, run: Run, identity: Identity, turn: str) -> tuple[object, ...]:
         """Return what one recall is kept under: the turn, and whose records are read."""
         return turn, *(store.scope(identity) for store in run.settings.stores)
+
+
+def tell_idle(run: Run, identity: Identity) -> None:
+    """Tell the custom stream, once in a run, which learning stores learn nothing because it has no user."""
+    memory = recalled_in(run)
+    if not memory.told_idle and (stores := idle_stores(run.settings, identity)):
+        memory.told_idle = True
+        run.emit("nobody", stores=stores, fix=FIX)
 
 
 # Machines that serve a run, by its control, and which graph in it: two of one name share the keys of private state.

@@ -24,7 +24,7 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
 from langgraph_learning.nodes.wiring import REVIEW
 from langgraph_learning.records import Identity, Proposal
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.common_operations import MAINTENANCE
 
 ALLOWED = ["approve", "edit", "reject"]
@@ -130,7 +130,13 @@ def review_request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -
     """Return what the person is asked: LangChain's `HITLRequest`."""
     kinds = {kind.__name__: kind for store in stores for kind in (*store.operations, *MAINTENANCE)}
     actions: list[JsonValue] = [
-        {"name": proposal.name, "args": proposal.args, "description": proposal.description} for proposal in shown
+        {
+            "name": proposal.name,
+            # Postgres keeps JSON's keys by their length: a form would begin with the least important field.
+            "args": in_field_order(proposal.args, kinds[proposal.name]) if proposal.name in kinds else proposal.args,
+            "description": proposal.description,
+        }
+        for proposal in shown
     ]
     configs: list[JsonValue] = [
         {
@@ -141,6 +147,11 @@ def review_request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -
         for proposal in shown
     ]
     return {"action_requests": actions, "review_configs": configs}
+
+
+def in_field_order(args: dict[str, JsonValue], operation: type[Operation]) -> dict[str, JsonValue]:
+    """Return arguments in the order of the operation's fields."""
+    return {name: args[name] for name in operation.model_fields if name in args} | args
 
 
 def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal], approver: Approver) -> type[Answers]:

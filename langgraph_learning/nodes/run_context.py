@@ -2,7 +2,7 @@
 
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol, TypeVar, cast
@@ -17,8 +17,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver, Flow
-from langgraph_learning._engine.learning.commit_plan import may_teach
-from langgraph_learning._engine.learning.messages import Speakers, is_human
+from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError, describe_failure
@@ -32,6 +31,7 @@ from langgraph_learning.nodes.identity import (
     read_timezone,
     user_label,
 )
+from langgraph_learning.nodes.scopeless import warn_scopeless
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
@@ -39,6 +39,8 @@ from langgraph_learning.records import Commit, Identity, check_ids
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
 TURNS = 1_024
+CALLS = 256
+"""How many turns under way are remembered in this process, and of how many the tool calls."""
 TOOL_NODE = "tools"
 """What `create_agent` and LangGraph's own agents call the node that carries out tool calls."""
 
@@ -220,14 +222,31 @@ class Run:
 
     def remember_turn(self, turn: TurnState) -> None:
         """Let subgraphs of this run find the turn."""
-        self._remember(self.settings.turns, turn["turn_id"], shrink_receipt(turn))
-
-    def _remember(self, kept: dict[tuple[str, str], T], tag: str, value: T) -> None:
-        """Keep the newest of something per thread and turn."""
         if self.thread:
-            kept.pop((self.thread, tag), None)
-            kept[self.thread, tag] = value
-        while len(kept) > TURNS:
+            self._remember(self.settings.turns, (self.thread, turn["turn_id"]), shrink_receipt(turn), TURNS)
+
+    def calls_of(self, turn: str) -> tuple[TrajectoryStep, ...]:
+        """Return the tool calls that this process has seen of a turn that is not over."""
+        return self.settings.calls.get(self._call_key(turn), ())
+
+    def remember_calls(self, turn: str, calls: tuple[TrajectoryStep, ...]) -> None:
+        """Keep the tool calls of a turn until it is learned from."""
+        self._remember(self.settings.calls, self._call_key(turn), calls, CALLS)
+
+    def forget_calls(self, turns: Iterable[str]) -> None:
+        """Forget the tool calls of turns that were learned from."""
+        for turn in turns:
+            self.settings.calls.pop(self._call_key(turn), None)
+
+    def _call_key(self, turn: str) -> tuple[str, str]:
+        # Outside of a thread a run cannot be resumed, so the run itself tells whose calls these are.
+        return self.thread or f"run {id(getattr(self.runtime, 'control', None))}", turn
+
+    def _remember(self, kept: dict[tuple[str, str], T], key: tuple[str, str], value: T, most: int) -> None:
+        """Keep something under a key, and of all keys the newest."""
+        kept.pop(key, None)
+        kept[key] = value
+        while len(kept) > most:
             kept.pop(next(iter(kept)), None)
 
     @property
@@ -264,7 +283,7 @@ class Run:
             identity = identity.model_copy(update={"agent": self._agent(identity.agent)})
         if frozen and not (reviewing and self.settings.reviewers is not None):
             self._check_turn(identity.user_id, frozen)
-        self._warn_scopeless(identity)
+        warn_scopeless(self.settings, identity)
         return identity
 
     def may_act_for(self, identity: Identity) -> bool:
@@ -284,35 +303,6 @@ class Run:
             raise ScopeError(f"this run names {named!r} and may not act for {user!r}, whose turn it is")
         if named is None and turn.get("forged"):
             raise ScopeError("who the user is was written into this graph's private state from outside: name the user")
-
-    def _warn_scopeless(self, identity: Identity) -> None:
-        """Say once which learning stores neither read nor write, and what they lack."""
-        scopeless = [store.name for store in self.settings.stores if store.scope(identity) is None]
-        if identity.user_id is None and scopeless:
-            who = ", ".join(scopeless)
-            fix = "give context={'user_id': ...} to invoke"
-            self.settings.warn_once("user_id", f"no user_id in this run: {who} neither read nor write; {fix}")
-        elif identity.thread_id is None and scopeless:
-            self._warn_threadless(identity, scopeless)
-        shared = self.settings.shared
-        scopes = ((store, store.scope(identity)) for store in self.settings.stores)
-        closed = [store.name for store, scope in scopes if scope and not may_teach(store, scope, identity, shared)]
-        if closed:
-            fix = "give context={'user_id': ...} to invoke"
-            self.settings.warn_once("shared", f"no user_id in this run: {', '.join(closed)} learn nothing; {fix}")
-
-    def _warn_threadless(self, identity: Identity, scopeless: list[str]) -> None:
-        """Say once which of the learning stores without a scope would have one in a thread."""
-        anywhere = identity.model_copy(update={"thread_id": "any"})
-        waiting = [
-            store.name
-            for store in self.settings.stores
-            if store.name in scopeless and store.scope(anywhere) is not None
-        ]
-        if waiting:
-            do = "neither reads nor writes" if len(waiting) == 1 else "neither read nor write"
-            fix = "give config={'configurable': {'thread_id': ...}} to invoke"
-            self.settings.warn_once("thread_id", f"no thread_id in this run: {', '.join(waiting)} {do}; {fix}")
 
     def _agent(self, otherwise: str | None = None) -> str | None:
         """Return the name of the agent that runs, as `create_agent(name=...)` gave it."""

@@ -29,13 +29,13 @@ from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import erase_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
-from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, turns_to_learn
-from langgraph_learning.nodes.recalled import recalled_in
+from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
+from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import TurnState, recalled_records
-from langgraph_learning.nodes.wiring import check_extraction, check_recall
-from langgraph_learning.records import Identity
+from langgraph_learning.nodes.turn_state import TurnState, shown_in
+from langgraph_learning.nodes.wiring import RECALL, check_extraction, check_recall
+from langgraph_learning.records import Identity, Provenance
 
 CURRENT = 500
 """How many of the newest messages of a thread are compared with what was kept of it: they may have been edited."""
@@ -70,12 +70,14 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     # A task is of its agent's turn; and recall may run again in a turn that was resumed by nobody in particular.
     again = (run.frozen_turn(messages) or {}).get("turn_id") == opened_by and run.person is None
     identity = run.identity(messages) if again or run.is_task(messages) else run.identity()
+    tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
     wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
+    run.settings.steps.add(RECALL)
     memory = recalled_in(run)
     memory.current = memory.key(run, identity, opened_by)
     memory.texts[memory.current] = made.text
@@ -89,7 +91,7 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     run.remember_turn(turn)
     kept: Update = {}
     if keep:
-        shown = recalled_records(turn)
+        shown = shown_in(turn, Provenance())
         kept = yield from keep_turns(run, (yield from begin_turn(run, state, messages, identity, speakers, shown)))
     return {keys.turn: PrivateUpdate(turn, turn), **kept}
 
@@ -138,6 +140,10 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     if (turn := run.frozen_turn(messages)) is not None:
         run.remember_turn(turn)  # resumed: the graphs inside are about to ask
     identity, opened_by = run.identity(messages), run.turn_id(messages)
+    tell_idle(run, identity)
+    if run.settings.reads_trajectory:
+        observe_calls(run, messages)
+    run.settings.steps.add(RECALL)
     memory = recalled_in(run)
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
@@ -149,10 +155,14 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     """Return the recalled text of the run that calls a model, which may be asked about something else entirely."""
     memory = recalled_in(run)
-    if memory.current is not None:
+    if memory.current is not None and not run.settings.reads_trajectory:
         memory.asked = True
         return memory.texts[memory.current]
     conversation = yield from read_conversation(run, "recall", run.full_state({}))
+    if memory.current is not None:
+        memory.asked = True
+        observe_calls(run, conversation.messages)
+        return memory.texts[memory.current]
     return (yield from text_step(run, conversation.messages or messages))
 
 
@@ -180,6 +190,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     conversation = yield from read_conversation(run, "extract", state)
     messages = conversation.messages
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
+    tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
     waiting = yield from turns_to_learn(run, state, messages, identity, speakers)
     thread = read_thread(messages, run.settings.name, speakers)
@@ -290,6 +301,7 @@ def _extract(
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
     yield from erase_begun(run, turns)
+    run.forget_calls(turn.provenance.turn_id for turn in turns)
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order

@@ -1,10 +1,11 @@
 """What a turn's steps hand on in the state: who speaks, what was recalled, and which words are the turn's."""
 
+from collections import Counter
 from typing import Any, TypedDict, cast
 
 from pydantic import ValidationError
 
-from langgraph_learning.records import Identity
+from langgraph_learning.records import Identity, Provenance
 
 
 class TurnState(TypedDict, total=False):
@@ -28,10 +29,14 @@ _OLDER = {"tag": "turn_id", "graph": "graph_ns", "heard": "human_ids"}
 """How an older version called them: a run that it interrupted may be resumed by this one."""
 
 
-def recalled_records(turn: TurnState | None) -> tuple[tuple[str, str], ...]:
-    """Return the records that a turn was shown, as learning store and id."""
-    receipt = (turn or {}).get("receipt") or {}
-    return tuple((str(shown["store"]), str(shown["id"])) for shown in receipt.get("shown", ()))
+def shown_in(turn: TurnState | None, place: Provenance) -> Provenance:
+    """Return `place` with the records that a turn was shown, and what they took of the prompt."""
+    shown = ((turn or {}).get("receipt") or {}).get("shown", ())
+    cost = Counter[str]()
+    for each in shown:
+        cost[str(each["store"])] += int(each.get("tokens", 0))
+    records = tuple((str(each["store"]), str(each["id"])) for each in shown)
+    return place.model_copy(update={"recalled": records, "recalled_tokens": dict(cost)})
 
 
 def shrink_receipt(turn: TurnState) -> TurnState:

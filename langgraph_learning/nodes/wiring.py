@@ -5,13 +5,15 @@ from langgraph_learning.nodes.recalled import RunRecall
 from langgraph_learning.nodes.run_context import Run
 
 RECALL, EXTRACT, REVIEW, TOOLS = "recall", "extract", "review", "tools"
+WIRED = "wired"
+"""Extraction comes at every end, as `into` and middleware put it there: a turn without it has failed, or waits."""
 
 
 def check_recall(run: Run, turn: str) -> None:
     """Say that no extraction followed an earlier turn of this thread."""
     settings, thread = run.settings, run.thread
     earlier = any(known == thread and other != turn for known, other in settings.turns)
-    if settings.extracting and thread and earlier and EXTRACT not in settings.steps:
+    if settings.extracting and thread and earlier and not settings.steps & {EXTRACT, WIRED}:
         names = ", ".join(store.name for store in settings.extracting)
         settings.warn_once(
             EXTRACT,
@@ -23,6 +25,12 @@ def check_recall(run: Run, turn: str) -> None:
 def check_extraction(run: Run, memory: RunRecall) -> None:
     """Say what this run shows of the wiring, once it has come to extraction."""
     settings = run.settings
+    if settings.stores and not settings.steps & {RECALL, WIRED, TOOLS}:
+        settings.warn_once(
+            RECALL,
+            "what is learned here is never shown to a model: nothing recalls it. Add learning.recall_node() and"
+            " learning.wrap(node), or give the chat model to learning.model(...)",
+        )
     if memory.current is not None and memory.texts.get(memory.current) and not memory.asked:
         settings.warn_once(
             "unread",

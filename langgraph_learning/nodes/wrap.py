@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast, get_type_hints
 
+from langchain_core.language_models import BaseLanguageModel
 from langchain_core.messages import BaseMessage, RemoveMessage
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.errors import ParentCommand
@@ -14,6 +15,7 @@ from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
 from langgraph_learning._engine.settings import MachineSettings, Placement
+from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import as_runnable
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
@@ -92,6 +94,11 @@ class Wrapped(Node):
     def __init__(
         self, node: object, settings: MachineSettings, placement: Placement = "system", name: str | None = None
     ) -> None:
+        if isinstance(node, BaseLanguageModel):
+            raise ConfigurationError(
+                f"wrap() and around() take a node or a graph, not a model ({type(node).__name__}): give a chat model to"
+                " learning.model(...)"
+            )
         self._node = as_runnable(node)
         self.name = name or getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
         if self.name == "<lambda>":

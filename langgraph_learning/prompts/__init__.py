@@ -30,6 +30,9 @@ def escape(text: str) -> str:
 
     The two joiners stay: Persian, Indic scripts and emoji are written with them.
     """
-    if not text.isprintable():
-        text = "".join(c if c.isprintable() or c in "\n\t\u200c\u200d" else " " for c in text)
+    text = "\n".join(line if line.isprintable() else _without_hidden(line) for line in text.split("\n"))
     return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _without_hidden(line: str) -> str:
+    return "".join(c if c.isprintable() or c in "\t\u200c\u200d" else " " for c in line)

@@ -51,7 +51,7 @@ class Entry:
     @property
     def score(self) -> float:
         """The score of its best record."""
-        return max((each.score for each in self.ranked), default=0.0)
+        return max((item.score for item in self.ranked), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +139,8 @@ class LearningStore(ABC):
     is recalled together with the messages before and after it, and by what others have learned from it."""
     reads_archived: ClassVar[bool] = False
     """Whether recall reads its archived records as well, for `filter_active`."""
+    guides_recall: bool = False
+    """Whether recall asks `recall_hint` what to look for as well, which takes a read before the search."""
     recall_limit: ClassVar[int] = 200
     """How many records recall reads to choose from: the best fits first, then the newest."""
     keys_messages: bool = False
@@ -190,10 +192,10 @@ class LearningStore(ABC):
             Refused: The learning store could not have written this content.
         """
         schema = self.config.schema or self.config.base
-        known = {name: value for name, value in content.items() if name in schema.model_fields}
+        declared = {name: value for name, value in content.items() if name in schema.model_fields}
         check = operation("content", "", **schema_fields(schema, optional=True))
         try:
-            check.model_validate_json(json.dumps(known), strict=True, by_name=True)
+            check.model_validate_json(json.dumps(declared), strict=True, by_name=True)
         except ValidationError as error:
             wrong = error.errors(include_input=False)[0]
             raise Refused(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
@@ -201,6 +203,10 @@ class LearningStore(ABC):
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with words such as "yesterday" replaced by dates; it is called before `plan`."""
         return operation
+
+    def recall_hint(self, records: Sequence[Record]) -> str:
+        """Return what recall looks for besides the user's words, given the records in scope; empty for nothing."""
+        return ""
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """Return which of the active `records` are recalled; it is called if `reads_archived` is set."""
@@ -229,7 +235,7 @@ class LearningStore(ABC):
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return those of `ranked` that meet the other fields of a search; they may have any status."""
-        return [each for each in ranked if each.record.status in (ACTIVE, DOCUMENT)]
+        return [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
@@ -251,9 +257,9 @@ class LearningStore(ABC):
         and, if `recalled` is `"relevant"`, one that was not changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
-        gone = {key for each in retired for key in each.ids}
-        left = [record for record in records if record.status == ACTIVE and record.id not in gone]
-        return [*retired, *duplicates(self.name, left)]
+        gone = {key for finding in retired for key in finding.ids}
+        remaining = [record for record in records if record.status == ACTIVE and record.id not in gone]
+        return [*retired, *duplicates(self.name, remaining)]
 
     @property
     def extraction_instructions(self) -> str:
@@ -319,16 +325,16 @@ def check_complete(store: LearningStore) -> None:
     if not isinstance(name, str) or not name.isidentifier():
         raise ConfigurationError(f'{kind} has no usable name: set `name = "todos"`, an identifier, in the class')
     if name in NOT_RECORDS:
-        raise ConfigurationError(f"{kind} is named {name!r}, which is kept for something else: choose another name")
+        raise ConfigurationError(f"{kind} is named {name!r}, which is reserved: choose another name")
     if not isinstance(getattr(store, "config", None), StoreConfig):
         raise ConfigurationError(f"{kind} has no configuration: call `super().__init__(config)` in its __init__")
     operations = getattr(store, "operations", None)
-    if not isinstance(operations, Sequence) or not all(_is_operation(each) for each in operations):
+    if not isinstance(operations, Sequence) or not all(_is_operation(candidate) for candidate in operations):
         raise ConfigurationError(
             f'{kind} has no operations: set `self.operations = (operation("add_todo", ...),)` in its __init__'
         )
-    for each in (*operations, *store.searches):
-        check_fields(f"{kind}.{each.__name__}", each.model_fields)
+    for kind_of_operation in (*operations, *store.searches):
+        check_fields(f"{kind}.{kind_of_operation.__name__}", kind_of_operation.model_fields)
 
 
 def _is_operation(kind: object) -> bool:

@@ -29,6 +29,7 @@ class InstructionsStore(StatementStore):
     label: ClassVar[str] = "i"
     title: ClassVar[str] = "How you have learned to work; what you were told by your developer comes first:"
 
+    prompt = "instructions"
     kind = "instruction"
     statement = "rule"
 

@@ -26,6 +26,7 @@ class LearnedKnowledgeStore(TitledStore):
     label: ClassVar[str] = "k"
     title: ClassVar[str] = "What was learned in earlier conversations:"
 
+    prompt = "learned_knowledge"
     kind = "learning"
     body = "learning"
     grows = "tags"

@@ -22,6 +22,7 @@ class ProceduresStore(TitledStore):
     label: ClassVar[str] = "p"
     title: ClassVar[str] = "How things were done before, and what failed; advice, not orders:"
 
+    prompt = "procedures"
     kind = "procedure"
     body = "steps"
     grows = "pitfalls"

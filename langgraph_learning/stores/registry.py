@@ -1,4 +1,4 @@
-"""From what a developer gives a machine to its learning stores: True, a configuration, or a store."""
+"""Resolving the options of a machine to learning stores: True, a configuration, or a learning store."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +23,7 @@ from langgraph_learning.stores.base import check_complete
 
 Choice: TypeAlias = bool | StoreConfig | LearningStore
 SLOTS: Mapping[str, type[LearningStore]] = {
-    "instructions": InstructionsStore,  # first: how to work is read before what is known
+    "instructions": InstructionsStore,  # first, because the agent should read how to work before what is known
     "user_profile": UserProfileStore,
     "user_memory": UserMemoryStore,
     "session_context": SessionContextStore,
@@ -41,19 +41,19 @@ def resolve_stores(
     """Return the learning stores of a machine, in the order in which they are recalled.
 
     Args:
-        choices: What was given for each of `SLOTS`.
+        choices: The option for each of `SLOTS`.
         custom: Learning stores of the developer's own.
-        namespace: The machine's, for those that name none.
+        namespace: The machine's namespace, for learning stores that name none.
 
     Raises:
-        ConfigurationError: Something is no learning store, lacks what it takes, or is there twice.
+        ConfigurationError: An option is no learning store, lacks something, or occurs twice.
     """
     if not isinstance(custom, Iterable):
         raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
-    found = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
-    stores = tuple(_in_namespace(each, namespace) for each in found if each is not None)
+    given = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
+    stores = tuple(_in_namespace(store, namespace) for store in given if store is not None)
     _check_distinct(stores)
-    return tuple(map(_keying_messages, stores)) if any(each.captures for each in stores) else stores
+    return tuple(map(_keying_messages, stores)) if any(store.captures for store in stores) else stores
 
 
 def _learning_store(option: str, choice: Choice) -> LearningStore | None:
@@ -78,28 +78,28 @@ def _learning_store(option: str, choice: Choice) -> LearningStore | None:
 
 
 def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
-    """Return the learning store in the machine's namespace, if it has one and its configuration names no other."""
+    """Return the learning store in the machine's namespace, unless its configuration names one or it has none."""
     if getattr(getattr(store, "config", None), "namespace", "") is not None:
         return store
-    bound = copy.copy(store)  # what the caller holds stays as it is
+    bound = copy.copy(store)  # the caller's object stays unchanged
     bound.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
     return bound
 
 
 def _keying_messages(store: LearningStore) -> LearningStore:
-    """Return the learning store as it serves a machine that keeps messages."""
+    """Return the learning store as a machine needs it that keeps messages."""
     bound = copy.copy(store)
     bound.keys_messages = not store.captures
     return bound
 
 
 def _check_distinct(stores: Sequence[LearningStore]) -> None:
-    for each in stores:
-        if not isinstance(each, LearningStore):
-            raise ConfigurationError(f"custom_stores holds {each!r}: give instances of LearningStore")
-        check_complete(each)
-    names = [each.name for each in stores]
-    operations = [operation.__name__ for each in stores for operation in (*each.operations, *each.searches)]
-    for what, found in (("learning store", names), ("operation", operations)):
-        if twice := sorted({name for name in found if found.count(name) > 1}):
-            raise ConfigurationError(f"there are two of the {what} {twice[0]!r}: give one of them another name")
+    for store in stores:
+        if not isinstance(store, LearningStore):
+            raise ConfigurationError(f"custom_stores holds {store!r}: give instances of LearningStore")
+        check_complete(store)
+    names = [store.name for store in stores]
+    operations = [operation.__name__ for store in stores for operation in (*store.operations, *store.searches)]
+    for kind, all_names in (("learning store", names), ("operation", operations)):
+        if twice := sorted({name for name in all_names if all_names.count(name) > 1}):
+            raise ConfigurationError(f"there are two of the {kind} {twice[0]!r}: give one of them another name")

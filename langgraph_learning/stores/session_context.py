@@ -44,6 +44,7 @@ class SessionContextStore(LearningStore):
         schema = self.config.schema or SessionContext
         check_fields(schema.__name__, schema.model_fields, frozenset({WITHDRAWN}))
         self._hidden = frozenset() if self.config.enable_planning else PLANNING
+        self.guides_recall = self.config.enable_planning
         withdrawn = (list[str] | None, Field(default=None, max_length=200, description=WITHDRAW))
         corrections = {WITHDRAWN: withdrawn} if self.config.enable_planning else {}
         fields = {**self._fields(schema), **corrections}
@@ -91,6 +92,10 @@ class SessionContextStore(LearningStore):
             return []
         kind = Update if records else Add
         return [kind(store=self.name, id=self.name, content=content, text=str(content["summary"]))]
+
+    def recall_hint(self, records: Sequence[Record]) -> str:
+        """Return the goal: a short question is often about it."""
+        return str(records[0].content.get("goal") or "") if records else ""
 
     def render(self, record: Record) -> str:
         """The summary, then goal and numbered plan with what is done, then further fields."""

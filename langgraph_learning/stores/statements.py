@@ -19,6 +19,8 @@ class StatementStore(LearningStore):
     A subclass names the field, makes its operations by `make_operations`, and may say in `text` how a record reads.
     """
 
+    prompt: ClassVar[str]
+    """The file that says what to capture: a subclass under another name captures the same."""
     kind: ClassVar[str]
     """What one record is called, for the model."""
     statement: ClassVar[str]
@@ -39,7 +41,7 @@ class StatementStore(LearningStore):
     @property
     def instructions(self) -> str:
         """What to capture."""
-        return prompts.load(self.name)
+        return prompts.load(self.prompt)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Add, replace or remove one statement; what is known already changes nothing."""

@@ -27,6 +27,8 @@ class TitledStore(LearningStore):
     reflects: ClassVar[bool] = True
     config: NamespaceConfig
 
+    prompt: ClassVar[str]
+    """The file that says what to capture: a subclass under another name captures the same."""
     kind: ClassVar[str]
     """What one record is called, which also names the operations: `save_<kind>`, `delete_<kind>`, `search_<kind>s`."""
     body: ClassVar[str]
@@ -55,7 +57,7 @@ class TitledStore(LearningStore):
     @property
     def instructions(self) -> str:
         """What to capture."""
-        return prompts.load(self.name)
+        return prompts.load(self.prompt)
 
     def scope(self, identity: Identity) -> Scope | None:
         """A namespace: everybody's, a group's, or each user's own."""

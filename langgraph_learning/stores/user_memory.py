@@ -25,6 +25,7 @@ class UserMemoryStore(StatementStore):
     label: ClassVar[str] = "m"
     title: ClassVar[str] = "What is remembered about the user:"
 
+    prompt = "user_memory"
     kind = "memory"
     statement = "content"
 

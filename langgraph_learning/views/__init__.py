@@ -1,6 +1,6 @@
-"""What was learned, to look at: tables, timelines and pictures for notebooks, and Mermaid text.
+"""Views of what was learned: tables, timelines and pictures for notebooks, and Mermaid text.
 
-Records, profiles, recalls, receipts, commits, revisions, proposals and reports of a curation show themselves; these
+Records, profiles, recalls, receipts, commits, revisions, proposals and curation reports display themselves; these
 functions show many at once:
 
 ```python
@@ -8,13 +8,13 @@ from langgraph_learning import views
 
 views.table(alex.records())            # many records
 views.timeline(alex.commits())         # what was learned when
-views.history(alex.history(record.id)) # what a record was
+views.history(alex.history(record.id)) # the states of a record
 views.inbox(alex.proposals())          # what waits for a person
 views.entity_graph(records)            # Mermaid text; views.entity_picture(records) draws it offline
 views.graph_picture(agent.get_graph())
 ```
 
-Everything shown is data: it is escaped, whatever it says.
+All shown values are escaped, whatever they contain.
 """
 
 from langgraph_learning.views.commits import timeline

@@ -1,4 +1,4 @@
-"""Commits: what a turn changed, and what was learned when."""
+"""Views of commits: what a turn changed, and what was learned when."""
 
 from collections.abc import Iterable
 
@@ -10,8 +10,8 @@ SIGNS = {"add": "+", "update": "~", "remove": "−"}
 
 def timeline(learned: Iterable[Commit | Record], *, title: str | None = None) -> Html:
     """Return what was learned when, the oldest first: turn by turn from commits, or record by record."""
-    moments = sorted(learned, key=lambda each: each.at if isinstance(each, Commit) else each.updated_at)
-    points = [tag("li", _turn(each) if isinstance(each, Commit) else _record_line(each)) for each in moments]
+    moments = sorted(learned, key=lambda item: item.at if isinstance(item, Commit) else item.updated_at)
+    points = [tag("li", _turn(item) if isinstance(item, Commit) else _record_line(item)) for item in moments]
     return with_style(
         tag("b", title) if title else None, tag("ol", *points) if points else quiet("nothing was learned")
     )
@@ -32,26 +32,26 @@ def _turn(commit: Commit) -> Html:
 
 
 def _record_line(record: Record) -> Html:
-    told = f" {record.store}, version {record.version}" if record.version > 1 else f" {record.store}"
-    return join([when(record.updated_at), quiet(told), tag("div", data(record.text))])
+    version_note = f" {record.store}, version {record.version}" if record.version > 1 else f" {record.store}"
+    return join([when(record.updated_at), quiet(version_note), tag("div", data(record.text))])
 
 
 def change_line(change: Change) -> Html:
-    """Return one line: what was added, changed, set aside or removed."""
-    aside = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
+    """Return the line of a change: added, changed, set aside or removed."""
+    new_status = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
-    said = data(change.text) if change.text else quiet("a record; its words are in its history")
-    text = tag("s", said) if aside else said
-    return tag("div", sign, text, " ", quiet(f"{change.store}{f', {aside}' if aside else ''}"))
+    said = data(change.text) if change.text else quiet("a record; its words stand in the record")
+    text = tag("s", said) if new_status else said
+    return tag("div", sign, text, " ", quiet(f"{change.store}{f', {new_status}' if new_status else ''}"))
 
 
 def refusal(refused: Refusal) -> Html:
-    """Return one line: what was not carried out, and why."""
+    """Return the line of a refused operation, with the reason."""
     sign = tag("span", "×", class_="mark refused", title="refused")
     return tag("div", sign, data(f"{refused.operation}: {refused.reason}"), " ", quiet("refused"))
 
 
 def usage_text(usage: Usage) -> str:
-    """Return what a step cost, to stand after something; nothing if it asked no model."""
+    """Return the cost of a step, with a leading space; empty if it called no model."""
     calls = f"{usage.calls} model call{'' if usage.calls == 1 else 's'}"
     return f" {calls}, {usage.input_tokens + usage.output_tokens} tokens" if usage.calls else ""

@@ -1,4 +1,4 @@
-"""Upkeep: what a curation found, and what a person's word on a turn counted for."""
+"""Views of maintenance: the findings of a curation, and the effect of feedback."""
 
 from langgraph_learning.records import Curated, CurationReport, Feedback
 from langgraph_learning.views.commits import refusal, usage_text
@@ -8,11 +8,13 @@ HEAD = ("learning store", "", "record", "why")
 
 
 def curation_table(report: CurationReport) -> Html:
-    """Return what a curation merged, set aside, proposed and could not do."""
-    found = [*report.merged, *report.retired]
-    rows = [_row(each, each.kind) for each in found] + [_row(each, "proposed") for each in report.proposed]
+    """Return what a curation merged, set aside, proposed and refused."""
+    findings = [*report.merged, *report.retired]
+    rows = [_row(finding, finding.kind) for finding in findings] + [
+        _row(finding, "proposed") for finding in report.proposed
+    ]
     table = grid(HEAD, rows) if rows else tag("div", quiet("nothing is said twice, and all of it holds"))
-    refused = [refusal(each) for each in report.refused]
+    refused = [refusal(refused_one) for refused_one in report.refused]
     return with_style(tag("b", _report_summary(report)), quiet(usage_text(report.usage)), table, *refused)
 
 
@@ -24,9 +26,9 @@ def _report(report: CurationReport) -> Html:
 @html.register
 def _feedback(feedback: Feedback) -> Html:
     count, sign = len(feedback.records), "helpful" if feedback.helpful else "harmful"
-    told = f"{sign}: counted for {count} record{'' if count == 1 else 's'}"
+    summary = f"{sign}: counted for {count} record{'' if count == 1 else 's'}"
     asked = f"; {len(feedback.proposed)} set aside until a person decides" if feedback.proposed else ""
-    return with_style(tag("span", told + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
+    return with_style(tag("span", summary + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
 
 
 def _report_summary(report: CurationReport) -> str:
@@ -37,7 +39,7 @@ def _report_summary(report: CurationReport) -> str:
 
 
 def _row(curated: Curated, kind: str) -> tuple[Html, Html, Html, Html]:
-    """Of what is merged one stays, and says what the others said; what is retired goes."""
-    kept = [data(each.text) for each in curated.changes[:1]] if curated.kind == "merged" else []
+    """Return the row of a finding: of merged records the first stays with the merged text; retired ones go."""
+    kept = [data(change.text) for change in curated.changes[:1]] if curated.kind == "merged" else []
     gone = [tag("div", tag("s", data(text))) for text in curated.texts[len(kept) :]]
     return quiet(curated.store), quiet(kind), join([*kept, *gone]), data(curated.reason)

@@ -1,4 +1,4 @@
-"""Entities and how they relate: as Mermaid text, and as a picture that needs no browser and no network."""
+"""Views of entities and their relationships: as Mermaid text, and as a picture that needs no browser and no network."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -15,13 +15,13 @@ COLOURS = ("#4c8fd6", "#c9762b", "#3a9d5f", "#9b6dd6", "#d65c7a", "#3a9d9d", "#9
 
 @dataclass(frozen=True)
 class EntityNode:
-    """A node: one thing, or the unknown end of a relationship."""
+    """A node: one entity, or the unknown end of a relationship."""
 
     name: str
     type: str = ""
     known: bool = True
     told: str = ""
-    """What is known of it in one line, other names included."""
+    """The text of the entity in one line, with its other names."""
 
 
 @dataclass(frozen=True)
@@ -34,10 +34,10 @@ class Entities:
 
     @classmethod
     def of(cls, records: Iterable[Record]) -> "Entities":
-        """Read the entities and relationships among `records` that hold; an end that does not is unknown, or marked."""
-        found = [record for record in records if record.store == "entity_memory"]
-        named = {_key(record, record.id): record for record in found if record.content.get("kind") == "entity"}
-        live = [record for record in found if record.status == ACTIVE]
+        """Return the active entities and relationships among `records`; a missing or inactive end is marked."""
+        entity_records = [record for record in records if record.store == "entity_memory"]
+        named = {_key(record, record.id): record for record in entity_records if record.content.get("kind") == "entity"}
+        live = [record for record in entity_records if record.status == ACTIVE]
         links = tuple(
             (_end(record, "source"), str(record.content.get("relation", "")), _end(record, "target"))
             for record in live
@@ -49,7 +49,7 @@ class Entities:
         return cls(nodes, links)
 
     def busiest(self, limit: int) -> "Entities":
-        """Return the `limit` entities with the most relationships, and what holds between them."""
+        """Return the `limit` entities with the most relationships, and the relationships between them."""
         degree = Counter(end for source, _, target in self.links for end in (source, target))
         kept = set(sorted(self.nodes, key=lambda key: -degree[key])[:limit])
         links = tuple(link for link in self.links if {link[0], link[2]} <= kept)
@@ -62,9 +62,11 @@ def entity_graph(records: Iterable[Record]) -> Mermaid:
     names = {key: f"e{number}" for number, key in enumerate(entities.nodes, 1)}
     lines = ["graph LR", "  classDef unknown stroke-dasharray: 4 3"]
     for key, node in entities.nodes.items():
-        told = f"{node.name} ({node.type})" if node.type else node.name
-        lines.append(f"  {names[key]}[{label(told)}]{'' if node.known else ':::unknown'}")
-    lines += [f"  {names[one]} -->|{label(relation)}| {names[other]}" for one, relation, other in entities.links]
+        text = f"{node.name} ({node.type})" if node.type else node.name
+        lines.append(f"  {names[key]}[{label(text)}]{'' if node.known else ':::unknown'}")
+    lines += [
+        f"  {names[source]} -->|{label(relation)}| {names[target]}" for source, relation, target in entities.links
+    ]
     return Mermaid("\n".join(lines))
 
 
@@ -72,14 +74,16 @@ def entity_picture(records: Iterable[Record], *, limit: int = 40) -> Html:
     """Return the entities and relationships among `records` as a picture.
 
     Args:
-        records: Where to find them.
-        limit: How many entities are drawn, those with the most relationships first; more are no longer readable.
+        records: The records to draw.
+        limit: The number of entities to draw, those with the most relationships first; more would not be readable.
     """
     every = Entities.of(records)
     if not every.nodes:
         return with_style(quiet("no entities"))
-    left = len(every.nodes) - limit
-    return with_style(_draw(every.busiest(limit)), quiet(f"{left} more entities are not drawn") if left > 0 else None)
+    not_drawn = len(every.nodes) - limit
+    return with_style(
+        _draw(every.busiest(limit)), quiet(f"{not_drawn} more entities are not drawn") if not_drawn > 0 else None
+    )
 
 
 def _key(record: Record, key: str) -> str:
@@ -94,20 +98,20 @@ def _end(record: Record, side: str) -> str:
 def _entity(record: Record) -> EntityNode:
     kind, live = str(record.content.get("type") or ""), record.status == ACTIVE
     name, known = str(record.content.get("name") or "?"), kind != UNKNOWN
-    if not known:  # a model may name what is no entity yet as it sees others named: tool/Dagster
+    if not known:  # a model may name a thing that is not stored, in the form it sees others in: tool/Dagster
         kind, name = _split_type(name)
-    told = kind if live else ", ".join(part for part in (kind, record.status) if part)
-    return EntityNode(name, told, live and known, record.text if known else f"{name} ({told})")
+    type_note = kind if live else ", ".join(part for part in (kind, record.status) if part)
+    return EntityNode(name, type_note, live and known, record.text if known else f"{name} ({type_note})")
 
 
 def _split_type(name: str) -> tuple[str, str]:
-    kind, slash, rest = name.partition("/")
-    return (kind, rest) if slash and rest and kind.isidentifier() and kind.islower() else (UNKNOWN, name)
+    kind, slash, name_alone = name.partition("/")
+    return (kind, name_alone) if slash and name_alone and kind.isidentifier() and kind.islower() else (UNKNOWN, name)
 
 
 def _draw(entities: Entities) -> Html:
     types = list(dict.fromkeys(node.type for node in entities.nodes.values()))
-    colours = {name: COLOURS[place % len(COLOURS)] for place, name in enumerate(types)}
+    colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(types)}
     boxes = {
         key: Box(node.name, node.type, colours[node.type] if node.known else None, node.told)
         for key, node in entities.nodes.items()

@@ -1,4 +1,4 @@
-"""Getting better: what a reflection came to, and the learning curve."""
+"""Views of improvement: the results of a reflection, and the learning curve."""
 
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint
 from langgraph_learning.records import Reflection
@@ -20,7 +20,7 @@ def _reflection(report: Reflection) -> Html:
 
 
 def curve_picture(curve: LearningCurve) -> Html:
-    """Return how well the same tasks were done on more and more memory, as a line and as a table."""
+    """Return the results of the same tasks on more and more memory, as a line and as a table."""
     rows = [
         (f"{point.at:,}", f"{point.pass_rate:.0%}", f"{point.tokens:,}", point.model_calls) for point in curve.points
     ]
@@ -34,7 +34,7 @@ def _curve(curve: LearningCurve) -> Html:
 
 
 def _picture(points: tuple[LearningPoint, ...]) -> Html:
-    """Return the pass rate as a line, the points side by side: 10 is as far from 100 as from 1,000."""
+    """Return the pass rate as a line, with equal steps between points: 10 is as far from 100 as 100 from 1,000."""
     step = WIDTH / (len(points) - 1)
     places = [(10 + number * step, 10 + HEIGHT * (1 - point.pass_rate)) for number, point in enumerate(points)]
     line = tag(

@@ -1,7 +1,7 @@
-"""Where the boxes of a picture go: as far apart as the graph says, and never over one another.
+"""The layout of a picture: boxes at the distances that the graph suggests, without overlaps.
 
-Stress majorization (Gansner, Koren, North 2004) over boxes of different sizes; the layouts of graph libraries place
-points, so that labels collide. Deterministic: the same graph is the same picture.
+It uses stress majorization (Gansner, Koren, North 2004) over boxes of different sizes; the layouts of graph libraries
+place points, so that labels collide. The same graph always gives the same picture.
 """
 
 from collections.abc import Sequence
@@ -16,40 +16,40 @@ GAP = 14.0
 
 
 def place_boxes(sizes: Floats, edges: Sequence[Edge], width: float) -> Floats:
-    """Return the centres of boxes of these sizes; parts of the graph that hang together stay together.
+    """Return the centres of boxes of these sizes; connected parts of the graph stay together.
 
     Args:
         sizes: Width and height of each box.
-        edges: Which boxes are to be near one another.
-        width: How wide a row of parts may become.
+        edges: The pairs of boxes that should be close to each other.
+        width: The largest width of a row of parts.
     """
     centres = np.zeros_like(sizes)
-    left = top = below = 0.0
+    x = top = below = 0.0
     for part in sorted(_parts(len(sizes), edges), key=len, reverse=True):
-        own = {box: place for place, box in enumerate(part)}
+        own = {box: number for number, box in enumerate(part)}
         spots = _apart(_near(sizes[part], [(own[a], own[b]) for a, b in edges if a in own]), sizes[part])
         low, high = (spots - sizes[part] / 2).min(axis=0), (spots + sizes[part] / 2).max(axis=0)
-        if left and left + high[0] - low[0] > width:
-            left, top = 0.0, below
-        centres[part] = spots - low + (left, top)
-        left, below = left + high[0] - low[0] + 2 * GAP, max(below, top + high[1] - low[1] + 2 * GAP)
+        if x and x + high[0] - low[0] > width:
+            x, top = 0.0, below
+        centres[part] = spots - low + (x, top)
+        x, below = x + high[0] - low[0] + 2 * GAP, max(below, top + high[1] - low[1] + 2 * GAP)
     return centres
 
 
 def _parts(count: int, edges: Sequence[Edge]) -> list[list[int]]:
     part = list(range(count))
-    for one, other in edges:
-        old, new = part[one], part[other]
-        part = [new if each == old else each for each in part]
-    return [[box for box in range(count) if part[box] == name] for name in dict.fromkeys(part)]
+    for start, end in edges:
+        old, new = part[start], part[end]
+        part = [new if name == old else name for name in part]
+    return [[box for box in range(count) if part[box] == part_name] for part_name in dict.fromkeys(part)]
 
 
 def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
-    """Return spots whose distances come as near to those along the edges as a plane allows."""
+    """Return points whose distances are as close as possible to those along the edges."""
     wanted = np.full((len(sizes), len(sizes)), np.inf)
     np.fill_diagonal(wanted, 0)
-    for one, other in edges:
-        wanted[one, other] = wanted[other, one] = GAP + (sizes[one].sum() + sizes[other].sum()) / 3
+    for start, end in edges:
+        wanted[start, end] = wanted[end, start] = GAP + (sizes[start].sum() + sizes[end].sum()) / 3
     for middle in range(len(sizes)):
         wanted = np.minimum(wanted, wanted[:, [middle]] + wanted[[middle], :])
     spots = _project(wanted)
@@ -59,19 +59,19 @@ def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
         pull = np.divide(weights * wanted, (apart := _distances(spots)), out=np.zeros_like(wanted), where=apart > 0)
         spots = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ spots)
     _, axes = np.linalg.eigh(np.cov(spots.T) if len(spots) > 1 else np.eye(2))
-    turned: Floats = spots @ axes[:, ::-1] * (1.0, 0.85)  # the long side lies: a page is wide
-    rightwards = sum(turned[other, 0] - turned[one, 0] for one, other in edges) >= 0
+    turned: Floats = spots @ axes[:, ::-1] * (1.0, 0.85)  # the long side is horizontal, because pages are wide
+    rightwards = sum(turned[end, 0] - turned[start, 0] for start, end in edges) >= 0
     return turned if rightwards else -turned
 
 
 def _project(wanted: Floats) -> Floats:
-    """Where to begin: classical scaling of the distances."""
+    """Return the initial points, by classical scaling of the distances."""
     centring = np.eye(len(wanted)) - 1 / len(wanted)
     values, vectors = np.linalg.eigh(-0.5 * centring @ wanted**2 @ centring)
     best = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 1))
     if best.shape[1] < 2:
         return np.zeros((len(wanted), 2))
-    # Points in one spot or on one line would never leave it.
+    # Without this, points in one spot or on one line would never leave it.
     off_line = np.column_stack([np.cos(np.arange(len(best))), np.sin(np.arange(len(best)))])
     begun: Floats = best + off_line
     return begun
@@ -83,7 +83,7 @@ def _distances(spots: Floats) -> Floats:
 
 
 def _apart(spots: Floats, sizes: Floats) -> Floats:
-    """Push boxes that overlap apart, along the way that is shorter, until none does."""
+    """Move overlapping boxes apart, along the shorter way, until none overlap."""
     room = (sizes[:, None] + sizes[None]) / 2 + GAP
     order = np.sign(np.subtract.outer(np.arange(len(spots)), np.arange(len(spots))))[..., None]
     for _ in range(10 * ROUNDS):

@@ -1,4 +1,4 @@
-"""Markup made safe by construction: a tag escapes whatever is not markup already."""
+"""Markup that is safe by construction: a tag escapes every child that is not markup."""
 
 from base64 import b64encode
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 
 class Html(str):
-    """Markup that a notebook shows as it is; `str()` of it is the source."""
+    """Markup that a notebook displays; `str()` returns its source."""
 
     __slots__ = ()
 
@@ -18,7 +18,7 @@ class Html(str):
         return str(self)
 
     def __html__(self) -> str:
-        """Return the markup to a template, which escapes everything else."""
+        """Return the markup for a template, which escapes everything else."""
         return str(self)
 
 
@@ -27,7 +27,7 @@ Child: TypeAlias = str | int | float | None
 
 @singledispatch
 def html(value: object) -> Html | None:
-    """Return how a notebook shows `value`; None for what has no view. A view registers itself: `@html.register`."""
+    """Return the view of `value`; None if it has none. A view registers itself by `@html.register`."""
     return None
 
 
@@ -36,8 +36,8 @@ def tag(element: str, *children: Child, **attributes: Child) -> Html:
 
     Args:
         element: Its name.
-        children: What it holds: markup as it is, anything else escaped.
-        attributes: By name, `class_` for class, `stroke_width` for stroke-width; None leaves one out.
+        children: Its content: markup as it is, everything else escaped.
+        attributes: Its attributes: `class_` for class, `stroke_width` for stroke-width; None omits one.
     """
     given = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
@@ -48,27 +48,29 @@ def tag(element: str, *children: Child, **attributes: Child) -> Html:
 
 
 def join(children: Iterable[Child]) -> Html:
-    """Return the children one after the other, escaped where they are not markup."""
-    return Html("".join(each if isinstance(each, Html) else escape(str(each)) for each in children if each is not None))
+    """Return the children joined, and escaped unless they are markup."""
+    return Html(
+        "".join(child if isinstance(child, Html) else escape(str(child)) for child in children if child is not None)
+    )
 
 
 def image(svg: Html, alternative: str, *, width: float, class_: str | None = None) -> Html:
-    """Return an SVG as an image: where markup is cleaned (an untrusted notebook, a hosted one), an image stays.
+    """Return an SVG as an image, which stays where markup is removed (an untrusted notebook, a hosted one).
 
     Args:
-        svg: The whole picture, with its namespace and its own style: it inherits nothing of the page.
-        alternative: What it says, for those who cannot see it; shown on hovering, too.
-        width: In pixels; it shrinks where there is less room.
-        class_: What the style of the page calls it.
+        svg: The whole picture, with its namespace and its own style: it inherits nothing from the page.
+        alternative: Its content in words, for those who cannot see it; also shown on hovering.
+        width: Its width in pixels; it shrinks if there is less space.
+        class_: Its class in the style of the page.
     """
     source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
-    given = {"src": source, "alt": alternative, "title": alternative, "width": f"{width:.0f}", "class": class_}
-    written = " ".join(f'{name}="{escape(value)}"' for name, value in given.items() if value)
+    given = {"src": source, "alt": alternative, "title": alternative or None, "width": f"{width:.0f}", "class": class_}
+    written = " ".join(f'{name}="{escape(value)}"' for name, value in given.items() if value is not None)
     return Html(f"<img {written} />")
 
 
 def with_style(*children: Child) -> Html:
-    """Return what a cell's output holds: the children with the style they need."""
+    """Return the output of a cell: the children with the style they need."""
     return tag("div", _style(), *children, class_="learned")
 
 
@@ -90,22 +92,22 @@ def pairs(title: str, rows: Iterable[tuple[str, Child]]) -> Html:
 
 
 def data(text: str | None) -> Html:
-    """Return stored text, set apart from ours, in its own direction of writing."""
+    """Return stored text, marked as data, in its own writing direction."""
     return tag("span", text or "", dir="auto", class_="data")
 
 
 def quiet(text: Child) -> Html:
-    """Return what is there to be looked up, not to be read."""
+    """Return secondary text: for looking up rather than reading."""
     return tag("span", text, class_="quiet")
 
 
 def when(moment: datetime) -> Html:
-    """Return a moment to the minute, the whole of it on hovering."""
+    """Return a time to the minute, with the full time on hovering."""
     return tag("time", f"{moment:%Y-%m-%d %H:%M}", title=moment.isoformat(), class_="quiet")
 
 
 def without_style(markup: Html) -> Html:
-    """Return a view without its style element, for a page that links `style_sheet` as a file of its own."""
+    """Return a view without its style element, for a page that links `style_sheet` as a separate file."""
     return Html(markup.replace(_style(), ""))
 
 

@@ -1,9 +1,10 @@
-"""Mermaid text: JupyterLab 4.1 and later draws it by itself, a page of nbconvert asks the network to."""
+"""Mermaid text: JupyterLab 4.1 and later draws it itself; a page of nbconvert loads the renderer from the network."""
 
 import re
 
-# Words and a few marks stay readable. A hyphen or "1." at the beginning would be a Markdown list, "_" emphasis,
-# "%%{" a directive, "#" an entity, and quotes, brackets and backticks are syntax.
+# Words and a few marks stay readable. Everything else is encoded, because Mermaid reads it as syntax: a hyphen or "1."
+# at the beginning is a Markdown list, "_" emphasis, "%%{" a directive, "#" an entity, and quotes, brackets and
+# backticks are delimiters.
 SYNTAX = re.compile(r"[^\w ,.'…()-]|_|^-|(?<=^\d)\.|(?<=^\d\d)\.")
 
 
@@ -17,12 +18,12 @@ class Mermaid(str):
 
 
 def label(text: str, longest: int = 60) -> str:
-    """Return `text` as a quoted label; what Mermaid could read as syntax is encoded."""
+    """Return `text` as a quoted label; characters that Mermaid could read as syntax are encoded."""
     encoded = SYNTAX.sub(lambda mark: f"#{ord(mark[0])};", clip(text, longest))
     return f'"{encoded or " "}"'
 
 
 def clip(text: str, longest: int) -> str:
     """Return the beginning of `text`, on one line."""
-    told = " ".join(text.split())
-    return told if len(told) <= longest else f"{told[: longest - 1]}…"
+    one_line = " ".join(text.split())
+    return one_line if len(one_line) <= longest else f"{one_line[: longest - 1]}…"

@@ -1,4 +1,4 @@
-"""User profiles, of any schema."""
+"""Views of user profiles, of any schema."""
 
 from pydantic import BaseModel
 
@@ -7,7 +7,7 @@ from langgraph_learning.views.markup import Html, data, html, pairs, quiet, with
 
 
 def profile_table(profile: BaseModel) -> Html:
-    """Return the fields of a profile and what is known of them."""
+    """Return the fields of a profile with their values."""
     rows = [(name.replace("_", " "), _value_cell(getattr(profile, name, None))) for name in type(profile).model_fields]
     return with_style(pairs(type(profile).__name__, rows))
 
@@ -18,6 +18,8 @@ def _profile(profile: UserProfile) -> Html:
 
 
 def _value_cell(value: object) -> Html:
-    if value is None or value == []:
+    if value is None or value == [] or value == {}:
         return quiet("not known")
+    if isinstance(value, dict):
+        value = [f"{key}: {said}" for key, said in value.items()]
     return data(", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value))

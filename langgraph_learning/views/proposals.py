@@ -1,4 +1,4 @@
-"""Proposals: what waits for a person, what it would do and why, and what came of an answer."""
+"""Views of proposals: what waits for a person, what it would change and why, and the outcome of an answer."""
 
 from collections.abc import Iterable
 
@@ -13,8 +13,8 @@ STALE = "changed meanwhile: look again"
 
 
 def inbox(proposals: Iterable[Proposal], *, title: str | None = None) -> Html:
-    """Return proposals as one table, in the order given: what each would do, why, and whether it still waits."""
-    rows = [(_would(each), _why(each), when(each.at), _state(each)) for each in proposals]
+    """Return proposals as one table, in the given order: what each would do, why, and whether it still waits."""
+    rows = [(_would(proposal), _why(proposal), when(proposal.at), _state(proposal)) for proposal in proposals]
     return with_style(grid(HEAD, rows, title) if rows else quiet(f"{title or 'proposals'}: none"))
 
 
@@ -37,13 +37,13 @@ def _would(proposal: Proposal) -> Html:
 
 
 def _why(proposal: Proposal) -> Html:
-    told = proposal.args.get("because")
-    return join([tag("div", data(str(told))) if told else None, because(proposal.source)])
+    reason = proposal.args.get("because")
+    return join([tag("div", data(str(reason))) if reason else None, because(proposal.source)])
 
 
 def _state(proposal: Proposal) -> Html:
     if proposal.status == "pending":
         return tag("span", STALE, class_="refused") if proposal.stale else quiet("waits")
     by = f" by {proposal.decided_by}" if proposal.decided_by else ""
-    said = tag("div", data(proposal.message)) if proposal.message else None
-    return join([tag("span", f"{proposal.status}{by}", class_="quiet"), said])
+    comment = tag("div", data(proposal.message)) if proposal.message else None
+    return join([tag("span", f"{proposal.status}{by}", class_="quiet"), comment])

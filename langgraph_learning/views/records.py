@@ -1,4 +1,4 @@
-"""Records: one, many, and what one was over time."""
+"""Views of records: one, many, and the history of one."""
 
 from collections.abc import Iterable, Sequence
 
@@ -9,16 +9,17 @@ HEAD = ("learning store", "record", "because of", "since", "")
 
 
 def table(records: Iterable[Record], *, title: str | None = None) -> Html:
-    """Return records as one table, in the order given."""
-    found = list(records)
+    """Return records as one table, in the given order."""
+    listed = list(records)
     rows = [
-        (quiet(record.store), _text(record), because(record.source), _since(record), _state(record)) for record in found
+        (quiet(record.store), _text(record), because(record.source), _since(record), _state(record))
+        for record in listed
     ]
-    return with_style(grid(HEAD, rows, title) if found else quiet(f"{title or 'records'}: none"))
+    return with_style(grid(HEAD, rows, title) if listed else quiet(f"{title or 'records'}: none"))
 
 
 def history(revisions: Sequence[Revision], *, title: str | None = None) -> Html:
-    """Return the states of one record, the oldest first as `Scoped.history` gives them."""
+    """Return the states of one record, oldest first as `Scoped.history` returns them."""
     rows = [(revision.version, _revision_text(revision), _why(revision), when(revision.at)) for revision in revisions]
     return with_style(grid(("version", "record", "because of", "since"), rows, title) if rows else quiet("no history"))
 
@@ -52,7 +53,7 @@ def _state(record: Record) -> Html:
 
 
 def because(source: Source) -> Html:
-    """Return what vouches for a record: the words it rests on, or whose it is, and who approved it."""
+    """Return the support of a record: the quote it rests on, or its author, and who approved it."""
     if source.quote:
         vouched = tag("span", "“", data(source.quote), "”", class_="quote")
     else:
@@ -66,7 +67,7 @@ def _owner(scope: Scope) -> Html:
 
 
 def _since(record: Record) -> Html | None:
-    """When it was learned; nobody knows it of what a vector store brought along."""
+    """Return when the record was learned; unknown for documents of a vector store."""
     return when(record.updated_at) if record.status != DOCUMENT else None
 
 
@@ -80,7 +81,7 @@ def _why(revision: Revision) -> Html | None:
 
 def _spell(value: object) -> str:
     if isinstance(value, list):
-        return ", ".join(_spell(each) for each in value)
+        return ", ".join(_spell(item) for item in value)
     if isinstance(value, dict):
-        return ", ".join(f"{key}: {_spell(each)}" for key, each in value.items())
+        return ", ".join(f"{key}: {_spell(item)}" for key, item in value.items())
     return "" if value is None else str(value)

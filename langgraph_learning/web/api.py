@@ -80,6 +80,7 @@ def rest(memory: Memory) -> FastAPI:
     # No documentation pages: they would load their script from somebody else's server.
     app = FastAPI(title="langgraph-learning", docs_url=None, redoc_url=None, responses=problems)
     _add_reads(app, memory)
+    _add_reports(app, memory)
     _add_writes(app, memory)
 
     async def answer_error(request: Request, error: Exception) -> JSONResponse:
@@ -124,6 +125,13 @@ def _add_reads(app: FastAPI, memory: Memory) -> None:
         """Return what a model would be told if the user said this, and why."""
         return await memory.scoped(user, thread).arecall(q)
 
+    @app.get("/proposals", operation_id="list_proposals")
+    async def proposals(asking: Asking, limit: Limit = 100, offset: Offset = 0) -> list[Proposal]:
+        """List what waits and the visitor may decide about, the oldest first."""
+        return (await memory.queue(asking))[offset : offset + limit]
+
+
+def _add_reports(app: FastAPI, memory: Memory) -> None:
     @app.get("/users/{user:path}/records/{store}/{key}/history", operation_id="record_history")
     async def history(user: User, store: Key, key: Key) -> list[Revision]:
         """Return all states of a record, the oldest first."""
@@ -134,15 +142,15 @@ def _add_reads(app: FastAPI, memory: Memory) -> None:
         """List what changed something, the newest first."""
         return (await memory.scoped(user).acommits())[::-1][offset : offset + limit]
 
+    @app.get("/users/{user:path}/figures", operation_id="user_figures")
+    async def figures(user: User) -> dict[str, dict[str, int]]:
+        """Return by learning store what was learned of a user, what became of it, and what that cost in tokens."""
+        return await memory.figures(user)
+
     @app.get("/users/{user:path}/pending", operation_id="list_pending")
     async def pending(user: User, limit: Limit = 100, offset: Offset = 0) -> list[PendingTurn]:
         """List the turns that wait to be learned from, and those that failed, the oldest first."""
         return (await memory.scoped(user).apending())[offset : offset + limit]
-
-    @app.get("/proposals", operation_id="list_proposals")
-    async def proposals(asking: Asking, limit: Limit = 100, offset: Offset = 0) -> list[Proposal]:
-        """List what waits and the visitor may decide about, the oldest first."""
-        return (await memory.queue(asking))[offset : offset + limit]
 
 
 def _add_writes(app: FastAPI, memory: Memory) -> None:

@@ -20,6 +20,7 @@ from langgraph_learning.web.errors import ANSWERED, status_and_reason
 from langgraph_learning.web.guard import Forms, Guard
 from langgraph_learning.web.memory import Memory
 from langgraph_learning.web.pages import Pages
+from langgraph_learning.web.upkeep import Upkeep
 
 ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="#2f6b58"/></svg>'
 log = logging.getLogger("langgraph_learning")
@@ -54,7 +55,8 @@ def create_app(
     if known is None:
         raise ConfigurationError("there is no store: give create_app(learning, store) or LearningMachine(store=...)")
     memory = Memory(learning, known)
-    pages = Pages(memory, Forms(secret))
+    forms = Forms(secret)
+    pages, upkeep = Pages(memory, forms), Upkeep(memory, forms)
     own = files(__package__).joinpath("static", "style.css").read_text(encoding="utf-8")
     sheet = f"{style_sheet()}\n{own}"
 
@@ -75,7 +77,13 @@ def create_app(
 
     api = rest(memory)
     return Starlette(
-        routes=[Route("/style.css", style), Route("/icon.svg", icon), Mount("/api", api), *pages.routes()],
+        routes=[
+            Route("/style.css", style),
+            Route("/icon.svg", icon),
+            Mount("/api", api),
+            *pages.routes(),
+            *upkeep.routes(),
+        ],
         middleware=[Middleware(Guard), Middleware(Gate, authenticate=authenticate)],
         exception_handlers={kind: answer_error for kind in ANSWERED},
     )

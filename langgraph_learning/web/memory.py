@@ -9,6 +9,8 @@ from langgraph.store.base import BaseStore
 from starlette.exceptions import HTTPException
 
 from langgraph_learning._engine.approval.approval import Outcome
+from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.maintenance.store_stats import Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError
 from langgraph_learning.labels import label, unlabel
@@ -125,6 +127,11 @@ class Memory:
                 return await mine.adecide(key, answer, edit=edit, by=visitor.name, message=message)
         raise HTTPException(404, "no such proposal waits for you")
 
+    async def figures(self, user: str | None) -> Figures:
+        """Return what each learning store has learned of a user, or of all, what became of it, and what that cost."""
+        prefix = (ROOT,) if user is None else (ROOT, "user", label(user))
+        return await Driver(self.store).arun(load_figures(prefix))
+
     async def forget(self, user: str) -> dict[str, int]:
         """Erase a user."""
         return await self.scoped(user).aforget()
@@ -139,7 +146,7 @@ class Memory:
                 records.append(Record.from_item(item))
             except RecordError:  # something else that an application keeps there
                 continue
-        return records
+        return [record for record in records if record.past_of is None]  # the history of a record shows its past
 
 
 def count_by_store(records: list[Record]) -> dict[str, int]:

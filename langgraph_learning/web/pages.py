@@ -1,43 +1,29 @@
 """The pages: each a handler that reads, and a template that shows; plain forms write."""
 
 from collections.abc import Awaitable, Callable
-from itertools import groupby
 from typing import Any
-from urllib.parse import quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from langgraph_learning import views
+from langgraph_learning._engine.maintenance.store_stats import FIGURES
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
-from langgraph_learning.views.commits import change_line, refusal
-from langgraph_learning.views.markup import Html, without_style
-from langgraph_learning.views.records import because
 from langgraph_learning.web.access import visitor
 from langgraph_learning.web.fields import fields_of, find_operation, operations_on, read_form, values_of
-from langgraph_learning.web.guard import Forms
-from langgraph_learning.web.memory import CONVERSATIONS, Memory, count_by_store
+from langgraph_learning.web.memory import CONVERSATIONS, count_by_store
+from langgraph_learning.web.rendering import Renderer
 
 Handler = Callable[[Request], Awaitable[Response]]
 PAGE = 50
 LONGEST_QUERY = 2_000
 
 
-class Pages:
-    """All pages of one memory."""
-
-    def __init__(self, memory: Memory, forms: Forms) -> None:
-        self.memory = memory
-        self.forms = forms
-        self._templates = Environment(
-            loader=PackageLoader("langgraph_learning.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-        )
-        self._templates.filters.update(view=_view, words=_words, by_store=_by_store)
-        self._templates.globals.update(change_line=change_line, refusal=refusal, because=because)
+class Pages(Renderer):
+    """The pages of one memory, but those of `Upkeep`."""
 
     def routes(self) -> list[Route]:
         """Return where each page is."""
@@ -53,14 +39,13 @@ class Pages:
             "/entities": self.entities,
             "/conversations": self.conversations,
             "/pending": self.pending,
-            "/forget": self.forget,
+            "/figures": self.figures,
         }
         sent: dict[str, Handler] = {
             "/operation": self.apply,
             "/timeline": self.undo,
             "/queue": self.decide,
             "/pending": self.retry,
-            "/forget": self.erase,
         }
         return [
             *(Route(path, page, methods=["GET"]) for path, page in shown.items()),
@@ -70,11 +55,11 @@ class Pages:
     async def people(self, request: Request) -> Response:
         """Show who is known; a visitor who is one user comes to what is theirs."""
         if not visitor(request).everybody:
-            return self._redirect(request, "/user", user=visitor(request).name)
+            return self.redirect(request, "/user", user=visitor(request).name)
         known = await self.memory.list_known()
         wanted = request.query_params.get("q", "").casefold()
         users = [user for user in known.users if wanted in user.casefold()]
-        return self._show(request, "people.html", known=known, users=users, q=request.query_params.get("q", ""))
+        return self.show(request, "people.html", known=known, users=users, q=request.query_params.get("q", ""))
 
     async def namespace(self, request: Request) -> Response:
         """Show what is shared in one namespace."""
@@ -83,18 +68,18 @@ class Pages:
         name = request.query_params.get("name", "")
         records = await self.memory.list_shared(name)
         picture = views.entity_picture(records) if any(one.store == "entity_memory" for one in records) else None
-        return self._show(request, "namespace.html", name=name, picture=picture, **_page_of(request, records))
+        return self.show(request, "namespace.html", name=name, picture=picture, **_page_of(request, records))
 
     async def records(self, request: Request) -> Response:
         """Show what is known of one user, by learning store, or what fits a search."""
-        user, query = self._user(request), _query(request)
+        user, query = self.user(request), _query(request)
         everything = [record for record in await self.memory.records(user) if record.store != CONVERSATIONS]
         store = request.query_params.get("store", "")
         found = await self.memory.search(user, query) if query else everything
         chosen = [record for record in found if store in ("", record.store)]
         adding = [(one.name, one.operations[0].__name__) for one in self.memory.learning.stores if one.operations]
         counts = count_by_store(everything)
-        return self._show(
+        return self.show(
             request,
             "records.html",
             user=user,
@@ -116,18 +101,18 @@ class Pages:
         store = next((one for one in self.memory.learning.stores if one.name == record.store), None)
         operations = operations_on(store, record) if store is not None else []
         shown = {"record": record, "history": views.history(history), "operations": operations}
-        return self._show(request, "record.html", user=user, **shown)
+        return self.show(request, "record.html", user=user, **shown)
 
     async def operation(self, request: Request) -> Response:
         """Show the form of one operation."""
-        user, name = self._user(request), request.query_params.get("name", "")
+        user, name = self.user(request), request.query_params.get("name", "")
         about = await self._about(request, user, request.query_params)
         return self._operation_form(request, user, name, about)
 
     async def apply(self, request: Request) -> Response:
         """Carry out an operation, or show its form again with what was wrong."""
-        form = await self._form(request)
-        user, name = self._user(request), request.query_params.get("name", "")
+        form = await self.form(request)
+        user, name = self.user(request), request.query_params.get("name", "")
         about = await self._about(request, user, request.query_params)
         if (operation := find_operation(self.memory.learning.stores, name)) is None:
             raise HTTPException(404, "there is no such operation")
@@ -140,46 +125,46 @@ class Pages:
             typed = {key: str(value) for key, value in form.items()}
             return self._operation_form(request, user, name, about, str(error), typed)
         done = "proposed" if made.proposed and not made.changes else "done" if made.changes else "same"
-        return self._redirect(request, "/user", user=user, done=done)
+        return self.redirect(request, "/user", user=user, done=done)
 
     async def recall(self, request: Request) -> Response:
         """Show what a model would be told on a question, and why."""
-        user, query, thread = self._user(request), _query(request), request.query_params.get("thread", "")
+        user, query, thread = self.user(request), _query(request), request.query_params.get("thread", "")
         shown: dict[str, Any] = {"recalled": None}
         if query:
             recalled = await self.memory.scoped(user, thread or None).arecall(query)
             texts = {record.id: record.text for record in recalled.records}
             shown = {"recalled": recalled, "receipt": views.receipt_bars(recalled.receipt, texts)}
-        return self._show(request, "recall.html", user=user, q=query, thread=thread, **shown)
+        return self.show(request, "recall.html", user=user, q=query, thread=thread, **shown)
 
     async def timeline(self, request: Request) -> Response:
         """Show what was learned when, the newest first."""
-        user = self._user(request)
+        user = self.user(request)
         commits = await self.memory.scoped(user).acommits()
-        return self._show(request, "timeline.html", user=user, **_page_of(request, commits[::-1]))
+        return self.show(request, "timeline.html", user=user, **_page_of(request, commits[::-1]))
 
     async def undo(self, request: Request) -> Response:
         """Take one commit back."""
-        form, user = await self._form(request), self._user(request)
+        form, user = await self.form(request), self.user(request)
         await self.memory.undo(user, str(form.get("commit", "")))
-        return self._redirect(request, "/timeline", user=user, done="undone")
+        return self.redirect(request, "/timeline", user=user, done="undone")
 
     async def entities(self, request: Request) -> Response:
         """Show things, people and organisations, and how they stand to each other."""
-        user = self._user(request)
+        user = self.user(request)
         found = [record for record in await self.memory.records(user) if record.store == "entity_memory"]
         picture = views.entity_picture(found) if found else None
-        return self._show(request, "entities.html", user=user, picture=picture, records=found)
+        return self.show(request, "entities.html", user=user, picture=picture, records=found)
 
     async def conversations(self, request: Request) -> Response:
         """Show what was said, thread by thread."""
-        user = self._user(request)
+        user = self.user(request)
         said = [record for record in await self.memory.records(user) if record.store == CONVERSATIONS]
         threads: dict[str, list[Record]] = {}
         for record in reversed(said):
             threads.setdefault(record.source.thread_id or "", []).append(record)
         newest = request.query_params.get("thread") or (said[0].source.thread_id if said else None) or ""
-        return self._show(
+        return self.show(
             request,
             "conversations.html",
             user=user,
@@ -190,17 +175,24 @@ class Pages:
 
     async def pending(self, request: Request) -> Response:
         """Show the turns that are not learned from yet, and those that failed."""
-        user = self._user(request)
+        user = self.user(request)
         turns = await self.memory.scoped(user).apending()
         failed = any(turn.status == "failed" for turn in turns)
-        return self._show(request, "pending.html", user=user, failed=failed, **_page_of(request, turns))
+        return self.show(request, "pending.html", user=user, failed=failed, **_page_of(request, turns))
+
+    async def figures(self, request: Request) -> Response:
+        """Show what each learning store has learned, what became of it, and what that cost; of a user, or of all."""
+        user = self.user(request) if "user" in request.query_params else None
+        if user is None and not visitor(request).everybody:
+            raise HTTPException(404, "there is no such page")
+        return self.show(request, "figures.html", user=user, figures=await self.memory.figures(user), meanings=FIGURES)
 
     async def retry(self, request: Request) -> Response:
         """Let the turns that failed be tried again."""
-        await self._form(request)
-        user = self._user(request)
+        await self.form(request)
+        user = self.user(request)
         await self.memory.scoped(user).aretry_pending()
-        return self._redirect(request, "/pending", user=user, done="retried")
+        return self.redirect(request, "/pending", user=user, done="retried")
 
     async def queue(self, request: Request) -> Response:
         """Show what waits for a person."""
@@ -213,11 +205,11 @@ class Pages:
         for one in proposals:
             operation = find_operation(self.memory.learning.stores, one.name)
             forms[one.id] = fields_of(operation, one.args) if operation is not None else []
-        return self._show(request, "queue.html", user=user, forms=forms, **_page_of(request, proposals))
+        return self.show(request, "queue.html", user=user, forms=forms, **_page_of(request, proposals))
 
     async def decide(self, request: Request) -> Response:
         """Approve, edit or reject one proposal."""
-        form, who = await self._form(request), visitor(request)
+        form, who = await self.form(request), visitor(request)
         answer, key = form.get("answer"), str(form.get("proposal", ""))
         if answer not in ("approve", "edit", "reject"):
             raise HTTPException(422, "answer approve, edit or reject")
@@ -232,28 +224,7 @@ class Pages:
         kind: Any = "reject" if answer == "reject" else "approve"
         outcome = await self.memory.decide(who, key, kind, edit, message)
         back = {"user": request.query_params["user"]} if "user" in request.query_params else {}
-        return self._redirect(request, "/queue", done=outcome.result, **back)
-
-    async def forget(self, request: Request) -> Response:
-        """Show what would be erased, and ask."""
-        return await self._forget_form(request, self._user(request), wrong=False)
-
-    async def erase(self, request: Request) -> Response:
-        """Erase a user, if their id was typed in."""
-        form, user = await self._form(request), self._user(request)
-        if form.get("typed") != user:
-            return await self._forget_form(request, user, wrong=True)
-        erased = await self.memory.forget(user)
-        return self._show(request, "forgotten.html", user=None, erased=erased)
-
-    async def _forget_form(self, request: Request, user: str, *, wrong: bool) -> Response:
-        records = [record for record in await self.memory.records(user) if record.scope.user_id is not None]
-        shown = {"counts": count_by_store(records), "commits": len(await self.memory.scoped(user).acommits())}
-        return self._show(request, "forget.html", 422 if wrong else 200, user=user, wrong=wrong, **shown)
-
-    def failure(self, request: Request, status: int, reason: str) -> Response:
-        """Return the page of a failure."""
-        return self._show(request, "failure.html", status, code=status, reason=reason)
+        return self.redirect(request, "/queue", done=outcome.result, **back)
 
     def _operation_form(
         self,
@@ -270,7 +241,7 @@ class Pages:
         fields = fields_of(operation, values)
         shown = {"name": name, "about": about, "fields": fields, "wrong": wrong, "typed": typed or {}}
         told = (operation.__doc__ or "").split("\n")[0]
-        return self._show(request, "operation.html", 422 if wrong else 200, user=user, told=told, **shown)
+        return self.show(request, "operation.html", 422 if wrong else 200, user=user, told=told, **shown)
 
     def _by_store(self, records: list[Record]) -> list[Record]:
         """Return the records in the order of the machine's learning stores; in one, the newest first as before."""
@@ -278,47 +249,11 @@ class Pages:
         return sorted(records, key=lambda record: (places.get(record.store, len(places)), record.store))
 
     async def _named_record(self, request: Request) -> tuple[str, Record]:
-        user, query = self._user(request), request.query_params
+        user, query = self.user(request), request.query_params
         return user, await self.memory.record(user, query.get("store", ""), query.get("id", ""))
 
     async def _about(self, request: Request, user: str, query: Any) -> Record | None:
         return await self.memory.record(user, query.get("store", ""), query["id"]) if "id" in query else None
-
-    def _user(self, request: Request) -> str:
-        """Return whose page this is, if the visitor may see it."""
-        user = request.query_params.get("user", "")
-        if not user:
-            raise HTTPException(404, "there is no such page")
-        visitor(request).check(user)
-        return user
-
-    async def _form(self, request: Request) -> Any:
-        form = await request.form(max_files=0, max_fields=100)
-        self.forms.check(request, visitor(request).name, form.get("form_token"))
-        return form
-
-    def _show(self, request: Request, template: str, status: int = 200, /, **shown: Any) -> Response:
-        who = visitor(request)
-        page = {
-            "user": None,
-            "base": request.scope.get("root_path", ""),
-            "visitor": who,
-            "token": self.forms.token(request, who.name),
-            "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
-            "done": request.query_params.get("done", ""),
-            "link": lambda path, **query: _link(request, path, query),
-        }
-        response = HTMLResponse(self._templates.get_template(template).render(page | shown), status)
-        self.forms.remember(request, response)
-        return response
-
-    def _redirect(self, request: Request, path: str, /, **query: str) -> Response:
-        return RedirectResponse(_link(request, path, query), 303)
-
-
-def _link(request: Request, path: str, query: dict[str, Any]) -> str:
-    given = urlencode({name: value for name, value in query.items() if value not in (None, "")})
-    return f"{quote(request.scope.get('root_path', ''))}{path}{'?' if given else ''}{given}"
 
 
 def _query(request: Request) -> str:
@@ -331,18 +266,3 @@ def _page_of(request: Request, things: list[Any]) -> dict[str, Any]:
     begin = (page - 1) * PAGE
     more = page + 1 if len(things) > begin + PAGE else None
     return {"things": things[begin : begin + PAGE], "total": len(things), "page": page, "more": more}
-
-
-def _view(value: object) -> Html | None:
-    """Return how a notebook would show a value, without the style that the page has already."""
-    shown = value if isinstance(value, Html) else views.html(value)
-    return without_style(shown) if shown is not None else None
-
-
-def _words(name: str) -> str:
-    return name.replace("_", " ")
-
-
-def _by_store(records: list[Record]) -> list[tuple[str, list[Record]]]:
-    """Return neighbours of one learning store together; unlike Jinja's own grouping it keeps the order."""
-    return [(store, [*group]) for store, group in groupby(records, key=lambda record: record.store)]

@@ -275,7 +275,7 @@ def test_decide_says_how_a_stale_proposal_stands_now(home: Home) -> None:
     asked(agent, "I'm Alex.", thread="c2")
     first, second = waiting(agent)
     agent.of().decide(second.id, "approve")
-    with pytest.raises(ProposalError, match="says now: name: Alex"):
+    with pytest.raises(ProposalError, match="now says: name: Alex"):
         agent.of().decide(first.id, "approve")
     assert agent.texts() == ["name: Alex"]
     agent.of().decide(first.id, "reject")

@@ -272,6 +272,6 @@ def test_so_is_one_that_took_the_place_of_a_learning_tool_in_an_agent_built_by_h
     tools: list[Any] = [*PROFILE_AND_MEMORY.tools(), add_memory]
     model = ScriptedChatModel(replies=["Ok."])
     agent: Any = create_agent(model, tools, middleware=PROFILE_AND_MEMORY.middleware(), store=InMemoryStore())
-    with pytest.raises(ConfigurationError, match="'add_memory' is another than the learning tool"):
+    with pytest.raises(ConfigurationError, match="'add_memory' has the name of a learning tool"):
         agent.invoke({"messages": [("user", "Hi")]}, context={"user_id": "alice"})
     assert model.calls == {}

@@ -7,7 +7,7 @@ from typing import Any
 from acceptance.driver import Home
 from langchain_core.messages import AIMessage, HumanMessage
 
-from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig
+from langgraph_learning import LearningMachine, LearningMode, SessionContextConfig, UserMemoryConfig
 from langgraph_learning._engine.learning.messages import EVERYBODY
 from langgraph_learning._engine.recall.follow_up import recall_query
 
@@ -44,6 +44,35 @@ def test_follow_up_questions_find_their_memory_and_lose_nothing_where_they_stand
         for row, other in zip(FOLLOW_UPS, others, strict=True)
     ]
     assert all(finds(row, before, question) for row, before, question in switched)
+
+
+def test_the_goal_of_the_session_counts_in_what_a_short_question_looks_for(home: Home) -> None:
+    memories = UserMemoryConfig(mode=LearningMode.AGENTIC)
+    machine = LearningMachine(user_memory=memories, store=home.store, context_tokens=500)
+    planning = LearningMachine(
+        user_memory=memories,
+        session_context=SessionContextConfig(enable_planning=True),
+        store=home.store,
+        context_tokens=500,
+    )
+    machine.scoped(user_id="alice").load(memory_row(number, row["memory"]) for number, row in enumerate(FOLLOW_UPS))
+
+    def first(learning: LearningMachine, thread: str, question: str) -> str:
+        recalled = learning.scoped(user_id="alice", thread_id=thread).recall(question)
+        shown = [each for each in recalled.receipt.shown if each.store == "user_memory"]
+        best = max(shown, key=lambda each: each.score).id
+        return next(record.text for record in recalled.records if record.id == best)
+
+    for number, row in enumerate(FOLLOW_UPS):
+        scoped = planning.scoped(user_id="alice", thread_id=f"t{number}")
+        scoped.apply("update_session_context", summary="They have begun.", goal=row["goal"])
+    rows = list(enumerate(FOLLOW_UPS))
+    alone = sum(first(machine, f"t{n}", row["question"]) == row["memory"] for n, row in rows)
+    with_goal = sum(first(planning, f"t{n}", row["question"]) == row["memory"] for n, row in rows)
+    other_goal = sum(first(planning, f"t{(n + 1) % len(rows)}", row["memory"]) == row["memory"] for n, row in rows)
+    assert alone <= 10
+    assert with_goal >= 29
+    assert other_goal == len(rows)
 
 
 def test_a_question_of_many_words_stands_for_itself() -> None:

@@ -199,7 +199,7 @@ def test_broken_rows_are_told_and_the_others_taken(run: Run, empty: str, tmp_pat
     ended = run("import", str(file), "-d", empty, "--json")
     assert (ended.code, ended.json["new"]) == (0, 1)
     told = " | ".join(f"{where}: {reason}" for where, reason in reasons(ended).items())
-    for part in ("line 5: it is no JSON object", "line 6", "belongs to a namespace", "created_at", "another record of"):
+    for part in ("line 5: it is no JSON object", "line 6", "belongs to a namespace", "created_at", "an earlier row"):
         assert part in told
     assert len(ended.json["skipped"]) == 5
 
@@ -307,7 +307,7 @@ def test_the_items_of_a_langgraph_store_become_memories_of_the_user_their_namesp
     ended = run("import", file, "-d", empty, "--json")
     assert (ended.json["from"], ended.json["new"]) == ("langgraph", 6)
     assert [reason for where, reason in reasons(ended).items() if "Not about" in where] == [
-        "the source does not say whose it is: give --user"
+        "the source names no user: give --user"
     ]
     found = records(run, empty, "alex")
     assert found.keys() == {*TAKEN, "food_preference: I like pizza; strength: 3"}

@@ -304,7 +304,7 @@ async def test_a_closed_store_says_so(make: Make) -> None:
 
 
 def test_both_dialects_name_the_same_statements() -> None:
-    own = {"connect", "begin", "commit", "rollback", "empty_wal", "set_busy_timeout"}
+    own = {"connect", "begin", "commit", "rollback", "empty_wal", "set_busy_timeout", "data_version"}
     other = {"begin_snapshot", "tune_vector_index", "create_extension"}
     assert set(store_blocks("sqlite")) - own == set(store_blocks("postgres")) - other
     assert set(migrations("sqlite")) <= set(migrations("postgres"))

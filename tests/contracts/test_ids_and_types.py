@@ -18,6 +18,7 @@ from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.checkpointers._saver.serializer import OURS, strict_serializer
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.labels import LONGEST_ID, fault_of_id
+from langgraph_learning.records import Scope
 from langgraph_learning.testing import ScriptedChatModel, op
 
 
@@ -104,6 +105,22 @@ def test_no_function_is_called_that_stands_in_a_checkpoint(tmp_path: Path) -> No
     assert not target.exists()
 
 
-def test_our_own_types_exist_under_the_names_that_are_allowed() -> None:
+def test_our_own_types_are_allowed_under_the_names_that_a_checkpoint_gives_them_and_gave_them_before() -> None:
     for module, name in OURS:
-        assert isinstance(getattr(importlib.import_module(module), name), type)
+        found = getattr(importlib.import_module(module), name)
+        assert (found.__module__, found.__name__) in OURS
+    scope = Scope(user_id="ada")
+    assert strict_serializer(()).loads_typed(strict_serializer(()).dumps_typed(scope)) == scope
+
+
+@pytest.mark.parametrize("text", ["I like \ud83d tea", "I like te\x00a", "I like \uffff tea", "I like \ufdd0 tea"])
+def test_a_turn_whose_text_no_database_takes_as_it_is_is_learned_on_every_store(
+    opened: tuple[Any, Any], text: str
+) -> None:
+    store, _ = opened
+    model = ScriptedChatModel(replies=["Hello"], extractions=[[op("add_memory", content=text, quote=text)]])
+    learning = LearningMachine(user_memory=True, on_error="raise")
+    agent: Any = create_learning_agent(model, learning=learning, store=store)
+    agent.invoke({"messages": [("user", text)]}, thread(), context={"user_id": "ada"})
+    [record] = learning.scoped(user_id="ada", store=store).records()
+    assert record.text.startswith("I like")

@@ -27,6 +27,13 @@ STATEMENTS = {
     "東京の寿司が好きです": "寿司",
     "Best pizza of the year 🍕": "🍕",
     "She adopted two puppies": "Who adopts a puppy?",
+    "Ο ΟΔΥΣΣΕΥΣ μένει στην Ιθάκη": "οδυσσευς",
+    "به کتاب‌های تاریخی علاقه دارد": "کتاب های",
+    "يحب الشــــاي الأخضر": "الشاي",
+    "ｶﾌｪで働いています": "カフェ",
+    "Thích ăn phở bò mỗi sáng": "pho bo",
+    "Wir treffen uns in der Hauptstraße": "HAUPTSTRASSE",
+    "Her handwriting has a ﬂourish": "flourish",
 }
 
 
@@ -93,7 +100,7 @@ def test_a_database_of_an_older_analysis_is_indexed_anew(
         assert [item.key for item in search(NS, query="Lampe") if item.score] == ["whole"]
         assert [item.key for item in search(NS, query="Katze Hund Katzen Hunde") if item.score] == []
         assert [item.key for item in hybrid(db).as_of(before).search(NS, query="Wohnung Berlin", limit=1)] == ["moved"]
-        assert caplog.messages[-1] == f"indexed {len(STATEMENTS) + 2} items anew"
+        assert caplog.messages[-1] == f"indexed {len(STATEMENTS) + 2} items again"
     caplog.clear()
     with connect(url):
         assert caplog.messages == []

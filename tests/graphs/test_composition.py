@@ -1,5 +1,7 @@
 """The nodes in graphs of every shape: by hand, around others, in subgraphs, streamed, interrupted, replayed."""
 
+import copy
+import dataclasses
 import logging
 from typing import Any
 
@@ -32,6 +34,7 @@ from langgraph.types import Command, RetryPolicy, StreamMode, interrupt
 
 from langgraph_learning import LearningContext, LearningMachine
 from langgraph_learning.errors import ConfigurationError, ExtractionError, StoreError
+from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.testing import ScriptedChatModel, op
 
 Graph = StateGraph[Any, Any, Any, Any]
@@ -592,3 +595,13 @@ async def test_a_failed_write_never_reports_success(colour: Colour) -> None:
     assert [event["learning"] for event in events] == ["recalled", "failed"]
     store.failing = ""
     assert memories(store) == []
+
+
+def test_what_our_nodes_write_can_be_copied_and_printed_as_tracing_does() -> None:
+    shown = {"ids": ["h1"]}
+    command: Command[Any] = Command(update={"learning_kept": PrivateUpdate(shown, [{"words": "I keep bees"}])})
+
+    assert dataclasses.asdict(command)["update"] == {"learning_kept": shown}
+    assert "ids" in repr(command)
+    assert "bees" not in repr(command)
+    assert copy.deepcopy(command).update == {"learning_kept": shown}

@@ -9,7 +9,7 @@ from langchain.agents import create_agent
 from langchain_core.caches import InMemoryCache
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_core.runnables import RunnableConfig, RunnableLambda
+from langchain_core.runnables import RunnableConfig, RunnableLambda, RunnableParallel
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.func import entrypoint, task
@@ -78,13 +78,15 @@ async def test_the_text_stands_where_the_machine_places_it_and_the_state_is_not_
         lambda model: model.with_structured_output(Answer),
         lambda model: model.with_fallbacks([ScriptedChatModel(replies=["other"])]),
         lambda model: model.bind(stop=["x"]).with_config(run_name="mine"),
+        lambda model: model.with_structured_output(Answer, include_raw=True),
+        lambda model: RunnableParallel(answer=model, question=RunnableLambda(str)),
         lambda model: (
             ChatPromptTemplate.from_messages([("placeholder", "{messages}")])
             | model
             | RunnableLambda(lambda reply: reply)
         ),
     ],
-    ids=["bind_tools", "with_config", "with_retry", "structured", "fallbacks", "bind", "sequence"],
+    ids=["bind_tools", "config", "retry", "structured", "fallbacks", "bind", "raw", "parallel", "sequence"],
 )
 @pytest.mark.parametrize("before", [True, False], ids=["made before", "made after"])
 async def test_whatever_is_made_of_the_model_is_shown_the_text(make: Any, before: bool, colour: Colour) -> None:

@@ -13,6 +13,8 @@ from langgraph.types import Command
 
 from langgraph_learning import LearningContext, LearningMachine, LearningMode, UserMemoryConfig
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.nodes.review import in_field_order
+from langgraph_learning.stores import LearnedKnowledgeStore
 from langgraph_learning.testing import ScriptedChatModel, op
 
 APPROVE: dict[str, Any] = {"type": "approve"}
@@ -175,3 +177,9 @@ async def test_an_interrupt_of_a_graph_that_is_replayed_proposes_nothing_new(col
     await invoked(graph, colour, resumed(APPROVE), thread(), context=ADA)
     assert memories(store) == ["Keeps bees"]
     assert model.calls == {"extraction": 1}
+
+
+def test_arguments_are_shown_in_the_order_of_their_fields_whatever_the_database_made_of_it() -> None:
+    save = next(each for each in LearnedKnowledgeStore().operations if each.__name__ == "save_learning")
+    stored: dict[str, Any] = {"tags": [], "title": "Rollbacks", "extra": 1, "learning": "Roll back first"}
+    assert list(in_field_order(stored, save)) == ["title", "learning", "tags", "extra"]

@@ -39,9 +39,9 @@ def known(*facts: str, user: str = "ada", store: InMemoryStore | None = None) ->
 
 
 def memories(store: BaseStore, user: str | int | None = "ada") -> list[str]:
-    """Return what is remembered about a user."""
+    """Return what is remembered about a user and holds now."""
     found: list[Record] = LearningMachine(user_memory=True).scoped(user_id=user, store=store).records("user_memory")
-    return [record.text for record in found]
+    return [record.text for record in found if record.valid_to is None]
 
 
 def machine(*extractions: Any, repeat: bool = False, **options: Any) -> tuple[LearningMachine, ScriptedChatModel]:

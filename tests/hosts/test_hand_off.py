@@ -49,14 +49,18 @@ def alice(learning: LearningMachine, model: Any, way: str) -> Any:
     return learning.into(builder).compile()
 
 
-def process(way: str, replies: list[Any], *extractions: Any, **options: Any) -> tuple[Any, ScriptedChatModel]:
-    """Return the graph of Alice and Ben as one process has it, and its model; only Alice learns."""
-    model = ScriptedChatModel(replies=replies, extractions=extractions)
-    learning = LearningMachine(**{"model": model, "user_memory": True, **options})
+def alice_and_ben(learning: LearningMachine, model: Any, way: str) -> Any:
+    """Return a graph of two agents, of whom only Alice learns."""
     builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
     builder.add_node("alice", alice(learning, model, way), destinations=("ben", END))
     builder.add_node("ben", lambda state: {"messages": [AIMessage("I am Ben.")]})
-    return builder.add_edge(START, "alice").add_edge("ben", END), model
+    return builder.add_edge(START, "alice").add_edge("ben", END)
+
+
+def process(way: str, replies: list[Any], *extractions: Any) -> tuple[Any, ScriptedChatModel]:
+    """Return the graph as one process has it, and its model."""
+    model = ScriptedChatModel(replies=replies, extractions=extractions)
+    return alice_and_ben(LearningMachine(model=model, user_memory=True), model, way), model
 
 
 @pytest.mark.parametrize("colour", COLOURS)
@@ -152,15 +156,14 @@ def test_what_waits_is_shown_masked_and_forgotten_with_its_user(backend: str, tm
 
 
 def test_who_learns_behind_the_reply_leaves_a_turn_alone_that_has_only_begun() -> None:
-    store, saver = InMemoryStore(), InMemorySaver()
-    options: Any = {"background": Background(delay=0.0)}
-    builder, model = process("middleware", [call("to_ben"), "Hello."], [BEES, TEA], **options)
-    learning = LearningMachine(model=model, user_memory=True, store=store, **options)
-    graph = builder.compile(store=store, checkpointer=saver)
+    store = InMemoryStore()
+    model = ScriptedChatModel(replies=[call("to_ben"), "Hello."], extractions=[[BEES, TEA]])
+    learning = LearningMachine(model=model, user_memory=True, store=store, background=Background(delay=0.0))
+    graph = alice_and_ben(learning, model, "middleware").compile(store=store, checkpointer=InMemorySaver())
 
     graph.invoke(said("I keep bees", "h1"), thread(), context=ADA)
     assert learning.drain(timeout=10)
-    assert memories(store) == []
+    assert not model.calls["extraction"]
     graph.invoke(said("I drink tea", "h2"), thread(), context=ADA)
     assert learning.drain(timeout=10)
 

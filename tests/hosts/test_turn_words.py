@@ -19,7 +19,7 @@ from graphs.world import (
     thread,
 )
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
@@ -371,3 +371,18 @@ def test_two_sends_may_recall_at_once_in_a_graph_without_messages() -> None:
 
     assert graph.invoke({"items": ["a", "b"]}, thread(), context=ADA) == {"items": ["a", "b"]}
     assert "messages" not in graph.channels
+
+
+@pytest.mark.parametrize("role", ["user", "human"])
+def test_a_chat_message_with_the_users_role_is_the_users(role: str) -> None:
+    learning, _ = machine([op("add_memory", content="Keeps bees", quote="I keep bees")])
+    model, store = ScriptedChatModel(replies=["Hello"]), known()
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    builder.add_node("node", lambda state: {"messages": [model.invoke(state["messages"])]}).add_edge(START, "node")
+    graph = learning.into(builder, models=["node"]).compile(store=store)
+
+    before = [ChatMessage(content="Hi", role=role), ChatMessage(content="Hello", role="assistant")]
+    graph.invoke({"messages": [*before, ChatMessage(content="I keep bees", role=role)]}, context=ADA)
+
+    assert memories(store) == [FACT, "Keeps bees"]
+    assert [FACT in str(message.text) for message in model.prompts["reply"][0]] == [False, False, True]

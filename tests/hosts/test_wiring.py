@@ -14,7 +14,14 @@ from langgraph.graph.message import add_messages
 from langgraph.types import CachePolicy, Command, Send
 from typing_extensions import TypedDict
 
-from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig, connect, create_learning_agent
+from langgraph_learning import (
+    LearningContext,
+    LearningMachine,
+    LearningMode,
+    UserMemoryConfig,
+    connect,
+    create_learning_agent,
+)
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.testing import ScriptedChatModel, op
 
@@ -86,6 +93,47 @@ def test_a_graph_without_extraction_is_told_at_the_second_turn(caplog: pytest.Lo
     run_twice(builder.compile(store=known(), checkpointer=InMemorySaver()))
 
     assert warnings(caplog, "learning.extract_node()") == 1
+
+
+@pytest.mark.parametrize("way", ["into", "middleware"])
+def test_a_turn_that_has_failed_is_no_wiring_without_extraction(way: str, caplog: pytest.LogCaptureFixture) -> None:
+    learning, _ = machine([])
+    model = ScriptedChatModel(replies=[RuntimeError("down"), "Hello"])
+    if way == "middleware":
+        graph: Any = create_agent(
+            model, middleware=[*learning.middleware()], store=known(), checkpointer=InMemorySaver()
+        )
+    else:
+        builder: Graph = StateGraph(MessagesState)
+        builder.add_node("node", lambda state: {"messages": [model.invoke(state["messages"])]})
+        builder.add_edge(START, "node")
+        graph = learning.into(builder, models=["node"]).compile(store=known(), checkpointer=InMemorySaver())
+
+    with pytest.raises(RuntimeError, match="down"):
+        graph.invoke(said("Hi", "h1"), thread(), context=ADA)
+    graph.invoke(said("Hi", "h2"), thread(), context=ADA)
+
+    assert warnings(caplog, "nothing was learned from the turn before") == 0
+
+
+def test_what_is_learned_and_never_recalled_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    learning, _ = machine([], [])
+    builder: Graph = StateGraph(MessagesState, context_schema=LearningContext)
+    builder.add_node("reply", reply)
+    builder.add_node("extract", learning.extract_node())
+    builder.add_edge(START, "reply").add_edge("reply", "extract")
+    run_twice(builder.compile(store=known(), checkpointer=InMemorySaver()))
+
+    assert warnings(caplog, "never shown to a model") == 1
+    assert warnings(caplog, "learning.recall_node()") == 1
+
+
+def test_a_chat_model_is_no_node() -> None:
+    learning, _ = machine()
+
+    for refused in (learning.wrap, learning.around):
+        with pytest.raises(ConfigurationError, match=r"learning\.model"):
+            refused(ScriptedChatModel())
 
 
 def test_agentic_learning_without_tools_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ NOT_RUN = {
     "docker compose": "no Docker here; tests/test_compose.py checks the file, and the DSN is the tests' own Postgres",
     "langgraph-learning worker": "it runs until it is asked to end; tests/background/test_worker.py does",
     "export": "the tests set their own environment",
+    "python -m notebooks.run": "tests/test_notebooks.py runs them all, and reads its help",
 }
 """The commands that no test runs, and why. `make` targets are looked up: what they run has tests of its own."""
 

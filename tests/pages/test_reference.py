@@ -9,12 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+import pytest
 import typer
 from pages.running import ROOT
 from pydantic import BaseModel
 
 import langgraph_learning
-from docs.draw import PICTURES, entity_picture
+from docs.draw import DRAWN, PICTURES
 from langgraph_learning import LearningMachine, SessionContextConfig, config, connect
 from langgraph_learning.cli.app import app
 from langgraph_learning.config import StoreConfig
@@ -149,6 +150,17 @@ def test_the_list_for_models_names_every_page_of_the_site() -> None:
     assert all((docs / page).is_file() for _, page in listed)
 
 
-def test_the_pictures_are_those_that_the_views_draw() -> None:
-    kept = (PICTURES / "entities.svg").read_text(encoding="utf-8")
-    assert kept == entity_picture() + "\n", "draw them again: python -m docs.draw"
+@pytest.mark.parametrize("name", ["entities", "around"])  # the dev server's tests compare those of its graphs
+def test_the_pictures_are_those_that_the_views_draw(name: str) -> None:
+    kept = (PICTURES / f"{name}.svg").read_text(encoding="utf-8")
+    assert kept == DRAWN[name](), "draw them again: python -m docs.draw"
+
+
+def test_pages_and_readme_show_pictures_that_are_there_and_need_no_network() -> None:
+    docs = REFERENCE.parent
+    for page in (docs.parent / "README.md", *docs.rglob("*.md")):
+        text = page.read_text(encoding="utf-8")
+        assert "```mermaid" not in text, f"{page.name}: a page from the disk draws no diagram"
+        pictures = re.findall(r"!\[([^]]*)\]\(([^)]+)\)", text)
+        assert [to for _, to in pictures if not (page.parent / to).is_file()] == []
+        assert [to for told, to in pictures if len(told) < 20] == [], "words for those who cannot see it"

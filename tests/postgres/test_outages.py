@@ -53,7 +53,32 @@ def test_the_turn_after_a_failover_goes_on_although_every_connection_in_the_pool
         assert memories(db, "ada") == [FACT]
 
 
-def test_an_outage_is_said_and_heals_when_the_server_is_back(gateway: Gateway) -> None:
+def test_of_the_dead_connections_of_a_pool_one_is_tried(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    dead, check = [], Connections._check
+
+    def count_dead(self: Connections, connection: Any) -> None:
+        try:
+            check(self, connection)
+        except psycopg.Error as error:
+            dead.append(error)
+            raise
+
+    monkeypatch.setattr(Connections, "_check", count_dead)
+    with connect(postgres_url, timeout=8) as db:
+        talk_at_once(db, [f"user {number}" for number in range(8)])
+        with psycopg.connect(postgres_url, autocommit=True) as admin:
+            admin.execute(
+                "select pg_terminate_backend(pid, 60000) from pg_stat_activity"
+                " where datname = current_database() and pid <> pg_backend_pid()"
+            )
+        dead.clear()
+        db.store.get(("a",), "k")
+        assert len(dead) == 1  # the pool waits longer after each that is dead, so a turn would come too late
+
+
+def test_an_outage_is_said_and_heals_when_the_server_is_back(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    # As after a long outage: the pool would wait for long before it tries again.
+    monkeypatch.setattr("psycopg_pool.base.AttemptWithBackoff.INITIAL_DELAY", 1_000.0)
     with connect(gateway.url, timeout=1) as db:
         db.store.put(("a",), "k", {"n": 1})
         gateway.close()

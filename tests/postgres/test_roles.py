@@ -1,12 +1,14 @@
 """Roles as administrators give them: a schema that is there, tables that are there, and no right to make any."""
 
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import psycopg
 import pytest
 from postgres.world import FACT, memories, talk, talk_at_once
 
-from langgraph_learning import connect
+from langgraph_learning import LearningMachine, connect
 from langgraph_learning.errors import StoreError
 
 
@@ -71,6 +73,34 @@ def test_turns_at_once_are_kept_whatever_the_default_isolation(postgres_url: str
         users = [f"user {number}" for number in range(8)]
         assert talk_at_once(db, users) == ["Hello"] * 8
         assert [memories(db, user) for user in users] == [[FACT]] * 8
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "client_encoding = 'LATIN1'",
+        "DateStyle = 'SQL, DMY'",
+        "TimeZone = 'Asia/Kathmandu'",
+        "bytea_output = 'escape'",
+        "standard_conforming_strings = off",
+        "extra_float_digits = -15",
+        "lock_timeout = '1ms'",
+        "idle_session_timeout = '50ms'",
+        "plan_cache_mode = 'force_generic_plan'",
+        "default_transaction_deferrable = on",
+    ],
+)
+def test_turns_are_kept_whatever_an_administrator_has_set_for_the_database(postgres_url: str, setting: str) -> None:
+    with connect(postgres_url):
+        pass
+    _as_admin(postgres_url, f"alter database {postgres_url.rpartition('/')[2]} set {setting}")
+    with connect(postgres_url) as db:
+        for turn in range(2):
+            assert talk(db, "Łucja 日本 🍵", f"t{turn}") == "Hello"
+            time.sleep(0.1)  # longer than a session may be idle
+        assert memories(db, "Łucja 日本 🍵") == [FACT]
+        found = LearningMachine(user_memory=True).scoped(user_id="Łucja 日本 🍵", store=db.store).records()
+        assert abs(datetime.now(UTC) - found[0].created_at) < timedelta(hours=1)
 
 
 @pytest.mark.parametrize("schema", ["x'||(select pg_sleep(60))::text||'", "a%s$schema", 'q"; drop schema public; --'])

@@ -7,13 +7,14 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from studio.server import PATIENCE, ROOT, Studio, attempts, complaints, environment, require_server, studio_server
 
+from docs.draw import studio_picture
 from langgraph_learning.labels import label
 
 LEARNING = {"assistant": "learning.before_agent", "composed": "recall", "waiting": "recall"}
@@ -163,7 +164,7 @@ def test_a_run_that_learns_behind_the_reply_does_so_in_a_thread_of_ours_and_neve
     assert turn.kinds == ["recalled", "scheduled"]
     assert turn.reply == "Noted."
     eventually(lambda: texts(studio, user, "user_memory") == ["I like green tea."], "it is not learned")
-    eventually(lambda: texts(studio, user, "pending") == [], "it waits, although it is learned")
+    eventually(lambda: "pending" not in {each[-1] for each in namespaces(studio, user)}, "it waits, though learned")
     told = (studio.home / "learned-in").read_text()
     assert told.startswith("learning")
     assert told.endswith(" on no loop")
@@ -248,9 +249,38 @@ def test_nobody_is_answered_learns_nothing_and_that_is_said(studio: Studio) -> N
     before = studio.client.store.list_namespaces(limit=1000)
     turn = say(studio, "assistant", new_thread(studio), "I keep bees.")
     assert turn.reply.endswith("(nothing yet)")
-    assert turn.kinds == ["recalled"]
+    assert turn.kinds == ["nobody", "recalled"]
+    assert turn.events[0]["stores"] == ["user_profile", "user_memory"]
     assert studio.client.store.list_namespaces(limit=1000) == before
     assert [each for each in studio.log() if "no user_id in this run" in str(each["event"])]
+
+
+def test_a_chat_ui_that_sends_no_user_is_given_an_assistant_of_one_and_pages_show_what_it_learned(
+    studio: Studio, user: str
+) -> None:
+    mine = studio.client.assistants.create("assistant", context={"user_id": user})["assistant_id"]
+    said = {"messages": [{"role": "user", "content": "I keep bees."}]}
+    studio.client.runs.wait(new_thread(studio), mine, input=said)
+    assert texts(studio, user, "user_memory") == ["I keep bees."]
+    page = httpx.get(f"{studio.url}/memory/user", params={"user": user})
+    assert (page.status_code, "I keep bees." in page.text) == (200, True)
+    refused = httpx.get(f"{studio.url}/memory/user", params={"user": user}, headers={"x-forwarded-for": "192.0.2.1"})
+    assert (refused.status_code, "bees" in refused.text) == (403, False)
+
+
+def test_a_proposal_is_answered_as_agent_chat_ui_does(studio: Studio, user: str) -> None:
+    """It resumes the thread's assistant with a list of decisions, and sends neither user nor context."""
+    mine = studio.client.assistants.create("support_agent", context={"user_id": user})["assistant_id"]
+    thread, solution = new_thread(studio), "I restarted the printer twice: that solved the paper jam."
+    said = {"messages": [{"role": "user", "content": solution}]}
+    studio.client.runs.wait(thread, mine, input=said)
+    [request] = asked(studio, thread)["action_requests"]
+    words = "A paper jam is solved by restarting the printer twice"
+    edited = {"name": request["name"], "args": {**request["args"], "learning": words}}
+    resume = {"decisions": [{"type": "edit", "edited_action": edited}]}
+    studio.client.runs.wait(thread, mine, command={"resume": resume})
+    assert words in shared(studio)
+    assert studio.client.threads.get_state(thread)["interrupts"] == []
 
 
 def decide(studio: Studio, graph: str, thread: str, *decisions: dict[str, Any]) -> Any:
@@ -334,6 +364,6 @@ def test_a_log_with_an_error_is_complained_of() -> None:
 
 @pytest.mark.parametrize("graph", NODES)
 def test_the_page_draws_the_graphs_as_they_are(graph: str) -> None:
-    drawn = import_module(f"examples.studio.{graph}").graph.get_graph(xray=True).draw_mermaid(with_styles=False)
-    page = (ROOT / "docs" / "how-to" / "studio.md").read_text(encoding="utf-8")
-    assert [line for line in drawn.splitlines() if line.strip().endswith(";") and line not in page] == []
+    picture = f"pictures/studio-{graph}.svg"
+    assert (ROOT / "docs" / picture).read_text(encoding="utf-8") == studio_picture(graph), "python -m docs.draw"
+    assert f"](../{picture})" in (ROOT / "docs" / "how-to" / "studio.md").read_text(encoding="utf-8")

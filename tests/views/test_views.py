@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from langchain_core.embeddings import DeterministicFakeEmbedding
+from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
@@ -194,7 +195,7 @@ def test_a_timeline_is_in_the_order_of_learning_and_says_what_went() -> None:
     seen = Seen(views.timeline([late, early]))
     assert seen.text.index("+early") < seen.text.index("−late")
     wordless = late.model_copy(update={"changes": (Remove(store="s", id="1"),)})
-    assert "−a record; its words are in its history s" in Seen(views.timeline([wordless])).text
+    assert "−a record; its words stand in the record s" in Seen(views.timeline([wordless])).text
     assert "nothing was learned" in Seen(views.timeline([])).text
 
 
@@ -323,3 +324,13 @@ def _rects(markup: str) -> list[list[tuple[str, str]]]:
 
     Rects(markup)
     return found
+
+
+def test_a_node_with_metadata_and_a_loop_is_drawn_and_marks_of_langgraph_are_not() -> None:
+    builder = StateGraph(MessagesState)
+    builder.add_node("again", lambda state: {}, metadata={"owner": {"team": "a"}})
+    builder.add_edge(START, "again")
+    builder.add_conditional_edges("again", lambda state: END, {"go on": "again", "__end__": END})
+    seen = Seen(views.graph_picture(builder.compile().get_graph()))
+    assert "__" not in seen.text  # also not of the label of an edge
+    assert "go on" in seen.text

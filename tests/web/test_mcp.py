@@ -1,8 +1,11 @@
 """One user's memory through the official SDK's client."""
 
+import asyncio
+import socket
 import sys
 from typing import Any
 
+import httpx
 import pytest
 
 from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig
@@ -71,6 +74,41 @@ async def test_the_command_serves_over_stdio(database: str) -> None:
     arguments = ["-m", "langgraph_learning.cli", "mcp", "-d", database, "-u", ALEX]
     async with Client(StdioServerParameters(command=sys.executable, args=arguments)) as client:
         assert "Prefers short answers" in text(await client.call_tool("recall", {"question": "How do I like answers?"}))
+
+
+async def test_the_command_serves_over_http_to_this_machine_alone(database: str) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    arguments = ["-m", "langgraph_learning.cli", "mcp", "--http", "--port", str(port), "-d", database, "-u", ALEX]
+    process = await asyncio.create_subprocess_exec(sys.executable, *arguments)
+    try:
+        async with Client(f"http://{await _answering('127.0.0.1', port, process)}/mcp") as client:
+            assert "Stored" in text(await client.call_tool("remember", {"content": "Cycles to work"}))
+            assert "Cycles to work" in text(await client.call_tool("recall", {"question": "How do I get to work?"}))
+            [found] = (await client.read_resource("memory://profile")).contents
+            assert '"name":"Alex"' in found.text  # type: ignore[union-attr]
+        async with httpx.AsyncClient() as elsewhere:  # a page of another site, that lets its own name point here
+            headers = {"host": "evil.example", "accept": "application/json, text/event-stream"}
+            answer = await elsewhere.post(f"http://127.0.0.1:{port}/mcp", headers=headers, json={})
+            assert answer.status_code in (403, 421)
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def _answering(host: str, port: int, process: asyncio.subprocess.Process) -> str:
+    """Wait until something listens, or the process has ended."""
+    while process.returncode is None:
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return f"{host}:{port}"
+    raise AssertionError("the server has ended")
 
 
 def test_a_server_of_nobody_is_refused(world: World) -> None:

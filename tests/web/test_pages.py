@@ -1,6 +1,7 @@
 """What the pages show and do, without a browser."""
 
-from typing import Any
+import asyncio
+from typing import Any, Literal
 
 import pytest
 from starlette.applications import Starlette
@@ -9,9 +10,23 @@ from starlette.types import ASGIApp
 from web.world import ALEX, SAM, app_for, browser, form_token, links
 
 from langgraph_learning import LearningMachine
+from langgraph_learning.errors import StoreError
+from langgraph_learning.web import rendering
+from langgraph_learning.web.memory import Memory
 
 World = tuple[LearningMachine, Any]
-TABS = ("/user", "/recall", "/timeline", "/entities", "/conversations", "/queue", "/pending", "/forget")
+TABS = (
+    "/user",
+    "/recall",
+    "/timeline",
+    "/entities",
+    "/conversations",
+    "/queue",
+    "/pending",
+    "/figures",
+    "/curate",
+    "/forget",
+)
 
 
 def test_who_may_see_everybody_finds_users_namespaces_and_what_waits(app: ASGIApp) -> None:
@@ -28,6 +43,20 @@ def test_who_may_see_everybody_finds_users_namespaces_and_what_waits(app: ASGIAp
 @pytest.mark.parametrize("path", TABS)
 def test_every_page_of_any_user_answers(app: ASGIApp, path: str, user: str) -> None:
     assert browser(app, "ops").get(path, params={"user": user}).status_code == 200
+
+
+def test_the_figures_say_what_was_learned_and_proposed_and_what_it_cost(app: ASGIApp) -> None:
+    page = browser(app, "alex").get("/figures", params={"user": ALEX}).text
+    memory = page.split("<h2>user memory</h2>")[1].split("<h2>")[0]
+    assert [(line.split("<")[0], line.split("<b>")[1].split("<")[0]) for line in memory.split("<dt>")[1:]][:2] == [
+        ("learned", "1"),
+        ("proposed", "2"),
+    ]
+    assert "<dt>tokens</dt>" in memory
+    ops = browser(app, "ops")
+    assert "<h2>user profile</h2>" in ops.get("/figures").text
+    assert browser(app, "alex").get("/figures").status_code == 404
+    assert ops.get("/api/users/nobody/figures").json() == {}
 
 
 def test_a_record_is_shown_with_its_words_its_history_and_what_can_be_done(app: ASGIApp) -> None:
@@ -131,3 +160,74 @@ def test_a_store_without_history_still_shows_its_records() -> None:
     alex = browser(app_for(learning, store), "alex")
     [record] = [link for link in links(alex.get("/user", params={"user": ALEX}).text) if "&id=" in link]
     assert "Drinks tea" in alex.get(record).text
+
+
+AGAIN = "The user prefers short answers."
+
+
+@pytest.fixture
+def said_twice(world: World) -> ASGIApp:
+    learning, store = world
+    alex = learning.scoped(user_id=ALEX, store=store)
+    [known] = [row for row in alex.export() if row["text"] == "Prefers short answers"]
+    alex.load([{**known, "id": "again", "text": AGAIN, "content": {"content": AGAIN}}])
+    return app_for(learning, store)
+
+
+def test_tidying_up_looks_first_and_then_is_one_commit_that_the_timeline_takes_back(said_twice: ASGIApp) -> None:
+    ops, where = browser(said_twice, "ops"), {"user": ALEX}
+    token = form_token(ops.get("/curate", params=where).text)
+    looked = ops.post("/curate", params=where, data={"form_token": token, "answer": "look"}).text
+    assert AGAIN in looked
+    assert "to be made" in looked
+    assert 'class="memory aside"' not in ops.get("/user", params=where).text
+    done = ops.post("/curate", params=where, data={"form_token": token, "answer": "apply"}).text
+    assert "made, commit" in done
+    assert 'class="memory aside"' in ops.get("/user", params=where).text
+    commit = ops.get("/timeline", params=where).text.split('name="commit" value="')[1].split('"')[0]
+    ops.post("/timeline", params=where, data={"form_token": token, "commit": commit})
+    assert 'class="memory aside"' not in ops.get("/user", params=where).text
+
+
+def test_tidying_up_reaches_what_is_shared_so_one_user_does_not(app: ASGIApp) -> None:
+    alex = browser(app, "alex")
+    token = form_token(alex.get("/forget", params={"user": ALEX}).text)
+    assert "/curate" not in alex.get("/user", params={"user": ALEX}).text
+    assert alex.get("/curate", params={"user": ALEX}).status_code == 404
+    assert alex.post("/curate", params={"user": ALEX}, data={"form_token": token}).status_code == 404
+
+
+@pytest.mark.parametrize("days", ["-1", "1e3", "many", "0", "123456", "٣"])
+def test_tidying_up_takes_whole_days_only(app: ASGIApp, days: str) -> None:
+    ops = browser(app, "ops")
+    token = form_token(ops.get("/curate", params={"user": ALEX}).text)
+    answer = ops.post("/curate", params={"user": ALEX}, data={"form_token": token, "days": days})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize("ends", ["well", "badly"])
+def test_long_work_says_so_until_its_page_is_there(
+    app: ASGIApp, monkeypatch: pytest.MonkeyPatch, ends: Literal["well", "badly"]
+) -> None:
+    """The page is one document in pieces: who waits sees the work, then how it ended."""
+    forget = Memory.forget
+
+    async def forget_slowly(memory: Memory, user: str) -> dict[str, int]:
+        for _ in range(20):  # more rounds of the loop than the page waits for
+            await asyncio.sleep(0)
+        if ends == "badly":
+            raise StoreError("the disk of <host> is full")
+        return await forget(memory, user)
+
+    monkeypatch.setattr(Memory, "forget", forget_slowly)
+    monkeypatch.setattr(rendering, "PATIENCE", 0)
+    monkeypatch.setattr(rendering, "TICK", 0)
+    alex = browser(app, "alex")
+    token = form_token(alex.get("/forget", params={"user": ALEX}).text)
+    page = alex.post("/forget", params={"user": ALEX}, data={"form_token": token, "typed": ALEX}).text
+    worked, _, ended = page.rpartition('<p class="working"')
+    assert 'class="working"' in worked
+    assert page.count("<main") == page.count("</main>") == page.count("</html>") == 1
+    assert ("Forgotten" if ends == "well" else "That did not work") in ended
+    assert "of <host>" not in page
+    assert ("Prefers short answers" in alex.get("/user", params={"user": ALEX}).text) == (ends == "badly")

@@ -69,7 +69,7 @@ class Approver:
         allowed = ask_reviewers(self.reviewers, self.name, proposal)
         if inspect.isawaitable(allowed):
             getattr(allowed, "close", lambda: None)()
-            raise ConfigurationError("LearningMachine(reviewers=...) takes a plain function: it was given an async one")
+            raise ConfigurationError("LearningMachine(reviewers=...) takes a plain function, not an async one")
         return allowed is True
 
     def check(self, proposal: Proposal, answer: Answer) -> None:
@@ -123,7 +123,8 @@ class ApprovalRound:
             self._add_outcome(decision, "gone", "there is no such proposal")
         elif proposal.status != "pending":
             by = f" by {proposal.decided_by}" if proposal.decided_by else ""
-            self._add_outcome(decision, "decided", f"it was {proposal.status}{by} already")
+            why = f": {proposal.message}" if proposal.status == "withdrawn" else ""
+            self._add_outcome(decision, "decided", f"it was {proposal.status}{by} already{why}")
         elif decision.answer == "reject" and not self._keep_or_remove(proposal):
             self._close_proposal(proposal, "rejected", decision)
         elif proposal.store not in self.before:
@@ -148,7 +149,7 @@ class ApprovalRound:
         records = self.before[proposal.store]
         says = "; ".join(records[key].text if key in records else "nothing" for key in proposal.expects)
         self.changed.append(proposal.model_copy(update={"expects": _versions(proposal, records)}))
-        self._add_outcome(decision, "stale", f"what it would change has changed meanwhile, and says now: {says}")
+        self._add_outcome(decision, "stale", f"a record it would change has changed meanwhile, and now says: {says}")
 
     def _apply(self, decision: ReviewDecision, proposal: Proposal) -> None:
         """Plan an approved proposal completely, or not at all."""

@@ -1,11 +1,12 @@
 """The storage of proposals: those that wait for a person, and those that a person rejected."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchOp
 
-from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.flow import Expected, Flow, batch
 from langgraph_learning._engine.repository import (
     EVERYTHING,
     PLAN_LIMIT,
@@ -19,6 +20,7 @@ from langgraph_learning.stores import LearningStore
 
 PROPOSALS = "proposals"
 """The label under which they lie in a scope."""
+EDITED = "the message that it rests on was edited"
 
 
 def proposals_namespace(identity: Identity) -> Namespace:
@@ -33,9 +35,27 @@ def put_proposal(proposal: Proposal) -> PutOp:
     return PutOp(proposals_namespace(proposal.identity), proposal.id, value, index=False)
 
 
+def withdraw_proposals(edited: Sequence[Proposal], at: datetime) -> Flow[tuple[list[PutOp], Expected]]:
+    """Return the puts that withdraw proposals whose message was edited, and the versions that they rest on.
+
+    One that a person has decided meanwhile stays as it was decided.
+    """
+    if not edited:
+        return [], {}
+    places = [(proposals_namespace(proposal.identity), proposal.id) for proposal in edited]
+    items = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in places))
+    puts, versions = list[PutOp](), dict[tuple[Namespace, str], int]()
+    for place, item in zip(places, items, strict=True):
+        if isinstance(item, Item) and (proposal := read_proposal(item)).status == "pending":
+            withdrawn = {"status": "withdrawn", "message": EDITED, "decided_at": at}
+            puts.append(put_proposal(proposal.model_copy(update=withdrawn)))
+            versions[place] = getattr(item, "version", 0)
+    return puts, versions
+
+
 def find_proposals(identity: Identity, *, decided: bool = False) -> SearchOp:
     """Return the operation that finds pending proposals, and with `decided` also rejected ones."""
-    wanted = {"status": {"$ne": "approved"} if decided else "pending"}
+    wanted = {"status": {"$ne": "approved"} if decided else "pending"}  # LangGraph's filters know no list
     return SearchOp(proposals_namespace(identity), wanted, limit=EVERYTHING, refresh_ttl=False)
 
 
@@ -50,7 +70,8 @@ def read_proposals(identity: Identity, result: Result) -> list[Proposal]:
     proposals_of_user = [
         read_proposal(item) for item in items if tuple(item.namespace) == proposals_namespace(identity)
     ]
-    return sorted(proposals_of_user, key=lambda proposal: proposal.age)
+    there = [proposal for proposal in proposals_of_user if proposal.status != "withdrawn"]
+    return sorted(there, key=lambda proposal: proposal.age)
 
 
 def load_turn(
@@ -86,7 +107,7 @@ def fetch_each(wanted: Sequence[tuple[Identity, str]]) -> Flow[list[Proposal]]:
 
 def find_proposal(proposal_id: str) -> Flow[Proposal | None]:
     """Return the proposal with this id, whoever it belongs to and decided or not; None if there is none."""
-    for status in ("pending", "approved", "rejected"):
+    for status in ("pending", "approved", "rejected", "withdrawn"):
         for proposal in (yield from all_proposals(status)):
             if proposal.id == proposal_id:
                 return proposal

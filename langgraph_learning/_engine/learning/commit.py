@@ -8,7 +8,7 @@ from typing import TypeVar
 from langgraph.store.base import GetOp, PutOp
 from pydantic import JsonValue
 
-from langgraph_learning._engine.approval.proposals import load_turn, put_proposal
+from langgraph_learning._engine.approval.proposals import load_turn, put_proposal, withdraw_proposals
 from langgraph_learning._engine.flow import Expected, Flow, batch, write
 from langgraph_learning._engine.learning.capture import commit_keys
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
@@ -66,6 +66,7 @@ def commit(
     first_snapshots: Sequence[ScopeSnapshot],
     earlier: Sequence[Proposal] = (),
     withdrawn: Sequence[Change] = (),
+    edited: Sequence[Proposal] = (),
 ) -> Flow[Commit]:
     """Write the changes that `draft` asks for; after a lost race, plan them again from the present records.
 
@@ -74,6 +75,7 @@ def commit(
         first_snapshots: The records as they were read for the first attempt.
         earlier: The proposals made before.
         withdrawn: Changes that come first and need no approval: they take back what an edited message had taught.
+        edited: Proposals that rest on what an edited message had said: they are withdrawn, and no more in the way.
 
     Raises:
         ConflictError: Other writers were first every time.
@@ -88,11 +90,11 @@ def commit(
         )
         if existing is not None:
             return existing
+        gone_ids = {proposal.id for proposal in edited}
+        before = [proposal for proposal in before if proposal.id not in gone_ids]
         plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, before)
         for snapshot in snapshots:
-            gone = [
-                change for change in withdrawn if change.store == snapshot.store.name and change.id in snapshot.by_id
-            ]
+            gone = [change for change in withdrawn if change.store == snapshot.store.name and snapshot.holds(change.id)]
             plan.add_changes(snapshot, gone, Source())
         for request in draft.requests:
             plan.add(request)
@@ -100,7 +102,9 @@ def commit(
         new_commit = to_commit(plan)
         if new_commit.changes or new_commit.proposed or draft.kind is CommitKind.TURN:
             removed, expects = yield from _take_pending(draft)
-            yield from write_commit(new_commit, snapshots, plan.proposed, removed, expects)
+            closed, versions = yield from withdraw_proposals(edited, draft.at)
+            more = [*removed, *closed]
+            yield from write_commit(new_commit, snapshots, plan.proposed, more, {**expects, **versions})
         return new_commit
 
     return (yield from retry_on_conflict(attempt))
@@ -118,7 +122,7 @@ def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
         return [], {}
     items = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
     if any(item is None for item in items):
-        raise TurnGone("the turn does not wait any more: it was learned, or its user was forgotten")
+        raise TurnGone("the turn no longer waits: it was learned, or its user was forgotten")
     learned = [
         put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
     ]
@@ -151,6 +155,7 @@ def to_commit(plan: CommitPlan) -> Commit:
         refused=(*plan.draft.refused, *plan.refused),
         proposed=tuple(proposal.id for proposal in plan.proposed),
         usage=plan.draft.usage,
+        costs=dict(plan.draft.costs),
         provenance=plan.draft.provenance,
         trajectory=plan.draft.trajectory,
         namespaces={

@@ -14,6 +14,7 @@ from langgraph_learning._engine.learning.capture import plan_capture, with_keys
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest, Shared
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
+    ONLY_A_TOOL,
     Verdict,
     is_supported,
     judge_removal,
@@ -35,7 +36,7 @@ LONGEST_STATEMENT = 30_000
 """The number of characters that one statement may have: every later turn reads and ranks it."""
 LONGEST_QUOTE = 1_000
 """The number of characters of a quote that are kept."""
-NOBODY = "without a user nothing shared is taught: give context={'user_id': ...} to invoke"
+NOBODY = "a run without a user cannot teach a shared namespace: give context={'user_id': ...} to invoke"
 
 
 @dataclass
@@ -98,7 +99,7 @@ class CommitPlan:
         if draft.thread is None or store.about_user or store.accepts_tool_claims:
             return None
         foreign = tool_only_terms(arguments, draft.thread)
-        return f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned" if foreign else None
+        return ONLY_A_TOOL.format(len(foreign)) if foreign else None
 
     def _over_limit(self, store: LearningStore, limit: int) -> str:
         log.warning("%s: over %d changes a turn, the rest is dropped", store.name, limit)
@@ -107,7 +108,7 @@ class CommitPlan:
     def _mark_source(
         self, snapshot: ScopeSnapshot, arguments: Mapping[str, JsonValue], request: OperationRequest
     ) -> Source:
-        """Return the source with its quote masked, its day, and marked as a tool's where it may rest on one."""
+        """Return the source with its quote masked and its day; the actor is a tool if the statement may rest on one."""
         store, thread, source = snapshot.store, self.draft.thread, request.source
         if thread is not None and thread.is_mixed and not store.about_user and store.rejects_tool_claims:
             quotes_own = source.actor in ("user", "agent") and source.quote is not None
@@ -186,9 +187,11 @@ class CommitPlan:
             if verdict.result == "propose" or self._needs_yes(snapshot, change)
         ]
         when = said_at or self.draft.at
-        for sure, group in groupby((pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source):
+        for own_source, group in groupby(
+            (pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source
+        ):
             dated = date_changes([change for change, _ in group], snapshot.by_id, when)
-            self.add_changes(self.known[snapshot.store.name], list(dated), sure)
+            self.add_changes(self.known[snapshot.store.name], list(dated), own_source)
         if waits:
             self.propose(snapshot, operation, [change for change, _ in waits], waits[0][1].source, said_at)
 

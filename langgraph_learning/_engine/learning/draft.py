@@ -89,6 +89,8 @@ class Draft:
     shown_ids: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """The record ids by the short ids that a model was shown, per learning store; a race may change the order."""
     usage: Usage = field(default_factory=Usage)
+    costs: Mapping[str, int] = field(default_factory=dict)
+    """The tokens of the usage by learning store."""
     query: str = ""
     """The text that selected the records, in addition to the newest ones."""
     thread: ThreadWords | None = None

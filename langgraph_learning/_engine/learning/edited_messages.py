@@ -9,11 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from langgraph_learning._engine.flow import Flow, call_store
 from langgraph_learning._engine.learning.messages import TurnMessage, clip_middle
-from langgraph_learning._engine.learning.supersede import past_id
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
-from langgraph_learning.records import Change, Identity, Record, Remove, Source, Update
+from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update, past_id
 from langgraph_learning.text import fold
 from langgraph_learning.validity import VALIDITY
 from langgraph_learning.versioned_store import VersionedStore
@@ -22,7 +21,7 @@ from langgraph_learning.versioned_store import VersionedStore
 def digest_messages(messages: Iterable[TurnMessage]) -> str:
     """Return a short digest of the messages' texts, by which an edit is noticed."""
     texts = "\0".join(clip_middle(message.text) for message in messages)
-    return hashlib.sha256(texts.encode()).hexdigest()[:12]
+    return hashlib.sha256(texts.encode(errors="surrogatepass")).hexdigest()[:12]
 
 
 def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Identity) -> Flow[list[Change]]:
@@ -38,6 +37,13 @@ def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Id
             if _is_theirs(record, identity) and _was_edited(record.source, spoken):
                 changes += yield from _take_back(snapshot, record, spoken)
     return changes
+
+
+def edited_proposals(earlier: Iterable[Proposal], turn: Turn, identity: Identity) -> list[Proposal]:
+    """Return the pending proposals that rest on what messages of `turn` said before they were edited."""
+    spoken = {message.id: message for message in turn.messages if message.id}
+    here = [each for each in earlier if each.status == "pending" and each.source.thread_id == identity.thread_id]
+    return [each for each in here if each.source.thread_id is not None and _was_edited(each.source, spoken)]
 
 
 def _is_theirs(record: Record, identity: Identity) -> bool:
@@ -57,7 +63,7 @@ def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
 
 
 def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[list[Change]]:
-    """Return what puts a record back; what was kept of its past since then goes, since it is the present again."""
+    """Return the changes that restore a record, and delete the past states that replaced it meanwhile."""
     removed = Remove(store=record.store, id=record.id, text=record.text, source=record.source)
     if record.version == 1:
         return [removed]
@@ -67,8 +73,8 @@ def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, Tur
         return [removed]
     past: list[Change] = []
     for state in reversed(states):
-        if (kept := snapshot.by_id.get(past_id(record.id, state.version))) is not None:
-            past.append(Remove(store=kept.store, id=kept.id, text=kept.text, source=record.source))
+        key = past_id(record.id, state.version)
+        past += [Remove(store=each.store, id=key, source=record.source) for each in snapshot.past if each.id == key]
         if state.value is None:
             continue
         source = Source.model_validate(state.value["source"])

@@ -1,6 +1,7 @@
 """The flow that learns from a turn: one model call for all learning stores that share a model."""
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,8 +12,9 @@ from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.capture import find_citing, read_capture
 from langgraph_learning._engine.learning.commit import commit, cut_operations
 from langgraph_learning._engine.learning.commit_plan import may_teach
+from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Shared
-from langgraph_learning._engine.learning.edited_messages import withdraw_edited
+from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.operation_request import drop_repeated, read_requests
@@ -31,7 +33,7 @@ LONGEST_QUERY = 4_000
 """The number of characters of the user's words that select older records."""
 _CUT_OFF = Refusal(
     operation="answer",
-    reason="the model's answer ended too early or is too long: what was read of it stands, the rest is lost",
+    reason="the model's answer ended too early or is too long: its complete operations are used, the rest is lost",
 )
 
 
@@ -113,14 +115,15 @@ def extract(
         trajectory=failed_trajectory(turn, mask) if any(work.trajectory for work in works) else None,
     )
     try:
-        requests, refused, usage = yield from _ask_models(works if turn.human else (), snapshots, turn_input, limits)
+        asked_works = works if turn.human else ()
+        requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, limits)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
         if captured is not None:
             kept = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()))
             yield from commit(kept, [snapshot for snapshot in stored if snapshot.store.captures])
         raise
-    asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage)
-    turn_commit = yield from commit(asked, stored, earlier, withdrawn)
+    asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage, costs=costs)
+    turn_commit = yield from commit(asked, stored, earlier, withdrawn, edited_proposals(earlier, turn, identity))
     for refusal in turn_commit.refused:
         log.info("refused %s: %s", refusal.operation, refusal.reason)
     return turn_commit
@@ -128,25 +131,26 @@ def extract(
 
 def _ask_models(
     works: Sequence[Extraction], snapshots: Sequence[ScopeSnapshot], turn_input: TurnInput, limits: Mapping[str, int]
-) -> Flow[tuple[list[OperationRequest], list[Refusal], Usage]]:
-    """Return the operations that the models ask for, those dropped or refused, and the usage."""
+) -> Flow[tuple[list[OperationRequest], list[Refusal], Usage, dict[str, int]]]:
+    """Return the operations that the models ask for, those dropped or refused, the usage, and the costs by store."""
     turn = turn_input.turn
     source = Source(thread_id=turn_input.identity.thread_id, checkpoint_id=turn_input.checkpoint_id)
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
-    usage = Usage()
+    usage, costs = Usage(), Counter[str]()
     for work in works:
         if asked_snapshots := [snapshot for snapshot in snapshots if snapshot.store in work.stores]:
             schema = answer_schema(offered_operations(asked_snapshots))
             prompt = build_prompt(asked_snapshots, turn_input, work.tools, work.trajectory, work.model)
-            answer = yield from ask_for_operations(work.model, schema, prompt, work.methods)
+            answer = yield from ask_for_operations(work.model, schema, prompt.messages, work.methods)
             distinct = drop_repeated(answer.operations)
             items, dropped = cut_operations(distinct, [snapshot.store for snapshot in asked_snapshots], limits)
             asked, objections = read_requests(items, turn, source, asked_snapshots, work.tools, work.trajectory)
             requests += asked
             refused += [*([_CUT_OFF] if answer.cut_off else []), *dropped, *objections]
             usage += answer.usage
-    return requests, refused, usage
+            costs.update(share_usage(answer.usage, prompt.shares, items, work.stores))
+    return requests, refused, usage, dict(costs)
 
 
 def _stores(

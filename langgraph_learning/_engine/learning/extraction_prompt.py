@@ -4,7 +4,7 @@ This order serves prompt caches: rules, signatures and examples are the same fir
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -28,6 +28,15 @@ LONGEST_TURN = 64_000
 """The number of characters that an extraction is shown in all; of a long backlog, the newest part."""
 
 
+@dataclass(frozen=True)
+class ExtractionPrompt:
+    """What a model is asked."""
+
+    messages: list[BaseMessage]
+    shares: dict[str, int]
+    """How many tokens are about each learning store: its directions, and what it holds."""
+
+
 def offered_operations(snapshots: Sequence[ScopeSnapshot]) -> list[type[Operation]]:
     """Return the operations that an extraction may ask for, given the records."""
     return [kind for snapshot in snapshots for kind in snapshot.store.offered_operations(_active(snapshot))]
@@ -39,8 +48,8 @@ def build_prompt(
     tools: bool = False,
     trajectory: bool = False,
     model: BaseChatModel | None = None,
-) -> list[BaseMessage]:
-    """Return the messages of the prompt.
+) -> ExtractionPrompt:
+    """Return the messages of the prompt, and how much of it is about each learning store.
 
     Args:
         snapshots: The learning stores and their records.
@@ -51,9 +60,11 @@ def build_prompt(
     """
     spoken = turn_input.turn.with_tools if tools else turn_input.turn.messages
     text, zone = "\n".join(message.text for message in spoken), ZoneInfo(turn_input.identity.timezone)
+    described = [describe_store(snapshot) for snapshot in snapshots]
+    stored = [list_stored(snapshot, text) for snapshot in snapshots]
     rules = prompts.render(
         "extraction",
-        stores="\n\n".join(describe_store(snapshot) for snapshot in snapshots),
+        stores="\n\n".join(described),
         examples=render_examples(offered_operations(snapshots)),
     )
     lines = [(message.position, _message_line(message, turn_input.said_at, zone)) for message in spoken]
@@ -64,10 +75,14 @@ def build_prompt(
         "turn",
         today=_day(turn_input.said_at, zone),
         timezone=turn_input.identity.timezone,
-        stored="\n".join(list_stored(snapshot, text) for snapshot in snapshots),
+        stored="\n".join(stored),
         turn="\n".join(newest_lines(ordered)),
     )
-    return [_rules_message(rules, model), HumanMessage(turn)]
+    shares = {
+        each.store.name: tokens(rule) + tokens(held)
+        for each, rule, held in zip(snapshots, described, stored, strict=True)
+    }
+    return ExtractionPrompt([_rules_message(rules, model), HumanMessage(turn)], shares)
 
 
 def _day(at: datetime, zone: ZoneInfo) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolCall, ToolMessage
+from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolCall, ToolMessage
 
 from langgraph_learning.text import fold
 
@@ -21,8 +21,12 @@ QUOTED = "quoted"
 """The value of `additional_kwargs["learning"]` that marks a message as the words of somebody else."""
 
 _RECALLED = re.compile(r"\A<learning_context>\n.*?\n</learning_context>(\n\n|\Z)", re.DOTALL)
-_THOUGHTS = re.compile(r"<(think|thinking)>.*?(?:</\1>|\Z)", re.DOTALL | re.IGNORECASE)
-_THOUGHTS_END = re.compile(r"</think(?:ing)?>", re.IGNORECASE)
+_THOUGHTS = re.compile(
+    r"<(think|thinking|thought|reasoning)>.*?(?:</\1>|\Z)|\[THINK\].*?(?:\[/THINK\]|\Z)|◁think▷.*?(?:◁/think▷|\Z)",
+    re.DOTALL | re.IGNORECASE,
+)
+_THOUGHTS_END = re.compile(r"</think(?:ing)?>|\[/THINK\]|◁/think▷", re.IGNORECASE)
+_MAY_THINK = re.compile(r"think|<thought>|<reasoning>", re.IGNORECASE)
 _STRUCTURED_REPLY = "Returning structured response"  # the answer of `create_agent` to the call of a response tool
 _OWN_NAMES = frozenset({"user", "human"})
 
@@ -81,11 +85,11 @@ class Speakers:
             if message.name in self.user_tools:
                 return "user"
             return None if (message.name or "") in self.learning_tools else "tool"
-        if not (is_human(message) or isinstance(message, AIMessage)):
+        if not (is_human(message) or _is_assistant(message)):
             return None
         if message.additional_kwargs.get("learning") == QUOTED:
             return "tool"
-        if isinstance(message, AIMessage):
+        if _is_assistant(message):
             return "assistant"
         return "tool" if self.is_task or not self.is_user(message.name) else "user"
 
@@ -101,9 +105,18 @@ EVERYBODY = Speakers()
 """The rules that take every human message as the user's."""
 
 
+def has_human_role(message: BaseMessage) -> bool:
+    """Return whether the message is sent to a model as a human's; a `ChatMessage` says so by its role."""
+    return message.type == "human" or (isinstance(message, ChatMessage) and message.role in _OWN_NAMES)
+
+
 def is_human(message: BaseMessage) -> bool:
     """Return whether a person wrote the message: middleware marks its own messages (summaries) with their source."""
-    return isinstance(message, HumanMessage) and not message.additional_kwargs.get("lc_source")
+    return has_human_role(message) and not message.additional_kwargs.get("lc_source")
+
+
+def _is_assistant(message: BaseMessage) -> bool:
+    return isinstance(message, AIMessage) or (isinstance(message, ChatMessage) and message.role in ("assistant", "ai"))
 
 
 def last_turn_start(messages: Sequence[BaseMessage]) -> int:
@@ -112,7 +125,7 @@ def last_turn_start(messages: Sequence[BaseMessage]) -> int:
     for index in range(len(messages) - 1, -1, -1):
         if is_human(messages[index]):
             start = index
-        elif start < len(messages) and isinstance(messages[index], AIMessage):
+        elif start < len(messages) and _is_assistant(messages[index]):
             break
     return start
 
@@ -127,8 +140,8 @@ def message_text(message: BaseMessage) -> str:
 
     A graph within `around` has the recalled text in the user's message; it is removed, because nobody said it.
     """
-    text = _RECALLED.sub("", str(message.text)) if isinstance(message, HumanMessage) else str(message.text)
-    if isinstance(message, AIMessage) and "think" in text.lower():
+    text = _RECALLED.sub("", str(message.text)) if has_human_role(message) else str(message.text)
+    if isinstance(message, AIMessage) and _MAY_THINK.search(text):
         # Some chat templates open the thought in the prompt, so the answer holds only its closing tag.
         text = _THOUGHTS_END.split(_THOUGHTS.sub("", text))[-1]
     return text.strip()
@@ -158,6 +171,8 @@ def read_messages(
             for call in calls
             if call not in replies and call["name"] not in speakers.learning_tools
         ]
+        if isinstance(message, AIMessage):
+            trajectory += [*_unreadable_calls(message, position), *_provider_calls(message, position)]
     return words, returned, trajectory
 
 
@@ -185,6 +200,39 @@ def _step(call: ToolCall, answer: ToolMessage | None, position: int) -> Trajecto
         call["id"],
         position,
     )
+
+
+def _unreadable_calls(message: AIMessage, position: int) -> list[TrajectoryStep]:
+    """Return the calls whose arguments the model has botched: nobody has carried them out."""
+    return [
+        TrajectoryStep(
+            call["name"] or "",
+            clip_middle(call["args"] or "", LONGEST_ARGUMENTS),
+            clip_middle(call["error"] or "the arguments are no JSON", LONGEST_RESULT),
+            True,
+            call["id"],
+            position,
+        )
+        for call in message.invalid_tool_calls
+    ]
+
+
+def _provider_calls(message: AIMessage, position: int) -> list[TrajectoryStep]:
+    """Return the calls that the provider has carried out itself, such as a web search; it sends their results along."""
+    if isinstance(message.content, str):
+        return []
+    blocks = message.content_blocks
+    results = {block["tool_call_id"]: block for block in blocks if block["type"] == "server_tool_result"}
+    steps: list[TrajectoryStep] = []
+    for block in blocks:
+        if block["type"] == "server_tool_call":
+            arguments = json.dumps(block["args"], ensure_ascii=False, default=str)
+            result = results.get(block["id"])
+            output = json.dumps(result.get("output"), ensure_ascii=False, default=str) if result else ""
+            failed = result is not None and result["status"] == "error"
+            arguments, output = clip_middle(arguments, LONGEST_ARGUMENTS), clip_middle(output, LONGEST_RESULT)
+            steps.append(TrajectoryStep(block["name"], arguments, output, failed, block["id"], position))
+    return steps
 
 
 def shorten_trajectory(

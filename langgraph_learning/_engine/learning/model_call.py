@@ -49,7 +49,9 @@ def structured_model(model: BaseChatModel, schema: Schema, options: Options, lim
         return cast("Structured", ask | limited | RunnableLambda(lambda raw: {"raw": raw, "parsed": None}))
     runnable = limited.with_structured_output(schema, include_raw=True, **options)
     if not _is_forced(runnable):
-        raise AnswerNotForced(f"{type(model).__name__} does not hold its model to a schema by {options['method']}")
+        raise AnswerNotForced(
+            f"{type(model).__name__} does not force its model to follow a schema by {options['method']}"
+        )
     return cast("Structured", runnable)
 
 

@@ -48,6 +48,9 @@ SHARE_UNSPACED = 0.3
 ONLY_ASSISTANT = "only the assistant has said so, and the user did not say yes to it: not learned"
 STATES_NOTHING = "it repeats a question, a thanks or a greeting, or is a word such as 'none': not learned"
 
+ONLY_A_TOOL = "only a tool has said {} of its words: not learned"
+"""Why a statement is refused. It stands in the commit, so it counts the words of the tool, and names none of them."""
+
 # A name or number: a word with a capital inside or a digit, or with a capital in front unless it starts a sentence.
 _NAME = re.compile(r"\b\w+[A-Z]\w*|\b\w*\d\w*|(?<![.!?:] )(?<!^)\b[A-Z]\w*")
 _DATE = re.compile(r"\b\d{4}-\d{2}-\d{2}\b")
@@ -222,7 +225,7 @@ def _judge_unsupported(wanted: Sequence[str], source: Source, thread: ThreadWord
     if takes_tools:
         return Verdict("keep", marked)
     if foreign := foreign_terms(wanted, thread):
-        return Verdict("refuse", marked, f"only a tool has said {', '.join(map(repr, foreign[:5]))}: not learned")
+        return Verdict("refuse", marked, ONLY_A_TOOL.format(len(foreign)))
     if source.actor == "agent" or quotes_user:
         return Verdict("propose", marked)
     return Verdict("refuse", marked, "nothing that the user said supports it, and others spoke: not learned")

@@ -3,7 +3,7 @@
 import inspect
 import json
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,7 +37,7 @@ _REFUSED_BY_SERVER = (400, 404, 405, 415, 422, 501)
 
 
 class RefusedAnswer(ExtractionError):
-    """The model, or a filter before it, would not answer, also when asked again: it would refuse these words always."""
+    """An error: the model, or a filter in front of it, refused twice, and would refuse these words again."""
 
 
 @dataclass
@@ -239,8 +239,12 @@ def _unfinished_message(completion: object) -> AIMessage:
 
 def _finish_reasons(message: AIMessage) -> set[str]:
     metadata = message.response_metadata
-    keys = ("finish_reason", "stop_reason", "done_reason", "stopReason")
-    return {str(metadata.get(key, "")).lower() for key in keys}
+    reasons = [metadata.get(key) for key in ("finish_reason", "stop_reason", "done_reason", "stopReason")]
+    # OpenAI's responses say here why they are incomplete, Gemini why it was not even asked.
+    for key, name in (("incomplete_details", "reason"), ("prompt_feedback", "block_reason")):
+        details = metadata.get(key)
+        reasons.append(details.get(name) if isinstance(details, Mapping) else None)
+    return {str(getattr(reason, "name", reason)).lower() for reason in reasons if reason}
 
 
 def _is_cut_off(message: AIMessage) -> bool:

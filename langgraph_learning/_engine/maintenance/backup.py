@@ -197,12 +197,12 @@ class _Restorable:
                 return cls(record.namespace, record.id, cast("Value", _mask_row(record.value(), mask)), history)
             namespace, value = tuple(map(str, row["namespace"])), row["value"]
             if namespace[:1] != (ROOT,) or len(namespace) < 2 or namespace[-1] == PENDING:
-                raise ValueError(f"nothing of this package lies in {namespace}")
+                raise ValueError(f"{namespace} is no namespace of this package")
             if value is not None and not isinstance(value, Mapping):
                 raise ValueError("its value is no object")
             return cls(namespace, str(row["key"]), cast("Value", _mask_row(value, mask)), history, row.get("expects"))
         except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as error:
-            raise RecordError(f"the row {row!r:.200} is none of a backup: {error}") from error
+            raise RecordError(f"the row {row!r:.200} does not belong to a backup: {error}") from error
 
     def put(self, value: Value | None, at: datetime) -> PutOp:
         """Return the operation that writes one of its states; a record is indexed by its text, and may expire."""

@@ -258,7 +258,7 @@ def _judgement(store: LearningStore, item: JsonValue, labels: dict[str, Record],
     given = operation.model_dump(mode="json")
     wanted = list(dict.fromkeys(given.get("ids") or [given.get("id")]))
     if unknown := [label for label in wanted if label not in labels]:
-        raise LookupError(f"there is no note {unknown[0]!r}, or something else was asked about it")
+        raise LookupError(f"there is no note {unknown[0]!r}, or another operation has used it")
     taken = [labels.pop(label) for label in wanted]
     shown = tuple(sorted(taken, key=lambda record: (record.created_at, record.id)))
     named: dict[str, JsonValue] = {"ids": [record.id for record in shown]} if "ids" in given else {"id": shown[0].id}

@@ -88,7 +88,7 @@ def feedback(
         ConflictError: Other writers were first every time.
     """
     if identity.user_id is None:
-        raise ScopeError("a vote needs to know whose it is: give user_id=...")
+        raise ScopeError("a vote needs a user: give user_id=...")
     spoken = yield from _read_vote(identity, about, helpful, at)
     recalled = list(dict.fromkeys(spoken.recalled))
     ranking = [(store, scope) for store, scope in scoped_to(stores, spoken.identity) if store.recalled == "relevant"]

@@ -24,6 +24,7 @@ from langgraph_learning.records import (
     Revision,
     Source,
     Update,
+    past_id,
 )
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
@@ -67,7 +68,8 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
         raise ScopeError(f"there is no commit {commit_id!r} of this user")
     own_stores = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
     operations, expect, changes, refused, pairs = [], {}, [], [], []
-    for store, key in dict.fromkeys((change.store, change.id) for change in commit.changes):
+    changed = list(dict.fromkeys((change.store, change.id) for change in commit.changes))
+    for store, key in changed:
         if store not in own_stores:
             raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
         scope = own_stores[store][1]
@@ -82,6 +84,9 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
         before, last = _states_around(states, commit_id, key)
+        if before is not None and scope.namespace is None:  # what the commit kept of the past is the present again
+            kept = sum(one.from_now_on for one in _updates_of(commit, store, key))
+            changed += [(store, past_id(key, before.version + number)) for number in range(kept)]
         value = _with_keys(before.value, last.value) if before is not None else None
         operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
         if own_stores[store][0].keys_messages:
@@ -94,8 +99,8 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     keyed, versions = yield from key_puts(commit.identity.user_id, pairs, done, at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
     yield from _write_undo(new_commit, operations, expect)
-    for changed, scope in own_stores.values():
-        yield from sync_index(changed, scope, [change.id for change in changes])
+    for each, scope in own_stores.values():
+        yield from sync_index(each, scope, [change.id for change in changes])
     return new_commit
 
 
@@ -106,6 +111,10 @@ def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> t
     if not places or _without_keys(states[places[-1]].value) != _without_keys(states[-1].value):
         raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
     return (states[places[0] - 1] if places[0] else None), states[-1]
+
+
+def _updates_of(commit: Commit, store: str, key: str) -> list[Update]:
+    return [one for one in commit.changes if isinstance(one, Update) and (one.store, one.id) == (store, key)]
 
 
 def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:

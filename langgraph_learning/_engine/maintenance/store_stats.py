@@ -1,46 +1,88 @@
-"""Figures of each learning store: what it has learned, what became of it, and the cost."""
+"""What each learning store has learned, what became of it, and what that cost."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeAlias, cast
 
-from langgraph_learning._engine.maintenance.votes import Ballot
-from langgraph_learning.records import ACTIVE, Commit, Proposal, Remove, Update
+from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, Op, SearchOp
 
-FIGURES = ("learned", "changed", "retired", "proposed", "approved", "recalled", "helpful", "harmful", "tokens")
+from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.maintenance.votes import BALLOTS, Ballot, read_ballot
+from langgraph_learning._engine.repository import EVERYTHING, read_commit
+from langgraph_learning.labels import COMMITS
+from langgraph_learning.records import ACTIVE, Commit, Namespace, Proposal, Remove, Update
+
+FIGURES: Mapping[str, str] = {
+    "learned": "records added",
+    "changed": "records given other content",
+    "retired": "records set aside, superseded or removed",
+    "proposed": "changes left to a person",
+    "approved": "of those, how many a person has approved",
+    "recalled": "records shown, each once a turn",
+    "helpful": "votes for a record",
+    "harmful": "votes against a record",
+    "tokens": "what learning took: its part of the extractions and reflections",
+    "shown": "what recalling took of the agent's prompts, in tokens, once a turn",
+}
+"""What is counted, and how each figure is to be read."""
+Figures: TypeAlias = dict[str, dict[str, int]]
+"""The figures by learning store."""
 
 
-def learning_figures(
-    commits: Iterable[Commit], proposals: Iterable[Proposal], ballots: Iterable[tuple[str, Ballot]]
-) -> dict[str, Counter[str]]:
-    """Return for each learning store how much was learned, proposed, approved, recalled, voted on, and retired.
+def load_figures(prefix: Namespace) -> Flow[Figures]:
+    """Read the commits, proposals and votes below `prefix`, and return the figures of each learning store."""
+    conditions = (MatchCondition("prefix", prefix),)
+    [listed] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
+    kinds = (COMMITS, PROPOSALS, BALLOTS)
+    places = [tuple(place) for place in cast("list[Namespace]", listed) if place[-1] in kinds]
+    reads: list[Op] = [SearchOp(place, limit=EVERYTHING, refresh_ttl=False) for place in places]
+    results = (yield from batch(*reads)) if reads else []
+    kept: dict[str, list[Item]] = {kind: [] for kind in kinds}
+    for place, items in zip(places, results, strict=True):
+        kept[place[-1]] += [item for item in cast("list[Item]", items) if tuple(item.namespace) == place]
+    commits = [commit for item in kept[COMMITS] if (commit := read_commit(item)) is not None]
+    ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in kept[BALLOTS]]
+    return count_figures(commits, [read_proposal(item) for item in kept[PROPOSALS]], ballots)
 
-    `tokens` are those of the extractions that changed or proposed something there; if they did so in several learning
-    stores, each gets an equal share.
+
+def count_figures(
+    commits: Sequence[Commit], proposals: Iterable[Proposal], ballots: Iterable[tuple[str, Ballot]]
+) -> Figures:
+    """Return the figures of each learning store.
 
     Args:
-        commits: The commits to count.
-        proposals: Their proposals, including decided ones.
+        commits: Of whom is asked about.
+        proposals: Theirs, decided ones included.
         ballots: The votes, each with the learning store of the record.
     """
-    figures: dict[str, Counter[str]] = {}
-    named = {proposal.id: proposal.store for proposal in proposals}
+    found: dict[str, Counter[str]] = {}
+
+    def add(store: str, what: str, number: int = 1) -> None:
+        found.setdefault(store, Counter())[what] += number
+
     for commit in commits:
-        touched = {change.store for change in commit.changes} | {named[key] for key in commit.proposed if key in named}
         for change in commit.changes:
             gone = isinstance(change, Remove) or (isinstance(change, Update) and change.status != ACTIVE)
-            what = "learned" if change.kind == "add" else "retired" if gone else "changed"
-            figures.setdefault(change.store, Counter())[what] += 1
+            add(change.store, "learned" if change.kind == "add" else "retired" if gone else "changed")
+        for store, cost in commit.costs.items():
+            add(store, "tokens", cost)
+    for commit in _one_per_turn(commits):
         for store, _ in commit.recalled:
-            figures.setdefault(store, Counter())["recalled"] += 1
-        cost = commit.usage.input_tokens + commit.usage.output_tokens
-        for store in touched:
-            figures.setdefault(store, Counter())["tokens"] += cost // len(touched)
+            add(store, "recalled")
+        for store, cost in commit.provenance.recalled_tokens.items():
+            add(store, "shown", cost)
     for proposal in proposals:
-        counted = figures.setdefault(proposal.store, Counter())
-        counted["proposed"] += 1
-        counted["approved"] += proposal.status == "approved"
+        add(proposal.store, "proposed")
+        add(proposal.store, "approved", proposal.status == "approved")
     for store, ballot in ballots:
         helpful = sum(vote.helpful for vote in ballot.votes.values())
-        figures.setdefault(store, Counter())["helpful"] += helpful
-        figures[store]["harmful"] += len(ballot.votes) - helpful
-    return figures
+        add(store, "helpful", helpful)
+        add(store, "harmful", len(ballot.votes) - helpful)
+    return {store: {what: counts[what] for what in FIGURES} for store, counts in sorted(found.items())}
+
+
+def _one_per_turn(commits: Sequence[Commit]) -> list[Commit]:
+    """Return one commit of each turn: the tools of a turn make commits of their own, about the same recall."""
+    turns = {(commit.identity, commit.provenance.turn_id or commit.id): commit for commit in commits if commit.recalled}
+    return list(turns.values())

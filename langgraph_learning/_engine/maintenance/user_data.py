@@ -157,7 +157,7 @@ def load(
         ScopeError: There is no user to import for, or a row belongs to no user; nothing is written.
     """
     if identity.user_id is None:
-        raise ScopeError("load() needs to know for whom: give scoped(user_id=...)")
+        raise ScopeError("load() needs a user: give scoped(user_id=...)")
     by_name = {store.name: store for store in stores}
     records = [
         _as_own_record(row, f"row {number}", identity.user_id, by_name, mask, vouched=vouched)

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
+from langgraph_learning._engine.flow import Flow, StoreInfo, batch
 from langgraph_learning._engine.learning.messages import Speakers, last_turn_start, message_text
 from langgraph_learning._engine.learning.turn import question
+from langgraph_learning._engine.repository import read_op, read_snapshot
+from langgraph_learning.records import Scope
+from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import query_terms
 
 SHORT = 8
@@ -16,6 +20,10 @@ LONGEST = 400
 """How much of each of them, in characters: its end, where it comes to what it is about."""
 
 
+WEIGHTS = (4, 2, 1)
+"""How often the question counts, the message before it, and the one before that; what a session is about, once."""
+
+
 def recall_query(messages: Sequence[BaseMessage], speakers: Speakers) -> str:
     """Return the text to recall by: the question, and before it, with falling weight, what the user said last.
 
@@ -24,12 +32,29 @@ def recall_query(messages: Sequence[BaseMessage], speakers: Speakers) -> str:
     """
     asked = question(messages, speakers)
     earlier = _said_before(messages, speakers)
-    words = {term.word for term in query_terms(asked)}
-    if not earlier or not asked or len(words) > SHORT:
+    if not earlier or not asked or _count_words(asked) > SHORT:
         return asked
-    weights = [4, 2, 1]
-    texts = [asked, *earlier]
-    return "\n".join(text for text, weight in zip(texts, weights, strict=False) for _ in range(weight))
+    return "\n".join(text for text, weight in zip((asked, *earlier), WEIGHTS, strict=False) for _ in range(weight))
+
+
+def add_hints(query: str, stores: Sequence[tuple[LearningStore, Scope]], stand: StoreInfo) -> Flow[str]:
+    """Return `query`, and with less weight what learning stores say the session is about; long questions go alone."""
+    guides = [(store, scope) for store, scope in stores if store.guides_recall]
+    asked, *rest = query.split("\n")
+    followed = asked in rest  # `recall_query` has weighed it already
+    if not guides or not asked or (not followed and _count_words(query) > SHORT):
+        return query
+    results = yield from batch(*(read_op(store, scope) for store, scope in guides), as_of=stand.revision)
+    hints = [
+        store.recall_hint(read_snapshot(store, scope, result).records)[:LONGEST]
+        for (store, scope), result in zip(guides, results, strict=True)
+    ]
+    found = [hint for hint in hints if hint]
+    return "\n".join([*([query] * (1 if followed else WEIGHTS[0])), *found]) if found else query
+
+
+def _count_words(text: str) -> int:
+    return len({term.word for term in query_terms(text)})
 
 
 def _said_before(messages: Sequence[BaseMessage], speakers: Speakers) -> list[str]:

@@ -3,12 +3,13 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
 from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 from langgraph_learning.stores import Ranked
-from langgraph_learning.text import query_terms, terms
+from langgraph_learning.text import QueryTerm, query_terms, terms
 
 SWAY = 0.5
 """How much votes may change a score, at the most."""
@@ -25,22 +26,26 @@ def rank_records(
         scores: What the store's own search said of them, by record id.
         final: Whether that is the last word, because the store counts words, too, and over all records.
     """
-    wanted = query_terms(query)
-    asked = Counter(each.term for each in wanted)
-    spelled = {each.term: each.word for each in reversed(wanted)}
-    texts = [Counter(terms(record.text)) for record in records]
-    every = _store_parts(records, scores or {}) if final else _rank_here(records, texts, asked, scores or {})
+    asked = query_terms(query)
+    given = scores or {}
+    # The store has counted the words: where it found none there are none.
+    texts = [count_terms(each.text) if given.get(each.id) or not final else Counter[str]() for each in records]
+    if final:
+        every = [{"search": given.get(record.id, 0.0)} for record in records]
+    else:
+        every = _rank_here(records, texts, Counter(each.term for each in asked), given)
     found = [
-        Ranked(record, round(sum(parts.values()), 9), _matching_words(text, spelled), parts)
+        Ranked(record, round(sum(parts.values()), 9), match_words(text, asked), parts)
         for record, text, parts in zip(records, texts, every, strict=True)
     ]
     newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
     return sorted(newest_first, key=lambda each: -each.score)
 
 
-def _matching_words(text: Mapping[str, int], spelled: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the words of the query that `text` holds in any spelling, each once."""
-    return tuple(dict.fromkeys(word for term, word in reversed(list(spelled.items())) if term in text))
+@lru_cache(maxsize=20_000)
+def count_terms(text: str) -> Counter[str]:
+    """Return how often `text` holds each of its terms; who asks again about what they know does not wait for it."""
+    return Counter(terms(text))
 
 
 def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
@@ -48,9 +53,10 @@ def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
     return _bm25(texts, Counter(each.term for each in query_terms(query)))
 
 
-def match_words(text: Mapping[str, int], query: str) -> tuple[str, ...]:
-    """Return the words of `query` that a text holds."""
-    return _matching_words(text, {each.term: each.word for each in reversed(query_terms(query))})
+def match_words(text: Mapping[str, int], asked: Sequence[QueryTerm]) -> tuple[str, ...]:
+    """Return the words of a query that a text holds in any spelling, each once."""
+    found = {each.term: each.word for each in reversed(asked) if each.term in text}
+    return tuple(dict.fromkeys(reversed(found.values())))
 
 
 def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:
@@ -80,10 +86,6 @@ def _apply_vote(each: Ranked, helpful: int, harmful: int) -> Ranked:
     sway = round(SWAY * opinion * abs(each.score), 9)
     parts = {**each.parts, "votes": sway}
     return replace(each, score=round(each.score + sway, 9), votes=(helpful, harmful), parts=parts)
-
-
-def _store_parts(records: Sequence[Record], scores: Mapping[str, float]) -> list[dict[str, float]]:
-    return [{"search": scores.get(record.id, 0.0)} for record in records]
 
 
 def _rank_here(

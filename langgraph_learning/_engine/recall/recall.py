@@ -3,25 +3,23 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TypeAlias
 
-from langgraph.store.base import SearchOp
 from pydantic import Field
 
 from langgraph_learning import prompts
-from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
-from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
+from langgraph_learning._engine.flow import Flow, describe_store
+from langgraph_learning._engine.recall.follow_up import add_hints
 from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
-from langgraph_learning._engine.recall.session_search import find_ordered, read_ordered, without
-from langgraph_learning._engine.recall.vector_index import add_nearest
-from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot, scoped_to
+from langgraph_learning._engine.recall.scope_reading import read_stores
+from langgraph_learning._engine.recall.session_search import without
+from langgraph_learning._engine.repository import ScopeSnapshot, scoped_to
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Frozen, Identity, Record, Scope
+from langgraph_learning.records import Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
-from langgraph_learning.versioned_store import VersionedStore
 
 MIN_TOKENS = 20
 """How many tokens must be left for the beginning of a record that is too long."""
@@ -182,7 +180,9 @@ def recall(
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
-    read = yield from _read_stores(mine, query[:LONGEST_QUERY], at=at)
+    if query:
+        query = yield from add_hints(query, mine, (yield from describe_store()))
+    read = yield from read_stores(mine, query[:LONGEST_QUERY], at=at)
     unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
     found = [attribute(snapshot, identity, author_name) for snapshot in unseen]
     candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
@@ -193,7 +193,7 @@ def search(
     stores: Iterable[LearningStore], identity: Identity, query: str, limit: int, at: datetime | None = None
 ) -> Flow[list[Record]]:
     """Return the records that fit `query`, the best first; of the moment `at`, as `recall` does."""
-    found = yield from _read_stores(scoped_to(stores, identity), query, at=at)
+    found = yield from read_stores(scoped_to(stores, identity), query, at=at)
     best = [choice for each in found for choice in _rank(each, query)]
     aside = frozenset().union(*(each.suppressed for each in found))
     fitting = [each for each in best if (each.matched or each.score > 0) and each.record.id not in aside]
@@ -225,7 +225,7 @@ def lookup(
     """
     asked = search.model_dump()
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
-    [read] = yield from _read_stores([(store, scope)], query, status=None)
+    [read] = yield from read_stores([(store, scope)], query, status=None)
     found = attribute(read, identity, author_name)
     best = _rank(found, query)
     labels = {record.id: label for label, record in found.labels.items()}
@@ -247,99 +247,6 @@ def lookup(
         left -= tokens(shown) + 1
         lines.append(shown)
     return "\n".join(lines)
-
-
-def _read_stores(
-    stores: Sequence[tuple[LearningStore, Scope]],
-    query: str,
-    status: str | None = ACTIVE,
-    at: datetime | None = None,
-) -> Flow[list[ScopeSnapshot]]:
-    stand = yield from describe_store()
-    asked = [
-        find_ordered(store, scope, query, stand) if store.captures else _read_ops(store, scope, query, stand)
-        for store, scope in stores
-    ]
-    voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
-    every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
-    results = iter((yield from batch(*every, as_of=stand.revision)))
-    read_here = []
-    for (store, scope), ops in zip(stores, asked, strict=True):
-        mine = [next(results) for _ in ops]
-        if store.captures:
-            read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
-        else:
-            read_here.append(read_snapshot(store, scope, *mine, limit=ops[0].limit))
-    ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
-    found = []
-    for each, ops in zip(read_here, asked, strict=True):
-        if status is not None and each.order is None:
-            each = yield from _reread_status(each, ops[0], stand, status)
-        each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
-        if stand.ranks and each.order is None:
-            unread = yield from _count_unread(each, ops[0], stand)
-            # A read that is full is complete all the same when the count says so; of the past nobody has counted.
-            complete = each.complete or (stand.revision is None and unread == 0)
-            each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
-        if status is not None:
-            each = _filter_status(each, status, at)
-        if query and stand.revision is None:  # a vector store knows the present only
-            each = yield from add_nearest(each, query, status)
-        found.append(each)
-    return found
-
-
-def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
-    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
-    if store.recalled == "always":
-        return [read_op(store, scope)]
-    if stand.ranks:
-        return [read_op(store, scope, query, store.recall_limit)]
-    return [read_op(store, scope), *([read_op(store, scope, query, SEARCH_LIMIT)] if query else [])]
-
-
-def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[ScopeSnapshot]:
-    """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
-    fitting = sum(record.status == status for record in each.records)
-    all_read, store = len(each.records) < op.limit, each.store
-    crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
-    more = [op._replace(filter={"status": status})] if crowded and not all_read else []
-    more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
-    if not more:
-        return each
-    results = yield from batch(*more, as_of=stand.revision)
-    again = read_snapshot(store, each.scope, *results)
-    kept = {record.id: record for record in (*each.records, *again.records)}
-    ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
-    return replace(each, records=tuple(ordered), scores={**each.scores, **again.scores})
-
-
-def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> ScopeSnapshot:
-    """Leave out what has another status or does not hold, and tell what that sets aside.
-
-    Of a moment in the past what was superseded since is wanted, too, where it is known until when it held, also when
-    it was archived meanwhile.
-    """
-    moment = at or datetime.now(UTC)
-    wanted = tuple(
-        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as it stood
-        for record in each.records
-        if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
-    )
-    archived = [record for record in each.records if record.status == ARCHIVED]
-    standing = {record.id for record in each.store.filter_active(wanted, archived)}
-    ids = {record.id for record in wanted}
-    order = None if each.order is None else tuple(ranked for ranked in each.order if ranked.record.id in ids)
-    aside = frozenset(record.id for record in wanted if record.id not in standing)
-    return replace(each, records=wanted, suppressed=aside, order=order)
-
-
-def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
-    """How many records there are that were not read; of the past nobody has counted them."""
-    if len(each.records) < op.limit or stand.revision is not None:
-        return 0
-    total = yield from call_store(VersionedStore.count, op.namespace_prefix)
-    return max(0, total - len(each.records))
 
 
 def _candidates(each: ScopeSnapshot, query: str) -> list[Candidate]:

@@ -4,22 +4,20 @@ That is two round trips: what ranks well for its neighbours' sake, and the neigh
 their places. A store that does not rank is read as a whole and ranked here.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch
-from langgraph_learning._engine.recall.ranking import match_words, score_texts
+from langgraph_learning._engine.recall.ranking import count_terms, match_words, score_texts
 from langgraph_learning._engine.recall.session_ranking import Place, Ranking, Signals, neighbours, rank_sessions
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, read_op
 from langgraph_learning.records import Record, Scope
 from langgraph_learning.stores import LearningStore, Ranked
-from langgraph_learning.text import terms
+from langgraph_learning.text import QueryTerm, query_terms
 
 FOUND = 200
 """How many records a search is asked for."""
@@ -47,7 +45,7 @@ def read_ordered(
         for item in cast("list[SearchItem]", result or [])
         if tuple(item.namespace) == namespace
     ]
-    by_place = {_place(item): item for item in items}
+    by_place = {_place(item.key): item for item in items}
     if not query:
         newest = sorted(by_place.values(), key=lambda item: (item.updated_at, item.key), reverse=True)[:NEWEST]
         records = [Record.from_item(item) for item in newest]
@@ -60,30 +58,33 @@ def read_ordered(
     if missing := [place for place in wanted if place not in known] if stand.ranks else []:
         gets: list[Op] = [GetOp(namespace, f"{session}-{place}", refresh_ttl=False) for session, place in missing]
         read = [item for item in (yield from batch(*gets, as_of=stand.revision)) if isinstance(item, Item)]
-        known = {**known, **{_place(item): item for item in read}}
-    records = [Record.from_item(known[place]) for place in wanted if place in known]
-    return _snapshot(store, scope, [_rank(record, best, query) for record in records])
+        known = {**known, **{_place(item.key): item for item in read}}
+    read_here = [(best.get(place), Record.from_item(known[place])) for place in wanted if place in known]
+    asked = query_terms(query)
+    return _snapshot(store, scope, [_rank(record, ranking, asked) for ranking, record in read_here])
 
 
-def _place(item: Item) -> Place:
-    session, place = item.value.get("session"), item.value.get("place")
-    return (session, place) if isinstance(session, str) and isinstance(place, int) else (item.key, 0)
+def _place(key: str) -> Place:
+    """Return the session and the place in it that the key of a record names; the record need not be read for it."""
+    session, _, place = key.rpartition("-")
+    return (session, int(place)) if session and place.isdecimal() else (key, 0)
 
 
 def _signals(items: Iterable[SearchItem]) -> dict[Place, Signals]:
-    """Return what the store said of the records; one that tells words from meaning says both."""
+    """Return what the store said of the records that fit; one that tells words from meaning says both."""
     found: dict[Place, Signals] = {}
     for item in items:
         parts: Mapping[str, float] = getattr(item, "parts", None) or {"words": item.score or 0.0}
-        found[_place(item)] = Signals(parts.get("words", 0.0), parts.get("meaning", 0.0))
+        if item.score:
+            found[_place(item.key)] = Signals(parts.get("words", 0.0), parts.get("meaning", 0.0))
     return found
 
 
 def _rank_here(by_place: Mapping[Place, Item], items: Iterable[SearchItem], query: str) -> dict[Place, Signals]:
     """Return how well the words of each record fit, and what the store's own search said of it."""
     places = list(by_place)
-    words = score_texts([_terms(_text(by_place[place].value)) for place in places], query)
-    given = {_place(item): item.score for item in items if item.score is not None}
+    words = score_texts([count_terms(_text(by_place[place].value)) for place in places], query)
+    given = {_place(item.key): item.score for item in items if item.score is not None}
     return {
         place: Signals(score, given.get(place) or min(given.values(), default=0.0))
         for place, score in zip(places, words, strict=True)
@@ -96,17 +97,11 @@ def _text(value: Mapping[str, object]) -> str:
     return "\n".join(map(str, [value.get("text", ""), *(keys.values() if isinstance(keys, Mapping) else ())]))
 
 
-@lru_cache(maxsize=20_000)
-def _terms(text: str) -> Counter[str]:
-    return Counter(terms(text))
-
-
-def _rank(record: Record, best: Mapping[Place, Ranking], query: str) -> Ranked:
-    ranking = best.get((record.session or record.id, record.place or 0))
+def _rank(record: Record, ranking: Ranking | None, asked: Sequence[QueryTerm]) -> Ranked:
     if ranking is None:
         return Ranked(record, 0.0)
     text = "\n".join([record.text, *record.keys.values()])
-    return Ranked(record, ranking.score, match_words(_terms(text), query), ranking.parts)
+    return Ranked(record, ranking.score, match_words(count_terms(text), asked), ranking.parts)
 
 
 def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> ScopeSnapshot:

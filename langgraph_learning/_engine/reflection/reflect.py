@@ -11,7 +11,7 @@ from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
-from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, Op, PutOp, SearchOp
+from langgraph.store.base import GetOp, Item, ListNamespacesOp, MatchCondition, Op, SearchOp
 from pydantic import JsonValue
 
 from langgraph_learning import prompts
@@ -19,6 +19,7 @@ from langgraph_learning._engine.approval.proposals import find_proposals, read_p
 from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import cut_operations, to_commit, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
+from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
 from langgraph_learning._engine.learning.operation_schema import answer_schema
@@ -32,6 +33,7 @@ from langgraph_learning._engine.reflection.evidence import (
     events_of_commit,
     events_of_votes,
 )
+from langgraph_learning._engine.reflection.mark import Mark, read_mark
 from langgraph_learning._engine.repository import (
     EVERYTHING,
     ScopeSnapshot,
@@ -59,7 +61,7 @@ from langgraph_learning.records import (
     Usage,
 )
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.text import words
+from langgraph_learning.text import tokens, words
 
 BATCH = 12
 """How many events a model is shown in one call."""
@@ -84,20 +86,6 @@ class Reflector:
     def mark_scope(self, identity: Identity) -> Scope:
         """Return where the mark lies: with the user, or in the namespace."""
         return Scope(user_id=identity.user_id) if identity.user_id else Scope(namespace=self.namespace)
-
-
-@dataclass(frozen=True)
-class Mark:
-    """Up to which event an agent's turns were reflected on, and the version of the item that says so."""
-
-    namespace: Namespace
-    key: str
-    place: tuple[str, str] = ("", "")
-    version: int = 0
-
-    def moved_to(self, event: Evidence) -> PutOp:
-        """Return the operation that moves it."""
-        return PutOp(self.namespace, self.key, {"place": list(event.place)}, index=False)
 
 
 @dataclass(frozen=True)
@@ -132,6 +120,7 @@ class Lessons:
     refused: tuple[Refusal, ...]
     shown_ids: dict[str, dict[str, str]]
     usage: Usage
+    costs: dict[str, int]
 
 
 @dataclass
@@ -279,7 +268,7 @@ def _gather(
         *map(find_ballots, scopes),
     ]
     results, snapshots = yield from load_snapshots(stores, *reads, limit=EVERYTHING)
-    mark = _read_mark(place, key, results[1])
+    mark = read_mark(place, key, results[1])
     names = [store.name for store, _ in stores]
     events = [event for commit in commits for event in events_of_commit(commit, names)]
     for scope, result in zip(scopes, results[2:], strict=True):
@@ -290,13 +279,6 @@ def _gather(
     wanted = [event for event in events if (event.at > since if since else event.place > mark.place)]
     wanted.sort(key=lambda event: event.place)
     return Material(identity, snapshots, read_proposals(identity, results[0]), wanted, mark)
-
-
-def _read_mark(namespace: Namespace, key: str, item: object) -> Mark:
-    if not isinstance(item, Item):
-        return Mark(namespace, key)
-    at, event = item.value["place"]
-    return Mark(namespace, key, (str(at), str(event)), int(getattr(item, "version", 1)))
 
 
 def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple[Evidence, ...]) -> Flow[Lessons]:
@@ -313,7 +295,9 @@ def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple
         name = str(item.get("operation")) if isinstance(item, dict) else f"{item!r:.40}"
         refused.append(Refusal(operation=name, reason="its quote stands in none of the events: not learned"))
     shown = {each.store.name: each.short_ids for each in snapshots}
-    return Lessons(events, tuple(asked), tuple(refused), shown, answer.usage)
+    shares = {each.store.name: tokens(describe_store(each)) for each in snapshots}
+    costs = share_usage(answer.usage, shares, items, reflector.stores)
+    return Lessons(events, tuple(asked), tuple(refused), shown, answer.usage, costs)
 
 
 def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Evidence]) -> list[BaseMessage]:
@@ -358,6 +342,7 @@ def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitP
         provenance=Provenance(turn_id=REFLECTION),
         shown_ids=lessons.shown_ids,
         usage=lessons.usage,
+        costs=lessons.costs,
         thread=spoken,
     )
     plan = CommitPlan(draft, {each.store.name: each for each in material.snapshots}, material.earlier)

@@ -39,6 +39,15 @@ class AsyncSaverMixin(BaseCheckpointSaver[str]):
     def _block(self, name: str, file: str = "savers") -> Block:
         return load_blocks(self.SQL, file)[name]
 
+    def _query(self, statement: str) -> Sequence[str]:
+        """Return the texts in the first column of a query."""
+        raise NotImplementedError
+
+    def thread_ids(self) -> Sequence[str]:
+        """Return the threads that there are, the oldest first, without reading their checkpoints."""
+        [statement] = self._block("list_threads")
+        return self._query(statement)
+
     def copy_thread(self, source_thread_id: str, target_thread_id: str) -> None:
         """Copy every namespace, checkpoint and pending write of a thread; what the target already has stays."""
         self._transact(self._block("copy_thread"), {"source": str(source_thread_id), "target": str(target_thread_id)})

@@ -81,6 +81,10 @@ class PostgresCheckpointSaver(AsyncSaverMixin, PostgresSaver):
             row = cursor.execute(count).fetchone()
             return int(row["number"]) if row else 0
 
+    def _query(self, statement: str) -> list[str]:
+        with self._cursor() as cursor:
+            return [str(value) for row in cursor.execute(statement).fetchall() for value in row.values()]
+
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
         with (
             self._connections.lend(unhurried=True) as connection,

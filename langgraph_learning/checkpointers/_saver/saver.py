@@ -51,7 +51,7 @@ from langgraph_learning.versioned_store import VersionedStore, supports
 
 log = logging.getLogger("langgraph_learning")
 
-_NO_STAMP = "the store does not say its revision: a run from this checkpoint will recall what is known by then"
+_NO_STAMP = "the store's revision is unknown: a run from this checkpoint will recall the present records"
 REVISION = "learning_revision"
 PAST = "learning_past"
 PATIENCE = 10.0  # seconds to wait for a checkpoint that is being saved in the background

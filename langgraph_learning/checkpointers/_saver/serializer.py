@@ -10,9 +10,13 @@ from collections.abc import Iterable
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-OURS = tuple(
-    ("langgraph_learning.records", name)
-    for name in ("Record", "Source", "Scope", "Identity", "Commit", "Add", "Update", "Remove", "Proposal", "Revision")
+OURS = (
+    *(
+        ("langgraph_learning.records", name)
+        for name in ("Record", "Source", "Commit", "Add", "Update", "Remove", "Proposal", "Revision")
+    ),
+    *(("langgraph_learning.scope", name) for name in ("Scope", "Identity")),
+    *(("langgraph_learning.records", name) for name in ("Scope", "Identity")),  # where an older version had them
 )
 
 

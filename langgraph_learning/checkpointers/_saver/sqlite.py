@@ -80,6 +80,10 @@ class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):
                 names = ", ".join(thread for (thread,) in rows)
                 raise NotImplementedError(f"keep_latest cannot prune threads that use a DeltaChannel: {names}")
 
+    def _query(self, statement: str) -> list[str]:
+        with self.cursor(transaction=False) as cursor:
+            return [str(thread) for (thread,) in cursor.execute(statement)]
+
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
         with self.lock:
             self.setup()

@@ -36,5 +36,5 @@ class StoreAsOf(BaseStore):
 def _check_reads(ops: Iterable[Op]) -> list[Op]:
     every = list(ops)
     if any(isinstance(op, PutOp) for op in every):
-        raise UnsupportedByStore("the past cannot be written; put into the store itself")
+        raise UnsupportedByStore("a store as of a revision is read-only: write to the store itself")
     return every

@@ -8,6 +8,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 Json: TypeAlias = Any  # any value that JSON can hold
@@ -59,6 +60,7 @@ def write_path(labels: tuple[str, ...]) -> str:
     return END + "".join(f"{_escape(label, _ODD_LABEL)}{END}" for label in labels)
 
 
+@lru_cache(maxsize=1_000)
 def read_path(path: str) -> tuple[str, ...]:
     """Return the labels that `path` encodes."""
     labels = path.split(END)[1:-1]

@@ -51,7 +51,7 @@ class Condition:
     def _for_key(self, keys: Keys, x: Json) -> str:
         """Return the condition on one position of the value."""
         if '"' in "".join(keys):  # a path of SQLite cannot contain it
-            raise ValueError(f"a filter cannot go by a key with a quotation mark: {'.'.join(keys)!r}")
+            raise ValueError(f"a filter cannot use a key with a quotation mark: {'.'.join(keys)!r}")
         if not isinstance(x, Mapping) or not x:
             return self._equal(keys, x)
         if not any(str(name).startswith("$") for name in x):

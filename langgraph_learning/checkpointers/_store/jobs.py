@@ -27,11 +27,11 @@ log = logging.getLogger("langgraph_learning")
 
 TASK = "langgraph_learning.learn"
 LOOK = 10.0
-"""How often a worker looks for jobs of workers that died, in seconds."""
+"""The seconds between two searches for jobs of dead workers."""
 LOOKS = 6
-"""Every so many looks it also looks for turns without a job, which reads where all users' turns wait."""
+"""The number of such searches for each search for turns without a job, which reads the turns of all users."""
 HEARTBEAT, DEAD_AFTER = 5.0, 15.0
-"""How often a worker says that it lives, and after how long a silence its jobs are given to others, in seconds."""
+"""The seconds between two heartbeats of a worker, and the silence after which its jobs go to other workers."""
 GRACE = 60.0
 """The seconds that a worker waits for running calls before it ends."""
 Namespace = tuple[str, ...]
@@ -78,7 +78,7 @@ class JobQueue:
             pass
         except ConnectorException as error:
             raise StoreError(
-                f"the job that learns from the turn could not be entered: {error.__cause__ or error}"
+                f"the job that learns from the turn could not be added to the queue: {error.__cause__ or error}"
             ) from error
 
     def _configure(self, app: procrastinate.App, namespace: Namespace, due_at: datetime, **options: Any) -> Any:
@@ -126,9 +126,10 @@ class JobQueue:
         pool = AsyncConnectionPool(
             self._dialect.conninfo,
             min_size=1,
-            max_size=min(concurrency, 8)
-            + 3,  # one listens, one sends the heartbeat; jobs need further ones only between calls
+            # One listens, one sends the heartbeat; jobs need further ones only between calls.
+            max_size=min(concurrency, 8) + 3,
             configure=configure,
+            kwargs={"client_encoding": "utf8"},
             open=False,
             check=AsyncConnectionPool.check_connection,
         )

@@ -59,7 +59,7 @@ def settle_dims(dialect: Dialect, embedder: Embedder) -> int:
         kept = next((int(row[0]) for row in session.rows("get_mark", {"name": "dims"})), None)
     dims = embedder.dims or embedder.probe() or kept or 0
     if not dims:
-        raise StoreError("the embedder does not answer, so how long its vectors are is not known: give dims=")
+        raise StoreError("the embedder does not answer, so the length of its vectors is unknown: give dims=")
     if kept not in (None, dims):
         with dialect.reading() as session:
             names = [str(row[0]) for row in session.rows("get_fact", {"name": "embedder"})]

@@ -26,7 +26,7 @@ def stored_item(row: Row) -> StoredItem:
     return StoredItem(
         namespace=read_path(path),
         key=read_key(key),
-        value=read_json(value),
+        value=value,
         created_at=read_time(created_at),
         updated_at=read_time(updated_at),
         version=version,
@@ -84,7 +84,11 @@ class SearchScope:
 
 def browse(scope: SearchScope, limit: int, offset: int) -> Page:
     """Return a page of the scope, newest first."""
-    return Page([(row, None) for row in scope.rows("browse", limit=limit, offset=offset)])
+    if scope.revision is None:
+        rows = scope.rows("browse", limit=limit, offset=offset, ids=[])
+    else:
+        rows = scope.rows("browse_as_of", limit=limit, offset=offset)
+    return Page([(row, None) for row in rows])
 
 
 def get_rows(session: Session, ops: Sequence[GetOp], moment: AsOf) -> dict[int, Row]:

@@ -37,7 +37,7 @@ def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
         with dialect.writing(unhurried=True) as session:
             rows = session.rows("indexed_items", {"after": last, "limit": BATCH})
             if rows and not count:
-                log.warning("indexing the words of this database anew: it was indexed by an older version")
+                log.warning("indexing the words of this database again: an older version indexed them")
             _rewrite_items(session, rows, fields)
         if not rows:
             break
@@ -57,7 +57,7 @@ def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
             break
         place = rows[-1][:3]
     if count:
-        log.warning("indexed %d items anew", count)
+        log.warning("indexed %d items again", count)
 
 
 def _rewrite_items(session: Session, rows: Sequence[Row], fields: Sequence[str]) -> None:

@@ -18,6 +18,7 @@ from langgraph_learning.checkpointers._store.writing import index_query_terms
 from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 
 EXACT_UP_TO = 50_000  # with more items in scope, the index of vectors is used
+_ID = 7  # where `$columns` has the id of an item
 CANDIDATES = 200  # the best of each kind; fixed, because with another number the pages would not fit together
 
 
@@ -40,11 +41,14 @@ def _with_scores(rows: Sequence[Row]) -> list[tuple[Row, float | None]]:
 
 
 def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int) -> Page:
-    asked = {**_word_params(words), "limit": limit, "offset": offset}
-    rows = scope.rows("rank_words", **asked) if words else []
-    if len(rows) < limit:  # the matches end on this page, so the rest of the scope follows
-        rows = scope.rows("rank_all", **asked, ids=[])
-    return Page(_with_scores(rows))
+    asked = _word_params(words)
+    rows = scope.rows("rank_words", **asked, limit=limit, offset=offset) if words else []
+    found = _with_scores(rows)
+    if len(found) == limit:
+        return Page(found)
+    # The matches end on this page, or before it.
+    ids = [item for (item,) in scope.rows("matching", **asked)] if words and offset else [row[_ID] for row in rows]
+    return Page(found + _newest(scope, ids, limit - len(found), offset))
 
 
 def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: int, offset: int) -> Page:
@@ -53,9 +57,14 @@ def _rank_both(scope: SearchScope, words: Counter[str], vector: Floats, limit: i
     rows = scope.session.rows("get_by_id", {"ids": page})
     page_rows: list[tuple[Row, float | None]] = list(zip(rows, fused[offset : offset + limit].tolist(), strict=True))
     if len(page_rows) < limit:
-        remaining = {"limit": limit - len(page_rows), "offset": max(0, offset - len(ids)), "ids": ids.tolist()}
-        page_rows += [(row, 0.0) for row, _ in _with_scores(scope.rows("rank_all", **_word_params(words), **remaining))]
+        page_rows += _newest(scope, ids.tolist(), limit - len(page_rows), offset)
     return Page(page_rows, by_words[offset : offset + limit].tolist())
+
+
+def _newest(scope: SearchScope, ids: list[int], limit: int, offset: int) -> list[tuple[Row, float | None]]:
+    """Return what a page holds after the items named in `ids`, which fit better: the rest, the newest first."""
+    rows = scope.rows("browse", ids=ids, limit=limit, offset=max(0, offset - len(ids)))
+    return [(row, 0.0) for row in rows]
 
 
 def _find_candidates(scope: SearchScope, words: Counter[str], vector: Floats) -> tuple[Scores, Scores]:

@@ -25,7 +25,7 @@ from langgraph_learning.errors import StoreError
 
 _SQL = Statements("sqlite")
 WAITS = 5
-"""How often a writer waits for the file while other processes commit: SQLite keeps no queue."""
+"""How often a writer waits again while other processes commit, because SQLite has no queue of writers."""
 
 
 class SqliteSession:
@@ -123,9 +123,8 @@ def open_connection(path: str, timeout: float = TIMEOUT) -> sqlite3.Connection:
     connection = connect(path, timeout=timeout)
     for pragma in _SQL("connect").split(";"):
         connection.execute(pragma)
-    connection.create_function(
-        "ln", 1, math.log, deterministic=True
-    )  # SQLite may be built without mathematical functions
+    # SQLite may be built without mathematical functions.
+    connection.create_function("ln", 1, math.log, deterministic=True)
     connection.create_function("json_same", 2, _json_same, deterministic=True)
     connection.create_function("json_among", 2, _json_among, deterministic=True)
     connection.create_function("json_holds", 2, _json_holds, deterministic=True)
@@ -270,18 +269,18 @@ class SqliteDialect:
 
 
 def _begin_in_turn(connection: sqlite3.Connection, begin: str) -> None:
-    """Begin a transaction; wait on where other processes were first, and go on committing.
+    """Begin a transaction; wait again while other processes are first and go on committing.
 
     Raises:
-        sqlite3.OperationalError: The file is held, and nobody has committed meanwhile, or others were first too often.
+        sqlite3.OperationalError: The file is locked and nobody commits meanwhile, or others were first too often.
     """
-    for left in reversed(range(WAITS)):
-        seen = connection.execute(_SQL("data_version")).fetchone()
+    for tries_left in reversed(range(WAITS)):
+        version = connection.execute(_SQL("data_version")).fetchone()
         try:
             connection.execute(begin)
             return
         except sqlite3.OperationalError:
-            if not left or connection.execute(_SQL("data_version")).fetchone() == seen:
+            if not tries_left or connection.execute(_SQL("data_version")).fetchone() == version:
                 raise
 
 

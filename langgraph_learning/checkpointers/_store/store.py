@@ -328,7 +328,9 @@ class HybridStore(BaseStore):
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
         if plan.reads:
-            raise TypeError("a transaction takes PutOps; read before it and say in `expect` what was read")
+            raise TypeError(
+                "a transaction takes PutOps; read before it, and give the versions that were read as `expect`"
+            )
         return plan
 
     def get_versions(self, addresses: Iterable[Address]) -> dict[Address, int]:

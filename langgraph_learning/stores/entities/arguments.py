@@ -1,4 +1,4 @@
-"""The arguments of `remember_about`: made from a schema, dates resolved, its texts checked."""
+"""The arguments of `remember_about`: built from a schema, with dates resolved and texts checked."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -16,22 +16,24 @@ from langgraph_learning.stores.values import as_list
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
 TAKEN = frozenset({"entity", "entity_type", "facts", "events", "outdated", "kind"})
-"""Names that a field of a schema cannot have, because an argument or the record has them."""
+"""Names that a field of a schema must not have, because an argument or the record uses them."""
 WORDS = {
     "entity": ("name", "type"),
     "fact": ("entity", "content"),
     "event": ("entity", "content", "date"),
     "relationship": ("source", "relation", "target"),
 }
-"""The texts that each kind of record has."""
+"""The texts in each kind of record."""
 Given: TypeAlias = Mapping[str, JsonValue]
 
 
 def remember_arguments(schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
-    """Return the arguments of `remember_about`: the fields of the schema, and what is known about an entity."""
+    """Return the arguments of `remember_about`: the fields of the schema, and the statements about an entity."""
     own, fields = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
     fact = Annotated[str, Fact.model_fields["content"]]
-    known = "Known facts that are no longer true because of this, copied as they are shown; the new facts replace them"
+    outdated_description = (
+        "Known facts that are no longer true because of this, copied as they are shown; the new facts replace them"
+    )
     return {
         "entity": own["name"],
         "entity_type": own["type"],
@@ -40,7 +42,7 @@ def remember_arguments(schema: type[BaseModel]) -> dict[str, tuple[object, Field
         "events": _optional(list[Event], "What happened, or will, on a day"),
         "aliases": fields["aliases"],
         "properties": fields["properties"],
-        "outdated": _optional(list[str], known),
+        "outdated": _optional(list[str], outdated_description),
         **{name: field for name, field in fields.items() if name not in OWN},
     }
 
@@ -50,26 +52,26 @@ def _optional(kind: Any, description: str) -> tuple[object, FieldInfo]:
 
 
 def resolve_event_dates(operation: Operation, today: date) -> Operation:
-    """Put days in the place of how they were said; what cannot be read stays as it was said, and says so."""
+    """Return the operation with days instead of phrases; a phrase that cannot be read is kept and marked."""
     given = operation.model_dump()["events"] or []
     events = [_resolve_event_date(Event.model_validate(event), today) for event in given]
     return operation.model_copy(update={"events": events or None})
 
 
 def _resolve_event_date(event: Event, today: date) -> Event:
-    said = one_line(event.date or "")
-    day = read_day(said, today) if said else today
-    written = mark_as_said(said, today) if day is None else day.isoformat()
+    phrase = one_line(event.date or "")
+    day = read_day(phrase, today) if phrase else today
+    written = mark_as_said(phrase, today) if day is None else day.isoformat()
     return Event.model_construct(content=one_line(event.content), date=written)
 
 
 def texts(value: JsonValue) -> list[str]:
-    """Return the texts of a list on one line each, blanks dropped."""
-    return [text for text in (one_line(str(each)) for each in as_list(value)) if text]
+    """Return the texts of a list, each on one line, without blanks."""
+    return [text for text in (one_line(str(item)) for item in as_list(value)) if text]
 
 
 def check_texts(content: Given) -> None:
-    """Refuse what is no entity, fact, event or relationship, or lacks one of its texts."""
+    """Raise unless `content` is an entity, fact, event or relationship with all its texts."""
     if content.get("kind") not in WORDS:
         raise Refused(f"kind: {content.get('kind')!r} is none of {', '.join(WORDS)}")
     for name in WORDS[str(content["kind"])]:

@@ -1,7 +1,7 @@
-"""Days as people say them, counted from the day they were said: "yesterday", "last Friday", "March 2026".
+"""Days as people say them, counted from the day of the message: "yesterday", "last Friday", "March 2026".
 
-English is read here, and the nearest days in other languages; `dateparser` (extra `dates`) reads more of those where it
-is installed. What is not understood is no day at all: it is kept as it was said (`mark_as_said`), never dated today.
+This module reads English, and the nearest days in other languages; `dateparser` (extra `dates`) reads more of them if
+it is installed. A phrase that cannot be read is stored as it was said (`mark_as_said`), and never dated today.
 """
 
 import calendar
@@ -67,7 +67,7 @@ _WHICH = "last|past|previous|this|next|coming"
 _YEAR = r"(?P<year>(?:19|20)\d\d)"
 _NTH = rf"(?:the )?(?P<day>\d{{1,2}}|{'|'.join(sorted(_ORDINALS, key=len, reverse=True))})(?:st|nd|rd|th)?"
 SOON = 60
-"""Days within which a date without a year lies ahead; farther ahead, the last one is meant."""
+"""The number of days within which a date without a year lies ahead; otherwise the last such date is meant."""
 _SAID = re.compile(r" \(said \d{4}-\d\d-\d\d\)$")
 _LONGEST = 60
 _ISO = re.compile(r"\d{4}-\d\d-\d\d")
@@ -77,40 +77,40 @@ Reader = Callable[[Found, date], date]
 
 
 def read_day(phrase: str, today: date) -> date | None:
-    """Return the day that `phrase` means when it is said `today`; None if that cannot be told.
+    """Return the day that `phrase` means when it is said `today`; None if it cannot be read.
 
-    A month or a year is its first day, a bare weekday the latest one. A date without a year is the last one, unless the
-    next one is at most `SOON` days ahead: "the 5th of May", said in November, is past.
+    A month or a year means its first day, a bare weekday the latest one. A date without a year means the last one,
+    unless the next one is at most `SOON` days ahead: "the 5th of May", said in November, is in the past.
     """
-    said = " ".join(fold(phrase).replace(",", " ").split()).strip(" .。")
-    bare = re.sub(r"^(?:(?:on|in|at|since|the) )+", "", said)
+    spoken = " ".join(fold(phrase).replace(",", " ").split()).strip(" .。")
+    bare = re.sub(r"^(?:(?:on|in|at|since|the) )+", "", spoken)
     try:
-        for words in dict.fromkeys((said, bare)):
+        for words in dict.fromkeys((spoken, bare)):
             if words in _NEAR:
                 return today + timedelta(days=_NEAR[words])
             for pattern, reader in _READERS:
-                if found := re.fullmatch(pattern, words):
-                    return reader(found.groupdict(), today)
-    except (ValueError, OverflowError):  # the 31st of February, a thousand years before Christ
+                if match := re.fullmatch(pattern, words):
+                    return reader(match.groupdict(), today)
+    except (ValueError, OverflowError):  # such as the 31st of February, or a year before 1
         return None
     return _read_elsewhere(" ".join(phrase.split()), today)
 
 
 def mark_as_said(phrase: str, today: date) -> str:
-    """Return a date nobody can read as it was said, and when: what stands in the place of the day."""
-    if _SAID.search(phrase):  # a proposal is dated again when it is approved
+    """Return an unreadable date with the day on which it was said; it is stored in place of the day."""
+    if _SAID.search(phrase):  # an approved proposal is dated a second time
         return phrase
     words = phrase if len(phrase) <= _LONGEST else f"{phrase[: _LONGEST - 1]}…"
     return f"{words} (said {today.isoformat()})"
 
 
 def date_order(written: str) -> str:
-    """Return what puts dates in order: the day, or the day on which the words for it were said."""
-    found = _ISO.findall(written)
-    return found[-1] if found else written
+    """Return the part of a stored date that sorts it: the day, or the day on which the phrase was said."""
+    days = _ISO.findall(written)
+    return days[-1] if days else written
 
 
-# The languages that are tried, English not among them: it is read above.
+# The languages to try. English is not among them, because it is read above.
 _ELSEWHERE = (
     "de fr es it pt ca nl sv da nb fi hu pl cs ro tr id et lt ru uk el ar fa he hi th ja ko zh vi".split()
 )  # fmt: skip
@@ -119,7 +119,7 @@ _ARTICLE = re.compile(r"^(?:am|im|den|der|le|la|en|el|il|em|no|op|dne|w) (?=\S+ 
 
 @cache
 def _other_languages() -> Any:
-    """The parser of `dateparser`, None where it is not installed; it takes a moment to load."""
+    """Return the parser class of `dateparser`, or None if it is not installed; loading it takes a moment."""
     try:
         return import_module("dateparser.date").DateDataParser
     except ImportError:
@@ -127,8 +127,9 @@ def _other_languages() -> Any:
 
 
 def _read_elsewhere(phrase: str, today: date) -> date | None:
-    """Read a date in another language; without a year it may be of either, unless the last one is near."""
-    if phrase.isascii() and not re.search(r"[A-Za-z]{3}", phrase):  # 03/05/2026 has no language
+    """Return the day of a phrase in another language; without a year, only if the last such day is clearly meant."""
+    # 03/05/2026 has no language, so the order of day and month is unknown.
+    if phrase.isascii() and not re.search(r"[A-Za-z]{3}", phrase):
         return None
     if _other_languages() is None or len(phrase) > _LONGEST:
         return None
@@ -142,38 +143,38 @@ def _read_elsewhere(phrase: str, today: date) -> date | None:
     }
     parser = _other_languages()(languages=_ELSEWHERE, settings=settings)
     for words in dict.fromkeys((phrase, _ARTICLE.sub("", phrase))):
-        found = parser.get_date_data(words).date_obj
-        if found is not None:
-            day: date = found.date()
+        parsed = parser.get_date_data(words).date_obj
+        if parsed is not None:
+            day: date = parsed.date()
             unsure = re.search(r"\d", words) and not re.search(r"\d{4}", words) and (today - day).days > 365 - SOON
             return None if unsure else day
     return None
 
 
-def _exact(found: Found, today: date) -> date:
-    return date(int(found["year"]), int(found.get("month") or 1), int(found.get("day") or 1))
+def _exact(groups: Found, today: date) -> date:
+    return date(int(groups["year"]), int(groups.get("month") or 1), int(groups.get("day") or 1))
 
 
-def _parse_slashes(found: Found, today: date) -> date:
-    """Day and month in either order, where only one order makes sense."""
-    one, other = int(found["one"]), int(found["other"])
-    if one <= 12 and other <= 12 and one != other:
+def _parse_slashes(groups: Found, today: date) -> date:
+    """Return the date in which day and month can have only one order."""
+    first, second = int(groups["one"]), int(groups["other"])
+    if first <= 12 and second <= 12 and first != second:
         raise ValueError("it may be either")
-    day, month = (one, other) if one > 12 else (other, one)
-    return date(int(found["year"]), month, day)
+    day, month = (first, second) if first > 12 else (second, first)
+    return date(int(groups["year"]), month, day)
 
 
-def _quarter(found: Found, today: date) -> date:
-    return date(int(found["year"]), 3 * int(found["quarter"]) - 2, 1)
+def _quarter(groups: Found, today: date) -> date:
+    return date(int(groups["year"]), 3 * int(groups["quarter"]) - 2, 1)
 
 
-def _by_name(found: Found, today: date) -> date:
-    month, day = _NAMED[found["name"]], _day_of_month(found.get("day"))
-    if found.get("year"):
-        return date(int(found["year"]), month, day)
+def _by_name(groups: Found, today: date) -> date:
+    month, day = _NAMED[groups["name"]], _day_of_month(groups.get("day"))
+    if groups.get("year"):
+        return date(int(groups["year"]), month, day)
     this_year = (today.month, today.day) <= (month, day)
     last, following = date(today.year - this_year, month, day), date(today.year + (not this_year), month, day)
-    match found.get("which"):
+    match groups.get("which"):
         case "last" | "past" | "previous":
             return last if month != today.month else date(today.year - 1, month, day)
         case "next" | "coming":
@@ -183,29 +184,29 @@ def _by_name(found: Found, today: date) -> date:
     return following if (following - today).days <= SOON else last
 
 
-def _day_of_month(said: str | None) -> int:
-    return _ORDINALS[said] if said in _ORDINALS else int(said or 1)
+def _day_of_month(written: str | None) -> int:
+    return _ORDINALS[written] if written in _ORDINALS else int(written or 1)
 
 
-def _away(found: Found, today: date) -> date:
-    count = _NUMBERS.get(found["count"]) or int(found["count"])
-    return _shift(today, count if found.get("ahead") or found.get("hence") else -count, found["unit"])
+def _away(groups: Found, today: date) -> date:
+    count = _NUMBERS.get(groups["count"]) or int(groups["count"])
+    return _shift(today, count if groups.get("ahead") or groups.get("hence") else -count, groups["unit"])
 
 
-def _beside(found: Found, today: date) -> date:
-    step = {"this": 0, "next": 1, "coming": 1}.get(found["which"], -1)
-    return _shift(today, step, found["unit"])
+def _beside(groups: Found, today: date) -> date:
+    step = {"this": 0, "next": 1, "coming": 1}.get(groups["which"], -1)
+    return _shift(today, step, groups["unit"])
 
 
-def _weekday(found: Found, today: date) -> date:
-    past = (today.weekday() - _DAYS[found["weekday"]]) % 7
-    match found.get("which"):
+def _weekday(groups: Found, today: date) -> date:
+    past = (today.weekday() - _DAYS[groups["weekday"]]) % 7
+    match groups.get("which"):
         case "next" | "coming":
             return today + timedelta(days=7 - past)
         case "last" | "past" | "previous":
             return today - timedelta(days=past or 7)
         case "this":
-            return today + timedelta(days=_DAYS[found["weekday"]] - today.weekday())
+            return today + timedelta(days=_DAYS[groups["weekday"]] - today.weekday())
     return today - timedelta(days=past)
 
 

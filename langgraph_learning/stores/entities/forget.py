@@ -1,4 +1,4 @@
-"""What `forget` changes: an entity is archived, a fact too; a relationship, an event or a property is removed."""
+"""The changes of `forget`: entities and facts are archived; relationships, events and properties are removed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -22,27 +22,28 @@ OUT, BACK = "→", "←"
 
 
 def forget(records: Sequence[Record], name: str, what: str | None) -> list[Change]:
-    """Return what changes when an entity, or one thing that is known about it, is forgotten.
+    """Return the changes that forget an entity, or one thing about it.
 
     Raises:
-        Refused: There is no such entity, or nothing or too much that `what` may mean; the message lists what is known.
+        Refused: There is no such entity, or `what` means nothing or more than one thing; the message lists what is
+            stored.
     """
     entity = resolve(records, name).record
     if entity is None:
         raise Refused(f"nothing is known as {name!r}{_known_names(records)}")
-    known = {record.id: record for record in records}
+    by_id = {record.id: record for record in records}
     if what is None:
-        return put(known, entity.id, entity.content, entity.text, ARCHIVED)
+        return put(by_id, entity.id, entity.content, entity.text, ARCHIVED)
     what = what.replace("->", OUT).replace("<-", BACK)
-    found = _find_meant(records, entity, what)
-    if found is None:
-        return _without(known, entity, what)
-    return [_archive(record) for record in found]
+    meant = _find_meant(records, entity, what)
+    if meant is None:
+        return _without(by_id, entity, what)
+    return [_archive(record) for record in meant]
 
 
 def _known_names(records: Sequence[Record]) -> str:
-    found = [name_and_type(record) for record in entities(records)]
-    return f"; there is {', '.join(found[-20:])}" if found else ""
+    listed = [name_and_type(record) for record in entities(records)]
+    return f"; there is {', '.join(listed[-20:])}" if listed else ""
 
 
 def _archive(record: Record) -> Change:
@@ -55,16 +56,18 @@ def _find_meant(records: Sequence[Record], entity: Record, what: str) -> list[Re
     """Return what is meant: facts before relationships before events, whole statements before parts of them."""
     names = {record.id: record for record in entities(records)}
     kinds = [about(records, entity.id, kind) for kind in ("fact", "relationship", "event")]
-    spoken = {record.id: forms_of(record, entity, names, what) for found in kinds for record in found}
+    forms = {record.id: forms_of(record, entity, names, what) for of_kind in kinds for record in of_kind}
     for exact in (True, False):
-        for found in kinds:
-            if hits := [each for each in found if any(_says(form, what, each, exact) for form in spoken[each.id])]:
+        for of_kind in kinds:
+            if hits := [
+                record for record in of_kind if any(_says(form, what, record, exact) for form in forms[record.id])
+            ]:
                 if len(hits) == 1 or (exact and hits[0].content["kind"] == "fact"):
                     return hits
                 raise Refused(f"{what!r} may be any of several: {_list_texts(hits)}")
         if exact and _property(entity, what) is not None:
             return None
-    if live := [record for found in kinds for record in found]:
+    if live := [record for of_kind in kinds for record in of_kind]:
         raise Refused(f"nothing of {name_and_type(entity)} says {what!r}; there is {_list_texts(live)}")
     raise Refused(f"nothing is known about {name_and_type(entity)} that could be forgotten")
 
@@ -77,13 +80,13 @@ def _says(form: str, what: str, record: Record, exact: bool) -> bool:
     given = (
         strip_rendering(what, record) if record.content["kind"] == "fact" else what.replace(OUT, " ").replace(BACK, " ")
     )
-    if not exact:  # an arrow says more than the words around it
+    if not exact:  # parts of statements do not count if an arrow says exactly which relationship is meant
         return given != "" and not {OUT, BACK} & set(what) and normalize_name(given) in normalize_name(form)
     return statement(form) == statement(given) or (record.content["kind"] == "fact" and same_statement(form, given))
 
 
 def forms_of(record: Record, entity: Record, names: Mapping[str, Record], what: str) -> list[str]:
-    """Return the ways in which a model may speak of what is known about `entity`."""
+    """Return the ways in which a model may name what is stored about `entity`."""
     content = record.content
     if content["kind"] == "fact":
         return [str(content["content"])]
@@ -96,13 +99,13 @@ def forms_of(record: Record, entity: Record, names: Mapping[str, Record], what: 
     if BACK in what:
         whole = [f"{end}{between}{start}" for between in (f" {relation} ", " ") for end in ends for start in starts]
         return [*whole, *([part for start in starts for part in (f"{relation} {start}", start)] if incoming else [])]
-    found = [f"{start}{between}{end}" for between in (f" {relation} ", " ") for start in starts for end in ends]
-    found += [record.text]
+    forms = [f"{start}{between}{end}" for between in (f" {relation} ", " ") for start in starts for end in ends]
+    forms += [record.text]
     if outgoing:
-        found += [relation, *ends, *(f"{relation} {end}" for end in ends)]
+        forms += [relation, *ends, *(f"{relation} {end}" for end in ends)]
     if incoming and not what.startswith(OUT):
-        found += [relation, *starts, *(f"{start} {relation}" for start in starts)]
-    return found
+        forms += [relation, *starts, *(f"{start} {relation}" for start in starts)]
+    return forms
 
 
 def _names(record: Record | None) -> list[str]:
@@ -112,20 +115,20 @@ def _names(record: Record | None) -> list[str]:
 
 
 def _property(entity: Record, what: str) -> tuple[str, str] | None:
-    """Return the property, or the alias, that is meant: by its key, or as it is shown."""
+    """Return the property or alias that is meant: by its key, or as it is shown."""
     for key, value in properties_of(entity.content).items():
         if normalize_name(what) in (normalize_name(key), normalize_name(f"{key}: {spell(value)}")):
             return "properties", key
-    alias = next((each for each in aliases_of(entity) if same_name(each, what)), None)
+    alias = next((other_name for other_name in aliases_of(entity) if same_name(other_name, what)), None)
     return ("aliases", alias) if alias is not None else None
 
 
-def _without(known: Mapping[str, Record], entity: Record, what: str) -> list[Change]:
-    """Take a property or an alias off an entity."""
+def _without(by_id: Mapping[str, Record], entity: Record, what: str) -> list[Change]:
+    """Return the changes that remove a property or an alias from an entity."""
     field, key = _property(entity, what) or ("", "")
     content: Content = dict(entity.content)
     if field == "properties":
         content[field] = {name: value for name, value in properties_of(content).items() if name != key}
     else:
         content[field] = [alias for alias in as_list(content.get(field)) if alias != key]
-    return put(known, entity.id, content, entity_text(content), entity.status)
+    return put(by_id, entity.id, content, entity_text(content), entity.status)

@@ -1,4 +1,4 @@
-"""Names and types of entities in any script: which are the same, and which of them a text speaks of."""
+"""Names and types of entities in any script: which are the same, and which names a text mentions."""
 
 import re
 import unicodedata
@@ -9,7 +9,7 @@ from langgraph_learning.text import STOP_WORDS, fold, fold_letters, normalize
 UNKNOWN = "unknown"
 """The type of an entity that only a relationship has named so far."""
 TYPES = frozenset("person project company organisation organization team system product service place".split())
-"""Types that may qualify a name (`project/radar`) before there is an entity of the type."""
+"""Types that may qualify a name (`project/radar`) before an entity of the type exists."""
 
 _SINGULAR = {
     "people": "person",
@@ -20,7 +20,7 @@ _SINGULAR = {
     "products": "product",
 }
 _ACCENT = re.compile("[\u0300-\u036f]")
-# Written without spaces, or with particles stuck to the name: Thai to Myanmar, Kana, Han, Hangul.
+# Scripts without spaces, or with particles attached to names: Thai to Myanmar, Kana, Han, Hangul.
 _UNSPACED_LETTERS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u31f0-\u31ff\u3400-\u9fff\uac00-\ud7af"
 _UNSPACED = re.compile(f"[{_UNSPACED_LETTERS}]")
 _OPTIONAL_SPACE = re.compile(f"(?<=[{_UNSPACED_LETTERS}])-(?=[{_UNSPACED_LETTERS}])")
@@ -33,21 +33,21 @@ def one_line(text: str) -> str:
 
 @lru_cache(maxsize=20_000)
 def slug(name: str) -> str:
-    """Return what identifies a name: case, accents and punctuation folded, `C`, `C++` and `C#` apart; "" of none."""
+    """Return the identifying form of a name: case, accents and punctuation folded, but `C++` and `C#` kept."""
     return _slug(name)
 
 
 @lru_cache(maxsize=4)
 def _fold_text(text: str) -> str:
-    """A text is long, and asked about for every name that is known."""
+    """Return the folded text; cached, because a text is long and searched for every known name."""
     return _join_spaces(text)
 
 
 @lru_cache(maxsize=20_000)
 def _fold_name(name: str) -> str:
-    """What two spellings of a name have in common: not the spaces of scripts that may leave them out, nor their marks.
+    """Return what two spellings of a name share; spaces and their marks do not count in scripts that may omit them.
 
-    Unlike `slug` nothing that is stored follows from it.
+    Unlike `slug`, it is never stored.
     """
     return _join_spaces(name)
 
@@ -58,8 +58,8 @@ def _join_spaces(text: str) -> str:
 
 def _slug(name: str) -> str:
     kept = "".join(_keep_letter(c) for c in fold(name))
-    found = re.sub("-+", "-", kept).strip("-")
-    return found if any(c.isalnum() for c in found) else ""
+    joined = re.sub("-+", "-", kept).strip("-")
+    return joined if any(c.isalnum() for c in joined) else ""
 
 
 def _keep_letter(c: str) -> str:
@@ -68,25 +68,25 @@ def _keep_letter(c: str) -> str:
     return "" if unicodedata.category(c) == "Cf" else "-"
 
 
-def same_name(one: str, other: str) -> bool:
-    """Whether two names are one: a missing accent counts as the accent, another accent does not."""
-    if not slug(one) or _fold_name(one) != _fold_name(other):
+def same_name(first: str, second: str) -> bool:
+    """Return whether two names are the same: a missing accent may stand for any accent, a different one may not."""
+    if not slug(first) or _fold_name(first) != _fold_name(second):
         return False
     return all(
         a == b or (letter != "и" and "" in (a, b))  # й is a letter of its own
-        for (letter, a), (_, b) in zip(_accents(one), _accents(other), strict=False)
+        for (letter, a), (_, b) in zip(_accents(first), _accents(second), strict=False)
     )
 
 
 def _accents(name: str) -> list[tuple[str, str]]:
-    """The letters of a name, each with its accents."""
-    found: list[tuple[str, str]] = []
+    """Return the letters of a name, each with its accents."""
+    accented: list[tuple[str, str]] = []
     for c in normalize("NFKD", normalize("NFKD", name).casefold()):
         if _ACCENT.match(c):
-            found[-1:] = [(letter, accents + c) for letter, accents in found[-1:]]
+            accented[-1:] = [(letter, accents + c) for letter, accents in accented[-1:]]
         elif c.isalnum():
-            found.append((c, ""))
-    return found
+            accented.append((c, ""))
+    return accented
 
 
 def normalize_name(name: str) -> str:
@@ -95,31 +95,32 @@ def normalize_name(name: str) -> str:
 
 
 def normal_type(text: str | None) -> str:
-    """Return a type in one spelling: people are persons, and nothing is unknown."""
+    """Return a type in one spelling and number; an empty type is unknown."""
     words = fold(text or "").replace("_", " ").replace("-", " ").split()
-    found = " ".join(words)
-    return _SINGULAR.get(found, found) or UNKNOWN
+    joined = " ".join(words)
+    return _SINGULAR.get(joined, joined) or UNKNOWN
 
 
-def mergeable(one: str, other: str) -> bool:
-    """Whether entities of these types can be one: two named types never are."""
-    return one == other or UNKNOWN in (one, other)
+def mergeable(first: str, second: str) -> bool:
+    """Return whether entities of these types may be the same; two different known types never are."""
+    return first == second or UNKNOWN in (first, second)
 
 
 def mentions(text: str, name: str) -> bool:
-    """Whether `text` speaks of `name`: on word boundaries, and anywhere in scripts that are written without spaces."""
-    wanted, heard = _fold_name(name), _fold_text(text)
-    if not wanted or wanted not in heard or (len(wanted) == 1 and _UNSPACED.match(wanted)):
+    """Return whether `text` mentions `name`: between word boundaries, or anywhere in scripts without spaces."""
+    wanted, folded = _fold_name(name), _fold_text(text)
+    if not wanted or wanted not in folded or (len(wanted) == 1 and _UNSPACED.match(wanted)):
         return False
-    if wanted in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):  # The Who, It, Will
+    # Names such as The Who, It, Will.
+    if wanted in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):
         return False
-    places = (found.start() for found in re.finditer(f"(?={re.escape(wanted)})", heard))
+    places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", folded))
     return any(
-        _apart(heard[place - 1 : place], wanted[0]) and _apart(heard[place + len(wanted) :][:1], wanted[-1])
+        _apart(folded[place - 1 : place], wanted[0]) and _apart(folded[place + len(wanted) :][:1], wanted[-1])
         for place in places
     )
 
 
 def _apart(beside: str, edge: str) -> bool:
-    """Whether the character beside a name does not belong to its word."""
+    """Return whether the character beside a name does not belong to its word."""
     return beside in ("", "-") or bool(_UNSPACED.match(beside) or _UNSPACED.match(edge))

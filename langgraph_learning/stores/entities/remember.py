@@ -1,4 +1,4 @@
-"""What `remember_about` and `link_entities` change, in an order of which every beginning makes sense by itself."""
+"""The changes of `remember_about` and `link_entities`, ordered so that the first part of them is valid by itself."""
 
 import html
 import re
@@ -33,65 +33,65 @@ Checked = Callable[[Content], Content]
 
 @dataclass(frozen=True)
 class EntityUpdate:
-    """What a model says about an entity; blanks are gone."""
+    """The statements of a model about an entity, without blanks."""
 
     named: Named
     fields: Mapping[str, JsonValue]
-    """The description, and fields of a schema of one's own."""
+    """The description, and fields of a custom schema."""
     aliases: Sequence[str] = ()
     properties: Mapping[str, JsonValue] | None = None
     facts: Sequence[str] = ()
     events: Sequence[tuple[str, str]] = ()
-    """What happened, and the day."""
+    """The events, each with its day."""
 
 
 def remember(
-    records: Sequence[Record], told: EntityUpdate, outdated: Sequence[Record], checked: Checked
+    records: Sequence[Record], update: EntityUpdate, outdated: Sequence[Record], checked: Checked
 ) -> list[Change]:
-    """Return what changes when `told` is remembered: the entity, then its facts, then its events.
+    """Return the changes that store `update`: the entity, then its facts, then its events.
 
     Args:
-        records: All that is known.
-        told: What is said.
-        outdated: The known facts that are no longer true because of it.
-        checked: Returns the content of an entity as its schema has it, or raises `Refused`.
+        records: All stored records.
+        update: The statements of the model.
+        outdated: The stored facts that are no longer true because of it.
+        checked: A function that returns the content of an entity as its schema has it, or raises `Refused`.
     """
-    known = {record.id: record for record in records}
-    old = told.named.record
-    key = old.id if old else new_id(known, told.named.name, told.named.type)
-    content = _merge_content(old.content if old else entity_content(told.named.name, told.named.type), told)
+    by_id = {record.id: record for record in records}
+    old = update.named.record
+    key = old.id if old else new_id(by_id, update.named.name, update.named.type)
+    content = _merge_content(old.content if old else entity_content(update.named.name, update.named.type), update)
     content = {**content, **checked(content)}
-    changes = put(known, key, content, entity_text(content))
+    changes = put(by_id, key, content, entity_text(content))
     name = str(content["name"])
-    changes += _facts(known, key, name, told.facts, about(records, key, "fact"), outdated)
-    return changes + _events(known, key, name, told.events, about(records, key, "event"))
+    changes += _facts(by_id, key, name, update.facts, about(records, key, "fact"), outdated)
+    return changes + _events(by_id, key, name, update.events, about(records, key, "event"))
 
 
-def _merge_content(content: Content, told: EntityUpdate) -> Content:
-    """What is given replaces, lists are added to, and only an unknown type becomes another."""
+def _merge_content(content: Content, update: EntityUpdate) -> Content:
+    """Return the merged content: values replace, lists are added to, and a type changes only if it was unknown."""
     merged = dict(content)
-    for field, value in told.fields.items():
+    for field, value in update.fields.items():
         old = merged.get(field)
         merged[field] = union(old, value) if isinstance(value, list) and isinstance(old, list) else value
-    merged["type"] = told.named.type if content["type"] == UNKNOWN else content["type"]
-    merged["aliases"] = _aliases(content, (told.named.name, *told.aliases))
-    merged["properties"] = _properties(properties_of(content), told.properties or {})
+    merged["type"] = update.named.type if content["type"] == UNKNOWN else content["type"]
+    merged["aliases"] = _aliases(content, (update.named.name, *update.aliases))
+    merged["properties"] = _properties(properties_of(content), update.properties or {})
     return merged
 
 
 def _aliases(content: Content, given: Sequence[str]) -> list[JsonValue]:
-    """Other spellings that are more than a matter of case are other names, too."""
-    found = as_list(content.get("aliases"))
-    seen = {fold(str(each)) for each in (content["name"], *found)}
+    """Return the aliases with new ones; another spelling that differs by more than case is an alias too."""
+    aliases = as_list(content.get("aliases"))
+    folded = {fold(str(alias)) for alias in (content["name"], *aliases)}
     for alias in map(one_line, given):
-        if slug(alias) and fold(alias) not in seen and len(found) < MOST_ALIASES:
-            found = [*found, alias]
-            seen.add(fold(alias))
-    return found
+        if slug(alias) and fold(alias) not in folded and len(aliases) < MOST_ALIASES:
+            aliases = [*aliases, alias]
+            folded.add(fold(alias))
+    return aliases
 
 
 def _properties(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """A new value replaces the old one, whatever the case of its key."""
+    """Return the properties with new ones; a new value replaces the old one, whatever the case of its key."""
     merged = dict(old)
     keys = {fold(key): key for key in old}
     for key, value in given.items():
@@ -102,24 +102,24 @@ def _properties(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) ->
 
 
 def _facts(
-    known: Mapping[str, Record],
+    by_id: Mapping[str, Record],
     entity: str,
     name: str,
     facts: Sequence[str],
     live: Sequence[Record],
     outdated: Sequence[Record],
 ) -> list[Change]:
-    """Each new fact, and right behind it what it makes outdated."""
+    """Return the changes for new facts, each followed by the facts it makes outdated."""
     repeated = {record.id for record in outdated if any(_same(fact, record) for fact in facts)}
     retired = [record for record in outdated if record.id not in repeated]
     successors: dict[str, str] = {}
     new: dict[str, list[Change]] = {}
     for fact in facts:
         same = next((record for record in live if record not in retired and _same(fact, record)), None)
-        if same is None and not any(same_statement(fact, each) for each in successors.values()):
+        if same is None and not any(same_statement(fact, successor) for successor in successors.values()):
             key = own_id("fact", entity, statement(fact))
             content: Content = {"kind": "fact", "entity": entity, "content": fact}
-            successors[key], new[key] = fact, say(known, key, content, f"{name}: {fact}")
+            successors[key], new[key] = fact, say(by_id, key, content, f"{name}: {fact}")
         elif same is not None:
             successors[same.id], new[same.id] = fact, []
     for record in retired:
@@ -145,35 +145,35 @@ def _likeness(fact: str, record: Record) -> int:
 
 
 def _events(
-    known: Mapping[str, Record], entity: str, name: str, events: Sequence[tuple[str, str]], live: Sequence[Record]
+    by_id: Mapping[str, Record], entity: str, name: str, events: Sequence[tuple[str, str]], live: Sequence[Record]
 ) -> list[Change]:
     changes: list[Change] = []
-    seen = [(str(record.content["content"]), str(record.content["date"])) for record in live]
+    stored = [(str(record.content["content"]), str(record.content["date"])) for record in live]
     for what, day in events:
-        if any(day == date and same_statement(what, content) for content, date in seen):
+        if any(day == date and same_statement(what, content) for content, date in stored):
             continue
-        seen.append((what, day))
+        stored.append((what, day))
         content: Content = {"kind": "event", "entity": entity, "content": what, "date": day}
-        changes += say(known, own_id("event", entity, statement(what), day), content, f"{name}: {what} ({day})")
+        changes += say(by_id, own_id("event", entity, statement(what), day), content, f"{name}: {what} ({day})")
     return changes
 
 
 def outdated_facts(live: Sequence[Record], named: Sequence[str]) -> tuple[list[Record], list[str]]:
-    """Return the known facts that a model names, and what names none or several of them."""
-    found: list[Record] = []
+    """Return the stored facts that a model names, and the names that match none or several facts."""
+    matched: list[Record] = []
     lost: list[str] = []
     for given in named:
         matches = matching(live, given)
         exact = [record for record in matches if same_statement(strip_rendering(given, record), _content(record))]
         if len(matches) == 1 or exact:
-            found += [record for record in exact or matches if record not in found]
+            matched += [record for record in exact or matches if record not in matched]
         else:
             lost.append(given)
-    return found, lost
+    return matched, lost
 
 
 def matching(live: Sequence[Record], given: str) -> list[Record]:
-    """Return the records that say exactly this, or else those whose statement contains it."""
+    """Return the records with exactly this statement, or else those whose statement contains it."""
     exact = [record for record in live if same_statement(strip_rendering(given, record), _content(record))]
     return exact or [
         record for record in live if normalize_name(strip_rendering(given, record)) in normalize_name(_content(record))
@@ -185,28 +185,28 @@ def _content(record: Record) -> str:
 
 
 def strip_rendering(given: str, record: Record) -> str:
-    """Return the statement that a model copied, without what recall or a report puts around it."""
+    """Return the statement that a model copied, without what recall or a report adds around it."""
     text = re.sub(r"( \((as of|inferred|no longer|from |said by )[^()]*\))+$", "", one_line(html.unescape(given)))
     name, _, _ = record.text.partition(f": {_content(record)}")
     return text.removeprefix(f"{name}: ") or text
 
 
 def link(records: Sequence[Record], one: str, relation: str, other: str) -> list[Change]:
-    """Return what changes when an entity is related to another one; missing ends are made first.
+    """Return the changes that relate one entity to another; missing entities are created first.
 
     Raises:
-        Refused: It is the same entity, or a name may be any of several.
+        Refused: Both are the same entity, or a name may mean several.
     """
-    known = {record.id: record for record in records}
+    by_id = {record.id: record for record in records}
     source, target = resolve(records, one), resolve(records, other)
     if _is_same(source, target):
         raise Refused(f"{one!r} and {other!r} are the same entity: nothing is related to itself")
-    start, start_name, changes = ensure(known, source)
-    end, end_name, made = ensure(known, target, start)
+    start, start_name, changes = ensure(by_id, source)
+    end, end_name, end_changes = ensure(by_id, target, start)
     words = one_line(relation.replace("_", " "))
     content: Content = {"kind": "relationship", "source": start, "relation": words, "target": end}
     key = own_id("relationship", start, statement(words), end)
-    return [*changes, *made, *say(known, key, content, f"{start_name}: {words} {end_name}")]
+    return [*changes, *end_changes, *say(by_id, key, content, f"{start_name}: {words} {end_name}")]
 
 
 def _is_same(source: Named, target: Named) -> bool:

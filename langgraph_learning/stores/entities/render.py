@@ -1,4 +1,4 @@
-"""How entities read: a directory of names, and in full those that a turn is about."""
+"""The text of entities in a prompt: a directory of names, and the relevant entities in full."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -19,12 +19,12 @@ FACTS = 10
 EVENTS = 5
 LINKS = 20
 FEW = 10
-"""How many names a directory has where there is no room for more."""
+"""The number of names in a directory if there is no room for more."""
 
 
 @dataclass
 class About:
-    """An entity and what is known about it, each with how well it fits."""
+    """An entity with what is stored about it, each part with its score."""
 
     entity: Ranked
     facts: list[Ranked] = field(default_factory=list)
@@ -35,46 +35,46 @@ class About:
 
     @property
     def record(self) -> Record:
-        """The entity itself."""
+        """The record of the entity."""
         return self.entity.record
 
     @property
     def updated_at(self) -> datetime:
-        """When something about it was last said."""
-        return max(each.record.updated_at for each in self.parts)
+        """The time of the latest statement about the entity."""
+        return max(part.record.updated_at for part in self.parts)
 
     @property
     def parts(self) -> list[Ranked]:
-        """All of it."""
+        """The entity and its active statements."""
         return [self.entity, *self.facts, *self.events, *self.links]
 
     @property
     def score(self) -> float:
-        """How well the best of what is known about it fits."""
-        return max(each.score for each in self._statements)
+        """The score of the best statement."""
+        return max(statement.score for statement in self._statements)
 
     @property
     def fits(self) -> bool:
-        """Whether anything that is known about it fits at all."""
-        return any(_fits(each) for each in self._statements)
+        """Whether any statement matches the query."""
+        return any(_fits(statement) for statement in self._statements)
 
     @property
     def _statements(self) -> list[Ranked]:
-        """What says something about it; a relationship that fits by its other end's name alone does not."""
+        """The statements about the entity, except relationships that match only by the name of their other end."""
         return [self.entity, *self.facts, *self.events, *self.past, *filter(_speaks, self.links)]
 
     def is_named(self, text: str) -> bool:
-        """Whether `text` calls it by its name or an alias."""
+        """Return whether `text` contains its name or an alias."""
         return any(mentions(text, name) for name in (name_of(self.record), *aliases_of(self.record)))
 
 
-def _fits(each: Ranked) -> bool:
-    return bool(each.matched) or each.score > 0
+def _fits(item: Ranked) -> bool:
+    return bool(item.matched) or item.score > 0
 
 
 def _speaks(link: Ranked) -> bool:
     relation = terms(str(link.record.content["relation"]))
-    return not link.matched or any(each.term in relation for word in link.matched for each in query_terms(word))
+    return not link.matched or any(term.term in relation for word in link.matched for term in query_terms(word))
 
 
 def owners_of(record: Record) -> list[str]:
@@ -83,23 +83,27 @@ def owners_of(record: Record) -> list[str]:
 
 
 def group_by_entity(ranked: Sequence[Ranked]) -> list[About]:
-    """Return the entities with what is known about each, the one last spoken of first.
+    """Return the entities with their statements, the most recently changed first.
 
-    What belongs to an entity that is not among them (it is archived) belongs to nobody here.
+    Statements about an entity that is not among them (because it is archived) are left out.
     """
-    found = {each.record.id: About(each) for each in ranked if each.record.content.get("kind") == "entity"}
-    for each in ranked:
-        kind, owners = str(each.record.content.get("kind")), owners_of(each.record)
-        for owner in [found[key] for key in owners] if found.keys() >= set(owners) else []:
+    abouts = {
+        candidate.record.id: About(candidate)
+        for candidate in ranked
+        if candidate.record.content.get("kind") == "entity"
+    }
+    for item in ranked:
+        kind, owners = str(item.record.content.get("kind")), owners_of(item.record)
+        for owner in [abouts[key] for key in owners] if abouts.keys() >= set(owners) else []:
             lists = {"fact": owner.facts, "event": owner.events, "relationship": owner.links}
-            (lists.get(kind, owner.past) if each.record.status == ACTIVE else owner.past).append(each)
-    return sorted(found.values(), key=lambda one: (one.updated_at, one.record.id), reverse=True)
+            (lists.get(kind, owner.past) if item.record.status == ACTIVE else owner.past).append(item)
+    return sorted(abouts.values(), key=lambda about: (about.updated_at, about.record.id), reverse=True)
 
 
 def directory(abouts: Sequence[About], complete: bool, expanded: Sequence[About]) -> Entry:
-    """Return the names that are known, the one last spoken of first; it says whether these are all.
+    """Return the directory of names, the most recently changed first; it says whether these are all.
 
-    It is made of the entities that are not `expanded`: those have an entry of their own.
+    It rests on the records of the entities that are not `expanded`, because those have entries of their own.
     """
     own = {about.record.id for about in expanded}
 
@@ -114,12 +118,12 @@ def directory(abouts: Sequence[About], complete: bool, expanded: Sequence[About]
 
 
 def relevant(abouts: Sequence[About], query: str) -> list[About]:
-    """Return what a text is about: what it calls by name, then what has statements that fit it."""
+    """Return the relevant entities: those that the query names, then those with matching statements."""
     best = sorted(abouts, key=lambda about: -about.score)
     named = [about for about in best if query and about.is_named(query)]
     others = [about for about in best if about not in named and about.fits]
     top = max((about.score for about in best), default=0.0)
-    # A name outweighs words: what is called by name goes before whatever else fits.
+    # A name counts more than words: named entities come before all others.
     raised = [replace(about, entity=_boost(about, top)) for about in named]
     return [*raised, *others]
 
@@ -130,18 +134,18 @@ def _boost(about: About, top: float) -> Ranked:
 
 
 def directory_entries(ranked: Sequence[Ranked], query: str, *, complete: bool) -> list[Entry]:
-    """Return a directory of names, then in full the few entities that a text is about."""
+    """Return a directory of names, then in full the few entities that a query is about."""
     abouts = group_by_entity(ranked)
     if not abouts:
         return []
     chosen = relevant(abouts, query)[:EXPANDED]
-    # Where all were read, a statement without its entity belongs to an archived one, and is set aside with it.
+    # If all records were read, a statement without its entity belongs to an archived one, and is left out too.
     orphans = [] if complete else orphan_entries(ranked, abouts)
     return [directory(abouts, complete, chosen), *(entry(about, abouts) for about in chosen), *orphans]
 
 
 def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, complete: bool) -> list[Entry]:
-    """Return the entities of a type that fit a text in full; without a text all of them in short."""
+    """Return the entities of a type: in full those that fit a query, or all of them in short without a query."""
     abouts = group_by_entity(ranked)
     wanted = normal_type(kind) if kind else None
     of_type = [about for about in abouts if wanted in (None, type_of(about.record))]
@@ -152,35 +156,35 @@ def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, com
 
 
 def entry(about: About, abouts: Sequence[About]) -> Entry:
-    """Return an entity in full, as far as that goes."""
+    """Return an entity in full, within the limits of each kind of statement."""
     facts = _newest(about.facts)[:FACTS]
-    events = sorted(about.events, key=lambda each: date_order(str(each.record.content["date"])))[-EVENTS:]
-    links = sorted(_newest(about.links)[:LINKS], key=lambda each: (each.record.created_at, each.record.id))
-    names = {other.record.id: _shown_name(other.record) for other in abouts}
-    past = [each for each in _newest(about.past) if _fits(each)][:FACTS]
+    events = sorted(about.events, key=lambda item: date_order(str(item.record.content["date"])))[-EVENTS:]
+    links = sorted(_newest(about.links)[:LINKS], key=lambda item: (item.record.created_at, item.record.id))
+    names = {about_other.record.id: _shown_name(about_other.record) for about_other in abouts}
+    past = [item for item in _newest(about.past) if _fits(item)][:FACTS]
     lines = [
-        f"{_heading(about.record)}{': ' if (told := _entity_details(about.record)) else ''}{told}",
-        *(f"- {_fact_text(each.record)}" for each in facts),
+        f"{_heading(about.record)}{': ' if (details := _entity_details(about.record)) else ''}{details}",
+        *(f"- {_fact_text(item.record)}" for item in facts),
         *_cut("older facts", len(about.facts) - len(facts)),
-        *(f"- no longer true: {_fact_text(each.record)}" for each in past),
+        *(f"- no longer true: {_fact_text(item.record)}" for item in past),
         *_cut("earlier events", len(about.events) - len(events)),
-        *(f"- {_statement_text(each.record, str(each.record.content['date']), ': ')}" for each in events),
-        *(f"- {_link(each.record, names)}" for each in links),
+        *(f"- {_statement_text(item.record, str(item.record.content['date']), ': ')}" for item in events),
+        *(f"- {_link(item.record, names)}" for item in links),
         *_cut("older relationships", len(about.links) - len(links)),
     ]
     return Entry("\n".join(lines), (about.entity, *facts, *past, *events, *links), brief=brief(about.record))
 
 
 def orphan_entries(ranked: Sequence[Ranked], abouts: Sequence[About]) -> list[Entry]:
-    """Return the best of what fits but belongs to entities that were not read, each by itself."""
+    """Return the best matches that belong to entities which were not read, each as its own entry."""
     read = {about.record.id for about in abouts}
-    found = [each for each in ranked if _fits(each) and each.record.status == ACTIVE]
-    lost = [each for each in found if not read.issuperset(owners_of(each.record))]
-    return [Entry(f"{each.record.text} (as of {each.record.updated_at:%Y-%m-%d})", (each,)) for each in lost[:EXPANDED]]
+    matches = [item for item in ranked if _fits(item) and item.record.status == ACTIVE]
+    lost = [item for item in matches if not read.issuperset(owners_of(item.record))]
+    return [Entry(f"{item.record.text} (as of {item.record.updated_at:%Y-%m-%d})", (item,)) for item in lost[:EXPANDED]]
 
 
 def brief(record: Record) -> str:
-    """Return an entity in one line: its name, its type, what it is."""
+    """Return an entity in one line: name, type and description."""
     described = record.content.get("description")
     return f"{_heading(record)}: {described}" if described else _heading(record)
 
@@ -197,12 +201,12 @@ def _shown_name(record: Record) -> str:
 
 def _entity_details(record: Record) -> str:
     described = [str(record.content["description"])] if record.content.get("description") else []
-    told = "; ".join([*described, *(f"{key}: {spell(value)}" for key, value in attributes(record.content).items())])
-    return f"{told}{record.source.label}" if told else told
+    details = "; ".join([*described, *(f"{key}: {spell(value)}" for key, value in attributes(record.content).items())])
+    return f"{details}{record.source.label}" if details else details
 
 
-def _newest(found: Sequence[Ranked]) -> list[Ranked]:
-    return sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
+def _newest(items: Sequence[Ranked]) -> list[Ranked]:
+    return sorted(items, key=lambda item: (item.record.updated_at, item.record.id), reverse=True)
 
 
 def _fact_text(record: Record) -> str:

@@ -1,4 +1,4 @@
-"""Which entity a name means: by name, then by alias, never by likeness, because a wrong merge cannot be told apart."""
+"""The entity that a name means: by name, then by alias, never by similarity, because a wrong merge cannot be undone."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from langgraph_learning.text import fold
 
 @dataclass(frozen=True)
 class Named:
-    """What a name means: the entity if there is one, and the name and type it is called by."""
+    """The entity that a name means, if there is one, and the name and type it is called by."""
 
     record: Record | None
     name: str
@@ -28,7 +28,7 @@ class Named:
 
 
 def entities(records: Iterable[Record]) -> list[Record]:
-    """Return the records that are entities, archived ones included."""
+    """Return the records that are entities, including archived ones."""
     return [record for record in records if record.content.get("kind") == "entity"]
 
 
@@ -53,78 +53,86 @@ def name_and_type(record: Record) -> str:
 
 
 def resolve(records: Sequence[Record], name: str, kind: str = UNKNOWN) -> Named:
-    """Return what `name` means among `records`.
+    """Return the entity that `name` means among `records`.
 
     Args:
-        records: All that is known.
-        name: As a model gives it; `type/name` tells apart what bears the same name.
+        records: All stored records.
+        name: The name as the model gives it; `type/name` tells entities with the same name apart.
         kind: The type it is said to have, in one spelling.
 
     Raises:
-        Refused: It is no name, or several entities bear it.
+        Refused: It is no name, or several entities have it.
     """
-    known = entities(records)
-    name, kind = _split_qualifier(known, one_line(name), kind)
+    stored = entities(records)
+    name, kind = _split_qualifier(stored, one_line(name), kind)
     if not slug(name):
         raise Refused(f"{name!r} is no name: give a name with letters or digits")
-    by_name = [each for each in known if same_name(name, name_of(each))]
-    by_alias = [each for each in known if any(same_name(name, alias) for alias in aliases_of(each))]
-    for found in (by_name, by_alias):
-        if fitting := _of_type(found, kind):
+    by_name = [entity for entity in stored if same_name(name, name_of(entity))]
+    by_alias = [entity for entity in stored if any(same_name(name, alias) for alias in aliases_of(entity))]
+    for candidates in (by_name, by_alias):
+        if fitting := _of_type(candidates, kind):
             return Named(_only(name, fitting), name, kind)
     return Named(None, name, kind)
 
 
 def resolve_told(records: Sequence[Record], name: str, kind: str, aliases: Iterable[str]) -> Named:
-    """Return what `name` means, or what only a link has named so far by one of the `aliases` that come with it.
+    """Return the entity that `name` means, or one of unknown type that one of the `aliases` names.
+
+    An entity of unknown type is one that only a link has named so far.
 
     Raises:
-        Refused: It is no name, or several entities bear it.
+        Refused: It is no name, or several entities have it.
     """
     named = resolve(records, name, kind)
     for alias in aliases if named.record is None else ():
-        if slug(alias) and (found := resolve(records, alias, kind).record) and type_of(found) == UNKNOWN:
-            return Named(found, named.name, named.type)
+        if slug(alias) and (entity := resolve(records, alias, kind).record) and type_of(entity) == UNKNOWN:
+            return Named(entity, named.name, named.type)
     return named
 
 
-def _split_qualifier(known: Sequence[Record], name: str, kind: str) -> tuple[str, str]:
-    """Take the type off `type/name`; what stands before the slash may just be a part of the name: AC/DC."""
-    prefix, slash, rest = name.partition("/")
+def _split_qualifier(stored: Sequence[Record], name: str, kind: str) -> tuple[str, str]:
+    """Return name and type of `type/name`; what stands before the slash may also be part of the name: AC/DC."""
+    prefix, slash, bare = name.partition("/")
     qualifier = normal_type(prefix)
-    types = {*TYPES, *map(type_of, known), kind}
-    if not slash or not slug(rest) or qualifier not in types or not slug(prefix):
+    types = {*TYPES, *map(type_of, stored), kind}
+    if not slash or not slug(bare) or qualifier not in types or not slug(prefix):
         return name, kind
-    if any(normalize_name(name) == normalize_name(name_of(each)) for each in known):
+    if any(normalize_name(name) == normalize_name(name_of(entity)) for entity in stored):
         return name, kind
     if UNKNOWN not in (kind, qualifier) and kind != qualifier:
         raise Refused(f"{name!r} names a {qualifier}, and the type given is {kind!r}: give one of them")
-    return rest.strip(), kind if qualifier == UNKNOWN else qualifier
+    return bare.strip(), kind if qualifier == UNKNOWN else qualifier
 
 
-def _of_type(found: Sequence[Record], kind: str) -> list[Record]:
-    """Return the entities that a name of this type may mean: two named types are two things."""
+def _of_type(candidates: Sequence[Record], kind: str) -> list[Record]:
+    """Return the entities that a name with this type may mean: two different known types are two things."""
     if kind == UNKNOWN:
-        return list(found)
-    return [each for each in found if type_of(each) == kind] or [each for each in found if type_of(each) == UNKNOWN]
+        return list(candidates)
+    return [entity for entity in candidates if type_of(entity) == kind] or [
+        entity for entity in candidates if type_of(entity) == UNKNOWN
+    ]
 
 
-def _only(name: str, found: list[Record]) -> Record:
-    """Return the one that is meant: the one that is not archived, the one that is spelled exactly so."""
+def _only(name: str, entities_of_name: list[Record]) -> Record:
+    """Return the one entity that is meant: preferably not archived, and with exactly this spelling."""
     for narrower in (
-        [each for each in found if each.status == ACTIVE],
-        [each for each in found if normalize_name(name) in map(normalize_name, (name_of(each), *aliases_of(each)))],
+        [entity for entity in entities_of_name if entity.status == ACTIVE],
+        [
+            entity
+            for entity in entities_of_name
+            if normalize_name(name) in map(normalize_name, (name_of(entity), *aliases_of(entity)))
+        ],
     ):
-        both = [each for each in found if each in narrower]
-        found = both or found
-    if len(found) > 1:
-        candidates = " or ".join(f"{type_of(each)}/{name_of(each)}" for each in found)
+        both = [entity for entity in entities_of_name if entity in narrower]
+        entities_of_name = both or entities_of_name
+    if len(entities_of_name) > 1:
+        candidates = " or ".join(f"{type_of(entity)}/{name_of(entity)}" for entity in entities_of_name)
         raise Refused(f"{name!r} may be any of several: say {candidates}")
-    return found[0]
+    return entities_of_name[0]
 
 
 def new_id(taken: Iterable[str], name: str, kind: str) -> str:
-    """Return the id of a new entity: its name, and its type where another one bears the name."""
-    known, base = set(taken), f"entity:{slug(name)}"
-    more = (f"{base}:{slug(kind) or fold(kind)}:{number}" for number in range(2, len(known) + 3))
-    return next(each for each in (base, f"{base}:{slug(kind) or fold(kind)}", *more) if each not in known)
+    """Return the id of a new entity: its name, and its type if another entity has the name."""
+    used, base = set(taken), f"entity:{slug(name)}"
+    more = (f"{base}:{slug(kind) or fold(kind)}:{number}" for number in range(2, len(used) + 3))
+    return next(candidate for candidate in (base, f"{base}:{slug(kind) or fold(kind)}", *more) if candidate not in used)

@@ -1,4 +1,4 @@
-"""From the arguments of `remember_about` to what changes: whom it is about, what is said, what that makes outdated."""
+"""Planning `remember_about`: from its arguments to the entity, the statements, and the facts they make outdated."""
 
 import json
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from langgraph_learning.stores.values import as_list
 
 
 def plan_remember(records: Sequence[Record], operation: Operation, schema: type[BaseModel]) -> list[Change]:
-    """Return what `remember_about` changes.
+    """Return the changes of `remember_about`.
 
     Args:
-        records: All that is known.
-        operation: What is said.
-        schema: What an entity has to fit; all of its fields are optional.
+        records: All stored records.
+        operation: The operation.
+        schema: The schema of entities; all its fields are optional.
 
     Raises:
-        Refused: It does not fit the schema, or names outdated facts that are not known.
+        Refused: The content does not fit the schema, or an outdated fact is not stored.
     """
     given = operation.model_dump(mode="json", exclude_none=True)
     kind = normal_type(str(given["entity_type"]))
@@ -32,23 +32,23 @@ def plan_remember(records: Sequence[Record], operation: Operation, schema: type[
     live = about(records, named.record.id, "fact") if named.record else []
     outdated, lost = outdated_facts(live, texts(given.get("outdated")))
     if lost:
-        there = "; ".join(repr(str(record.content["content"])) for record in live[-50:]) or "none"
+        listed = "; ".join(repr(str(record.content["content"])) for record in live[-50:]) or "none"
         wrong = " and ".join(map(repr, lost))
-        reason = f"outdated: {wrong} is not one of the known facts, and none was changed by it; there are {there}"
+        reason = f"outdated: {wrong} is not one of the known facts, and none was changed by it; there are {listed}"
         raise Refused(reason, _without_lost(operation, given, lost))
-    told = _read_update(given, named, [name for name in schema.model_fields if name not in OWN])
-    return remember(records, told, outdated, lambda content: _check_entity(schema, content, given["entity_type"]))
+    update = _read_update(given, named, [name for name in schema.model_fields if name not in OWN])
+    return remember(records, update, outdated, lambda content: _check_entity(schema, content, given["entity_type"]))
 
 
 def _without_lost(operation: Operation, given: Given, lost: Sequence[str]) -> Operation | None:
-    """Return `operation` without outdated facts that name nothing; None where that leaves nothing to remember."""
+    """Return `operation` without outdated facts that match nothing; None if then nothing is left to remember."""
     kept = [text for text in texts(given.get("outdated")) if text not in lost]
     says_more = set(given) - {"entity", "entity_type", "outdated"}
     return operation.model_copy(update={"outdated": kept or None}) if kept or says_more else None
 
 
 def _read_update(given: Given, named: Named, own_fields: Sequence[str]) -> EntityUpdate:
-    """Return what is said about an entity, without what says nothing."""
+    """Return the statements about an entity, without blanks."""
     events = [
         (one_line(str(event["content"])), str(event.get("date") or "")) for event in _objects(given.get("events"))
     ]
@@ -64,11 +64,11 @@ def _read_update(given: Given, named: Named, own_fields: Sequence[str]) -> Entit
 
 
 def _objects(value: JsonValue) -> list[dict[str, JsonValue]]:
-    return [each for each in as_list(value) if isinstance(each, dict)]
+    return [item for item in as_list(value) if isinstance(item, dict)]
 
 
 def _check_entity(schema: type[BaseModel], content: Content, kind: JsonValue) -> Content:
-    """Return what a schema makes of an entity that is called a `kind`.
+    """Return the content of an entity as the schema has it, for an entity of type `kind`.
 
     Raises:
         Refused: It does not fit the schema.
@@ -78,7 +78,7 @@ def _check_entity(schema: type[BaseModel], content: Content, kind: JsonValue) ->
     try:
         typed = schema.model_validate_json(json.dumps(values), strict=True, by_name=True)
     except ValidationError as error:
-        wrong = (f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        wrong = (f"{'.'.join(map(str, detail['loc']))}: {detail['msg']}" for detail in error.errors())
         raise Refused("; ".join(wrong)) from error
-    found: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
-    return found
+    typed_content: Content = typed.model_dump(mode="json", exclude_none=True, include=set(values) - {"type"})
+    return typed_content

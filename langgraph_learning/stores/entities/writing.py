@@ -1,4 +1,4 @@
-"""How what is learned of entities becomes records: one per thing, under an id that follows from what it says."""
+"""Records of entities: one for each thing, with an id that follows from what it says."""
 
 import hashlib
 import json
@@ -15,14 +15,14 @@ from langgraph_learning.text import fold
 
 STORE = "entity_memory"
 FIELDS = frozenset({"kind", "name", "type", "description", "aliases", "properties"})
-"""What the content of every entity has; further keys are fields of a schema of one's own."""
+"""The keys in the content of every entity; further keys are fields of a custom schema."""
 
 Content: TypeAlias = dict[str, JsonValue]
 
 
-def put(known: Mapping[str, Record], key: str, content: Content, text: str, status: str = ACTIVE) -> list[Change]:
-    """Return what makes the record `key` say this: nothing if it does so already."""
-    old = known.get(key)
+def put(by_id: Mapping[str, Record], key: str, content: Content, text: str, status: str = ACTIVE) -> list[Change]:
+    """Return the change that gives the record `key` this content; none if it has it already."""
+    old = by_id.get(key)
     if old is None:
         return [Add(store=STORE, id=key, content=content, text=text, status=status)]
     if (old.content, old.text, old.status) == (content, text, status):
@@ -30,13 +30,13 @@ def put(known: Mapping[str, Record], key: str, content: Content, text: str, stat
     return [Update(store=STORE, id=key, content=content, text=text, status=status)]
 
 
-def say(known: Mapping[str, Record], key: str, content: Content, text: str) -> list[Change]:
-    """Return what makes a statement one that holds: nothing if it does already, in whatever case it was written."""
-    return [] if key in known and known[key].status == ACTIVE else put(known, key, content, text)
+def say(by_id: Mapping[str, Record], key: str, content: Content, text: str) -> list[Change]:
+    """Return the change that makes a statement active; none if it is active already, whatever its case."""
+    return [] if key in by_id and by_id[key].status == ACTIVE else put(by_id, key, content, text)
 
 
 def own_id(kind: str, *parts: str) -> str:
-    """Return the id that follows from what a record says, so that the same thing twice is one record."""
+    """Return the id that follows from what a record says, so that the same statement is one record."""
     return f"{kind}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
 
 
@@ -46,7 +46,7 @@ def statement(text: str) -> str:
 
 
 def about(records: Sequence[Record], entity: str, kind: str) -> list[Record]:
-    """Return the records of a kind that are about an entity and not archived or superseded."""
+    """Return the active records of a kind that are about an entity."""
     ends = ("source", "target") if kind == "relationship" else ("entity",)
     return [
         record
@@ -59,12 +59,12 @@ def about(records: Sequence[Record], entity: str, kind: str) -> list[Record]:
 
 def properties_of(content: Content) -> dict[str, JsonValue]:
     """Return the free properties of an entity."""
-    found = content.get("properties")
-    return found if isinstance(found, dict) else {}
+    properties = content.get("properties")
+    return properties if isinstance(properties, dict) else {}
 
 
 def entity_text(content: Content) -> str:
-    """Return what a reader and the search see of an entity: no word but its own, any other would be found, too."""
+    """Return the text of an entity for readers and the search; only its own words, so that no other is found."""
     names = " / ".join(map(str, (content["name"], *as_list(content.get("aliases")))))
     heading = f"{names} ({content['type']})"
     parts = [str(content["description"])] if content.get("description") else []
@@ -73,23 +73,23 @@ def entity_text(content: Content) -> str:
 
 
 def attributes(content: Content) -> dict[str, JsonValue]:
-    """Return the fields of a schema of one's own and the free properties of an entity."""
+    """Return the fields of a custom schema and the free properties of an entity."""
     own = {key: value for key, value in content.items() if key not in FIELDS}
     return {**own, **properties_of(content)}
 
 
 def entity_content(name: str, kind: str) -> Content:
-    """Return the content of an entity of which no more is known."""
+    """Return the content of a new entity of which only name and type are known."""
     return {"kind": "entity", "name": name, "type": kind, "description": None, "aliases": [], "properties": {}}
 
 
-def ensure(known: Mapping[str, Record], named: Named, *taken: str) -> tuple[str, str, list[Change]]:
-    """Return the id and name of an entity, and what makes it one that is not archived: a missing one is made.
+def ensure(by_id: Mapping[str, Record], named: Named, *taken: str) -> tuple[str, str, list[Change]]:
+    """Return the id and name of an entity, and the changes that create it or make it active.
 
-    `taken` are ids that are given away besides those that are known.
+    `taken` are ids that are used in addition to those of the records.
     """
     if (record := named.record) is not None:
-        return record.id, str(record.content["name"]), put(known, record.id, record.content, record.text)
-    key = new_id((*known, *taken), named.name, named.type)
+        return record.id, str(record.content["name"]), put(by_id, record.id, record.content, record.text)
+    key = new_id((*by_id, *taken), named.name, named.type)
     content = entity_content(named.name, named.type)
-    return key, named.name, put(known, key, content, entity_text(content))
+    return key, named.name, put(by_id, key, content, entity_text(content))

@@ -36,7 +36,18 @@ join $items_at i on i.ns = n.id and i.key = w.key
 where $not_expired
 
 -- browse --
--- Read one page of a range of namespaces, the most recently written first.
+-- Read one page of a range of namespaces, the most recently written first, without the items named in `ids`. The
+-- lateral join asks the index of each namespace for as many as the page may need, and no more rows are read.
+select $columns
+from $schema.hybrid_namespaces n cross join lateral (
+  select * from $schema.hybrid_items i
+  where i.ns = n.id and $not_expired and $where and i.id <> all(%(ids)s::bigint[])
+  order by i.recorded_from desc, i.id desc limit %(limit)s + %(offset)s) i
+where n.path >= %(low)s and n.path < %(high)s
+order by i.recorded_from desc, i.id desc limit %(limit)s offset %(offset)s
+
+-- browse_as_of --
+-- Read one page of a range of namespaces as it stood at a revision, the most recently written first.
 select $columns
 from $schema.hybrid_namespaces n join $source i on i.ns = n.id
 where n.path >= %(low)s and n.path < %(high)s and $not_expired and $where

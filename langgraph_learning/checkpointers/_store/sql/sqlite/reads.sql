@@ -43,7 +43,18 @@ join hybrid_versions i on i.ns = n.id and i.key = json_extract(:keys, '$$[' || w
 where i.recorded_from <= :revision and i.recorded_to > :revision and i.value is not null and $not_expired
 
 -- browse --
--- Read one page of a range of namespaces, the most recently written first.
+-- Read one page of a range of namespaces, the most recently written first, without the items named in `ids`. The
+-- subquery asks the index of each namespace for as many as the page may need, and no more rows are read.
+select $columns
+from hybrid_namespaces n cross join hybrid_items i on i.id in (
+  select i.id from hybrid_items i
+  where i.ns = n.id and $not_expired and $where and i.id not in (select value from json_each(:ids))
+  order by i.recorded_from desc, i.id desc limit :limit + :offset)
+where n.path >= :low and n.path < :high
+order by i.recorded_from desc, i.id desc limit :limit offset :offset
+
+-- browse_as_of --
+-- Read one page of a range of namespaces as it stood at a revision, the most recently written first.
 select $columns
 from hybrid_namespaces n join $source i on i.ns = n.id
 where n.path >= :low and n.path < :high and $not_expired and $where

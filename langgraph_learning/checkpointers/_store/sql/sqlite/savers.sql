@@ -13,6 +13,14 @@ select :target, checkpoint_ns, checkpoint_id, task_id, task_path, idx, channel, 
 from writes
 where thread_id = :source;
 
+-- list_threads --
+-- List the threads, the oldest first: the ids of checkpoints follow their time.
+select thread_id
+from checkpoints
+where checkpoint_ns = ''
+group by thread_id
+order by min(checkpoint_id);
+
 -- create_selection --
 -- Create the list of checkpoints that the next statements delete.
 create temp table to_delete (thread_id text, checkpoint_ns text, checkpoint_id text);

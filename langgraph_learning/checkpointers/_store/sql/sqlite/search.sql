@@ -40,15 +40,10 @@ select $columns, p.score
 from page p cross join hybrid_items i on i.id = p.item cross join hybrid_namespaces n on n.id = i.ns
 order by p.score desc, i.id
 
--- rank_all --
--- Read one page of all items of a range: those that match first, then the newest.
+-- matching --
+-- List the items of a range that hold any term of the query.
 $score_terms
-select $columns, coalesce(s.score, 0.0)
-from scope c cross join hybrid_namespaces n on n.id = c.id cross join hybrid_items i on i.ns = n.id
-left join scored s on s.item = i.id
-where $not_expired and $where and i.id not in (select value from json_each(:ids))
-order by coalesce(s.score, 0) desc, case when s.score is not null then i.id else 0 end, i.recorded_from desc, i.id desc
-limit :limit offset :offset
+select c.item from scored c where $visible
 
 -- score_words --
 -- Return item and BM25 score of the best candidates, and of the items named in `ids`.

@@ -26,7 +26,7 @@ rollback
 pragma busy_timeout = $milliseconds
 
 -- data_version --
--- Tell whether other connections have committed: then it is another number.
+-- Return a number that changes when another connection commits.
 pragma data_version
 
 -- empty_wal --

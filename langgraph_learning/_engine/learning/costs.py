@@ -1,0 +1,40 @@
+"""What a model call cost each of the learning stores that shared it."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+
+from pydantic import JsonValue
+
+from langgraph_learning.records import Usage
+from langgraph_learning.stores import LearningStore
+
+
+def share_usage(
+    usage: Usage, shown: Mapping[str, int], asked: Iterable[JsonValue], stores: Iterable[LearningStore]
+) -> dict[str, int]:
+    """Return the tokens of one call by learning store; together they are all of them.
+
+    What was read is shared by how much of the prompt was about each, what was answered by the operations on it. The
+    words of the turn and the rules serve all alike, and are shared in the same way.
+
+    Args:
+        usage: What the call took.
+        shown: The tokens of the prompt that were about each learning store.
+        asked: The operations of the answer.
+        stores: The learning stores that shared the call.
+    """
+    store_of = {kind.__name__: store.name for store in stores for kind in store.operations}
+    names = [store_of.get(str(item.get("operation"))) for item in asked if isinstance(item, dict)]
+    answered = Counter(name for name in names if name is not None and name in shown)
+    read, written = _split(usage.input_tokens, shown), _split(usage.output_tokens, answered or shown)
+    return {name: read.get(name, 0) + written.get(name, 0) for name in shown}
+
+
+def _split(total: int, weights: Mapping[str, int]) -> dict[str, int]:
+    """Return whole shares of `total` that add up to it; the last one takes what rounding leaves."""
+    everything = sum(weights.values())
+    if not everything:
+        return {}
+    shares = {name: total * weight // everything for name, weight in weights.items()}
+    shares[next(reversed(shares))] += total - sum(shares.values())
+    return shares

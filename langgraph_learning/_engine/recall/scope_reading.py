@@ -1,0 +1,111 @@
+"""Reading the records of learning stores that a text may be about: those that recall then ranks and chooses from."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from langgraph.store.base import SearchOp
+
+from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
+from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
+from langgraph_learning._engine.recall.session_search import find_ordered, read_ordered
+from langgraph_learning._engine.recall.vector_index import add_nearest
+from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot
+from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Scope
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import VersionedStore
+
+
+def read_stores(
+    stores: Sequence[tuple[LearningStore, Scope]],
+    query: str,
+    status: str | None = ACTIVE,
+    at: datetime | None = None,
+) -> Flow[list[ScopeSnapshot]]:
+    stand = yield from describe_store()
+    asked = [
+        find_ordered(store, scope, query, stand) if store.captures else _read_ops(store, scope, query, stand)
+        for store, scope in stores
+    ]
+    voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
+    every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
+    results = iter((yield from batch(*every, as_of=stand.revision)))
+    read_here = []
+    for (store, scope), ops in zip(stores, asked, strict=True):
+        mine = [next(results) for _ in ops]
+        if store.captures:
+            read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
+        else:
+            read_here.append(read_snapshot(store, scope, *mine, limit=ops[0].limit))
+    ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
+    found = []
+    for each, ops in zip(read_here, asked, strict=True):
+        if status is not None and each.order is None:
+            each = yield from _reread_status(each, ops[0], stand, status)
+        each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
+        if stand.ranks and each.order is None:
+            unread = yield from _count_unread(each, ops[0], stand)
+            # A read that is full is complete all the same when the count says so; of the past nobody has counted.
+            complete = each.complete or (stand.revision is None and unread == 0)
+            each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
+        if status is not None:
+            each = _filter_status(each, status, at)
+        if query and stand.revision is None:  # a vector store knows the present only
+            each = yield from add_nearest(each, query, status)
+        found.append(each)
+    return found
+
+
+def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
+    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
+    if store.recalled == "always":
+        return [read_op(store, scope)]
+    if stand.ranks:
+        return [read_op(store, scope, query, store.recall_limit)]
+    return [read_op(store, scope), *([read_op(store, scope, query, SEARCH_LIMIT)] if query else [])]
+
+
+def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[ScopeSnapshot]:
+    """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
+    fitting = sum(record.status == status for record in each.records)
+    all_read, store = len(each.records) + len(each.past) < op.limit, each.store
+    crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
+    more = [op._replace(filter={"status": status})] if crowded and not all_read else []
+    more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
+    if not more:
+        return each
+    results = yield from batch(*more, as_of=stand.revision)
+    again = read_snapshot(store, each.scope, *results)
+    kept = {record.id: record for record in (*each.records, *again.records)}
+    ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
+    past = tuple({record.id: record for record in (*each.past, *again.past)}.values())
+    return replace(each, records=tuple(ordered), past=past, scores={**each.scores, **again.scores})
+
+
+def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> ScopeSnapshot:
+    """Leave out what has another status or does not hold, and tell what that sets aside.
+
+    Of a moment in the past what was superseded since is wanted, too, where it is known until when it held, also when
+    it was archived meanwhile.
+    """
+    moment = at or datetime.now(UTC)
+    wanted = tuple(
+        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as it stood
+        for record in (*each.records, *(each.past if at else ()))
+        if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
+    )
+    archived = [record for record in each.records if record.status == ARCHIVED]
+    standing = {record.id for record in each.store.filter_active(wanted, archived)}
+    ids = {record.id for record in wanted}
+    order = None if each.order is None else tuple(ranked for ranked in each.order if ranked.record.id in ids)
+    aside = frozenset(record.id for record in wanted if record.id not in standing)
+    return replace(each, records=wanted, suppressed=aside, order=order)
+
+
+def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
+    """How many records there are that were not read; of the past nobody has counted them."""
+    read = len(each.records) + len(each.past)
+    if read < op.limit or stand.revision is not None:
+        return 0
+    total = yield from call_store(VersionedStore.count, op.namespace_prefix)
+    return max(0, total - read)

@@ -1,0 +1,2 @@
+-- The newest items of a namespace, without reading all of it.
+create index hybrid_items_newest on hybrid_items (ns, recorded_from)

@@ -1,0 +1,139 @@
+"""What every page is made with: templates, the visitor's own links and forms, and patience with long work."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable
+from itertools import count, groupby
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
+
+from langgraph_learning import views
+from langgraph_learning.records import Record
+from langgraph_learning.views.commits import change_line, refusal
+from langgraph_learning.views.markup import Html, without_style
+from langgraph_learning.views.records import because
+from langgraph_learning.web.access import visitor
+from langgraph_learning.web.errors import ANSWERED, status_and_reason
+from langgraph_learning.web.guard import Forms
+from langgraph_learning.web.memory import Memory
+
+PATIENCE = 1.5
+"""How long a page is waited for before it says that it is being worked on, in seconds."""
+TICK = 1.0
+MAIN = '<main id="main">'
+
+
+class Renderer:
+    """Shows templates to visitors."""
+
+    def __init__(self, memory: Memory, forms: Forms) -> None:
+        self.memory = memory
+        self.forms = forms
+        self._templates = Environment(
+            loader=PackageLoader("langgraph_learning.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        )
+        self._templates.filters.update(view=_view, words=_words, by_store=_by_store)
+        self._templates.globals.update(change_line=change_line, refusal=refusal, because=because)
+        self._at_work: set[asyncio.Future[Response]] = set()
+
+    def user(self, request: Request) -> str:
+        """Return whose page this is, if the visitor may see it.
+
+        Raises:
+            HTTPException: 404.
+        """
+        user = request.query_params.get("user", "")
+        if not user:
+            raise HTTPException(404, "there is no such page")
+        visitor(request).check(user)
+        return user
+
+    async def form(self, request: Request) -> Any:
+        """Return the fields of a form of ours.
+
+        Raises:
+            HTTPException: 403, its token is missing or wrong.
+        """
+        form = await request.form(max_files=0, max_fields=100)
+        self.forms.check(request, visitor(request).name, form.get("form_token"))
+        return form
+
+    def show(self, request: Request, template: str, status: int = 200, /, **shown: Any) -> Response:
+        """Return the page of a template."""
+        who = visitor(request)
+        page = {
+            "user": None,
+            "base": request.scope.get("root_path", ""),
+            "visitor": who,
+            "token": self.forms.token(request, who.name),
+            "here": request.url.path.removeprefix(request.scope.get("root_path", "")),
+            "done": request.query_params.get("done", ""),
+            "link": lambda path, **query: link(request, path, query),
+        }
+        response = HTMLResponse(self._templates.get_template(template).render(page | shown), status)
+        self.forms.remember(request, response)
+        return response
+
+    def redirect(self, request: Request, path: str, /, **query: str) -> Response:
+        """Send the browser on, so that loading the page again repeats nothing."""
+        return RedirectResponse(link(request, path, query), 303)
+
+    def failure(self, request: Request, status: int, reason: str) -> Response:
+        """Return the page of a failure."""
+        return self.show(request, "failure.html", status, code=status, reason=reason)
+
+    async def show_when_done(self, request: Request, work: Awaitable[Response], told: str) -> Response:
+        """Return the page that `work` makes; where that takes long, a page that says so until it is there.
+
+        The page is sent in pieces, each of which hides the one before, so that no script is needed. The work goes on
+        if the browser is closed.
+        """
+        working = asyncio.ensure_future(work)
+        self._at_work.add(working)  # the loop itself would not keep it
+        working.add_done_callback(self._at_work.discard)
+        done, _ = await asyncio.wait({working}, timeout=PATIENCE)
+        if done:
+            return working.result()
+        response = StreamingResponse(self._stream(request, working, told), media_type="text/html")
+        self.forms.remember(request, response)
+        return response
+
+    async def _stream(self, request: Request, working: "asyncio.Future[Response]", told: str) -> AsyncIterator[str]:
+        page = bytes(self.show(request, "working.html", told=told).body).decode()
+        head, main, _ = page.partition(MAIN)
+        yield head + main
+        for seconds in count(int(PATIENCE)):
+            yield f'<p class="working" role="status">{told} <span>{seconds} s</span></p>\n'
+            done, _ = await asyncio.wait({working}, timeout=TICK)
+            if done:
+                break
+        try:
+            finished = working.result()
+        except ANSWERED as error:
+            finished = self.failure(request, *status_and_reason(error))
+        yield bytes(finished.body).decode().partition(MAIN)[2]
+
+
+def link(request: Request, path: str, query: dict[str, Any]) -> str:
+    """Return the address of a page, under whatever path the application is mounted."""
+    given = urlencode({name: value for name, value in query.items() if value not in (None, "")})
+    return f"{quote(request.scope.get('root_path', ''))}{path}{'?' if given else ''}{given}"
+
+
+def _view(value: object) -> Html | None:
+    """Return how a notebook would show a value, without the style that the page has already."""
+    shown = value if isinstance(value, Html) else views.html(value)
+    return without_style(shown) if shown is not None else None
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _by_store(records: list[Record]) -> list[tuple[str, list[Record]]]:
+    """Return neighbours of one learning store together; unlike Jinja's own grouping it keeps the order."""
+    return [(store, [*group]) for store, group in groupby(records, key=lambda record: record.store)]
