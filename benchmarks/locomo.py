@@ -49,6 +49,8 @@ class Session:
     at: datetime
     messages: list[BaseMessage]
     facts: list[tuple[str, list[str]]] = field(default_factory=list)
+    speakers: dict[str, str] = field(default_factory=dict)
+    """Of whom each of the facts is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +71,9 @@ def read(file: Path) -> Conversation:
             at = datetime.strptime(talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
             noted = data.get("observation", data).get(f"session_{number}_observation") or {}
             facts = [(str(fact), _ids(about)) for told in noted.values() for fact, about in told]
+            speakers = {str(fact): who for who, told in noted.items() for fact, _ in told}
             messages = [_message(turn, talk["speaker_a"]) for turn in turns]
-            sessions.append(Session(f"session_{number}", at, messages, facts))
+            sessions.append(Session(f"session_{number}", at, messages, facts, speakers))
     questions = [Question(str(q["question"]), q.get("evidence") or [], q["category"]) for q in data["qa"]]
     return Conversation(file.stem, sessions, questions)
 

@@ -1,6 +1,7 @@
 """Operations as agent tools: the agent itself decides what to remember, without a second model call."""
 
 from collections.abc import Container
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,7 +17,7 @@ from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
-from langgraph_learning._engine.learning.messages import has_human_role
+from langgraph_learning._engine.learning.messages import Speakers, has_human_role
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.turn import derived_id, turn_of
@@ -159,10 +160,12 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     if earlier_commit is not None:  # the same call again, in a resumed or replayed step
         return earlier_commit
     speakers = run.speakers(messages, identity)
-    source = Source(thread_id=identity.thread_id, actor="agent", message_ids=_turn_messages(turn))
-    if store.about_user:  # when these messages are edited, the digest shows it, and the statement is taken back
-        spoken = turn_of([message for message in messages if message.id in source.message_ids], speakers).messages
-        source = source.model_copy(update={"digest": digest_messages(spoken) if spoken else None})
+    ids = _turn_messages(turn)
+    digest = _digest_of(run, [message for message in messages if message.id in ids], speakers)
+    # When the user edits these messages, the digest tells which statements about the user must go.
+    source = Source(
+        thread_id=identity.thread_id, actor="agent", message_ids=ids, digest=digest if store.about_user else None
+    )
     draft = Draft(
         CommitKind.TOOL_CALL,
         key,
@@ -178,6 +181,14 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
         thread=read_thread(messages, run.settings.name, speakers),
     )
     return (yield from commit(draft, snapshots, earlier))
+
+
+def _digest_of(run: Run, messages: list[BaseMessage], speakers: Speakers) -> str | None:
+    """Return the digest of the messages as extraction will read them: in the background, it reads masked text."""
+    spoken = turn_of(messages, speakers).messages
+    if run.settings.background is not None:
+        spoken = tuple(replace(message, text=run.settings.mask(message.text)) for message in spoken)
+    return digest_messages(spoken) if spoken else None
 
 
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:

@@ -21,6 +21,7 @@ NEAR = 3
 """How many days around the day of the run are told from it; any other is a notebook's own."""
 FORMS = ("text/html", "text/markdown", "text/plain")
 STYLE = re.compile(r"<style>.*?</style>", re.DOTALL)
+SPENT = re.compile(r"(\d+ model calls?), \d+ tokens")  # they change with every word of a prompt
 ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 DATETIME = re.compile(r"datetime\.datetime\((\d+), (\d+), (\d+)(?:, \d+){2,4}(?=, tzinfo)")
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)([T ])\d\d:\d\d(:\d\d(?:\.\d+)?)?")
@@ -69,7 +70,7 @@ class _Settling:
         return output
 
     def _text(self, text: str) -> str:
-        text = STYLE.sub("", text)
+        text = SPENT.sub(r"\1", STYLE.sub("", text))
         text = ID.sub(
             lambda found: self._ids.setdefault(found[0], f"{len(self._ids) + 1:08x}-{REST}"), text
         )

@@ -5,6 +5,8 @@ but this package, so nothing is downloaded and nothing of the working tree is fo
 """
 
 import json
+import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -55,9 +57,9 @@ class Shipped:
         return done.stdout
 
 
-def built(source: Path, out: Path, *targets: str) -> list[Path]:
+def built(source: Path, out: Path, *targets: str, **more: str) -> list[Path]:
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(out), *targets]
-    subprocess.run(command, cwd=source, check=True, capture_output=True)
+    subprocess.run(command, cwd=source, env={**os.environ, **more}, check=True, capture_output=True)
     return sorted(out.iterdir())
 
 
@@ -109,6 +111,23 @@ def test_its_metadata_name_the_pythons_the_extras_and_the_readme(shipped: Shippe
     assert metadata["Description-Content-Type"] == "text/markdown"
     assert {"openai", "postgres", "local", "studio", "cli", "all"} <= set(metadata.get_all("Provides-Extra", []))
     assert "langgraph-learning = langgraph_learning.cli:main" in scripts
+
+
+def test_with_a_home_the_metadata_have_its_urls_and_links_that_an_index_can_follow(tmp_path: Path) -> None:
+    home = "https://example.org/us/langgraph-learning"
+    [wheel] = built(ROOT, tmp_path, "-t", "wheel", PROJECT_HOME=f"{home}/")
+    with zipfile.ZipFile(wheel) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith("/METADATA")]
+        metadata = message_from_string(archive.read(name).decode())
+    urls = dict(url.split(", ", 1) for url in metadata.get_all("Project-URL", []))
+    assert urls["Source"] == home
+    assert set(urls) == {"Source", "Documentation", "Changelog", "Issues"}
+    shown = str(metadata.get_payload())
+    targets = re.findall(r"\]\(([^)]+)\)", shown)
+    assert targets
+    assert [to for to in targets if not to.startswith((f"{home}/", "http"))] == []
+    assert f"]({home}/raw/v{metadata['Version']}/docs/images/memories.png)" in shown
+    assert f"]({home}/blob/v{metadata['Version']}/docs/how-to/browse.md)" in shown
 
 
 def test_a_wheel_made_of_the_sdist_is_the_same(shipped: Shipped, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 os.environ.update({"MEM0_TELEMETRY": "False", "AGNO_TELEMETRY": "false", "LANGSMITH_TRACING": "false"})
 
 from benchmarks.peers.server import Script, serve
-from benchmarks.peers.systems import SYSTEMS, System
+from benchmarks.peers.systems import SYSTEMS, UPDATING, System
 
 AT_ONCE = 16
 CHARACTERS_PER_TOKEN = 4
@@ -84,6 +84,9 @@ def main() -> None:
             for memories in dict.fromkeys((given.memories[0], given.memories[-1])):
                 print(json.dumps(kept_at_once(make, script, memories)), flush=True)
             script.delay = given.takes
+        script.delay = min(given.takes, 0.2)
+        for make in UPDATING:
+            print(json.dumps(kept_at_once(make, script, 0)), flush=True)
 
 
 if __name__ == "__main__":

@@ -44,8 +44,7 @@ class Script:
         last = request["messages"][-1]
         form = request.get("response_format", {}).get("type")
         if form == "json_schema" or (form is None and not tools) or last["role"] == "tool":
-            extraction = {"operations": [{"operation": "add_memory", "content": self._memory(), "quote": "bicycle"}]}
-            return {"content": json.dumps(extraction) if form == "json_schema" else "Noted, thank you."}
+            return {"content": self._operations(request) if form == "json_schema" else "Noted, thank you."}
         if form == "json_object":  # mem0
             return {"content": json.dumps({"memory": [{"id": "0", "text": self._memory(), "attributed_to": "user"}]})}
         if "PatchDoc" in tools and "Memory" not in tools:  # LangMem, where it may only update
@@ -55,6 +54,14 @@ class Script:
         if "add_memory" in tools:  # Agno
             return _call("add_memory", {"memory": self._memory()})
         return _call("Memory", {"content": self._memory()})
+
+    def _operations(self, request: Json) -> str:
+        """Return what this package is answered, in the form it asks for."""
+        if "add_memory" in json.dumps(request["messages"]):
+            made: Json = {"operation": "add_memory", "content": self._memory(), "quote": "bicycle"}
+        else:
+            made = {"operation": "update_user_profile", "languages": [f"l{next(self.numbers)}"], "quote": "Bicycle"}
+        return json.dumps({"operations": [made]})
 
     def _memory(self) -> str:
         return f"Owns bicycle number {next(self.numbers)}"

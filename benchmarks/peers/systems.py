@@ -14,7 +14,8 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
 
 from benchmarks.peers.server import DIMS, embed
-from langgraph_learning import Background, LearningContext, LearningMachine, connect
+from langgraph_learning import Background, LearningContext, LearningMachine, UserProfileConfig, connect
+from langgraph_learning.schemas import UserProfile
 
 MODEL, KEY, USER = "gpt-4o-mini", "none", "ada"
 AT = "2026-01-01T00:00:00+00:00"
@@ -234,6 +235,52 @@ class Mem0(System):
         return len(self.memory.get_all(filters={"user_id": USER}, top_k=10_000)["results"])
 
 
+class Speaker(UserProfile):
+    """A profile with one list, which every turn adds to."""
+
+    languages: list[str] = []  # noqa: RUF012 - pydantic copies it
+
+
+class OursUpdating(Ours):
+    """This package, where every turn updates one field."""
+
+    name = "this package, one field updated"
+
+    def prepare(self) -> None:
+        super().prepare()
+        self.learning = LearningMachine(model=self.model, user_profile=UserProfileConfig(schema=Speaker))
+        self.agent = create_agent(
+            self.model, middleware=self.learning.middleware(), context_schema=LearningContext,
+            store=self.db.store, checkpointer=self.db.checkpointer,
+        )  # fmt: skip
+
+    def seed(self, count: int) -> None:
+        """Let nothing be known."""
+
+    def known(self) -> int:
+        return len(self._user.profile(Speaker).languages)
+
+
+class LangMemUpdating(LangMem):
+    """LangMem, where every turn updates one document."""
+
+    name = "LangMem, one document updated"
+
+    def prepare(self) -> None:
+        super().prepare()
+        create = import_module("langmem").create_memory_store_manager
+        place = ("memories", "{langgraph_user_id}")
+        self.manager = create(self.model, schemas=[Speaker], enable_inserts=False, namespace=place, store=self.store)
+
+    def seed(self, count: int) -> None:
+        self.store.put(("memories", USER), "profile", {"kind": "Speaker", "content": {"languages": []}})
+
+    def known(self) -> int:
+        [item] = self.store.search(("memories", USER))
+        return len(item.value["content"]["languages"])
+
+
+UPDATING: tuple[Callable[[str, str, ExitStack], System], ...] = (OursUpdating, LangMemUpdating)
 SYSTEMS: tuple[Callable[[str, str, ExitStack], System], ...] = (
     Without, Ours, OursBehind, Agno, LangMem, LangMemBehind, Mem0,
 )  # fmt: skip

@@ -255,7 +255,7 @@ def put_commit(commit: Commit) -> PutOp:
     It does not repeat what other users said in a shared namespace, because `forget` would miss it there.
     """
     changes = [_without_words(change, commit.identity) for change in commit.changes]
-    value = commit.model_dump(mode="json", exclude={"id", "changes"})
+    value = commit.model_dump(mode="json", exclude={"id", "changes"}, exclude_defaults=True)
     value["changes"] = [_written_change(change) for change in changes]
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
 

@@ -16,6 +16,8 @@ from langgraph_learning.cli.ids import shorten
 
 DETAILED = 110
 """From how many columns on a terminal also shows the details."""
+SHORT = 16
+"""How long a detail may be that is not folded."""
 _STYLES = {"text": "", "name": "cyan", "detail": "dim", "time": "dim", "id": "yellow"}
 
 
@@ -93,13 +95,14 @@ def _print_table(things: Sequence[object], columns: Sequence[Column]) -> None:
         if column.kind == "id":
             short = shorten(filter(None, told))
             told = [short.get(key, "") for key in told]
-        fold = column.kind in ("text", "detail")
+        # A short detail takes what it needs, so that the width goes to what is read.
+        fold = column.kind == "text" or (column.kind == "detail" and max(map(len, told)) > SHORT)
         table.add_column(
             column.title,
             style=_STYLES[column.kind],
             overflow="fold",
             no_wrap=not fold,
-            ratio={"text": 3, "detail": 1}.get(column.kind),
+            ratio={"text": 3, "detail": 2}[column.kind] if fold else None,
         )
         cells.append(told)
     for row in zip(*cells, strict=True):

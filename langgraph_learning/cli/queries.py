@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -31,6 +32,10 @@ LEARNING_STORES = (
 """What TAB completes: written down here, since importing the learning stores takes longer than a TAB may."""
 RecordId = Annotated[
     str | None, typer.Argument(metavar="[RECORD]", help="The id of a record, or its beginning.", show_default=False)
+]
+
+AsOf = Annotated[
+    datetime | None, typer.Option("--as-of", help="What held then, also what something else holds in the place of now.")
 ]
 
 
@@ -138,6 +143,7 @@ def search(
     at: Target,
     query: Annotated[str, typer.Argument(help="Words, or with --embed a meaning.")],
     limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 5,
+    as_of: AsOf = None,
 ) -> None:
     """List the records that fit a query best, the best first.
 
@@ -145,18 +151,20 @@ def search(
     """
     with at.open() as opened:
         opened.check_user()
-        best = opened.scoped_for(at.user).search(query, limit=limit)
+        best = opened.scoped_for(at.user).search(query, limit=limit, at=as_of)
     show(best, RECORDS, as_json=at.as_json, none="nothing fits")
 
 
-def recall(at: Target, query: Annotated[str, typer.Argument(help="What the user would say.")]) -> None:
+def recall(
+    at: Target, query: Annotated[str, typer.Argument(help="What the user would say.")], as_of: AsOf = None
+) -> None:
     """Show what a model would be told if the user said this, and the receipt: why each record was chosen.
 
     Example: langgraph-learning recall -d sqlite:///learning.db -u alex@example.com "Where do I deploy?"
     """
     with at.open() as opened:
         opened.check_user()
-        recalled = opened.scoped_for(at.user).recall(query)
+        recalled = opened.scoped_for(at.user).recall(query, at=as_of)
     if at.as_json:
         write_json(recalled)
         return

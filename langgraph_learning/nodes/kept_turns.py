@@ -1,6 +1,6 @@
 """The turns that are not learned from yet, with their words: from the first one on, until they are learned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -31,8 +31,12 @@ from langgraph_learning.records import Identity, Provenance
 
 def _load_turns(run: Run, state: Update, identity: Identity, opened_by: str) -> Flow[list[TurnInput]]:
     """Return the turns that wait to be learned from, as private state has kept them; else what was begun before."""
-    if not (rows := state.get(Keys(run.settings.name).kept)):
-        return (yield from run_guarded(run, "recall", load_begun(run, identity, opened_by), []))
+    rows = state.get(Keys(run.settings.name).kept)
+    begun = [] if rows else (yield from run_guarded(run, "recall", load_begun(run, identity, opened_by), []))
+    return [_with_calls(run, turn) for turn in _read_rows(rows or ()) or begun]
+
+
+def _read_rows(rows: Iterable[object]) -> list[TurnInput]:
     try:
         return [TurnInput.from_json(row) for row in rows]
     except ValidationError:  # forged, or of another version
@@ -93,12 +97,12 @@ def turns_to_learn(
     kept = yield from _load_turns(run, state, identity, opened_by)
     if not kept or kept[-1].provenance.turn_id != opened_by:
         return (yield from begin_turn(run, state, messages, identity, speakers, shown_in(turn, Provenance())))
-    current = complete_turn(_with_calls(run, kept[-1]), messages, speakers, datetime.now(UTC))
+    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
     return [*kept[:-1], current]
 
 
 def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
-    """Remember which tool calls the turn has come to, as a model is about to see them.
+    """Remember which tool calls the turn under way has made, as a model is about to see them.
 
     A long turn may be summarised before it ends, and its calls with it. They are kept in this process alone: no step of
     ours runs between two model calls that could write them into the state.
@@ -106,20 +110,18 @@ def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
     turn, reading = run.frozen_turn(messages), run.read_private(Keys(run.settings.name).kept)
     if turn is None or turn.get("graph_ns") != run.graph or reading is None or not isinstance(reading.value, list):
         return
-    try:
-        kept = [TurnInput.from_json(row) for row in reading.value[-1:]]
-    except ValidationError:
-        return
-    for last in kept:
-        seen = complete_turn(_with_calls(run, last), messages, Speakers(learning_tools=run.settings.tool_names))
-        run.remember_calls(last.provenance.turn_id, shorten_trajectory(seen.turn.trajectory))
+    for kept in _read_rows(reading.value[-1:]):
+        seen = complete_turn(_with_calls(run, kept), messages, Speakers(learning_tools=run.settings.tool_names))
+        run.remember_calls(kept.provenance.turn_id, shorten_trajectory(seen.turn.trajectory))
 
 
 def _with_calls(run: Run, kept: TurnInput) -> TurnInput:
-    """Return a turn with the calls that this process has seen of it."""
-    if not (calls := run.calls_of(kept.provenance.turn_id)):
+    """Return a turn with the calls that this process has seen of it as well."""
+    if not (seen := run.calls_of(kept.provenance.turn_id)):
         return kept
-    # Before anything that is still there: they are in order, and what is there comes after what is gone.
-    last = max((message.position for message in (*kept.turn.messages, *kept.turn.tools)), default=-1)
-    placed = tuple(replace(step, position=last + 1 + place) for place, step in enumerate(calls))
+    ids = {step.id for step in seen}
+    calls = [*seen, *(step for step in kept.turn.trajectory if step.id not in ids)]
+    # Their messages may be gone, and their places with them: they came after the user's words, in this order.
+    end = max((message.position for message in (*kept.turn.messages, *kept.turn.tools)), default=-1) + 1
+    placed = tuple(replace(step, position=end + place) for place, step in enumerate(calls))
     return replace(kept, turn=replace(kept.turn, trajectory=placed))

@@ -234,6 +234,31 @@ def test_stats_count_by_learning_store(run: Run, url: str) -> None:
     assert (counted["refused"], bo["refused"]) == (0, 0)
 
 
+def test_stats_is_a_table_of_what_each_learning_store_learned_and_cost(run: Run, empty: str) -> None:
+    model = ScriptedChatModel(extractions=[[op("add_memory", content="Likes tea", quote="I like tea")]])
+    with connect(empty) as db:
+        LearningMachine(model=model, user_memory=True).scoped(user_id="zoe", store=db.store).learn(
+            [("user", "I like tea")]
+        )
+    head, row = run("stats", "-d", empty).out.splitlines()[-2:]
+    assert head.split() == ["learning", "store", "learned", "tokens"]
+    name, learned, tokens = row.split()
+    assert (name, learned) == ("user_memory", "1")
+    assert int(tokens.replace(",", "")) > 100
+
+
+def test_what_held_on_a_day_is_found_though_something_else_holds_now(run: Run, empty: str) -> None:
+    with connect(empty) as db:
+        zoe = LearningMachine(user_memory=True).scoped(user_id="zoe", store=db.store)
+        zoe.apply("add_memory", content="Lives in Berlin")
+        zoe.apply("update_memory", id=zoe.records()[0].id, content="Lives in Oslo")
+    asked = ("-d", empty, "-u", "zoe", "--json")
+    assert run("records", *asked).json["text"] == "Lives in Oslo"
+    assert run("search", "lives", *asked).json["text"] == "Lives in Oslo"
+    assert run("search", "lives", *asked, "--as-of", "2026-01-01").json["text"] == "Lives in Berlin"
+    assert "Berlin" in run("recall", "Where do I live?", *asked, "--as-of", "2026-01-01").json["text"]
+
+
 def test_stats_count_what_was_refused(run: Run, url: str) -> None:
     told = op("update_user_profile", name="Lex")
     model = ScriptedChatModel(extractions=[[told, op("add_memory", content="Likes tea", quote="I like tea")]])

@@ -36,7 +36,12 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[tuple[Any
 
 @pytest.mark.parametrize(
     ("user", "conversation", "told"),
-    [("u" * 10_000, "t", "user id"), ("u", "t" * 3_000, "thread id"), ("😀" * 200, "t", "bytes as a label")],
+    [
+        ("u" * 256, "t", "at most 255"),
+        ("u" * 10_000, "t", "user id"),
+        ("u", "t" * 3_000, "thread id"),
+        ("😀" * 200, "t", "bytes as a label"),
+    ],
 )
 def test_an_id_that_is_too_long_is_refused_before_anything_is_done_on_every_store(
     opened: tuple[Any, Any], user: str, conversation: str, told: str

@@ -1,11 +1,13 @@
 """An agent that calls SQL wrongly, reads the error and mends it, knows next time: scripted words, real tools."""
 
+import re
+import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
-from langchain_core.tools import ToolException, tool
+from langchain_core.tools import StructuredTool, ToolException, tool
 
 from langgraph_learning import (
     LearningDB,
@@ -15,7 +17,7 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.evals import Task, evaluate
+from langgraph_learning.evals import Task, contains, evaluate
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 GONE, THERE = "select count(*) from orders", "select count(*) from orders_v2"
@@ -100,3 +102,86 @@ def test_a_procedure_waits_for_a_person_and_undo_takes_it_back(db: LearningDB) -
     assert outcome.commit is not None
     ada.undo(outcome.commit)
     assert ada.records("procedures") == []
+
+
+COUNT = "select count(*) from "
+FAMILY = "orders invoices customers suppliers shipments returns refunds payments products reviews".split()
+
+
+class Warehouse:
+    """A database whose tables are not called what one would guess, and an agent that finds out by its tools."""
+
+    def __init__(self, db: LearningDB) -> None:
+        self.rows = sqlite3.connect(":memory:", check_same_thread=False)
+        for number, thing in enumerate(FAMILY):
+            table = f"{thing}_v{number + 2}"
+            self.rows.execute(f"create table {table} (id integer)")
+            self.rows.executemany(" ".join(("insert into", table, "values (?)")), [(id,) for id in range(number + 5)])
+        tools = [
+            StructuredTool.from_function(each, handle_tool_error=True) for each in (self.run_sql, self.list_tables)
+        ]
+        extractor = ScriptedChatModel(extractions=[self.note], repeat=True)
+        procedures = ProceduresConfig(mode=LearningMode.ALWAYS)
+        self.learning = LearningMachine(model=extractor, procedures=procedures, store=db.store)
+        model = ScriptedChatModel(replies=[self.act], repeat=True)
+        self.agent: Any = create_learning_agent(model, tools, learning=self.learning, db=db)
+
+    def run_sql(self, query: str) -> str:
+        """Run a query."""
+        try:
+            return str(self.rows.execute(query).fetchone()[0])
+        except sqlite3.OperationalError as error:
+            raise ToolException(str(error)) from error
+
+    def list_tables(self) -> str:
+        """List the tables."""
+        return ", ".join(row[0] for row in self.rows.execute("select name from sqlite_master"))
+
+    def act(self, messages: list[BaseMessage]) -> Any:
+        """Do what a model does: query what it was told to, else what it guesses; after an error, look and try again."""
+        told = "\n".join(str(message.text) for message in messages if isinstance(message, HumanMessage))
+        thing = next(each for each in FAMILY if each in str(told).splitlines()[-1])
+        calls = sum(len(message.tool_calls) for message in messages if isinstance(message, AIMessage))
+        last = messages[-1]
+        if not isinstance(last, ToolMessage):
+            known = re.search(re.escape(COUNT) + rf"({thing}_\w+)", told)
+            table = known[1] if known else thing
+        elif last.status == "error":
+            return call("list_tables", call_id="c2")
+        elif last.name == "list_tables":
+            table = next(each for each in str(last.text).split(", ") if each.startswith(thing))
+        else:
+            return f"There are {last.text}, found in {calls} calls."
+        return call("run_sql", call_id=f"c{calls + 1}", query=COUNT + table)
+
+    def note(self, messages: list[BaseMessage]) -> Any:
+        """Note down the query that worked, as a model would."""
+        shown = re.findall(r'ended="ok">.*?(select count\(\*\) from (\w+?)_v\d+)', str(messages[-1].text))
+        query, thing = shown[-1]
+        when = f"Somebody asks how many {thing} there are"
+        return [op("save_procedure", quote=query, title=f"Count {thing}", when=when, steps=[f"run_sql: {query}"])]
+
+    def ask(self, question: str, user: str) -> str:
+        config = {"configurable": {"thread_id": user}}
+        state = self.agent.invoke({"messages": [HumanMessage(question)]}, config, context={"user_id": user})
+        return str(state["messages"][-1].text)
+
+
+def test_a_family_of_tasks_is_done_at_the_first_try_as_far_as_it_was_experienced(db: LearningDB) -> None:
+    warehouse = Warehouse(db)
+    answers = [warehouse.ask(f"How many {thing} are there?", f"user-{thing}") for thing in FAMILY]
+    assert answers[:2] == ["There are 5, found in 3 calls.", "There are 6, found in 3 calls."]
+    tasks = [
+        Task(f"Please tell me the number of {thing}", "somebody else", contains(f"are {number + 5}, found in 1 calls"))
+        for number, thing in enumerate(FAMILY)
+    ]
+
+    curve = evaluate(warehouse.agent, tasks, learning=warehouse.learning, at=(0, 1, 10))
+
+    assert [(point.at, round(point.pass_rate, 2), point.model_calls) for point in curve.points] == [
+        (0, 0, 40),
+        (1, 0.1, 38),
+        (10, 1, 20),
+    ]
+    assert not any(point.errors for point in curve.points)
+    assert len(warehouse.learning.scoped(user_id="anybody").records("procedures")) == 10

@@ -267,3 +267,20 @@ async def test_its_streams_are_what_they_were(case: Case, mode: Any, tmp_path: P
         await compare_streams(learns, alone, inputs, mode, colour, ADA)
 
     assert all(knows(models.prompts))
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_a_compiled_agent_of_somebody_elses_learns_by_its_builder(colour: Colour) -> None:
+    learning, store = a_machine([op("add_memory", content=FACT, quote=BEES)]), InMemoryStore()
+    model, model_alone = (ScriptedChatModel(replies=[call("weather", city="Oslo"), "Sunny."] * 2) for _ in range(2))
+    alone = create_agent(model_alone, [weather], system_prompt="Be kind.", checkpointer=InMemorySaver())
+    theirs = create_agent(model, [weather], system_prompt="Be kind.")
+    learns = learning.into(theirs.builder, models=["model"]).compile(store=store, checkpointer=InMemorySaver())
+
+    for name, text in [("t1", BEES), ("t2", "Where are my bees?")]:
+        shown = len(model.prompts["reply"])
+        expected = await talk(alone, colour, text, name, ADA)
+        assert await talk(learns, colour, text, name, ADA) == expected
+        assert knows(model.prompts["reply"][shown:]) == [name == "t2"] * 2
+
+    assert memories(store) == [FACT]

@@ -12,7 +12,7 @@ from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
 
-from langgraph_learning import LearningMode, UserMemoryConfig, connect
+from langgraph_learning import Background, LearningMode, UserMemoryConfig, connect
 from langgraph_learning.errors import ProposalError
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
@@ -195,6 +195,20 @@ def test_what_the_agents_tool_proposed_from_the_old_text_is_withdrawn() -> None:
     agent.invoke(said("I keep goats", "h1"), thread(), context=ADA)
 
     assert ada.proposals() == []
+
+
+@pytest.mark.parametrize("background", [False, Background(delay=0.0)], ids=["at once", "behind the reply"])
+def test_a_secret_in_the_text_makes_no_edit_of_it(background: Any) -> None:
+    config = UserMemoryConfig(enable_agent_tools=True)
+    store = InMemoryStore()
+    learning, _ = machine([], user_memory=config, background=background, store=store)
+    model = ScriptedChatModel(replies=[call("add_memory", content="Keeps bees"), "Noted."])
+    agent: Any = create_agent(model, [*learning.tools()], middleware=[*learning.middleware()], store=store)
+
+    agent.invoke(said("I keep bees. My password: hunter2secret", "h1"), thread(), context=ADA)
+    assert learning.drain(timeout=10)
+
+    assert memories(store) == ["Keeps bees"]
 
 
 def test_a_memory_that_the_agents_tool_took_from_the_old_text_goes_too() -> None:

@@ -308,3 +308,21 @@ def test_a_search_as_anthropic_answers_it_is_read_too() -> None:
 
     assert (step.name, step.arguments, step.failed) == ("web_search", '{"query": "bees"}', False)
     assert "bees.example" in step.result
+
+
+def test_calls_of_a_turn_that_failed_are_learned_from_with_the_next() -> None:
+    calls = [call("look_up", call_id=f"c{number}", query=f"topic {number}!") for number in range(8)]
+    model = ScriptedChatModel(replies=[*calls, RuntimeError("down"), "Well."])
+    extractor = ScriptedChatModel(extractions=[[]])
+    learning = LearningMachine(model=extractor, custom_stores=[Habits()], store=InMemoryStore())
+    agent = summarising(learning, model, "middleware")
+    config: Any = {**thread(), "recursion_limit": 99}
+
+    with pytest.raises(RuntimeError, match="down"):
+        agent.invoke(said("Look", "h1"), config, context=ADA)
+    agent.invoke(said("Again", "h2"), config, context=ADA)
+
+    prompt = extractor.prompt("extraction")
+    assert [prompt.count(f"nothing about topic {number}!") for number in range(8)] == [1] * 8
+    assert prompt.index("topic 7!") < prompt.index("Again")
+    assert learning._settings.calls == {}

@@ -15,6 +15,8 @@ from langgraph_learning import (
     ProceduresConfig,
     connect,
 )
+from langgraph_learning._engine.learning.messages import LONGEST_TRAJECTORY
+from langgraph_learning._engine.reflection.evidence import LONGEST_EVENT
 from langgraph_learning.errors import ConfigurationError, ExtractionError
 from langgraph_learning.testing import ScriptedChatModel, op
 
@@ -65,7 +67,11 @@ def turn(number: int = 1, error: str = "no such table: orders", *, failed: bool 
 
 
 def prompts(learning: LearningMachine) -> list[str]:
-    model: Any = learning._settings.models["procedures"]
+    return prompts_of(learning, "procedures")
+
+
+def prompts_of(learning: LearningMachine, store: str) -> list[str]:
+    model: Any = learning._settings.models[store]
     return [str(messages[-1].text) for messages in model.prompts["extraction"]]
 
 
@@ -261,20 +267,91 @@ def test_forgetting_a_user_takes_away_what_was_concluded_from_their_turns(db: Le
     assert learning.scoped(user_id="bob").records("procedures") == []
 
 
-def test_a_long_trajectory_is_kept_within_its_budget_the_failing_calls_first(db: LearningDB) -> None:
+@pytest.mark.parametrize(
+    ("count", "size", "failed", "shown"),
+    [(20, 100_000, range(3, 4), (3, 19)), (500, 1_000_000, range(400), (399, 499))],
+    ids=["one of 20 fails", "most of 500 fail"],
+)
+def test_a_long_trajectory_is_shown_within_its_budget_the_failing_and_the_last_calls_first(
+    db: LearningDB, count: int, size: int, failed: range, shown: tuple[int, ...]
+) -> None:
     calls: list[BaseMessage] = []
-    for number in range(20):
-        key, status = f"c{number}", "error" if number == 3 else "success"
+    for number in range(count):
+        key, status = f"c{number}", "error" if number in failed else "success"
         calls.append(AIMessage("", tool_calls=[{"name": "run_sql", "args": {"n": number}, "id": key}]))
-        result = "x" * 100_000
-        calls.append(ToolMessage(result, tool_call_id=key, name="run_sql", status=status))
+        calls.append(ToolMessage("x" * size, tool_call_id=key, name="run_sql", status=status))
     learning = machine(db, [], extractions=1)
     learning.scoped(user_id="ada").learn([HumanMessage("Go", id="h1"), *calls])
     assert learning.reflect().events == 1
-    shown = prompts(learning)[-1]
-    assert '{"n": 3}' in shown.replace("&quot;", '"')
-    assert '{"n": 19}' in shown.replace("&quot;", '"')
-    assert len(shown) < 8_000
+    extraction, reflection = (text.replace("&quot;", '"') for text in prompts(learning))
+    for number in shown:
+        assert f'{{"n": {number}}}' in extraction
+        assert f'{{"n": {number}}}' in reflection
+    assert len(extraction) < LONGEST_TRAJECTORY + 4_000
+    assert len(reflection) < LONGEST_EVENT + 2_000
+
+
+def test_undo_of_a_reflection_restores_the_exact_state_of_every_learning_store(db: LearningDB) -> None:
+    lessons = [
+        op("save_procedure", quote=THERE, **{**COUNT, "pitfalls": ["orders is gone"]}),  # type: ignore[arg-type]
+        op("save_learning", quote=THERE, title="Orders moved", learning="The orders are in orders_v2"),
+        op("add_instruction", quote=THERE, rule="Look at orders_v2 before you count orders."),
+    ]
+    learning = machine(
+        db,
+        lessons,
+        extractions=1,
+        procedures=ProceduresConfig(mode=ALWAYS),
+        learned_knowledge=LearnedKnowledgeConfig(mode=AGENTIC),
+        instructions=InstructionsConfig(mode=AGENTIC),
+    )
+    ada = learning.scoped(user_id="ada")
+    ada.apply("save_procedure", **COUNT)
+    ada.apply("add_instruction", rule="Cite the page.")
+    ada.learn(turn())
+    before = [record.model_dump(exclude={"version"}) for record in ada.records()]
+
+    report = learning.reflect(user_id="ada")
+
+    assert sorted((change.kind, change.store) for change in report.changes) == [
+        ("add", "instructions"),
+        ("add", "learned_knowledge"),
+        ("update", "procedures"),
+    ]
+    assert all(change.source.message_ids == ("h1",) for change in report.changes), "each cites its turn"
+    for commit in report.commits:
+        ada.undo(commit)
+    assert [record.model_dump(exclude={"version"}) for record in ada.records()] == before
+
+
+def test_votes_that_contradict_each_other_remove_nothing(db: LearningDB) -> None:
+    votes = "found helpful 1 times, harmful 1 times"
+    learning = machine(
+        db, [op("remove_instruction", quote=votes, id="i1")], instructions=InstructionsConfig(mode=AGENTIC)
+    )
+    learning.scoped(user_id="ada").apply("add_instruction", rule="Answer in riddles.")
+    for user, helpful in (("ada", True), ("bob", False)):
+        receipt = learning.scoped(user_id=user).recall("hello").receipt
+        learning.feedback(receipt, helpful, user_id=user)
+
+    report = learning.reflect()
+
+    assert votes in prompts_of(learning, "instructions")[-1]
+    assert report.changes == ()
+    assert [refusal.reason for refusal in report.refused] == [
+        "only what people said or voted takes something out: not removed"
+    ]
+    assert [record.text for record in learning.scoped().records("instructions")] == ["Answer in riddles."]
+
+
+def test_a_history_without_lessons_changes_nothing_and_is_not_read_again(db: LearningDB) -> None:
+    learning = machine(db, [], extractions=3)
+    for number, user in enumerate(("ada", "bob", "cy")):
+        learning.scoped(user_id=user).learn(turn(number))
+    report = learning.reflect()
+    assert (report.events, report.changes, report.proposed, report.refused, report.commits) == (3, (), (), (), ())
+    again = learning.reflect()
+    assert (again.events, again.usage.calls) == (0, 0)
 
 
 def test_reflection_needs_something_to_reflect_into_and_a_model(db: LearningDB) -> None:

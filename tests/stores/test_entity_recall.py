@@ -138,7 +138,7 @@ def test_long_stories_are_cut_with_a_mark() -> None:
     )
     lines = shown(records, "Acme")[1].text.splitlines()
     assert lines[1] == "- Opened office number 11 (as of 2026-03-12)"
-    assert lines[11:13] == ["- … and 2 older facts", "- … and 2 earlier events"]
+    assert lines[11:13] == ["- … and 2 more facts", "- … and 2 earlier events"]
     assert lines[13] == "- 2026-01-03: Raised round 3"
     assert lines[-1] == "- … and 2 older relationships"
     assert not [line for line in lines if "Person 0 " in line]

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from langchain_core.messages import BaseMessage, HumanMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import extract
@@ -24,14 +24,16 @@ def split_history(messages: Sequence[BaseMessage]) -> Iterator[tuple[int, int]]:
 
     The same history always has the same parts, so an interrupted run continues where it stopped.
     """
-    start, chars = 0, 0
+    start, chars, count = 0, 0, 0
     for index, message in enumerate(messages):
-        size = min(len(str(message.text)), LONGEST_MESSAGE)
-        full = index - start >= MOST_MESSAGES or chars + size > MOST_CHARS
-        if index > start and full and (isinstance(message, HumanMessage) or index - start >= 2 * MOST_MESSAGES):
+        # Tool calls and results have their own budget in the prompt, so they neither fill a part nor divide a turn.
+        spoken = bool(str(message.text).strip()) and not isinstance(message, ToolMessage)
+        size = min(len(str(message.text)), LONGEST_MESSAGE) if spoken else 0
+        full = count >= MOST_MESSAGES or chars + size > MOST_CHARS
+        if index > start and full and (isinstance(message, HumanMessage) or (spoken and count >= 2 * MOST_MESSAGES)):
             yield start, index
-            start, chars = index, 0
-        chars += size
+            start, chars, count = index, 0, 0
+        chars, count = chars + size, count + spoken
     if start < len(messages):
         yield start, len(messages)
 

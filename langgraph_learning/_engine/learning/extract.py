@@ -138,7 +138,7 @@ def _ask_models(
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
     usage, costs = Usage(), Counter[str]()
-    for work in works:
+    for work in works if turn.trajectory else _merge_works(works):
         if asked_snapshots := [snapshot for snapshot in snapshots if snapshot.store in work.stores]:
             schema = answer_schema(offered_operations(asked_snapshots))
             prompt = build_prompt(asked_snapshots, turn_input, work.tools, work.trajectory, work.model)
@@ -151,6 +151,19 @@ def _ask_models(
             usage += answer.usage
             costs.update(share_usage(answer.usage, prompt.shares, items, work.stores))
     return requests, refused, usage, dict(costs)
+
+
+def _merge_works(works: Sequence[Extraction]) -> list[Extraction]:
+    """Return the model calls for a turn without tool calls: stores that read trajectories share a call with the others.
+
+    Without this, every turn of an agent that learns procedures would need one more model call.
+    """
+    merged: dict[tuple[int, bool], Extraction] = {}
+    for work in works:
+        first = merged.get(key := (id(work.model), work.tools))
+        stores = (*first.stores, *work.stores) if first else tuple(work.stores)
+        merged[key] = replace(first or work, stores=stores, trajectory=False)
+    return list(merged.values())
 
 
 def _stores(

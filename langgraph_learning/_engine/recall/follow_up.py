@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from langchain_core.messages import BaseMessage
 
-from langgraph_learning._engine.flow import Flow, StoreInfo, batch
+from langgraph_learning._engine.flow import Flow, batch, describe_store
 from langgraph_learning._engine.learning.messages import Speakers, last_turn_start, message_text
 from langgraph_learning._engine.learning.turn import question
 from langgraph_learning._engine.repository import read_op, read_snapshot
@@ -37,13 +37,14 @@ def recall_query(messages: Sequence[BaseMessage], speakers: Speakers) -> str:
     return "\n".join(text for text, weight in zip((asked, *earlier), WEIGHTS, strict=False) for _ in range(weight))
 
 
-def add_hints(query: str, stores: Sequence[tuple[LearningStore, Scope]], stand: StoreInfo) -> Flow[str]:
+def add_hints(query: str, stores: Sequence[tuple[LearningStore, Scope]]) -> Flow[str]:
     """Return `query`, and with less weight what learning stores say the session is about; long questions go alone."""
     guides = [(store, scope) for store, scope in stores if store.guides_recall]
     asked, *rest = query.split("\n")
     followed = asked in rest  # `recall_query` has weighed it already
     if not guides or not asked or (not followed and _count_words(query) > SHORT):
         return query
+    stand = yield from describe_store()
     results = yield from batch(*(read_op(store, scope) for store, scope in guides), as_of=stand.revision)
     hints = [
         store.recall_hint(read_snapshot(store, scope, result).records)[:LONGEST]

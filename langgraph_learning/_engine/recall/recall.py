@@ -9,7 +9,7 @@ from typing import TypeAlias
 from pydantic import Field
 
 from langgraph_learning import prompts
-from langgraph_learning._engine.flow import Flow, describe_store
+from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.recall.follow_up import add_hints
 from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
 from langgraph_learning._engine.recall.scope_reading import read_stores
@@ -180,8 +180,7 @@ def recall(
     mine = scoped_to(stores, identity)
     if not mine:
         return Recall()
-    if query:
-        query = yield from add_hints(query, mine, (yield from describe_store()))
+    query = yield from add_hints(query, mine)
     read = yield from read_stores(mine, query[:LONGEST_QUERY], at=at)
     unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
     found = [attribute(snapshot, identity, author_name) for snapshot in unseen]

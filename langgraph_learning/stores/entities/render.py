@@ -157,7 +157,7 @@ def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, com
 
 def entry(about: About, abouts: Sequence[About]) -> Entry:
     """Return an entity in full, within the limits of each kind of statement."""
-    facts = _newest(about.facts)[:FACTS]
+    facts = _best(about.facts)
     events = sorted(about.events, key=lambda item: date_order(str(item.record.content["date"])))[-EVENTS:]
     links = sorted(_newest(about.links)[:LINKS], key=lambda item: (item.record.created_at, item.record.id))
     names = {about_other.record.id: _shown_name(about_other.record) for about_other in abouts}
@@ -165,7 +165,7 @@ def entry(about: About, abouts: Sequence[About]) -> Entry:
     lines = [
         f"{_heading(about.record)}{': ' if (details := _entity_details(about.record)) else ''}{details}",
         *(f"- {_fact_text(item.record)}" for item in facts),
-        *_cut("older facts", len(about.facts) - len(facts)),
+        *_cut("more facts", len(about.facts) - len(facts)),
         *(f"- no longer true: {_fact_text(item.record)}" for item in past),
         *_cut("earlier events", len(about.events) - len(events)),
         *(f"- {_statement_text(item.record, str(item.record.content['date']), ': ')}" for item in events),
@@ -207,6 +207,13 @@ def _entity_details(record: Record) -> str:
 
 def _newest(items: Sequence[Ranked]) -> list[Ranked]:
     return sorted(items, key=lambda item: (item.record.updated_at, item.record.id), reverse=True)
+
+
+def _best(items: Sequence[Ranked]) -> list[Ranked]:
+    """Return the facts with the highest scores, newest first; between equal scores the newer fact wins."""
+    newest = _newest(items)
+    best = {item.record.id for item in sorted(newest, key=lambda item: -item.score)[:FACTS]}
+    return [item for item in newest if item.record.id in best]
 
 
 def _fact_text(record: Record) -> str:
