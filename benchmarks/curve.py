@@ -82,20 +82,41 @@ def live(talk: Conversation, counts: Sequence[int], every: int, options: dict[st
     return result
 
 
+RUNS: dict[str, dict[str, object]] = {
+    "conversations": {"conversations": True},
+    "user memory": {"user_memory": NOTED},
+    "both": {"conversations": True, "user_memory": NOTED},
+}
+
+
+def final(talk: Conversation, every: int) -> dict[str, list[float]]:
+    """Return the shares after all messages, each conversation learned once; the memories come last."""
+    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/curve.db") as db:
+        machine = LearningMachine(conversations=True, user_memory=NOTED, store=db.store)
+        for session in talk.sessions:
+            machine.scoped(user_id=talk.name, thread_id=session.name).learn(session.messages, at=session.at)
+        shares = {"conversations": found(db, talk, every, RUNS["conversations"])}
+        for session in talk.sessions:
+            machine.scoped(user_id=talk.name, thread_id=session.name).load(memories(talk, session))
+        return shares | {name: found(db, talk, every, RUNS[name]) for name in ("user memory", "both")}
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, required=True, help="a folder of conversations, one JSON file each")
     options.add_argument("--only", default="*", help="which files, as a pattern (default all)")
     options.add_argument("--every", type=int, default=1, help="ask every so manyth question (default 1)")
+    options.add_argument("--final", action="store_true", help="only after all messages, mean over conversations")
     given = options.parse_args()
     talks = [read(file) for file in sorted(given.data.glob(f"{given.only}.json"))]
     print(f"| learning stores | after | {' | '.join(f'{budget:,} tokens' for budget in BUDGETS)} |\n|{'---|' * 5}")
-    runs: dict[str, dict[str, object]] = {
-        "conversations": {"conversations": True},
-        "user memory": {"user_memory": NOTED},
-        "both": {"conversations": True, "user_memory": NOTED},
-    }
-    for name, learning in runs.items():
+    if given.final:
+        ends = [final(talk, given.every) for talk in talks]
+        for name in RUNS:
+            means = [100 * sum(end[name][place] for end in ends) / len(ends) for place in range(len(BUDGETS))]
+            print(f"| {name} | all | {' | '.join(f'{mean:.1f}' for mean in means)} |", flush=True)
+        return
+    for name, learning in RUNS.items():
         curves = [live(talk, (10, 100, 1_000), given.every, learning) for talk in talks]
         for count in (10, 100, 1_000):
             means = [sum(curve[count][place] for curve in curves) / len(curves) for place in range(len(BUDGETS))]
