@@ -15,6 +15,7 @@ RANKS = {
     **dict.fromkeys(("schemas", "prompts", "json_schema", "options"), 1),
     "scope": 1.4,
     "validity": 1.5,
+    "source": 1.5,
     **dict.fromkeys(("records", "config"), 2),
     "stores": 3,
     "_engine": 4,

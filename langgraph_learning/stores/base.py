@@ -214,7 +214,10 @@ class LearningStore(ABC):
 
     def render(self, record: Record) -> str:
         """Return the text of a record for the model that is shown it."""
-        return f"{record.text}{record.validity_label}{record.source.label}"
+        # What was said long before it was learned may have changed since.
+        dated = record.source.said_at if self.about_user and not record.validity_label else None
+        said = f" (said {dated:%Y-%m-%d})" if dated else ""
+        return f"{record.text}{said}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.

@@ -197,6 +197,18 @@ def test_undo_of_what_superseded_a_memory_restores_the_exact_state() -> None:
         ]
 
 
+def test_a_memory_that_is_deleted_goes_with_its_past_and_comes_back_with_it() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = taught(db.store, BERLIN, OSLO)
+        made = ada.apply("delete_memory", id=ada.records()[0].id)
+        assert (ada.records(), ada.search("lives", at=MAY)) == ([], [])
+        ada.undo(made.id)
+        assert [record.text for record in (*ada.records(), *ada.search("lives", at=MAY))] == [
+            "Lives in Oslo",
+            "Lives in Berlin",
+        ]
+
+
 def test_a_message_that_is_edited_takes_back_what_it_superseded() -> None:
     with connect("sqlite:///:memory:") as db:
         ada = taught(db.store, BERLIN, OSLO)
@@ -251,6 +263,14 @@ def test_a_superseded_fact_has_its_date_and_is_a_fact_as_of_an_earlier_day() -> 
     assert "- Led by Kai (until 2026-06-08)" in before
     assert "no longer true" not in before
     assert "Lin" not in before
+
+
+def test_a_memory_from_an_old_conversation_says_when_it_was_said_and_one_of_today_does_not() -> None:
+    store = InMemoryStore()
+    ada = taught(store, BERLIN)
+    assert "- Lives in Berlin (said 2026-05-08)" in ada.recall("Where do I live?").text
+    today = (datetime.now(UTC), "I like tea", [op("add_memory", content="Likes tea", quote="I like tea")])
+    assert "- Likes tea\n" in taught(store, today, first=1).recall("What do I like?").text
 
 
 class Membership(UserMemory):

@@ -190,7 +190,7 @@ class CommitPlan:
         for own_source, group in groupby(
             (pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source
         ):
-            dated = date_changes([change for change, _ in group], snapshot.by_id, when)
+            dated = date_changes([change for change, _ in group], snapshot, when)
             self.add_changes(self.known[snapshot.store.name], list(dated), own_source)
         if waits:
             self.propose(snapshot, operation, [change for change, _ in waits], waits[0][1].source, said_at)

@@ -1,24 +1,34 @@
-"""Changes that replace something from a day on: both sides get that date."""
+"""What takes the place of something from a day on: both sides get that date. What is removed goes with its past."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from langgraph_learning.records import SUPERSEDED, Change, Record, Remove
+from langgraph_learning._engine.repository import ScopeSnapshot
+from langgraph_learning.records import SUPERSEDED, Add, Change, Remove, Update
 
 
-def date_changes(changes: Iterable[Change], known: Mapping[str, Record], at: datetime) -> Iterator[Change]:
+def date_changes(changes: Iterable[Change], snapshot: ScopeSnapshot, at: datetime) -> Iterator[Change]:
     """Yield `changes`; dates that the learning store left open become the time of the message.
 
     Args:
         changes: The changes that a learning store has planned.
-        known: The present records by id.
+        snapshot: The records as they are before.
         at: The time of the message.
     """
     for change in changes:
-        if isinstance(change, Remove) or not (change.from_now_on or change.status == SUPERSEDED):
-            yield change
+        if not isinstance(change, Remove):
+            yield _dated(change, snapshot, at)
             continue
-        begun = old.valid_from if (old := known.get(change.id)) is not None else None
-        since = max(at, begun or at)  # a history may be learned out of order, and nothing may end before it began
-        name = "valid_to" if change.status == SUPERSEDED else "valid_from"
-        yield change if getattr(change, name) else change.model_copy(update={name: since})
+        yield change
+        earlier = (each for each in snapshot.past if each.past_of == change.id)
+        yield from (Remove(store=each.store, id=each.id, text=each.text) for each in earlier)
+
+
+def _dated(change: Add | Update, snapshot: ScopeSnapshot, at: datetime) -> Change:
+    if not change.from_now_on and change.status != SUPERSEDED:
+        return change
+    old = snapshot.by_id.get(change.id)
+    begun = old.valid_from if old is not None else None
+    since = max(at, begun or at)  # a history may be learned out of order: nothing is over before it began
+    name = "valid_to" if change.status == SUPERSEDED else "valid_from"
+    return change if getattr(change, name) else change.model_copy(update={name: since})
