@@ -59,7 +59,7 @@ _FAILURES: tuple[tuple[type[Exception], str], ...] = (
 
 
 def failure_reason(error: Exception) -> str:
-    """Return what anybody may read about a failure, in a fixed sentence.
+    """Return a fixed sentence about a failure that contains nothing secret.
 
     The message of an exception may hold a key, a URL with a password, or a stored text, and this sentence goes to
     models and browsers. The log has the full message.
@@ -68,5 +68,5 @@ def failure_reason(error: Exception) -> str:
 
 
 def describe_failure(error: Exception) -> str:
-    """Return the type of a failure, and the sentence that anybody may read about it."""
+    """Return the type of a failure and a fixed sentence about it that contains nothing secret."""
     return f"{type(error).__name__}: {failure_reason(error)}; the log has the details"

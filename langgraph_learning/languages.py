@@ -1,7 +1,7 @@
 """The language of a text, as far as its words need it: cheap, deterministic, by characteristic words and letters.
 
-Scripts tell most languages apart. Languages in Latin letters are told by their function words, letters that only they
-have, and a few endings. A text without any such sign counts as English.
+Scripts tell most languages apart. Languages in Latin letters differ in function words, in letters that only
+they have, and in a few endings. A text without any such sign counts as English.
 """
 
 import unicodedata

@@ -90,7 +90,7 @@ class LearningMachine(Keywords):
         user_memory: What to remember about the user.
         session_context: The state of the conversation: its summary, goal and plan.
         entity_memory: People, organisations, projects and things, and how they are related.
-        learned_knowledge: Insights that help again, whoever asks next.
+        learned_knowledge: Insights that help in later conversations, also of other users.
         procedures: How things are done, learned from the results of the agent's tool calls.
         instructions: Rules that the agent follows.
         decision_log: The agent's decisions, their reasons and outcomes.

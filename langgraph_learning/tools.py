@@ -162,7 +162,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     speakers = run.speakers(messages, identity)
     ids = _turn_messages(turn)
     digest = _digest_of(run, [message for message in messages if message.id in ids], speakers)
-    # What it says of the user goes with the words it rests on, when these are edited.
+    # When the user edits these messages, the digest tells which statements about the user must go.
     source = Source(
         thread_id=identity.thread_id, actor="agent", message_ids=ids, digest=digest if store.about_user else None
     )
@@ -184,7 +184,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
 
 
 def _digest_of(run: Run, messages: list[BaseMessage], speakers: Speakers) -> str | None:
-    """Return the digest of messages as extraction will read them: behind the reply, without their secrets."""
+    """Return the digest of the messages as extraction will read them: in the background, it reads masked text."""
     spoken = turn_of(messages, speakers).messages
     if run.settings.background is not None:
         spoken = tuple(replace(message, text=run.settings.mask(message.text)) for message in spoken)

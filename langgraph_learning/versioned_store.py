@@ -110,8 +110,11 @@ class VersionedStore(Protocol):
     def purge(self, prefix: Namespace) -> dict[str, int]:
         """Erase everything under `prefix` with its history, and return the numbers of rows by kind."""
 
-    def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
-        """Erase items with their history, or only their history, and return the number of items."""
+    def erase(self, addresses: Iterable[Address], *, history_only: bool = False, scrub: bool = True) -> int:
+        """Erase items with their history, or only their history, and return the number of items.
+
+        `scrub=False` leaves it to later writes to overwrite the text on the disk, which is quicker.
+        """
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
         """Erase what one author wrote at `addresses`, and return the number of items.

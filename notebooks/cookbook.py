@@ -39,6 +39,7 @@ class Script(NamedTuple):
 
     replies: Sequence[Any]
     extractions: Sequence[Any] = ()
+    repeat: bool = False
 
 
 class Place(NamedTuple):
@@ -69,7 +70,7 @@ _places: list[Place] = []
 def start(script: Callable[[], Script]) -> tuple[BaseChatModel, LearningDB]:
     """Say whose words the model's are, and return it with an open, empty database."""
     close_database()
-    model, told = model_or_script(*script())
+    model, told = model_or_script(**script()._asdict())
     place = _empty_place(f"{script.__module__.rpartition('.')[2]}_{script.__name__}")
     _places[:] = [place]
     display(Markdown(told))  # type: ignore[no-untyped-call]

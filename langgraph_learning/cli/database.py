@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.output import say, write_json
+from langgraph_learning.cli.output import progress, say, write_json
 from langgraph_learning.cli.target import Target, check_exists
 
 if TYPE_CHECKING:
@@ -86,20 +86,31 @@ def _count_waiting(at: Target, prefix: tuple[str, ...]) -> int:
 
 
 def migrate(at: Target) -> None:
-    """Make the tables, or bring them up to date; with --embed also those for vectors.
+    """Make the tables, or bring them up to date; with --embed also the vectors of what is there already.
 
     Example: langgraph-learning migrate -d postgresql://localhost/app --schema learning
     """
     before = at.state()
-    with at.open(make=True):
-        pass
+    with at.open(make=True) as opened:
+        waiting = opened.store.count_without_vectors()
+        with progress("Embedding what is there", waiting) as told:
+            embedded = opened.store.fill_vectors(told)
     after = check_exists(at.state())
     done = [name for name in after.applied if before is None or name not in before.applied]
     if at.as_json:
-        write_json({"applied": done, "migrations": list(after.applied), "pending": list(after.pending)})
+        write_json(
+            {
+                "applied": done,
+                "migrations": list(after.applied),
+                "pending": list(after.pending),
+                "embedded": embedded,
+            }
+        )
         return
     for name in done:
         say(f"applied {name}")
+    if embedded:
+        say(f"embedded {embedded} items that were there")
     say(_migration_summary(before, after, done))
 
 

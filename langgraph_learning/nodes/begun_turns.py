@@ -24,18 +24,20 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
 
 
-def load_begun(run: Run, identity: Identity, but: str) -> Flow[list[TurnInput]]:
-    """Return the turns that this subgraph has begun in the thread and nobody has learned from, but for one of them."""
-    if not _is_kept(run):
+def load_begun(run: Run, identity: Identity, under_way: str) -> Flow[list[TurnInput]]:
+    """Return the turns that this subgraph has begun in the thread before, and that nobody has learned from."""
+    if not _may_keep(run):
         return []
     waiting = yield from load_pending(pending_namespace(identity), run.settings.name)
     begun = [turn for turn in waiting if turn.status == "begun" and turn.identity.thread_id == identity.thread_id]
-    return [turn for kept in begun for turn in _read(kept) if turn.provenance.turn_id != but and _is_ours(run, turn)]
+    return [
+        turn for kept in begun for turn in _read(kept) if turn.provenance.turn_id != under_way and _is_ours(run, turn)
+    ]
 
 
 def keep_begun(run: Run, turn: TurnInput) -> Flow[None]:
     """Write a turn down as far as it has come, where the user has said something."""
-    if _is_kept(run) and turn.turn.human:
+    if _may_keep(run) and turn.turn.human:
         now = datetime.now(UTC)
         kept = PendingTurn(
             id=_key(run, turn),
@@ -51,12 +53,13 @@ def keep_begun(run: Run, turn: TurnInput) -> Flow[None]:
 
 def erase_begun(run: Run, turns: Iterable[TurnInput]) -> Flow[None]:
     """Erase turns that are learned, also what another agent of the thread has begun of them."""
-    if _is_kept(run):
-        yield from erase_items([(pending_namespace(turn.identity), _key(run, turn)) for turn in turns])
+    if _may_keep(run):
+        places = [(pending_namespace(turn.identity), _key(run, turn)) for turn in turns]
+        yield from erase_items(places, scrub=False)
 
 
-def _is_kept(run: Run) -> bool:
-    """Return whether the run is one of a subgraph, in a thread, that may write."""
+def _may_keep(run: Run) -> bool:
+    """Return whether this is a subgraph whose state ends with its run, in a thread, in a run that may write."""
     return bool(run.graph and run.thread and run.settings.learning) and pinned_revision() is None
 
 

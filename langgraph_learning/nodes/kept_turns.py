@@ -43,7 +43,7 @@ def _read_rows(rows: Iterable[object]) -> list[TurnInput]:
         return []
 
 
-def keep_turns(run: Run, kept: Sequence[TurnInput]) -> Flow[Update]:
+def keep_turns(run: Run, step: str, kept: Sequence[TurnInput]) -> Flow[Update]:
     """Return the state update that keeps `kept`; streams show the ids of their messages."""
     if not run.settings.learning:
         return {}
@@ -51,7 +51,7 @@ def keep_turns(run: Run, kept: Sequence[TurnInput]) -> Flow[Update]:
     ids = [message.id for turn in of_somebody for message in turn.turn.messages]
     rows = [turn.to_json() for turn in keep_newest(of_somebody)]
     if of_somebody:
-        yield from run_guarded(run, "recall", keep_begun(run, of_somebody[-1]), None)
+        yield from run_guarded(run, step, keep_begun(run, of_somebody[-1]), None)
     return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
 
 

@@ -92,7 +92,8 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     kept: Update = {}
     if keep:
         shown = shown_in(turn, Provenance())
-        kept = yield from keep_turns(run, (yield from begin_turn(run, state, messages, identity, speakers, shown)))
+        begun = yield from begin_turn(run, state, messages, identity, speakers, shown)
+        kept = yield from keep_turns(run, "recall", begun)
     return {keys.turn: PrivateUpdate(turn, turn), **kept}
 
 
@@ -200,7 +201,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
-    kept = yield from keep_turns(run, left)
+    kept = yield from keep_turns(run, "extract", left)
     return {**({keys.mark: mark} if mark is not None else {}), **kept, **ended, **listed}
 
 

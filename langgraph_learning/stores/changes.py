@@ -1,4 +1,4 @@
-"""The changes that many learning stores plan alike."""
+"""Changes that many learning stores plan in the same way."""
 
 from collections.abc import Sequence
 
@@ -10,19 +10,19 @@ def find_record(records: Sequence[Record], record_id: object, kind: str) -> Reco
     """Return the record that an operation names.
 
     Args:
-        records: All in scope.
-        record_id: Its own id.
-        kind: What it is called in the message to the model: `"memory"`.
+        records: All records in scope.
+        record_id: The full id of the record.
+        kind: The word for a record in the message to the model, such as `"memory"`.
 
     Raises:
-        Refused: It is not there.
+        Refused: There is no such record.
     """
-    found = next((record for record in records if record.id == record_id), None)
-    if found is None:
+    match = next((record for record in records if record.id == record_id), None)
+    if match is None:
         raise Refused(f"there is no such {kind}")
-    return found
+    return match
 
 
 def remove(record: Record) -> Remove:
-    """Return the change that takes `record` out."""
+    """Return the change that removes `record`."""
     return Remove(store=record.store, id=record.id, text=record.text)

@@ -1,4 +1,4 @@
-"""Operations that every learning store has: a person, or a curation, asks for them, never an extraction or a tool."""
+"""Operations of every learning store for people and curation; extraction and the agent's tools do not use them."""
 
 from collections.abc import Sequence
 
@@ -24,24 +24,24 @@ KEEP = operation("keep_record", "Recall a note again that was set aside.", id=(s
 DROP = operation("drop_record", "Remove a note that was set aside.", id=(str, ID), because=BECAUSE)
 MAINTENANCE = (MERGE, RETIRE, KEEP, DROP)
 ON_REJECT = {KEEP.__name__: DROP.__name__}
-"""What a person's no to a proposal carries out, where it is not just that nothing happens."""
+"""The operation that runs when a person rejects a proposal of the given operation; for all others nothing happens."""
 
 
 def plan_maintenance(store: str, asked: Operation, records: Sequence[Record]) -> list[Change]:
-    """Return what one of these operations changes.
+    """Return the changes of one of these operations.
 
     Raises:
-        Refused: What it is about is not there.
+        Refused: A record that the operation names does not exist.
     """
     given = asked.model_dump()
-    known = {record.id: record for record in records}
+    by_id = {record.id: record for record in records}
     wanted = list(dict.fromkeys(given.get("ids") or [given.get("id")]))
-    if any(key not in known for key in wanted):
-        raise Refused("what it is about is not there any more")
-    found = sorted((known[key] for key in wanted), key=lambda record: (record.created_at, record.id))
+    if any(key not in by_id for key in wanted):
+        raise Refused("a record that this operation names no longer exists")
+    named = sorted((by_id[key] for key in wanted), key=lambda record: (record.created_at, record.id))
     if isinstance(asked, MERGE):
-        return _merge(store, found, given["text"])
-    [record] = found
+        return _merge(store, named, given["text"])
+    [record] = named
     if isinstance(asked, DROP):
         return [Remove(store=store, id=record.id, text=record.text, source=record.source)]
     if isinstance(asked, RETIRE):
@@ -50,14 +50,16 @@ def plan_maintenance(store: str, asked: Operation, records: Sequence[Record]) ->
     return [kept] if record.status != ACTIVE else []
 
 
-def _merge(store: str, found: Sequence[Record], text: str) -> list[Change]:
-    if len(found) < 2 or any(record.status != ACTIVE for record in found):
-        raise Refused("to merge takes two or more notes that are in use")
-    if not all(takes_text(record) for record in found):
-        raise Refused(f"the text of {store} is made of several fields: retire all but one")
-    return list(merge_group(store, found, text, "").changes)
+def _merge(store: str, group: Sequence[Record], text: str) -> list[Change]:
+    if len(group) < 2 or any(record.status != ACTIVE for record in group):
+        raise Refused("a merge needs two or more active notes")
+    if not all(takes_text(record) for record in group):
+        raise Refused(
+            f"records of {store} cannot be merged, because their text consists of several fields: retire all but one"
+        )
+    return list(merge_group(store, group, text, "").changes)
 
 
 def takes_text(record: Record) -> bool:
-    """Whether the text of `record` is one of its fields, and can be written anew."""
+    """Return whether the text of `record` is one of its fields, so that a merge can replace it."""
     return record.text in record.content.values()

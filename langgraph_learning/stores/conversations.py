@@ -1,4 +1,4 @@
-"""What was said: every message of user and assistant, kept as it was said and found by its words and neighbours."""
+"""Conversations: every message of user and assistant in its own words, found by words and neighbouring messages."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,11 +15,11 @@ from langgraph_learning.stores.operations import Operation, Refused, operation
 SEARCH = "Search what was said in earlier conversations: exact words, names, dates, who said what."
 LONGEST_SPEAKER = 60
 SHOWN_CHARS, BRIEF_CHARS = 1_500, 300
-"""How much is shown of a message that fits, and of its neighbours or where room is short, in characters."""
+"""Characters shown of a message that matches, and of its neighbours or of any message where there is little space."""
 
 
 class ConversationsStore(LearningStore):
-    """The conversations."""
+    """The learning store for conversations."""
 
     name: ClassVar[str] = "conversations"
     config_class = ConversationsConfig
@@ -29,7 +29,7 @@ class ConversationsStore(LearningStore):
     captures: ClassVar[bool] = True
 
     def __init__(self, config: ConversationsConfig | None = None) -> None:
-        """Make the search; there is nothing to ask a model for."""
+        """Create the search; there are no operations, because no model is asked."""
         super().__init__(config)
         self.operations = ()
         query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
@@ -39,19 +39,22 @@ class ConversationsStore(LearningStore):
 
     @property
     def share(self) -> float:
-        """How much of the recalled text may be conversation."""
+        """The largest part of the recalled text that conversations may take, from 0 to 1."""
         return self.config.share
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Refuse: what was said does not change.
+        """Refuse every operation: messages do not change.
 
         Raises:
             Refused: Always.
         """
-        raise Refused("what was said is kept as it was said")
+        raise Refused("messages of a conversation cannot be changed")
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
-        """Keep who said it, when, and the beginning of what is too long; what was edited keeps speaker and time."""
+        """Return the record of a message: its speaker, its time, and its text up to `max_chars`.
+
+        An edited message (`kept`) keeps its speaker and its time.
+        """
         text = message.text.strip()[: self.config.max_chars]
         if not text or (kept is None and message.role not in self.config.roles):
             return None
@@ -65,54 +68,54 @@ class ConversationsStore(LearningStore):
         )
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Leave everything: the same words said twice were said twice."""
+        """Propose nothing: if a user says the same twice, both messages stay."""
         return []
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return what was said in the days that are asked for."""
+        """Return the messages of the last `days` that the search asks for."""
         days = search.model_dump().get("days")
         fitting = super().filter_search(search, ranked, at)
         oldest = at - timedelta(days=days) if days is not None else None
-        return [each for each in fitting if oldest is None or _said_at(each.record) >= oldest]
+        return [item for item in fitting if oldest is None or _said_at(item.record) >= oldest]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Show each passage by day and speaker: what fits, with the messages around it."""
+        """Return one entry per passage: a message that matches and its neighbours, by day and speaker."""
         return [_passage(messages) for messages in _passages(ranked)]
 
 
 def _speaker(message: SpokenMessage) -> str:
-    """Return the name of who said it: one line, without what could close a block of the prompt."""
+    """Return the speaker's name on one line, without characters that could close a block of the prompt."""
     name = " ".join(re.sub(r"[\x00-\x1f<>]", " ", message.name or "").split())
     return name[:LONGEST_SPEAKER] or message.role
 
 
 def _passages(ranked: Sequence[Ranked]) -> Iterator[list[Ranked]]:
-    """Yield each message that fits between the ones before and after it, the best first, none of them twice."""
-    left = {(each.record.session, each.record.place): each for each in ranked}
-    for each in ranked:
-        session, place = each.record.session, each.record.place or 0
-        if (session, each.record.place) in left:
-            around = (left.pop((session, place + step), None) for step in (-1, 0, 1))
+    """Yield each message that matches, between the message before and after it; best first, no message twice."""
+    unused = {(item.record.session, item.record.place): item for item in ranked}
+    for item in ranked:
+        session, place = item.record.session, item.record.place or 0
+        if (session, item.record.place) in unused:
+            around = (unused.pop((session, place + step), None) for step in (-1, 0, 1))
             yield [message for message in around if message is not None]
 
 
 def _passage(messages: Sequence[Ranked]) -> Entry:
-    best = max(messages, key=lambda each: each.score)
-    about = [best, *(each for each in messages if each is not best)]
+    best = max(messages, key=lambda message: message.score)
+    about = [best, *(message for message in messages if message is not best)]
     return Entry(_lines(messages, best, SHOWN_CHARS), tuple(about), brief=_lines([best], best, BRIEF_CHARS))
 
 
 def _lines(messages: Sequence[Ranked], best: Ranked, longest: int) -> str:
-    """Return the messages under their days, each with its speaker."""
+    """Return the messages as lines with their speakers, below a line for each day."""
     lines: list[str] = []
     today = ""
-    for each in messages:
-        content = each.record.content
-        if (day := _day(_said_at(each.record))) != today:
+    for message in messages:
+        content = message.record.content
+        if (day := _day(_said_at(message.record))) != today:
             today = day
             lines.append(f"{day}:")
         text = str(content.get("text", ""))
-        room = longest if each is best or each.matched else BRIEF_CHARS
+        room = longest if message is best or message.matched else BRIEF_CHARS
         lines.append(f"{content.get('speaker')}: {text[:room]}{'...' if len(text) > room else ''}")
     return "\n".join(lines)
 

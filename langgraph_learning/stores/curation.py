@@ -1,4 +1,4 @@
-"""What a learning store sheds without a model's judgement: what is said twice, and what holds no longer."""
+"""Curation without a model: find records that repeat others, and records that no longer hold."""
 
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
@@ -11,7 +11,10 @@ from langgraph_learning.text import same_statement, statement_key
 
 
 def archive(record: Record) -> Update:
-    """Return the change that sets `record` aside: not removed, so that its source stays and any store can undo it."""
+    """Return the change that archives `record`.
+
+    The record is not removed: its source stays, and every learning store can undo the change.
+    """
     return Update(
         store=record.store,
         id=record.id,
@@ -24,7 +27,7 @@ def archive(record: Record) -> Update:
 
 
 def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:
-    """Return the retirement of what was superseded, has expired, or was not changed for `max_age`."""
+    """Return one proposal to archive for each record that is superseded, has expired, or is unchanged for `max_age`."""
     return [
         Curated(
             store=store,
@@ -55,7 +58,7 @@ def _why_outdated(record: Record, at: datetime, max_age: timedelta | None) -> st
 
 
 def _is_past(end: JsonValue, at: datetime) -> bool:
-    """Whether a day, or a moment, is over; what is neither never is."""
+    """Return whether a day or a point in time is over; False for a value that is neither."""
     try:
         if len(str(end)) == len("2026-01-31"):
             return date.fromisoformat(str(end)) < at.date()
@@ -66,42 +69,42 @@ def _is_past(end: JsonValue, at: datetime) -> bool:
 
 
 def duplicates(store: str, records: Sequence[Record]) -> list[Curated]:
-    """Return the merging of records that say the same, given the active ones, oldest first."""
+    """Return one proposal to merge for each group of records that say the same; `records` are active, oldest first."""
     groups: dict[tuple[str, ...], list[list[Record]]] = {}
     for record in records:
         alike = groups.setdefault(statement_key(record.text), [])
-        group = next((group for group in alike if all(_is_twin(each, record) for each in group)), None)
+        group = next((group for group in alike if all(_is_twin(member, record) for member in group)), None)
         if group is None:
             alike.append([record])
         else:
             group.append(record)
-    found = [group for alike in groups.values() for group in alike if len(group) > 1]
-    return [merge_group(store, group, group[0].text, "said twice") for group in found]
+    repeated = [group for alike in groups.values() for group in alike if len(group) > 1]
+    return [merge_group(store, group, group[0].text, "said twice") for group in repeated]
 
 
-def _is_twin(one: Record, other: Record) -> bool:
-    """Whether nothing is lost when one stands for both."""
-    shared = one.content.keys() & other.content.keys()
-    return same_statement(one.text, other.text) and all(_agree(one.content[k], other.content[k]) for k in shared)
+def _is_twin(first: Record, second: Record) -> bool:
+    """Return whether one record can replace both without a loss."""
+    shared = first.content.keys() & second.content.keys()
+    return same_statement(first.text, second.text) and all(_agree(first.content[k], second.content[k]) for k in shared)
 
 
-def _agree(one: JsonValue, other: JsonValue) -> bool:
-    if one is None or other is None or (isinstance(one, list) and isinstance(other, list)):
+def _agree(first: JsonValue, second: JsonValue) -> bool:
+    if first is None or second is None or (isinstance(first, list) and isinstance(second, list)):
         return True
-    if isinstance(one, str) and isinstance(other, str):
-        return same_statement(one, other)
-    return one == other
+    if isinstance(first, str) and isinstance(second, str):
+        return same_statement(first, second)
+    return first == second
 
 
 def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> Curated:
-    """Return the merging of `group` into its first record, which takes over what it lacks and says `text`.
+    """Return the proposal to merge `group` into its first record, with `text` and the fields that it lacks.
 
-    It is an update also where it takes over nothing: what was said again has not grown old.
+    The first record is updated even if no field changes: the user said it again, so it counts as new.
     """
     kept, *others = group
     content = {name: text if value == kept.text else value for name, value in union_content(group).items()}
     own = any(same_statement(text, record.text) for record in group)
-    # Other words than anybody's are a model's: no quote vouches for them.
+    # A text that no record of the group has comes from a model, so the user's quote does not support it.
     source = kept.source if own else kept.source.model_copy(update={"quote": None, "actor": "assistant"})
     update = Update(store=store, id=kept.id, content=content, text=text, source=source, **kept.validity)
     return Curated(
@@ -115,7 +118,7 @@ def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> 
 
 
 def union_content(records: Sequence[Record]) -> dict[str, JsonValue]:
-    """Return the contents as one: lists added up, of anything else what the first says that says something."""
+    """Return one content for all records: lists are joined; of other fields, the first value that is not None."""
     content: dict[str, JsonValue] = {}
     for record in records:
         for name, value in record.content.items():

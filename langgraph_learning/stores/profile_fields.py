@@ -1,4 +1,4 @@
-"""The fields of a user profile: merged and read back under their types, and further facts under names of their own."""
+"""The fields of a user profile: merge them, read them with their types, and name further facts."""
 
 import json
 import logging
@@ -22,7 +22,7 @@ from langgraph_learning.text import fold
 log = logging.getLogger("langgraph_learning.stores.user_profile")
 
 DETAILS = "details"
-"""The field of facts that the schema declares no field for."""
+"""The field for facts that have no field in the schema."""
 LONGEST_NAME, LONGEST_DETAIL = 60, 500
 
 
@@ -32,32 +32,32 @@ class ProfileFields:
 
     schema: type[BaseModel]
     operation: type[Operation]
-    """What sets them: its fields are those of the schema, each of which may be left out."""
+    """The operation that sets them: it has the fields of the schema, all optional."""
     declared: tuple[str, ...]
-    """Their names, without the field of further facts."""
+    """The names of the fields, without the field for further facts."""
 
     def fits(self, field: str, value: JsonValue) -> bool:
-        """Return whether a value has the type of its field."""
+        """Return whether `value` has the type of `field`."""
         return self._parse(field, value)[0] is not None
 
     def merge(self, field: str, old: JsonValue, value: JsonValue) -> JsonValue:
-        """Return `old` with what `value` says, or `value` alone where both do not fit: a list of at most two."""
+        """Return `old` merged with `value`, or `value` alone if the result breaks the type (a list of at most two)."""
         schemas = cast("dict[str, Schema]", inline_schema(self.operation)["properties"])
         merged = merge(old, value, schemas.get(field, {}))
         return merged if self.fits(field, merged) else value
 
     def read_profile(self, records: Sequence[Record]) -> BaseModel:
-        """Return the records as one object of the schema; what is not known keeps its default, else None.
+        """Return the records as one object of the schema; a field without a value has its default, or None.
 
         A value that no longer fits its field, because the schema has changed, is left out and logged.
         """
-        known: dict[str, JsonValue] = {}
+        stored: dict[str, JsonValue] = {}
         for record in records:
             for field, value in record.content.items():
-                known[field] = merge(known.get(field), value, {}) if field == DETAILS else value
+                stored[field] = merge(stored.get(field), value, {}) if field == DETAILS else value
         values: dict[str, Any] = {}
-        for field in known.keys() & self.schema.model_fields.keys():
-            typed, misfits = self._parse(field, known[field])
+        for field in stored.keys() & self.schema.model_fields.keys():
+            typed, misfits = self._parse(field, stored[field])
             if typed is None:
                 log.warning("user_profile: %s no longer fits its field and is left out: %s", field, misfits)
             else:
@@ -66,56 +66,56 @@ class ProfileFields:
         return self.schema.model_construct(_fields_set=set(values), **{**missing, **values})
 
     def _parse(self, field: str, value: JsonValue) -> tuple[Operation | None, dict[str, str]]:
-        """Return the typed field, or what is wrong with it."""
+        """Return the typed field, or None and the errors by place."""
         try:
             return self.operation.model_validate_json(json.dumps({field: value}), strict=True, by_name=True), {}
         except ValidationError as error:
-            return None, {str(each["loc"][0]) if each["loc"] else "": each["msg"] for each in error.errors()}
+            return None, {str(item["loc"][0]) if item["loc"] else "": item["msg"] for item in error.errors()}
 
 
 def details_field(*, hidden: bool) -> tuple[object, FieldInfo]:
-    """Return the argument for further facts; where it is hidden only the schema's validators see it."""
+    """Return the argument for further facts; if `hidden`, models do not see it in the JSON schema."""
     kind = dict[str, Annotated[str, Field(max_length=LONGEST_DETAIL)]] | None
     info = FieldInfo.from_field(default=None, description=UserProfile.model_fields[DETAILS].description)
     return SkipJsonSchema[kind] if hidden else kind, info  # type: ignore[misc]
 
 
 def normal_name(name: str) -> str:
-    """Return the name of a fact in one spelling: "Job Title" and "job_title" are one."""
+    """Return the name of a fact in one spelling: "Job Title" and "job_title" are the same name."""
     return re.sub(r"[^\w]+", "_", fold(name)).strip("_")[:LONGEST_NAME]
 
 
 def field_name(record: Record) -> str:
-    """Return the name of the field, or of the further fact, that a record holds."""
+    """Return the name of the field or further fact that a record holds."""
     [field] = record.content
     inner = record.content[field]
     return next(iter(inner), field) if field == DETAILS and isinstance(inner, dict) else field
 
 
 def clear_field(record: Record, field: str, item: str | None) -> Change:
-    """Return what empties the field that a record holds, or takes one item out of it, by its text or its name.
+    """Return the change that removes a field, or one item of it by its text or name.
 
     Raises:
-        Refused: There is no such item.
+        Refused: The field has no such item.
     """
     value = record.content.get(field)
     if item is None or not isinstance(value, list | dict):
         return remove(record)
     wanted = fold(item).strip()
-    left: JsonValue
+    remaining: JsonValue
     if isinstance(value, dict):
-        left = {key: part for key, part in value.items() if fold(key).strip() != wanted}
+        remaining = {key: part for key, part in value.items() if fold(key).strip() != wanted}
     else:
-        left = [part for part in value if wanted not in _spellings(part)]
-    if left == value:
-        raise Refused(f"{item!r} is not in {field}; there is {spell(value)}")
-    if not left:
+        remaining = [part for part in value if wanted not in _spellings(part)]
+    if remaining == value:
+        raise Refused(f"{item!r} is not in {field}, which has {spell(value)}")
+    if not remaining:
         return remove(record)
-    return Update(store=record.store, id=record.id, content={field: left}, text=f"{field}: {spell(left)}")
+    return Update(store=record.store, id=record.id, content={field: remaining}, text=f"{field}: {spell(remaining)}")
 
 
 def _spellings(value: JsonValue) -> Iterator[str]:
-    """Return what an item of a list may be called: as it is shown, or by its name."""
+    """Yield the texts by which an item of a list can be named: its full text, and for an object its first value."""
     yield fold(spell(value)).strip()
     if isinstance(value, dict):
         yield from (fold(spell(part)).strip() for part in [next(iter(value.values()), "")])

@@ -1,4 +1,4 @@
-"""How the plan of a conversation goes on: what is withdrawn, what is done, and when the goal is a new one."""
+"""The plan of a conversation: withdraw parts of it, compare steps, and recognise a new goal."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -9,24 +9,24 @@ from langgraph_learning.text import same_statement, terms
 
 
 def without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -> dict[str, JsonValue]:
-    """Return what is left of a session, without the fields that are named and the steps that are not done after all."""
+    """Return the content of a session without the withdrawn fields and the steps that are not done after all."""
     fields = {item.strip().casefold() for item in withdrawn} & {"goal", "plan", "progress"}
-    left = {name: value for name, value in content.items() if name not in fields}
-    if isinstance(done := left.get("progress"), list):
-        left["progress"] = [step for step in done if not stands_in(step, withdrawn)]
-    return left
+    remaining = {name: value for name, value in content.items() if name not in fields}
+    if isinstance(done := remaining.get("progress"), list):
+        remaining["progress"] = [step for step in done if not stands_in(step, withdrawn)]
+    return remaining
 
 
 def stands_in(step: JsonValue, steps: Iterable[JsonValue]) -> bool:
-    """Return whether a step is one of `steps`, in nearly the same words."""
-    return any(same_statement(str(step), str(other)) for other in steps)
+    """Return whether `steps` contain a step, in the same or nearly the same words."""
+    return any(same_statement(str(step), str(candidate)) for candidate in steps)
 
 
 def is_new_goal(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> bool:
-    """Return whether the goal is another one, and not the old one in other words.
+    """Return whether the goal is a new one, and not the old goal in other words.
 
-    A model that says the same goal differently every turn must not lose what was done: a goal that shares half of its
-    words with the old one, or comes with a step of the old plan, goes on.
+    A model may phrase the same goal differently in every turn, and this must not lose the progress. So a goal counts as
+    the old one if it shares half of its words with the old goal, or comes with a step of the old plan.
     """
     before, now = old.get("goal"), given.get("goal")
     if not before or not now:

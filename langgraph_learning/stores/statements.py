@@ -1,4 +1,4 @@
-"""Single statements: added, replaced and removed by their short ids, none of them kept twice."""
+"""Base of the learning stores of single statements: add, replace and remove them by short id, keep each once."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -16,20 +16,20 @@ from langgraph_learning.text import same_statement
 class StatementStore(LearningStore):
     """A learning store whose records are statements of one sentence, in one field of the schema.
 
-    A subclass names the field, makes its operations by `make_operations`, and may say in `text` how a record reads.
+    A subclass names the field, creates its operations with `make_operations`, and may override `text`.
     """
 
     prompt: ClassVar[str]
-    """The file that says what to capture: a subclass under another name captures the same."""
+    """The name of the prompt file that says what to capture; a subclass with another store name uses the same file."""
     kind: ClassVar[str]
-    """What one record is called, for the model."""
+    """The word for one record in messages to the model."""
     statement: ClassVar[str]
     """The field that holds the statement."""
 
     def make_operations(
         self, add: tuple[str, str], replace: tuple[str, str], remove: tuple[str, str]
     ) -> tuple[type[Operation], type[Operation], type[Operation]]:
-        """Make the three operations from the fields of the schema, each from its name and description."""
+        """Create the three operations from the fields of the schema; each argument is a name and a description."""
         schema = self.config.schema or self.config.base
         fields, optional = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
         self._add = operation(*add, schema, **fields)
@@ -40,11 +40,11 @@ class StatementStore(LearningStore):
 
     @property
     def instructions(self) -> str:
-        """What to capture."""
+        """The instructions for extraction: what to capture."""
         return prompts.load(self.prompt)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Add, replace or remove one statement; what is known already changes nothing."""
+        """Return the changes that add, replace or remove one statement; none if nothing would change."""
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._add):
             return self._plan_add(given, records)
@@ -55,21 +55,23 @@ class StatementStore(LearningStore):
         return [] if content == record.content else self.plan_replacement(record, content)
 
     def _plan_add(self, given: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
-        said = str(given[self.statement])
-        alike = [record for record in records if same_statement(said, str(record.content.get(self.statement)))]
-        if alike and all(record.status == ARCHIVED for record in alike):  # it was set aside, and is said again
+        statement = str(given[self.statement])
+        alike = [record for record in records if same_statement(statement, str(record.content.get(self.statement)))]
+        if alike and all(
+            record.status == ARCHIVED for record in alike
+        ):  # archived before, and now said again: recall it again
             return [self.update(alike[-1], {**alike[-1].content, **given})]
         return [] if alike else [Add(store=self.name, content=given, text=self.text(given))]
 
     def plan_replacement(self, record: Record, content: dict[str, JsonValue]) -> list[Change]:
-        """Return what makes `content` stand in the place of what `record` says."""
+        """Return the changes that replace the content of `record` by `content`."""
         return [self.update(record, content)]
 
     def update(self, record: Record, content: dict[str, JsonValue]) -> Update:
-        """Return the change that gives `record` other content, and recalls it again if it was set aside."""
+        """Return the change that gives `record` new content, and makes it active again if it was archived."""
         text, begun = self.text(content), None if "valid_from" in content else record.valid_from
         return Update(store=self.name, id=record.id, content=content, text=text, valid_from=begun)
 
     def text(self, content: dict[str, JsonValue]) -> str:
-        """Return how a record reads, and what it is found by."""
+        """Return the text of a record, which recall shows and search reads."""
         return str(content[self.statement])

@@ -1,4 +1,4 @@
-"""Knowledge under titles in a namespace: saved, searched for and deleted; the same title is the same record."""
+"""Base of the learning stores of titled records in a namespace: save, search and delete; one record per title."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ from langgraph_learning.text import fold, same_statement
 
 
 class TitledStore(LearningStore):
-    """A learning store of records that a title tells from each other.
+    """A learning store whose records have titles.
 
-    A subclass says in class variables what its records are called and how its tools are described, and in `text` how a
-    record reads. Saving replaces what has the same title or says the same, but for the field that only ever grows.
+    A subclass sets class variables for the word for a record and the descriptions of its tools, and implements `text`.
+    Saving replaces the record with the same title or the same body. Only the items of the field `grows` are added.
     """
 
     about_user: ClassVar[bool] = False
@@ -28,22 +28,22 @@ class TitledStore(LearningStore):
     config: NamespaceConfig
 
     prompt: ClassVar[str]
-    """The file that says what to capture: a subclass under another name captures the same."""
+    """The name of the prompt file that says what to capture; a subclass with another store name uses the same file."""
     kind: ClassVar[str]
-    """What one record is called, which also names the operations: `save_<kind>`, `delete_<kind>`, `search_<kind>s`."""
+    """The word for one record; it also names the operations: `save_<kind>`, `delete_<kind>`, `search_<kind>s`."""
     body: ClassVar[str]
-    """The field that says it: the same words under another title are no second record."""
+    """The main field: the same text under another title is the same record."""
     grows: ClassVar[str]
-    """The field whose items are added up, so that none is lost when a record is saved again."""
+    """The list field that keeps its items and gets the new ones when a record is saved again."""
     save: ClassVar[str]
     when: ClassVar[str]
-    """When the agent should save, unless the configuration says otherwise."""
+    """The text for the model about when to save; the configuration can replace it."""
     delete: ClassVar[str]
     search: ClassVar[str]
     query: ClassVar[str]
 
     def __init__(self, config: NamespaceConfig | None = None) -> None:
-        """Make the operations from the fields of the schema."""
+        """Create the operations from the fields of the schema."""
         super().__init__(config)
         schema = self.config.schema or self.config.base
         described = f"{self.save}\n{self.configured_instructions(self.when)}"
@@ -56,15 +56,15 @@ class TitledStore(LearningStore):
 
     @property
     def instructions(self) -> str:
-        """What to capture."""
+        """The instructions for extraction: what to capture."""
         return prompts.load(self.prompt)
 
     def scope(self, identity: Identity) -> Scope | None:
-        """A namespace: everybody's, a group's, or each user's own."""
+        """Return the namespace of the records: for all users, for a group, or for this user alone."""
         return Scope.in_namespace(self.config.namespace or "global", identity)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Save or delete one record; the same title is the same record, and so is the same body."""
+        """Return the changes that save or delete one record; a record with the same title or body is updated."""
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._delete):
             return [remove(find_record(records, given["id"], self.kind))]
@@ -85,15 +85,15 @@ class TitledStore(LearningStore):
         return [Update(store=self.name, id=old.id, content=content, text=self.text(content))]
 
     def join(self, old: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """Return what the same body under another title adds to a record: it stays under its first title."""
+        """Return the content when the same body arrives under another title: the first title stays."""
         return {**given, "title": old["title"]}
 
     @abstractmethod
     def text(self, content: dict[str, JsonValue]) -> str:
-        """Return how a record reads, and what it is found by."""
+        """Return the text of a record, which recall shows and search reads."""
 
 
 def _fold_title(title: JsonValue) -> str:
-    """Return a title as it is compared: case, accents, spaces and the last stop do not count."""
+    """Return a title for comparison, without case, accents, extra spaces, quotes and final punctuation."""
     folded = " ".join(fold(str(title)).split())
     return folded.strip("\"'“”.:!? ") or folded

@@ -1,4 +1,4 @@
-"""What to remember about the user: single statements, none of them twice."""
+"""User memory: single statements about the user, each kept once."""
 
 from typing import ClassVar
 
@@ -17,7 +17,7 @@ SEARCH = "Search everything that is remembered about the user."
 
 
 class UserMemoryStore(StatementStore):
-    """The user memory."""
+    """The learning store for user memory."""
 
     name: ClassVar[str] = "user_memory"
     config_class = UserMemoryConfig
@@ -30,17 +30,21 @@ class UserMemoryStore(StatementStore):
     statement = "content"
 
     def __init__(self, config: UserMemoryConfig | None = None) -> None:
-        """Make the operations that are enabled."""
+        """Create the operations that the configuration enables."""
         super().__init__(config)
-        made = self.make_operations(("add_memory", ADD), ("update_memory", UPDATE), ("delete_memory", DELETE))
+        operations = self.make_operations(("add_memory", ADD), ("update_memory", UPDATE), ("delete_memory", DELETE))
         enabled = (self.config.enable_add, self.config.enable_update, self.config.enable_delete)
-        self.operations = tuple(kind for kind, is_enabled in zip(made, enabled, strict=True) if is_enabled)
+        self.operations = tuple(kind for kind, is_enabled in zip(operations, enabled, strict=True) if is_enabled)
         query = (str, Field(description="What to look for"))
         limit = (int, Field(default=10, ge=1, le=50, description="How many at most"))
         self.searches = (operation("search_memories", SEARCH, query=query, limit=limit),)
 
     def plan_replacement(self, record: Record, content: dict[str, JsonValue]) -> list[Change]:
-        """Return the change; what does not only complete a memory holds from now on, and the old one until now."""
+        """Return the update of a memory.
+
+        If the new text only adds to the old one, the dates stay. Otherwise the new text holds from now on, and the old
+        text held until now.
+        """
         changed = self.update(record, content)
         completed = is_completed_by(record.text, changed.text)
         return [changed if completed else changed.model_copy(update={"valid_from": None, "from_now_on": True})]

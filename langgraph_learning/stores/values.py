@@ -1,4 +1,4 @@
-"""JSON values as learning stores keep them: merged, and spelled out for a reader."""
+"""JSON values of records: merge them, and write them as text."""
 
 from typing import cast
 
@@ -9,13 +9,13 @@ from langgraph_learning.text import fold
 
 
 def union(old: list[JsonValue], new: list[JsonValue]) -> list[JsonValue]:
-    """Return `old` with what is new in `new` behind it.
+    """Return `old`, followed by the items of `new` that it does not contain yet.
 
-    Texts that differ in case only are the same; an object that another one completes is that one.
+    Texts that differ only in case are the same item. So are two objects if one has all fields of the other.
     """
     merged: list[JsonValue] = []
     for value in [*old, *new]:
-        place = next((place for place, known in enumerate(merged) if _is_same(known, value)), None)
+        place = next((index for index, item in enumerate(merged) if _is_same(item, value)), None)
         if place is None:
             merged.append(value)
         elif isinstance(value, dict):
@@ -23,20 +23,21 @@ def union(old: list[JsonValue], new: list[JsonValue]) -> list[JsonValue]:
     return merged
 
 
-def _is_same(one: JsonValue, other: JsonValue) -> bool:
-    """Return whether two items are one: equal, or objects of which one says all that the other does."""
-    if isinstance(one, dict) and isinstance(other, dict):
-        smaller, larger = sorted(({k: v for k, v in each.items() if not is_blank(v)} for each in (one, other)), key=len)
+def _is_same(first: JsonValue, second: JsonValue) -> bool:
+    """Return whether two items count as one: they are equal, or objects of which one has all fields of the other."""
+    if isinstance(first, dict) and isinstance(second, dict):
+        given = ({key: part for key, part in item.items() if not is_blank(part)} for item in (first, second))
+        smaller, larger = sorted(given, key=len)
         return bool(smaller) and all(key in larger and _is_same(larger[key], value) for key, value in smaller.items())
-    if isinstance(one, str) and isinstance(other, str):
-        return fold(one).strip() == fold(other).strip()
-    return type(one) is type(other) and one == other
+    if isinstance(first, str) and isinstance(second, str):
+        return fold(first).strip() == fold(second).strip()
+    return type(first) is type(second) and first == second
 
 
 def merge(old: JsonValue, new: JsonValue, schema: Schema) -> JsonValue:
-    """Return `old` with what `new` says: objects are merged by key, lists added to, and everything else replaced.
+    """Return `old` updated with `new`: objects are merged by key, lists are extended, everything else is replaced.
 
-    A tuple, and a list that may hold only so many, are one value each: they are replaced.
+    A tuple and a list with a maximum length count as one value: they are replaced.
     """
     if isinstance(old, dict) and isinstance(new, dict):
         given = {key: value for key, value in new.items() if key not in old or not is_blank(value)}
@@ -62,7 +63,7 @@ def _schema_of_key(schema: Schema, key: str) -> Schema:
 
 
 def spell(value: JsonValue) -> str:
-    """Return a JSON value as a person writes it."""
+    """Return a JSON value as text for a reader."""
     if isinstance(value, list):
         return ", ".join(map(spell, value))
     if isinstance(value, dict):
@@ -71,9 +72,9 @@ def spell(value: JsonValue) -> str:
 
 
 def rest_of(content: dict[str, JsonValue], *shown: str) -> list[str]:
-    """Return a line for each field that says something and is not `shown` already."""
-    told = {name: value for name, value in content.items() if name not in shown and value not in (None, "", [])}
-    return [f"{name}: {spell(value)}" for name, value in told.items()]
+    """Return a line for each field that has a value and is not in `shown`."""
+    values = {name: value for name, value in content.items() if name not in shown and value not in (None, "", [])}
+    return [f"{name}: {spell(value)}" for name, value in values.items()]
 
 
 def as_list(value: JsonValue) -> list[JsonValue]:

@@ -3,9 +3,10 @@
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint
 from langgraph_learning.records import Reflection
 from langgraph_learning.views.commits import change_line, refusal, usage_text
-from langgraph_learning.views.markup import Html, data, grid, html, quiet, tag, with_style
+from langgraph_learning.views.markup import Child, Html, data, grid, html, image, quiet, tag, with_style
 
 WIDTH, HEIGHT = 320, 120
+COLOUR, AXIS = "#4c8fd6", "#8a8f98"  # readable on light and on dark: an image takes no colours of the page
 
 
 @html.register
@@ -41,13 +42,18 @@ def _picture(points: tuple[LearningPoint, ...]) -> Html:
         "polyline",
         points=" ".join(f"{x:.1f},{y:.1f}" for x, y in places),
         fill="none",
-        stroke="#4c8fd6",
+        stroke=COLOUR,
         stroke_width=2,
     )
     dots = [
-        tag("circle", tag("title", f"after {point.at:,}: {point.pass_rate:.0%}"), cx=f"{x:.1f}", cy=f"{y:.1f}", r=4)
+        tag("circle", tag("title", _told(point)), cx=f"{x:.1f}", cy=f"{y:.1f}", r=4, fill=COLOUR)
         for (x, y), point in zip(places, points, strict=True)
     ]
-    axis = tag("path", d=f"M10 10V{HEIGHT + 10}H{WIDTH + 10}", stroke="currentColor", fill="none", stroke_opacity=0.5)
-    box = f"0 0 {WIDTH + 20} {HEIGHT + 20}"
-    return tag("svg", axis, line, *dots, viewBox=box, width=WIDTH + 20, role="img")
+    axis = tag("path", d=f"M10 10V{HEIGHT + 10}H{WIDTH + 10}", stroke=AXIS, fill="none")
+    size: dict[str, Child] = {"width": WIDTH + 20, "height": HEIGHT + 20, "viewBox": f"0 0 {WIDTH + 20} {HEIGHT + 20}"}
+    svg = tag("svg", axis, line, *dots, xmlns="http://www.w3.org/2000/svg", **size)
+    return image(svg, ", ".join(map(_told, points)), width=WIDTH + 20)
+
+
+def _told(point: LearningPoint) -> str:
+    return f"after {point.at:,}: {point.pass_rate:.0%}"

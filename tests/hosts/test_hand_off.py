@@ -15,6 +15,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph.types import Command
 
 from langgraph_learning import Background, LearningContext, LearningMachine, connect
+from langgraph_learning.records import ROOT
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 BEES = op("add_memory", content="Keeps bees", quote="I keep bees")
@@ -169,3 +170,18 @@ def test_who_learns_behind_the_reply_leaves_a_turn_alone_that_has_only_begun() -
 
     assert memories(store) == ["Keeps bees", "Drinks tea"]
     assert learning.scoped(user_id="ada").pending() == []
+
+
+def test_what_was_learned_stays_in_no_history(tmp_path: Path) -> None:
+    with connect(f"sqlite:///{tmp_path}/a.db") as db:
+        builder, _ = process("middleware", [call("to_ben"), "Hello."], [BEES, TEA])
+        graph = builder.compile(store=db.store, checkpointer=db.checkpointer)
+        store: Any = db.store
+        begun = ((ROOT,), {"status": "begun"})
+
+        graph.invoke(said("I keep bees", "h1"), thread(), context=ADA)
+        assert len(store.all_addresses(*begun)) == 1
+        graph.invoke(said("I drink tea", "h2"), thread(), context=ADA)
+
+        assert memories(db.store) == ["Keeps bees", "Drinks tea"]
+        assert store.all_addresses(*begun) == []

@@ -222,6 +222,30 @@ def test_a_writer_waits_on_for_a_file_while_other_processes_commit_and_not_for_o
             _begin_in_turn(cast("sqlite3.Connection", held), "begin immediate")
 
 
+@pytest.mark.parametrize("others_commit", [True, False])
+def test_a_commit_that_waited_in_vain_for_the_lock_waits_once_more_where_others_have_committed(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch, others_commit: bool
+) -> None:
+    with connect(postgres_url, timeout=1) as db, psycopg.connect(postgres_url) as other:
+        db.store.put(("a",), "k", {"n": 1})
+        dialect = db.store._postgres  # type: ignore[attr-defined]
+        other.execute("select pg_advisory_xact_lock(%s)", [dialect._lock])
+
+        def free_the_lock(moment: float) -> bool:
+            other.rollback()
+            return others_commit
+
+        monkeypatch.setattr(dialect._writers, "moved_since", free_the_lock)
+        if others_commit:
+            db.store.put(("a",), "k", {"n": 2})
+        else:
+            with pytest.raises(StoreError, match="held the lock"):
+                db.store.put(("a",), "k", {"n": 2})
+        found = db.store.get(("a",), "k")
+        assert found is not None
+        assert found.value == {"n": 2 if others_commit else 1}
+
+
 FREEZE = """
 import os, signal, sys
 from langgraph_learning import connect

@@ -1,6 +1,8 @@
 """What is taken in from a file, how long a statement may be, and that a huge answer or a large memory costs little."""
 
+import asyncio
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph_learning import LearningMachine, connect, create_learning_agent
 from langgraph_learning._engine.learning.commit import TRIED, cut_operations
 from langgraph_learning.checkpointers import SqliteHybridStore
-from langgraph_learning.errors import RecordError
+from langgraph_learning.errors import ConfigurationError, RecordError, StoreError
 from langgraph_learning.stores import UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
 
@@ -155,3 +157,51 @@ def test_a_process_keeps_no_receipt_of_a_turn_that_is_over() -> None:
         [turn] = learning._settings.turns.values()
         assert len(json.dumps(turn)) < 1_000
         assert len(model.prompt("reply")) > 2_000
+
+
+def test_turns_that_are_cancelled_anywhere_hold_no_lock_and_keep_nobody_from_learning(tmp_path: Path) -> None:
+    asked = [op("add_memory", content="Likes tea", quote="I like tea")]
+    model = ScriptedChatModel(replies=["Hello"], extractions=[asked], repeat=True)
+    given: Any = {"messages": [("user", "I like tea")]}
+
+    async def live() -> list[str]:
+        learning = LearningMachine(user_memory=True)
+        with connect(f"sqlite:///{tmp_path / 'learning.db'}") as db:
+            agent: Any = create_learning_agent(model, learning=learning, db=db)
+            for number in range(12):
+                config = {"configurable": {"thread_id": f"t{number}"}}
+                turn = asyncio.create_task(agent.ainvoke(given, config, context={"user_id": "ada"}))
+                await asyncio.sleep(0.004 * number)
+                turn.cancel()
+                await asyncio.wait([turn])
+            await agent.ainvoke(given, {"configurable": {"thread_id": "last"}}, context={"user_id": "bob"})
+            return [record.text for record in learning.scoped(user_id="bob", store=db.store).records()]
+
+    assert asyncio.run(live()) == ["Likes tea"]
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+def test_a_database_that_was_closed_says_so(colour: str) -> None:
+    with connect("sqlite:///:memory:") as db:
+        store, checkpointer = db.store, db.checkpointer
+    with pytest.raises(StoreError, match="closed"):
+        store.get(("a",), "k") if colour == "sync" else asyncio.run(store.aget(("a",), "k"))
+    with pytest.raises(ConfigurationError, match="not open"):
+        _ = db.store
+    assert checkpointer is not None
+
+
+def test_a_profile_of_a_thousand_keys_and_a_statement_of_any_shape_cost_one_turns_limit() -> None:
+    wide = op("update_user_profile", details={f"key {number}": "value" for number in range(1_000)})
+    shapes: list[Any] = [{"a": 1}, ["b"], 7, True, None]
+    wrong = [op("add_memory", content=shape) for shape in shapes]
+    learning = LearningMachine(
+        model=ScriptedChatModel(extractions=[[wide, *wrong]]),
+        user_profile=True,
+        user_memory=True,
+        store=InMemoryStore(),
+    )
+    made = learning.scoped(user_id="ada").learn([("user", "So it is")])
+    assert made is not None
+    assert len(made.changes) == 10
+    assert len(made.refused) >= 5

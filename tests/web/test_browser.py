@@ -15,7 +15,18 @@ api = pytest.importorskip("playwright.sync_api", reason="needs playwright, and a
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 World = tuple[LearningMachine, Any]
-TABS = ("Memories", "What is told", "Timeline", "Entities", "Conversations", "Review", "Turns", "Tidy up", "Forget")
+TABS = (
+    "Memories",
+    "What is told",
+    "Timeline",
+    "Entities",
+    "Conversations",
+    "Review",
+    "Turns",
+    "Figures",
+    "Tidy up",
+    "Forget",
+)
 
 
 @pytest.fixture
@@ -51,6 +62,10 @@ def test_every_page_is_reached_by_clicking_and_fits_its_screen(page: Any) -> Non
     for tab in TABS:
         page.click(f"nav.tabs >> text={tab}")
         assert page.get_attribute(f"nav.tabs >> text={tab}", "aria-current") == "page"
+        place = page.locator(f"nav.tabs >> text={tab}").bounding_box()
+        assert place["x"] + place["width"] <= page.viewport_size["width"], f"{tab} is cut off"
+        fits = "nav => nav.scrollWidth <= nav.clientWidth"
+        assert page.locator("nav.tabs").evaluate(fits), "a tab has to be scrolled to"
         assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]
     page.goto("/")
     page.click("text=global")

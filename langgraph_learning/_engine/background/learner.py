@@ -14,7 +14,7 @@ from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning._engine.background.learn_pending import LearningProgress, Work, learn_pending
-from langgraph_learning._engine.background.lease import RENEW_EVERY, renew_lease
+from langgraph_learning._engine.background.lease import LeaseKeeper
 from langgraph_learning._engine.background.pending import find_namespaces, load_pending
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.settings import MachineSettings
@@ -97,9 +97,7 @@ class BackgroundLearner:
         self._queue, self._changed = _Queue(), threading.Condition()
         self._threads: list[threading.Thread] = []
         self._closed = False
-        self._held: dict[Namespace, str] = {}
-        self._keeper: threading.Thread | None = None
-        self._ended = threading.Event()
+        self.leases = LeaseKeeper(self._driver, clock)
         self._process = os.getpid()
 
     def remember_model(self, model: BaseChatModel | None) -> None:
@@ -131,28 +129,9 @@ class BackgroundLearner:
             ConfigurationError: There is no model.
             StoreError: The store failed.
         """
-        self._start_keeper()
-        work = Work(self.settings, self.background, self._clock, self._model, hasten, self._held)
-        return self._driver.run(learn_pending(work, namespace))
-
-    def _start_keeper(self) -> None:
-        with self._changed:
-            if self._keeper is None and not self._closed:
-                self._keeper = threading.Thread(target=self._keep_leases, name="learning-leases", daemon=True)
-                self._keeper.start()
-
-    def _keep_leases(self) -> None:
-        while not self._ended.wait(RENEW_EVERY.total_seconds()):
-            self.renew_leases()
-
-    def renew_leases(self) -> None:
-        """Renew the leases that this process holds, so that they can be short, and free soon after a kill."""
-        for namespace, lease in list(self._held.items()):
-            try:
-                self._driver.run(renew_lease(namespace, lease, self._clock()))
-            except Exception:  # a thread's edge: without a lease the call goes on, and commits once
-                if not self._closed:
-                    log.warning("could not renew a lease", exc_info=True)
+        work = Work(self.settings, self.background, self._clock, self._model, hasten, self.leases.held)
+        with self.leases.while_learning():
+            return self._driver.run(learn_pending(work, namespace))
 
     def drain(self, timeout: float | None = None) -> bool:
         """Learn at once from all that this process has scheduled; return whether nothing of it is left.
@@ -196,7 +175,7 @@ class BackgroundLearner:
         self._end()
 
     def _end(self) -> None:
-        self._ended.set()
+        self.leases.end()
         with self._changed:
             self._closed = True
             self._changed.notify_all()

@@ -1,13 +1,19 @@
 """Who learns from a user's turns just now: a lease in the store, which its holder renews as long as it lives."""
 
+import logging
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 
 from langgraph.store.base import GetOp, Item, PutOp
 
 from langgraph_learning._engine.background.pending import LEASE, erase_items
-from langgraph_learning._engine.flow import Flow, batch, write
+from langgraph_learning._engine.flow import Driver, Flow, batch, write
 from langgraph_learning.errors import ConflictError
 from langgraph_learning.records import Namespace
+
+log = logging.getLogger("langgraph_learning")
 
 LEASE_TIME = timedelta(seconds=30)
 """How long nobody else learns from a user's turns after the holder was killed. A lease that runs out under a living
@@ -51,3 +57,56 @@ def _write_lease(namespace: Namespace, lease: str, there: object, now: datetime)
     value = {"id": lease, "until": (now + LEASE_TIME).isoformat()}
     put = PutOp(namespace, LEASE, value, index=False)
     yield from write([put], {(namespace, LEASE): getattr(there, "version", 0)})
+
+
+class LeaseKeeper:
+    """Renews the leases that a process holds, in a thread that lives while somebody learns.
+
+    Args:
+        driver: Reaches the store in which the leases lie.
+        clock: Says what time it is.
+    """
+
+    def __init__(self, driver: Driver, clock: Callable[[], datetime]) -> None:
+        self.held: dict[Namespace, str] = {}
+        """The leases by the place of the turns."""
+        self._driver, self._clock = driver, clock
+        self._lock, self._ended = threading.Lock(), threading.Event()
+        self._learning = 0
+        self._thread: threading.Thread | None = None
+
+    @contextmanager
+    def while_learning(self) -> Iterator[None]:
+        """Renew what is held as long as this lasts."""
+        with self._lock:
+            self._learning += 1
+            if self._thread is None and not self._ended.is_set():
+                self._thread = threading.Thread(target=self._loop, name="learning-leases", daemon=True)
+                self._thread.start()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._learning -= 1
+
+    def end(self) -> None:
+        """Renew nothing any more."""
+        self._ended.set()
+
+    def renew(self) -> None:
+        """Renew what is held now, so that leases can be short, and free soon after a kill."""
+        for namespace, lease in list(self.held.items()):
+            try:
+                self._driver.run(renew_lease(namespace, lease, self._clock()))
+            except Exception:  # a thread's edge: without a lease the call goes on, and commits once
+                if not self._ended.is_set():
+                    log.warning("could not renew a lease", exc_info=True)
+
+    def _loop(self) -> None:
+        while True:
+            self._ended.wait(RENEW_EVERY.total_seconds())
+            with self._lock:
+                if self._ended.is_set() or not self._learning:
+                    self._thread = None
+                    return
+            self.renew()

@@ -178,10 +178,15 @@ def remove_pending(turns: Sequence[PendingTurn]) -> Flow[None]:
     yield from erase_items([(turn.namespace, turn.id) for turn in turns])
 
 
-def erase_items(places: Sequence[tuple[Namespace, str]]) -> Flow[None]:
-    """Erase items with their history, or where the store keeps none delete them."""
+def erase_items(places: Sequence[tuple[Namespace, str]], *, scrub: bool = True) -> Flow[None]:
+    """Erase items with their history, or where the store keeps none delete them.
+
+    Args:
+        places: Where they lie.
+        scrub: Whether their text is gone from the disk at once; somebody may be waiting for the reply.
+    """
     try:
-        yield from call_store(VersionedStore.erase, list(places))
+        yield from call_store(VersionedStore.erase, list(places), scrub=scrub)
     except UnsupportedByStore:
         yield from write([PutOp(*place, None) for place in places], {})
     except StoreError:

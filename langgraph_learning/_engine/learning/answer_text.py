@@ -19,7 +19,10 @@ MOST_OPERATIONS = 1_000
 _TRIES = 50
 """The number of positions at which the JSON may begin, after prose."""
 
-_THOUGHTS = re.compile(r"<(think|thinking|reasoning)>.*?</\1>", flags=re.S | re.I)
+MOST_LEVELS = 50
+"""The number of levels of a value that are read; no operation has half as many."""
+_OPENING = re.compile(r"<(think|thinking|reasoning)>", flags=re.I)
+_CLOSING = {name: re.compile(f"</{name}>", flags=re.I) for name in ("think", "thinking", "reasoning")}
 _THOUGHTS_END = re.compile(r"^.*</(think|thinking|reasoning)>", flags=re.S | re.I)
 _LIST = re.compile(r'"operations"\s*:\s*\[')
 _OPERATION = re.compile(r'\{\s*"operation"\s*:')
@@ -65,7 +68,17 @@ def read_answer(text: str) -> OperationList:
 
 def _without_thoughts(text: str) -> str:
     """Return `text` without the model's thoughts; some servers remove only the opening tag."""
-    text = _THOUGHTS.sub("", text)
+    kept, end, unclosed = [], 0, set[str]()
+    for opening in _OPENING.finditer(text):
+        # A tag that is never closed is looked for once: a model in a loop opens it ten thousand times.
+        if opening.start() < end or (name := opening[1].lower()) in unclosed:
+            continue
+        if (closing := _CLOSING[name].search(text, opening.end())) is None:
+            unclosed.add(name)
+            continue
+        kept.append(text[end : opening.start()])
+        end = closing.end()
+    text = "".join([*kept, text[end:]])
     return text if text.lstrip().startswith("{") else _THOUGHTS_END.sub("", text)
 
 
@@ -113,13 +126,15 @@ def _complete_operations(text: str) -> Iterator[JsonValue]:
         yield _clean(value)
 
 
-def _clean(value: Any) -> JsonValue:
-    """Return a value without characters that cannot be stored: half a surrogate pair, and NUL."""
+def _clean(value: Any, levels: int = MOST_LEVELS) -> JsonValue:
+    """Return a value without what cannot be stored: half a surrogate pair, NUL, and what is nested too deeply."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
+    if isinstance(value, dict | list) and not levels:
+        return None
     if isinstance(value, dict):
-        return {_clean_key(key): _clean(part) for key, part in value.items()}
-    return [_clean(part) for part in value] if isinstance(value, list) else value
+        return {_clean_key(key): _clean(part, levels - 1) for key, part in value.items()}
+    return [_clean(part, levels - 1) for part in value] if isinstance(value, list) else value
 
 
 def _clean_key(key: str) -> str:

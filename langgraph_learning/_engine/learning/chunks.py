@@ -26,7 +26,7 @@ def split_history(messages: Sequence[BaseMessage]) -> Iterator[tuple[int, int]]:
     """
     start, chars, count = 0, 0, 0
     for index, message in enumerate(messages):
-        # Tool calls and results are shown within a budget of their own: they neither fill a part nor divide a turn.
+        # Tool calls and results have their own budget in the prompt, so they neither fill a part nor divide a turn.
         spoken = bool(str(message.text).strip()) and not isinstance(message, ToolMessage)
         size = min(len(str(message.text)), LONGEST_MESSAGE) if spoken else 0
         full = count >= MOST_MESSAGES or chars + size > MOST_CHARS

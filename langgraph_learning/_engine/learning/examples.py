@@ -1,4 +1,4 @@
-"""The examples in the extraction prompt, and how their words are told from those of a user.
+"""The examples in the extraction prompt, and how to tell their words from those of the user.
 
 Examples help small models a lot, and small models copy them into the answer. So everything in them is invented, with
 words that nobody uses, and an operation with such a word is refused unless the turn has it too.

@@ -154,9 +154,9 @@ def _ask_models(
 
 
 def _merge_works(works: Sequence[Extraction]) -> list[Extraction]:
-    """Return the calls to make for a turn without tool calls: who would be shown those is asked together with the rest.
+    """Return the model calls for a turn without tool calls: stores that read trajectories share a call with the others.
 
-    Otherwise every turn of an agent that learns procedures would take a call more.
+    Without this, every turn of an agent that learns procedures would need one more model call.
     """
     merged: dict[tuple[int, bool], Extraction] = {}
     for work in works:

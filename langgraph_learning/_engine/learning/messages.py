@@ -238,8 +238,8 @@ def _provider_calls(message: AIMessage, position: int) -> list[TrajectoryStep]:
 def shorten_trajectory(
     trajectory: Sequence[TrajectoryStep], budget: int = LONGEST_TRAJECTORY
 ) -> tuple[TrajectoryStep, ...]:
-    """Return the calls that fit into `budget` characters, in order: the last, then failed ones, then the newest."""
-    last = len(trajectory) - 1  # how it ended: without it a hundred failures teach nothing
+    """Return the calls that fit into `budget` characters, in order; prefer the last, then failed, then newer ones."""
+    last = len(trajectory) - 1  # shows how the turn ended: without it, a hundred failures teach nothing
     newest = sorted(range(last + 1), key=lambda index: (index != last and not trajectory[index].failed, -index))
     kept: list[int] = []
     for index in newest:

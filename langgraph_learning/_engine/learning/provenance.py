@@ -235,14 +235,14 @@ def _is_assistant_claim(wanted: Sequence[str], source: Source, thread: ThreadWor
     """Return whether an extracted statement consists of words that only the assistant has said, without a yes to them.
 
     With a quote of the user it counts as supported, unless the quote is a word or two ("thanks") and none of the
-    statement's words are the user's. What the agent stores by a tool is its own inference, not a claim of this kind.
+    statement's words are the user's. A question supports nothing here: the assistant's answer to it is no claim of the
+    user. What the agent stores by a tool is its own inference, not a claim of this kind.
     """
     unsaid = [term for term in wanted if thread.assistant.holds(term) and not thread.user.means(term)]
     if not unsaid or source.actor == "agent" or any(map(is_yes, thread.of("user")[-2:])):
         return False
-    if source.actor == "user" and source.quote is not None:
-        says_little = len(words(source.quote)) < 3 or not _drop_questions(source.quote, thread)
-        return len(unsaid) == len(wanted) and says_little
+    if source.actor == "user" and source.quote is not None and _drop_questions(source.quote, thread):
+        return len(unsaid) == len(wanted) and len(words(source.quote)) < 3
     return len(unsaid) * 2 >= len(wanted)
 
 
@@ -283,7 +283,9 @@ def _find_support(wanted: Sequence[str], claimed: str, source: Source, thread: T
     if source.actor == "user" and source.quote is not None:
         quote = Vocabulary.of([source.quote])
         shares = any(quote.means(term) for term in wanted) or not wanted
-        if shares and (not strict or _covers(wanted, claimed, thread.user, thread)):
+        # One word in common with a question ("you") is not enough: the statement may be the answer.
+        careful = strict or not _drop_questions(source.quote, thread)
+        if shares and (not careful or _covers(wanted, claimed, thread.user, thread)):
             return source
     for confirmed in thread.confirmed:
         if wanted and _covers(wanted, claimed, Vocabulary.of([confirmed, *thread.of("user")]), thread):

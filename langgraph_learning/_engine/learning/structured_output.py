@@ -66,7 +66,7 @@ class OutputMethods:
 
 
 def _thinks(model: BaseChatModel) -> bool:
-    """Return whether Claude was told to think: then it cannot be forced to use a tool, and its integration warns."""
+    """Return whether thinking is on (Claude). Such a model cannot be forced to use a tool; its integration warns."""
     thinking = getattr(model, "thinking", None)
     return isinstance(thinking, dict) and thinking.get("type") in ("enabled", "adaptive")
 

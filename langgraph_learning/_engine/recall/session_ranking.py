@@ -3,15 +3,17 @@
 A message often answers in words that the question does not hold; the messages around it do. So a record counts with its
 neighbours, and with the best record of its session:
 
-    .6 z(words and neighbours) + .4 z(meaning) + .3 z(session)
+    .6 z(words and neighbours) + .4 z(meaning and neighbours) + .3 z(session)
 
 z is counted over the candidates, from the lowest instead of the mean, which changes no order and keeps every part from
-zero upwards. `parts` of the result name the terms; the weights were chosen by others on conversations (LoCoMo).
+zero upwards. Similarities lie close together and far from zero, so they are standardised before those of neighbours are
+added: else a message would count for having neighbours at all. `parts` of the result name the terms; the weights were
+chosen by others on conversations (LoCoMo).
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from statistics import pstdev
+from statistics import fmean, pstdev
 from typing import TypeAlias
 
 Place: TypeAlias = tuple[str, int]
@@ -43,30 +45,39 @@ class Ranking:
 
 def rank_sessions(found: Mapping[Place, Signals]) -> list[Ranking]:
     """Return the best places, the best first: also some between those that were found, for their neighbours' sake."""
-    around = _neighbours(found)
+    words = {place: signals.words for place, signals in found.items() if signals.words}
+    around = _neighbours(words)
+    fitting = {place: words.get(place, 0.0) + around.get(place, 0.0) for place in {**words, **around}}
+    meaning = _blend_meaning(found)
     best: dict[str, float] = {}
-    for (session, _), signals in found.items():
-        best[session] = max(best.get(session, 0.0), signals.words)
-    lowest = min((signals.meaning for signals in found.values()), default=0.0)
-    none = Signals(0.0, lowest)
-    own = {place: found.get(place, none) for place in {**found, **around}}
-    fitting = {place: own[place].words + around.get(place, 0.0) for place in own}
-    near = {place: signals.meaning for place, signals in found.items() if signals.meaning > lowest}
-    chosen = _best({place: score for place, score in fitting.items() if score})
-    chosen = list(dict.fromkeys([*chosen, *_best(near)]))
-    scale_words = _scale(fitting[place] for place in chosen)
-    scale_meaning = _scale(own[place].meaning for place in chosen)
+    for (session, _), score in words.items():
+        best[session] = max(best.get(session, 0.0), score)
+    chosen = list(dict.fromkeys([*_best(fitting), *_best(meaning)]))
+    scale_words = _scale(fitting.get(place, 0.0) for place in chosen)
+    scale_meaning = _scale(meaning.get(place, 0.0) for place in chosen)
     scale_session = _scale(best.get(place[0], 0.0) for place in chosen)
+    lowest = min((meaning.get(place, 0.0) for place in chosen), default=0.0)
     ranked = []
     for place in chosen:
         parts = {
-            "words": WORDS * own[place].words / scale_words,
-            "meaning": MEANING * (own[place].meaning - lowest) / scale_meaning,
+            "words": WORDS * words.get(place, 0.0) / scale_words,
+            "meaning": MEANING * (meaning.get(place, 0.0) - lowest) / scale_meaning,
             "neighbours": WORDS * around.get(place, 0.0) / scale_words,
             "session": SESSION * best.get(place[0], 0.0) / scale_session,
         }
         ranked.append(Ranking(place, round(sum(parts.values()), 9), parts))
     return sorted(ranked, key=lambda each: (-each.score, each.place))
+
+
+def _blend_meaning(found: Mapping[Place, Signals]) -> dict[Place, float]:
+    """Return how well the meaning of each place and of those around it fits; nothing where nobody has compared it."""
+    given = [signals.meaning for signals in found.values()]
+    if not given or max(given) - min(given) <= 1e-9:
+        return {}
+    mean, scale = fmean(given), _scale(given)
+    own = {place: (signals.meaning - mean) / scale for place, signals in found.items()}
+    around = _neighbours(own)
+    return {place: own.get(place, 0.0) + around.get(place, 0.0) for place in {**own, **around}}
 
 
 def neighbours(places: Iterable[Place], distance: int = 1) -> list[Place]:
@@ -81,15 +92,14 @@ def neighbours(places: Iterable[Place], distance: int = 1) -> list[Place]:
     return [place for place in around if place not in given]
 
 
-def _neighbours(found: Mapping[Place, Signals]) -> dict[Place, float]:
+def _neighbours(scores: Mapping[Place, float]) -> dict[Place, float]:
     around: dict[Place, float] = {}
-    for (session, place), signals in found.items():
-        if signals.words:
-            for distance, weight in AROUND:
-                for step in (-distance, distance):
-                    if place + step >= 0:
-                        there = (session, place + step)
-                        around[there] = around.get(there, 0.0) + weight * signals.words
+    for (session, place), score in scores.items():
+        for distance, weight in AROUND:
+            for step in (-distance, distance):
+                if place + step >= 0:
+                    there = (session, place + step)
+                    around[there] = around.get(there, 0.0) + weight * score
     return around
 
 

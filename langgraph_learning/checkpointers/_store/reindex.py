@@ -81,17 +81,20 @@ def _rewrite_items(session: Session, rows: Sequence[Row], fields: Sequence[str])
 
 
 def _terms(value: Json, stored: Sequence[str], fields: Sequence[str]) -> list[str]:
-    """Return the terms that the present analysis gives for the indexed part of `value`.
+    """Return the terms that the present analysis gives for the indexed part of `value`."""
+    if not isinstance(value, Mapping):
+        return list(stored)
+    return analyze(value, indexed_fields(value, stored, fields))
+
+
+def indexed_fields(value: Mapping[str, Json], stored: Sequence[str], fields: Sequence[str]) -> Sequence[str]:
+    """Return the fields of `value` that were indexed, as its stored terms tell.
 
     The database does not record which fields were indexed. So the candidates are the store's own fields, a record's
     text, and each field alone; the one whose terms begin most like the stored terms is taken.
     """
-    if not isinstance(value, Mapping):
-        return list(stored)
-    candidates = [
-        analyze(value, chosen) for chosen in (fields, ["text"], ["text", "keys.*"], *([name] for name in value))
-    ]
-    return max(candidates, key=lambda terms: _likeness(terms, stored))
+    candidates: list[Sequence[str]] = [fields, ["text"], ["text", "keys.*"], *([name] for name in value)]
+    return max(candidates, key=lambda chosen: _likeness(analyze(value, chosen), stored))
 
 
 def _likeness(terms: Sequence[str], stored: Sequence[str]) -> float:

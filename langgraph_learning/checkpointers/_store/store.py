@@ -27,6 +27,7 @@ from langgraph_learning.checkpointers._store.codec import (
 from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Row
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
 from langgraph_learning.checkpointers._store.erasure import plan_erasure
+from langgraph_learning.checkpointers._store.fill_vectors import fill_vectors
 from langgraph_learning.checkpointers._store.filters import Condition
 from langgraph_learning.checkpointers._store.get_batching import GetBatcher
 from langgraph_learning.checkpointers._store.items import StoredRevision
@@ -379,6 +380,18 @@ class HybridStore(BaseStore):
         self._dialect.scrub()
         return swept
 
+    def count_without_vectors(self) -> int:
+        """Return how many items are found by words alone; 0 without an embedder."""
+        self.setup()
+        if not self._dialect.has_vectors or not self._embedder.active:
+            return 0
+        with self._dialect.reading() as session:
+            return int(session.rows("count_without_vectors", {})[0][0])
+
+    def fill_vectors(self, told: Callable[[int], object] | None = None) -> int:
+        """Embed the items that were written without an embedder, and return their number; a second time goes on."""
+        return fill_vectors(self._dialect, self._embedder, self._fields, told) if self.count_without_vectors() else 0
+
     def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Return the namespaces between `prefix` and `suffix`, including those with nothing but history."""
         self.setup()
@@ -396,14 +409,15 @@ class HybridStore(BaseStore):
             rows = session.rows("all_places", {**condition.params, "low": low, "high": high}, where=condition.text)
         return [(read_path(path), read_key(key)) for path, key in rows]
 
-    def erase(self, addresses: Iterable[Address], *, history_only: bool = False) -> int:
+    def erase(self, addresses: Iterable[Address], *, history_only: bool = False, scrub: bool = True) -> int:
         """Erase items with their history, or only their history, and return the number of items."""
         self.setup()
         places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
         with self._dialect.writing(unhurried=True) as session:
             has_vectors = self._dialect.has_vectors
             erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
-        self._dialect.scrub()
+        if scrub:
+            self._dialect.scrub()
         return erased
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:

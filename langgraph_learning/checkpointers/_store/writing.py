@@ -55,6 +55,11 @@ def _texts(value: Mapping[str, Json], fields: Sequence[str]) -> Iterator[tuple[s
             yield f"{field}.{number}", text, text
 
 
+def texts_to_embed(value: Mapping[str, Json], fields: Sequence[str]) -> list[tuple[str, str]]:
+    """Return each field with the text that is embedded for it."""
+    return [(field, text) for field, _, text in _texts(value, fields) if text.strip()]
+
+
 def analyze(value: Mapping[str, Json], fields: Sequence[str]) -> list[str]:
     """Return the terms of `fields` of a value, in the order in which they are stored."""
     return sorted(term for _, text, _ in _texts(value, fields) for term in index_terms(text))

@@ -209,11 +209,11 @@ def _newest(items: Sequence[Ranked]) -> list[Ranked]:
     return sorted(items, key=lambda item: (item.record.updated_at, item.record.id), reverse=True)
 
 
-def _best(found: Sequence[Ranked]) -> list[Ranked]:
-    """Return the facts that fit best, and of those that fit alike the newest; the newest first."""
-    newest = _newest(found)
-    best = {each.record.id for each in sorted(newest, key=lambda each: -each.score)[:FACTS]}
-    return [each for each in newest if each.record.id in best]
+def _best(items: Sequence[Ranked]) -> list[Ranked]:
+    """Return the facts with the highest scores, newest first; between equal scores the newer fact wins."""
+    newest = _newest(items)
+    best = {item.record.id for item in sorted(newest, key=lambda item: -item.score)[:FACTS]}
+    return [item for item in newest if item.record.id in best]
 
 
 def _fact_text(record: Record) -> str:

@@ -172,6 +172,18 @@ on conflict (name) do update set value = excluded.value
 select id, ns, value, terms from $schema.hybrid_items where id > %(after)s and terms is not null
 order by id limit %(limit)s
 
+-- items_without_vectors --
+-- Read a batch of the items whose words are indexed and that have no vector, by id.
+select i.id, i.ns, i.value, i.terms from $schema.hybrid_items i
+where i.id > %(after)s and i.terms <> ''
+  and not exists (select 1 from $schema.hybrid_vectors v where v.ns = i.ns and v.item = i.id)
+order by i.id limit %(limit)s
+
+-- count_without_vectors --
+-- Count the items whose words are indexed and that have no vector.
+select count(*) from $schema.hybrid_items i
+where i.terms <> '' and not exists (select 1 from $schema.hybrid_vectors v where v.ns = i.ns and v.item = i.id)
+
 -- indexed_versions --
 -- Read a batch of the old states that have terms.
 select ns, key, version, value, terms from $schema.hybrid_versions

@@ -153,6 +153,18 @@ on conflict (name) do update set value = excluded.value
 select id, ns, value, terms from hybrid_items where id > :after and terms is not null
 order by id limit :limit
 
+-- items_without_vectors --
+-- Read a batch of the items whose words are indexed and that have no vector, by id.
+select i.id, i.ns, i.value, i.terms from hybrid_items i
+where i.id > :after and i.terms <> ''
+  and not exists (select 1 from hybrid_vectors v where v.ns = i.ns and v.item = i.id)
+order by i.id limit :limit
+
+-- count_without_vectors --
+-- Count the items whose words are indexed and that have no vector.
+select count(*) from hybrid_items i
+where i.terms <> '' and not exists (select 1 from hybrid_vectors v where v.ns = i.ns and v.item = i.id)
+
 -- indexed_versions --
 -- Read a batch of the old states that have terms.
 select ns, key, version, value, terms from hybrid_versions
