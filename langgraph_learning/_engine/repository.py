@@ -123,7 +123,7 @@ class ScopeSnapshot:
         for change in changes:
             if isinstance(change, Remove):
                 present.pop(change.id, None)
-                past.pop(change.id, None)
+                past = {key: kept for key, kept in past.items() if change.id not in (key, kept.past_of)}
                 continue
             old = present.get(change.id)
             if change.from_now_on and old is not None and self.keeps_past:
@@ -299,8 +299,9 @@ def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) 
     old = {record.id: record for record in (*before.records, *before.past)}
     new = {record.id: record for record in (*after.records, *after.past)}
     namespace = (*before.scope.path, before.store.name)
-    superseded = [record.id for record in after.past if record.id not in old]
-    touched = list(dict.fromkeys([*(change.id for change in changes), *superseded]))
+    # Earlier states come and go with their record: no change of the commit names them.
+    past = {record.id for record in before.past} ^ {record.id for record in after.past}
+    touched = list(dict.fromkeys([*(change.id for change in changes), *sorted(past)]))
     operations, expect = [], {}
     for key in touched:
         if (record := new.get(key)) is not None:

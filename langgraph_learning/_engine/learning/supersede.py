@@ -1,4 +1,4 @@
-"""What takes the place of something from a day on: both sides get that date. What is removed goes with its past."""
+"""What takes the place of something from a day on: both sides get that date."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -16,12 +16,7 @@ def date_changes(changes: Iterable[Change], snapshot: ScopeSnapshot, at: datetim
         at: The time of the message.
     """
     for change in changes:
-        if not isinstance(change, Remove):
-            yield _dated(change, snapshot, at)
-            continue
-        yield change
-        earlier = (each for each in snapshot.past if each.past_of == change.id)
-        yield from (Remove(store=each.store, id=each.id, text=each.text, past_of=change.id) for each in earlier)
+        yield change if isinstance(change, Remove) else _dated(change, snapshot, at)
 
 
 def _dated(change: Add | Update, snapshot: ScopeSnapshot, at: datetime) -> Change:

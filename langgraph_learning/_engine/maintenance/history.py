@@ -84,9 +84,9 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
         before, last = _states_around(states, commit_id, key)
-        if before is not None and scope.namespace is None:  # the past state that the commit stored is the present again
-            kept = sum(one.from_now_on for one in _updates_of(commit, store, key))
-            changed += [(store, past_id(key, before.version + number)) for number in range(kept)]
+        if scope.namespace is None and _touches_past(commit, store, key):
+            past = yield from _changed_past(namespace, key, states, commit_id)
+            changed += [each for each in past if each not in changed]
         value = _with_keys(before.value, last.value) if before is not None else None
         operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
         if own_stores[store][0].keys_messages:
@@ -113,8 +113,22 @@ def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> t
     return (states[places[0] - 1] if places[0] else None), states[-1]
 
 
-def _updates_of(commit: Commit, store: str, key: str) -> list[Update]:
-    return [one for one in commit.changes if isinstance(one, Update) and (one.store, one.id) == (store, key)]
+def _touches_past(commit: Commit, store: str, key: str) -> bool:
+    """Return whether a commit may have stored, or removed, earlier states of a record."""
+    mine = [change for change in commit.changes if (change.store, change.id) == (store, key)]
+    return any(isinstance(change, Remove) or change.from_now_on for change in mine)
+
+
+def _changed_past(
+    namespace: Namespace, key: str, states: Sequence[StoredState], commit_id: str
+) -> Flow[list[tuple[str, str]]]:
+    """Return the earlier states of a record that a commit stored or removed, as learning store and id."""
+    found: list[tuple[str, str]] = []
+    for version in range(1, states[-1].version + 1):
+        kept = yield from call_store(VersionedStore.history, namespace, past_id(key, version))
+        if any((state.source or {}).get("commit") == commit_id for state in kept):
+            found.append((namespace[-1], past_id(key, version)))
+    return found
 
 
 def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
