@@ -1,4 +1,4 @@
-"""What takes the place of something from a day on: both sides get that date. What is removed goes with its past."""
+"""Dates of changes: the old and the new statement get the same date; a removed record goes with its past records."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ def date_changes(changes: Iterable[Change], snapshot: ScopeSnapshot, at: datetim
 
     Args:
         changes: The changes that a learning store has planned.
-        snapshot: The records as they are before.
+        snapshot: The records before the changes.
         at: The time of the message.
     """
     for change in changes:
@@ -20,8 +20,8 @@ def date_changes(changes: Iterable[Change], snapshot: ScopeSnapshot, at: datetim
             yield _dated(change, snapshot, at)
             continue
         yield change
-        earlier = (each for each in snapshot.past if each.past_of == change.id)
-        yield from (Remove(store=each.store, id=each.id, text=each.text, past_of=change.id) for each in earlier)
+        earlier = (record for record in snapshot.past if record.past_of == change.id)
+        yield from (Remove(store=record.store, id=record.id, text=record.text, past_of=change.id) for record in earlier)
 
 
 def _dated(change: Add | Update, snapshot: ScopeSnapshot, at: datetime) -> Change:
@@ -29,6 +29,6 @@ def _dated(change: Add | Update, snapshot: ScopeSnapshot, at: datetime) -> Chang
         return change
     old = snapshot.by_id.get(change.id)
     begun = old.valid_from if old is not None else None
-    since = max(at, begun or at)  # a history may be learned out of order: nothing is over before it began
+    since = max(at, begun or at)  # a history may be learned out of order, and nothing may end before it began
     name = "valid_to" if change.status == SUPERSEDED else "valid_from"
     return change if getattr(change, name) else change.model_copy(update={name: since})
