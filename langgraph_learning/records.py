@@ -142,6 +142,8 @@ class Remove(Frozen):
     id: str
     text: str = ""
     source: Source = Source()
+    past_of: str | None = None
+    """The id of the removed record whose earlier state this is: it is removed with it."""
 
 
 Change: TypeAlias = Annotated[Add | Update | Remove, Field(discriminator="kind")]

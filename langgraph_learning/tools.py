@@ -218,6 +218,7 @@ def describe_commit(new_commit: Commit) -> str:
         if change.text or not isinstance(change, Remove)
         else "Removed."
         for change in new_commit.changes
+        if not (isinstance(change, Remove) and change.past_of)
     ]
     if new_commit.proposed:
         lines.append("Not stored yet: a person is asked to approve it first. Do not propose it again.")

@@ -21,7 +21,7 @@ def date_changes(changes: Iterable[Change], snapshot: ScopeSnapshot, at: datetim
             continue
         yield change
         earlier = (each for each in snapshot.past if each.past_of == change.id)
-        yield from (Remove(store=each.store, id=each.id, text=each.text) for each in earlier)
+        yield from (Remove(store=each.store, id=each.id, text=each.text, past_of=change.id) for each in earlier)
 
 
 def _dated(change: Add | Update, snapshot: ScopeSnapshot, at: datetime) -> Change:
