@@ -158,6 +158,41 @@ def table(name: str, results: list[tuple[int, dict[str, float]]]) -> str:
     return f"| {name} | {' | '.join(f'{mean:.1f}' for mean in [*means, *parts])} |"
 
 
+BUDGETS = (500, 1_000, 2_000)
+RECALLED: dict[str, dict[str, Any]] = {
+    "conversations": {"conversations": True},
+    "user memory": {"user_memory": NOTED},
+    "both": {"conversations": True, "user_memory": NOTED},
+}
+
+
+def budgets(conversations: list[Conversation], every: int) -> Iterator[str]:
+    """Yield rows: the share of the evidence that a recall of so many tokens holds, by what is recalled, in per cent.
+
+    A record counts for the turns it rests on; adversarial questions, which nothing answers, are left out.
+    """
+    shares: dict[tuple[str, int], list[float]] = defaultdict(list)
+    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/budgets.db") as db:
+        scoped_for = Scopes(LearningMachine(conversations=True, user_memory=NOTED, store=db.store))
+        for talk in conversations:
+            learn(scoped_for, talk, facts=False)
+        for name, kinds in RECALLED.items():
+            for talk in conversations:
+                if name == "user memory":  # not before: messages would be found by them
+                    scoped_for(talk, talk.sessions[0]).load(_memories(talk))
+                asked = [question for question in talk.questions if question.evidence and question.category != 5]
+                for budget in BUDGETS:
+                    scoped = LearningMachine(store=db.store, context_tokens=budget, **kinds).scoped(user_id=talk.name)
+                    for question in asked[::every]:
+                        held = {
+                            id for record in scoped.recall(question.text).records for id in record.source.message_ids
+                        }
+                        wanted = set(question.evidence)
+                        shares[name, budget].append(100 * len(held & wanted) / len(wanted))
+            means = [sum(shares[name, budget]) / len(shares[name, budget]) for budget in BUDGETS]
+            yield f"| {name} | {' | '.join(f'{mean:.1f}' for mean in means)} |"
+
+
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--data", type=Path, required=True, help="a folder of conversations, one JSON file each")
@@ -167,12 +202,18 @@ def main() -> None:
     options.add_argument("--only", default="*", help="which files, as a pattern (default all)")
     options.add_argument("--runs", default="words,words+facts,vectors,vectors+facts", help="which runs, by comma")
     options.add_argument("--databases", default="sqlite,postgres", help="which databases, by comma")
+    options.add_argument("--budgets", type=int, metavar="N", help="instead, what recalls hold: every N-th question")
     given = options.parse_args()
     conversations = [read(file) for file in sorted(given.data.glob(f"{given.only}.json"))]
     cached = CachedEmbeddings(given.embed, given.cache) if given.cache else None
     count = sum(len(talk.questions) for talk in conversations)
     turns = sum(len(session.messages) for talk in conversations for session in talk.sessions)
     print(f"{len(conversations)} conversations, {turns} turns, {count} questions\n")
+    if given.budgets:
+        print(f"| recalled | {' | '.join(f'{budget:,} tokens' for budget in BUDGETS)} |\n|{'---|' * 4}")
+        for row in budgets(conversations, given.budgets):
+            print(row, flush=True)
+        return
     heads = [f"R@{k}" for k in DEPTHS] + ["MRR", "nDCG@10", "all@10", *(f"R@10 {name}" for name in CATEGORIES.values())]
     print(f"| | {' | '.join(heads)} |\n|{'---|' * (len(heads) + 1)}")
     with (

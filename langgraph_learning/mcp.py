@@ -59,7 +59,7 @@ def create_server(
         ConfigurationError: There is no store, or no user.
     """
     if not user_id:
-        raise ConfigurationError("create_server(user_id=...): give the id of the user whose memory it serves")
+        raise ConfigurationError("create_server(user_id=...) needs the id of the user whose memory it serves")
     scoped = learning.scoped(user_id=user_id, thread_id=thread_id, store=store)
     server: MCPServer[Any] = MCPServer(name, instructions=ABOUT, log_level="WARNING")
     _add_reads(server, scoped)

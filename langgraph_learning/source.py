@@ -1,4 +1,4 @@
-"""Where something comes from: the place in a conversation, and whose words it rests on."""
+"""The origin of a record: its place in a conversation, and the words that support it."""
 
 from datetime import datetime
 from typing import Literal, TypeAlias

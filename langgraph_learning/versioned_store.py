@@ -113,7 +113,7 @@ class VersionedStore(Protocol):
     def erase(self, addresses: Iterable[Address], *, history_only: bool = False, scrub: bool = True) -> int:
         """Erase items with their history, or only their history, and return the number of items.
 
-        `scrub=False` leaves it to later writes to overwrite the text on the disk, which is quicker.
+        `scrub=False` is quicker: the erased text stays in the file until later writes overwrite it.
         """
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:

@@ -135,8 +135,8 @@ def connect(
         embed: An embedder for search by meaning; without it, search is lexical.
         dims: The length of its vectors.
         schema: A schema of the Postgres database for this installation, created when it is missing.
-        timeout: The longest time, in seconds, to connect, to get a free connection, to wait for other writers or for an
-            answer. A statement that erases or migrates may take longer.
+        timeout: The longest time, in seconds, to connect, to get a free connection, to wait for an answer, or for other
+            writers while none of them gets on. A statement that erases or migrates may take longer.
         allowed_types: Classes of the graph's state that the checkpointer may build when it reads a checkpoint, in
             addition to messages and to what LangGraph itself allows; any other class comes back as plain data.
 

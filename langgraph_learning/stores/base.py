@@ -214,7 +214,7 @@ class LearningStore(ABC):
 
     def render(self, record: Record) -> str:
         """Return the text of a record for the model that is shown it."""
-        # What was said long before it was learned may have changed since.
+        # A statement that was made on an earlier day shows its date, because it may have changed since.
         dated = record.source.said_at if self.about_user and not record.validity_label else None
         said = f" (said {dated:%Y-%m-%d})" if dated else ""
         return f"{record.text}{said}{record.validity_label}{record.source.label}"

@@ -6,7 +6,7 @@ from langgraph_learning.views.commits import change_line, refusal, usage_text
 from langgraph_learning.views.markup import Child, Html, data, grid, html, image, quiet, tag, with_style
 
 WIDTH, HEIGHT = 320, 120
-COLOUR, AXIS = "#4c8fd6", "#8a8f98"  # readable on light and on dark: an image takes no colours of the page
+COLOUR, AXIS = "#4c8fd6", "#8a8f98"  # readable on light and dark pages: an image cannot use the page's colours
 
 
 @html.register

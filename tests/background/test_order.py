@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from graphs.world import memories
+from langchain_core.messages import AIMessage
 from langgraph.store.base import PutOp
 from langgraph.store.memory import InMemoryStore
 
@@ -114,6 +115,18 @@ def test_a_turn_that_fails_always_is_given_up_and_kept_and_the_others_are_learne
     [failed] = world.machine.scoped(user_id="ada", store=world.store).pending()
     assert failed.error is not None
     assert failed.error.startswith("ExtractionError")
+
+
+def test_a_turn_that_the_model_refuses_is_given_up_at_once_and_holds_up_no_other() -> None:
+    world = World(max_attempts=5)
+    refusal = AIMessage("", additional_kwargs={"refusal": "I will not."})
+    world.model.extractions = [lambda messages: refusal if "poison" in str(messages) else likes("tea")] * 20
+    world.say("poison", "m1")
+    world.later(seconds=20)
+    world.say("I like tea.", "m2")
+    world.later(seconds=20)
+    assert memories(world.store) == ["Likes tea"]
+    assert world.pending == [("poison", "failed", 1)]
 
 
 def test_a_turn_that_was_given_up_is_learned_from_when_it_is_tried_again_on_command() -> None:

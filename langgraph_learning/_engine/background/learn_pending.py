@@ -18,6 +18,7 @@ from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import Extraction, extract
 from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import TurnInput, join_turns
 from langgraph_learning._engine.repository import find_commit
 from langgraph_learning._engine.settings import MachineSettings
@@ -151,7 +152,7 @@ def _learn_group(work: Work, works: Sequence[Extraction], group: Sequence[Pendin
     except ConfigurationError:
         raise
     except Exception as error:  # noqa: BLE001 - not swallowed: the turn is kept, with its error
-        yield from _write_down(work, group[0], error)
+        yield from _write_down(work, group[0], error, alone=len(group) == 1)
         return 0
 
 
@@ -188,11 +189,12 @@ def _without_edited(turns: Sequence[TurnInput]) -> list[TurnInput]:
     return kept
 
 
-def _write_down(work: Work, turn: PendingTurn, error: Exception) -> Flow[None]:
+def _write_down(work: Work, turn: PendingTurn, error: Exception, *, alone: bool) -> Flow[None]:
     """Count the failure of a turn; after the last it is given up, and kept."""
     attempts = turn.attempts + 1
-    # A turn of another version of this package does not get better.
-    over = attempts >= work.background.max_attempts or isinstance(error, ValidationError)
+    # A turn of another version of this package does not get better, nor one whose words the model refuses.
+    hopeless = isinstance(error, ValidationError) or (alone and isinstance(error, RefusedAnswer))
+    over = hopeless or attempts >= work.background.max_attempts
     first = FIRST_WAIT_AFTER_ANSWER if isinstance(error, ExtractionError) else FIRST_WAIT
     told = work.settings.mask(f"{type(error).__name__}: {error}")[:LONGEST_ERROR]
     log.warning("a turn could not be learned from (attempt %d of %d): %s", attempts, work.background.max_attempts, told)

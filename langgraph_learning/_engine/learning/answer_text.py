@@ -20,7 +20,7 @@ _TRIES = 50
 """The number of positions at which the JSON may begin, after prose."""
 
 MOST_LEVELS = 50
-"""The number of levels of a value that are read; no operation has half as many."""
+"""The greatest depth of a value that is read; operations have less than half of it."""
 _OPENING = re.compile(r"<(think|thinking|reasoning)>", flags=re.I)
 _CLOSING = {name: re.compile(f"</{name}>", flags=re.I) for name in ("think", "thinking", "reasoning")}
 _THOUGHTS_END = re.compile(r"^.*</(think|thinking|reasoning)>", flags=re.S | re.I)
@@ -70,7 +70,7 @@ def _without_thoughts(text: str) -> str:
     """Return `text` without the model's thoughts; some servers remove only the opening tag."""
     kept, end, unclosed = [], 0, set[str]()
     for opening in _OPENING.finditer(text):
-        # A tag that is never closed is looked for once: a model in a loop opens it ten thousand times.
+        # Search once for a closing tag that is missing: a model in a loop may open the tag ten thousand times.
         if opening.start() < end or (name := opening[1].lower()) in unclosed:
             continue
         if (closing := _CLOSING[name].search(text, opening.end())) is None:
@@ -127,7 +127,7 @@ def _complete_operations(text: str) -> Iterator[JsonValue]:
 
 
 def _clean(value: Any, levels: int = MOST_LEVELS) -> JsonValue:
-    """Return a value without what cannot be stored: half a surrogate pair, NUL, and what is nested too deeply."""
+    """Return a value without what cannot be stored: half surrogate pairs, NUL, and parts that are nested too deeply."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8").replace("\0", "")
     if isinstance(value, dict | list) and not levels:

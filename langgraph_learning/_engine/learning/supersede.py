@@ -1,4 +1,4 @@
-"""What takes the place of something from a day on: both sides get that date."""
+"""Dates of changes: the old and the new statement get the same date."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime
@@ -12,7 +12,7 @@ def date_changes(changes: Iterable[Change], snapshot: ScopeSnapshot, at: datetim
 
     Args:
         changes: The changes that a learning store has planned.
-        snapshot: The records as they are before.
+        snapshot: The records before the changes.
         at: The time of the message.
     """
     for change in changes:
@@ -24,6 +24,6 @@ def _dated(change: Add | Update, snapshot: ScopeSnapshot, at: datetime) -> Chang
         return change
     old = snapshot.by_id.get(change.id)
     begun = old.valid_from if old is not None else None
-    since = max(at, begun or at)  # a history may be learned out of order: nothing is over before it began
+    since = max(at, begun or at)  # a history may be learned out of order, and nothing may end before it began
     name = "valid_to" if change.status == SUPERSEDED else "valid_from"
     return change if getattr(change, name) else change.model_copy(update={name: since})

@@ -1,9 +1,8 @@
 """Which records matter for a text: BM25 over the records at hand, fused with the scores a store gave them."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
-from functools import lru_cache
 from statistics import fmean, pstdev
 
 from langgraph_learning.records import Record
@@ -29,7 +28,7 @@ def rank_records(
     asked = query_terms(query)
     given = scores or {}
     # The store has counted the words: where it found none there are none.
-    texts = [count_terms(each.text) if given.get(each.id) or not final else Counter[str]() for each in records]
+    texts = [Counter(terms(each.text)) if given.get(each.id) or not final else Counter[str]() for each in records]
     if final:
         every = [{"search": given.get(record.id, 0.0)} for record in records]
     else:
@@ -42,18 +41,12 @@ def rank_records(
     return sorted(newest_first, key=lambda each: -each.score)
 
 
-@lru_cache(maxsize=20_000)
-def count_terms(text: str) -> Counter[str]:
-    """Return how often `text` holds each of its terms; who asks again about what they know does not wait for it."""
-    return Counter(terms(text))
-
-
 def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
     """Return how well the words of each text, given as counts of its terms, fit `query`."""
     return _bm25(texts, Counter(each.term for each in query_terms(query)))
 
 
-def match_words(text: Mapping[str, int], asked: Sequence[QueryTerm]) -> tuple[str, ...]:
+def match_words(text: Container[str], asked: Sequence[QueryTerm]) -> tuple[str, ...]:
     """Return the words of a query that a text holds in any spelling, each once."""
     found = {each.term: each.word for each in reversed(asked) if each.term in text}
     return tuple(dict.fromkeys(reversed(found.values())))

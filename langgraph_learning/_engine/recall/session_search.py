@@ -4,20 +4,22 @@ That is two round trips: what ranks well for its neighbours' sake, and the neigh
 their places. A store that does not rank is read as a whole and ranked here.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, Op, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch
-from langgraph_learning._engine.recall.ranking import count_terms, match_words, score_texts
+from langgraph_learning._engine.recall.ranking import match_words, score_texts
 from langgraph_learning._engine.recall.session_ranking import Place, Ranking, Signals, neighbours, rank_sessions
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, read_op
 from langgraph_learning.records import Record, Scope
 from langgraph_learning.stores import LearningStore, Ranked
-from langgraph_learning.text import QueryTerm, query_terms
+from langgraph_learning.text import QueryTerm, query_terms, terms
 
 FOUND = 200
 """How many records a search is asked for."""
@@ -83,7 +85,7 @@ def _signals(items: Iterable[SearchItem]) -> dict[Place, Signals]:
 def _rank_here(by_place: Mapping[Place, Item], items: Iterable[SearchItem], query: str) -> dict[Place, Signals]:
     """Return how well the words of each record fit, and what the store's own search said of it."""
     places = list(by_place)
-    words = score_texts([count_terms(_text(by_place[place].value)) for place in places], query)
+    words = score_texts([_count_terms(_text(by_place[place].value)) for place in places], query)
     given = {_place(item.key): item.score for item in items if item.score is not None}
     return {
         place: Signals(score, given.get(place) or min(given.values(), default=0.0))
@@ -97,11 +99,17 @@ def _text(value: Mapping[str, object]) -> str:
     return "\n".join(map(str, [value.get("text", ""), *(keys.values() if isinstance(keys, Mapping) else ())]))
 
 
+@lru_cache(maxsize=20_000)
+def _count_terms(text: str) -> Counter[str]:
+    """Return how often `text` holds each of its terms: all of a scope is ranked here, question after question."""
+    return Counter(terms(text))
+
+
 def _rank(record: Record, ranking: Ranking | None, asked: Sequence[QueryTerm]) -> Ranked:
     if ranking is None:
         return Ranked(record, 0.0)
     text = "\n".join([record.text, *record.keys.values()])
-    return Ranked(record, ranking.score, match_words(count_terms(text), asked), ranking.parts)
+    return Ranked(record, ranking.score, match_words(set(terms(text)), asked), ranking.parts)
 
 
 def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> ScopeSnapshot:

@@ -1,7 +1,7 @@
-"""Vectors for what lies there already: a database that gets an embedder later finds old items by their words alone.
+"""Vectors for items that were written before the database had an embedder; without them, only words find these items.
 
-The texts are embedded outside of any transaction, because that takes long; an item that was written meanwhile has its
-vector by then, and is left alone.
+Embedding takes long, so it happens outside of any transaction. If another process changes an item meanwhile, the
+vectors of the old text are dropped: that process writes its own.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -19,13 +19,13 @@ BATCH = 100
 def fill_vectors(
     dialect: Dialect, embedder: Embedder, fields: Sequence[str], told: Callable[[int], object] | None
 ) -> int:
-    """Give each item that has words and no vector its vectors, and return how many items got some.
+    """Write the missing vectors of all items with indexed words, and return the number of items that got vectors.
 
     Args:
         dialect: The database.
-        embedder: What makes the vectors.
+        embedder: The embedder that computes the vectors.
         fields: The fields that are indexed unless a put names others.
-        told: Is told how many items were looked at, after each batch.
+        told: Called after each batch with the number of items in it.
     """
     filled, last = 0, 0
     while True:
@@ -35,18 +35,18 @@ def fill_vectors(
         if not rows:
             return filled
         texts = {row[0]: _texts(row, fields) for row in rows}
-        made = embedder.vectors((text for each in texts.values() for _, text in each), ()).documents
+        embedded = embedder.vectors((text for pairs in texts.values() for _, text in pairs), ()).documents
         with dialect.writing(unhurried=True) as session:
-            still = {row[0]: row for row in session.rows("items_without_vectors", batch)}
+            unchanged = {row[0]: row for row in session.rows("items_without_vectors", batch)}
             vectors = [
                 {"ns": row[1], "item": row[0], "field": field, "embedding": session.vector(vector)}
                 for row in rows
-                if still.get(row[0]) == row
+                if unchanged.get(row[0]) == row
                 for field, text in texts[row[0]]
-                if (vector := made.get(text)) is not None
+                if (vector := embedded.get(text)) is not None
             ]
             session.many("put_vectors", vectors)
-        filled, last = filled + len({each["item"] for each in vectors}), int(rows[-1][0])
+        filled, last = filled + len({vector["item"] for vector in vectors}), int(rows[-1][0])
         if told is not None:
             told(len(rows))
 

@@ -88,7 +88,7 @@ def _terms(value: Json, stored: Sequence[str], fields: Sequence[str]) -> list[st
 
 
 def indexed_fields(value: Mapping[str, Json], stored: Sequence[str], fields: Sequence[str]) -> Sequence[str]:
-    """Return the fields of `value` that were indexed, as its stored terms tell.
+    """Return the fields of `value` that were most likely indexed, judged by its stored terms.
 
     The database does not record which fields were indexed. So the candidates are the store's own fields, a record's
     text, and each field alone; the one whose terms begin most like the stored terms is taken.

@@ -381,7 +381,7 @@ class HybridStore(BaseStore):
         return swept
 
     def count_without_vectors(self) -> int:
-        """Return how many items are found by words alone; 0 without an embedder."""
+        """Return the number of items with indexed words but no vector; 0 without an embedder."""
         self.setup()
         if not self._dialect.has_vectors or not self._embedder.active:
             return 0
@@ -389,7 +389,10 @@ class HybridStore(BaseStore):
             return int(session.rows("count_without_vectors", {})[0][0])
 
     def fill_vectors(self, told: Callable[[int], object] | None = None) -> int:
-        """Embed the items that were written without an embedder, and return their number; a second time goes on."""
+        """Embed the items that were written without an embedder, and return their number.
+
+        A second call continues after an interruption. `told` is called after each batch with the number of its items.
+        """
         return fill_vectors(self._dialect, self._embedder, self._fields, told) if self.count_without_vectors() else 0
 
     def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
