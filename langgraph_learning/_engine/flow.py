@@ -9,6 +9,8 @@ retry, clean up or continue.
 import asyncio
 import logging
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeAlias, TypeVar, cast
 
@@ -20,7 +22,6 @@ from langgraph.constants import TAG_NOSTREAM
 from langgraph.errors import GraphBubbleUp
 from langgraph.store.base import BaseStore, Op, PutOp, Result
 
-from langgraph_learning._engine.frozen_memory import pinned_revision
 from langgraph_learning._engine.learning.model_call import (
     CallLimits,
     Options,
@@ -362,3 +363,21 @@ async def _acall_vector_store(effect: VectorStoreCall) -> object:
 
 # The tokens of an extraction are not part of the reply: `nostream` keeps them out of the user's stream.
 _CONFIG: RunnableConfig = {"tags": [TAG_NOSTREAM], "run_name": "learning.extract"}
+
+
+_pinned: ContextVar[int | None] = ContextVar("langgraph_learning_pinned", default=None)
+
+
+def pinned_revision() -> int | None:
+    """Return the revision that this run recalls, because it is an evaluation; None in any other run."""
+    return _pinned.get()
+
+
+@contextmanager
+def pin_revision(revision: int) -> Iterator[None]:
+    """Recall `revision` within this block, in threads and tasks that are started there, too, and learn nothing."""
+    token = _pinned.set(revision)
+    try:
+        yield
+    finally:
+        _pinned.reset(token)

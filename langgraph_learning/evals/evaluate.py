@@ -12,7 +12,7 @@ from langchain_core.outputs import ChatGeneration, LLMResult
 from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.frozen_memory import pin_revision
+from langgraph_learning._engine.flow import pin_revision
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
 from langgraph_learning.evals.commit_revisions import Milestone, find_milestones

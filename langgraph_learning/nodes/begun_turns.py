@@ -17,8 +17,7 @@ from langgraph_learning._engine.background.pending import (
     mask_turn,
     pending_namespace,
 )
-from langgraph_learning._engine.flow import Flow, write
-from langgraph_learning._engine.frozen_memory import pinned_revision
+from langgraph_learning._engine.flow import Flow, pinned_revision, write
 from langgraph_learning._engine.learning.turn import TurnInput, derived_id
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity

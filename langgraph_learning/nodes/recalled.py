@@ -7,8 +7,8 @@ turn is recalled once wherever it is asked for. After an interrupt, in another p
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from langgraph_learning.nodes.identity import FIX, idle_stores
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.scopeless import FIX, idle_stores
 from langgraph_learning.records import Identity
 
 RUNS = 512

@@ -30,8 +30,8 @@ from langgraph_learning.nodes.identity import (
     read_resolver_answer,
     read_timezone,
     user_label,
+    warn_scopeless,
 )
-from langgraph_learning.nodes.scopeless import warn_scopeless
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids

@@ -9,8 +9,7 @@ from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
-from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.frozen_memory import pinned_revision
+from langgraph_learning._engine.flow import Flow, pinned_revision
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread

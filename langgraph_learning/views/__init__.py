@@ -24,10 +24,9 @@ from langgraph_learning.views.graph import graph_picture
 from langgraph_learning.views.improvement import curve_picture
 from langgraph_learning.views.markup import Html, html
 from langgraph_learning.views.mermaid import Mermaid
-from langgraph_learning.views.profile import profile_table
 from langgraph_learning.views.proposals import inbox
 from langgraph_learning.views.recalled import receipt_bars
-from langgraph_learning.views.records import history, table
+from langgraph_learning.views.records import history, profile_table, table
 
 __all__ = [
     "Html",

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from langgraph.store.base import Item
+from langgraph.store.base import Item, PutOp
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.learning.messages import clip_middle
@@ -12,7 +12,7 @@ from langgraph_learning._engine.learning.operation_request import normalize_quot
 from langgraph_learning._engine.learning.provenance import Spoken
 from langgraph_learning._engine.maintenance.votes import ballot_key, read_ballot
 from langgraph_learning._engine.repository import ScopeSnapshot
-from langgraph_learning.records import Actor, Change, Commit, Remove, Trajectory, Update
+from langgraph_learning.records import Actor, Change, Commit, Namespace, Remove, Trajectory, Update
 
 LONGEST_EVENT = 6_000
 """How much of one event a reflection is shown, in characters."""
@@ -121,3 +121,25 @@ def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Ev
         spoken: tuple[tuple[Spoken, str], ...] = (("assistant", text),)
         events.append(Evidence(f"votes/{record.id}", item.updated_at, "votes", spoken, against=against))
     return events
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Up to which event an agent's turns were reflected on, and the version of the item that says so."""
+
+    namespace: Namespace
+    key: str
+    place: tuple[str, str] = ("", "")
+    version: int = 0
+
+    def moved_to(self, event: Evidence) -> PutOp:
+        """Return the operation that moves it."""
+        return PutOp(self.namespace, self.key, {"place": list(event.place)}, index=False)
+
+
+def read_mark(namespace: Namespace, key: str, item: object) -> Mark:
+    """Read a mark back; where there is none nothing was reflected on."""
+    if not isinstance(item, Item):
+        return Mark(namespace, key)
+    at, event = item.value["place"]
+    return Mark(namespace, key, (str(at), str(event)), int(getattr(item, "version", 1)))

@@ -30,10 +30,11 @@ from langgraph_learning._engine.maintenance.votes import find_ballots, read_ball
 from langgraph_learning._engine.reflection.evidence import (
     REFLECTION,
     Evidence,
+    Mark,
     events_of_commit,
     events_of_votes,
+    read_mark,
 )
-from langgraph_learning._engine.reflection.mark import Mark, read_mark
 from langgraph_learning._engine.repository import (
     EVERYTHING,
     ScopeSnapshot,
