@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import cast
@@ -54,19 +54,10 @@ class ScopeSnapshot:
     records: tuple[Record, ...] = ()
     past: tuple[Record, ...] = ()
     """Replaced earlier states of records; they do not count for planning, numbering and recall of the present."""
-    scores: Mapping[str, float] = field(default_factory=dict)
-    ranked: bool = False
-    """Whether the scores of the store are final."""
     unread: int = 0
     """The number of further records that were not read."""
     complete: bool = True
     """Whether all records of the scope were read, of any status; False if that is unknown."""
-    suppressed: frozenset[str] = frozenset()
-    """The ids of records that an archived record sets aside; they are read but not shown."""
-    order: tuple[Ranked, ...] | None = None
-    """The records by how well they fit, best first, if they are ranked by their sessions."""
-    votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """How often each record's present state was found helpful and harmful."""
 
     @cached_property
     def labels(self) -> dict[str, Record]:
@@ -202,10 +193,9 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     namespace = (*scope.path, store.name)
     own_items = [item for item in items if tuple(item.namespace) == namespace]
     records = {item.key: Record.from_item(item) for item in own_items}
-    scores = {item.key: item.score for item in own_items if getattr(item, "score", None) is not None}
     ordered = sorted(records.values(), key=lambda record: (record.created_at, record.id))
     current, past = (tuple(record for record in ordered if (record.past_of is None) is now) for now in (True, False))
-    return ScopeSnapshot(store, scope, current, past, cast("dict[str, float]", scores), complete=not full)
+    return ScopeSnapshot(store, scope, current, past, complete=not full)
 
 
 def load_snapshots(
@@ -240,8 +230,7 @@ def load_snapshots(
         read_snapshot(store, scope, *own_results[position :: len(stores)], limit=limit)
         for position, (store, scope) in enumerate(stores)
     ]
-    # The scores belong to the searched records alone and cannot rank all of them.
-    return results[: len(first)], [replace(snapshot, scores={}) for snapshot in snapshots]
+    return results[: len(first)], snapshots
 
 
 def find_commit(identity: Identity, commit: str) -> GetOp:

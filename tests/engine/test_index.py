@@ -9,10 +9,10 @@ from langgraph.store.base import Item
 
 from langgraph_learning import LearnedKnowledgeConfig
 from langgraph_learning._engine.flow import Batch, DescribeStore, StoreInfo, VectorStoreCall, Write
+from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import blend_with_nearest
 from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.recall.vector_index import add_nearest, as_document, outbox_entries, sync_index
-from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.checkpointers._store.items import StoredItem
 from langgraph_learning.errors import ConflictError, StoreError
 from langgraph_learning.records import ACTIVE, Record, Scope
@@ -82,12 +82,12 @@ def test_without_a_vector_store_nothing_is_noted_or_told() -> None:
     plain = LearnedKnowledgeStore()
     assert outbox_entries(plain, SCOPE, ["r1"]) == []
     assert ByHand(sync_index(plain, SCOPE, ["r1"])).effects == []
-    assert ByHand(add_nearest(ScopeSnapshot(plain, SCOPE), "tea", ACTIVE)).effects == []
+    assert ByHand(add_nearest(RankedSnapshot(plain, SCOPE), "tea", ACTIVE)).effects == []
 
 
 def test_what_the_vector_store_alone_finds_is_read_and_what_is_gone_left_out() -> None:
     here, beyond, gone = (learning(name, f"{name} text") for name in ("here", "beyond", "gone"))
-    flow = ByHand(add_nearest(ScopeSnapshot(STORE, SCOPE, (here,), unread=3), "tea", ACTIVE))
+    flow = ByHand(add_nearest(RankedSnapshot(STORE, SCOPE, (here,), unread=3), "tea", ACTIVE))
     asked = flow.expects(VectorStoreCall).arguments
     assert (asked["query"], dict(asked["filter"])) == ("tea", {"learning_scope": SCOPE.tag})
     flow.gets(VectorStoreCall, [as_document(beyond), as_document(gone), as_document(here)])

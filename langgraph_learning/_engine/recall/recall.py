@@ -11,10 +11,11 @@ from pydantic import Field
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.recall.follow_up import add_hints
+from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
 from langgraph_learning._engine.recall.scope_reading import read_stores
 from langgraph_learning._engine.recall.session_search import without
-from langgraph_learning._engine.repository import ScopeSnapshot, scoped_to
+from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.errors import LearningError
 from langgraph_learning.records import Frozen, Identity, Record, Scope
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
@@ -73,7 +74,7 @@ class Recall(Frozen):
 class Candidate:
     """A piece that may be shown, with the line that would show it."""
 
-    snapshot: ScopeSnapshot
+    snapshot: RankedSnapshot
     label: str
     line: str
     entry: Entry
@@ -126,15 +127,15 @@ def _reason(ranked: Ranked) -> str:
     return f"{'similar' if ranked.score > 0 else 'recent'}{said}"
 
 
-def _rank(each: ScopeSnapshot, query: str) -> list[Ranked]:
+def _rank(each: RankedSnapshot, query: str) -> list[Ranked]:
     if each.order is not None:
         return apply_votes(each.order, each.votes)
     return apply_votes(rank_records(each.records, query, each.scores, final=each.ranked), each.votes)
 
 
 def attribute(
-    snapshot: ScopeSnapshot, identity: Identity | None, author_name: AuthorName | None = None
-) -> ScopeSnapshot:
+    snapshot: RankedSnapshot, identity: Identity | None, author_name: AuthorName | None = None
+) -> RankedSnapshot:
     """Return a snapshot whose shared records say who else taught them: they are rendered with it."""
     if snapshot.scope.namespace is None:
         return snapshot
@@ -248,7 +249,7 @@ def lookup(
     return "\n".join(lines)
 
 
-def _candidates(each: ScopeSnapshot, query: str) -> list[Candidate]:
+def _candidates(each: RankedSnapshot, query: str) -> list[Candidate]:
     labels = {record.id: label for label, record in each.labels.items()}
     actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
@@ -270,7 +271,7 @@ def line(text: str, label: str) -> str:
     return f"- [{label}] {shown}" if label else f"- {shown}"
 
 
-def _choose(candidates: list[Candidate], found: Sequence[ScopeSnapshot], budget: int) -> list[Candidate]:
+def _choose(candidates: list[Candidate], found: Sequence[RankedSnapshot], budget: int) -> list[Candidate]:
     """Take what is always shown, then the best fits; what is too long makes room for what is not."""
     hidden = [(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]
     frame = tokens(_text(hidden))
@@ -305,7 +306,7 @@ def clip_to_budget(line: str, budget: int) -> str:
     return f"{kept}..."
 
 
-def _render(found: Sequence[ScopeSnapshot], chosen: list[Candidate], budget: int) -> Recall:
+def _render(found: Sequence[RankedSnapshot], chosen: list[Candidate], budget: int) -> Recall:
     """Write the chosen down in the order they came to be, so that the same choice is the same text."""
     sections, records, shown, left_out = [], [], [], {}
     for each in found:
@@ -326,14 +327,14 @@ def _render(found: Sequence[ScopeSnapshot], chosen: list[Candidate], budget: int
     return Recall(text=text, records=tuple(records), receipt=receipt)
 
 
-def _more_line(each: ScopeSnapshot, hidden: int) -> str:
+def _more_line(each: RankedSnapshot, hidden: int) -> str:
     """Say how many more there are, and the tool that finds them, if the agent has it."""
     tools = [search.__name__ for search in each.store.searches if search in each.store.tools]
     ask = f"; ask to search by {tools[0]}" if tools else ""
     return f"more was said{ask}" if each.order is not None else f"{hidden} more{ask}"
 
 
-def _text(sections: Sequence[tuple[ScopeSnapshot, Sequence[str]]]) -> str:
+def _text(sections: Sequence[tuple[RankedSnapshot, Sequence[str]]]) -> str:
     if not sections:
         return ""
     blocks = [

@@ -8,9 +8,10 @@ from langgraph.store.base import SearchOp
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
+from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot, read_ranked
 from langgraph_learning._engine.recall.session_search import find_ordered, read_ordered
 from langgraph_learning._engine.recall.vector_index import add_nearest
-from langgraph_learning._engine.repository import SEARCH_LIMIT, ScopeSnapshot, read_op, read_snapshot
+from langgraph_learning._engine.repository import SEARCH_LIMIT, read_op
 from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Scope
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.versioned_store import VersionedStore
@@ -21,7 +22,15 @@ def read_stores(
     query: str,
     status: str | None = ACTIVE,
     at: datetime | None = None,
-) -> Flow[list[ScopeSnapshot]]:
+) -> Flow[list[RankedSnapshot]]:
+    """Return the records that fit `query`, of each learning store, in one round trip; two if sessions are read.
+
+    Args:
+        stores: The learning stores with their scopes.
+        query: The text to search for.
+        status: The status of the records; None for any.
+        at: A time in the past whose records are wanted; None for now.
+    """
     stand = yield from describe_store()
     asked = [
         find_ordered(store, scope, query, stand) if store.captures else _read_ops(store, scope, query, stand)
@@ -36,7 +45,7 @@ def read_stores(
         if store.captures:
             read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
         else:
-            read_here.append(read_snapshot(store, scope, *mine, limit=ops[0].limit))
+            read_here.append(read_ranked(store, scope, *mine, limit=ops[0].limit))
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
     found = []
     for each, ops in zip(read_here, asked, strict=True):
@@ -65,7 +74,7 @@ def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) 
     return [read_op(store, scope), *([read_op(store, scope, query, SEARCH_LIMIT)] if query else [])]
 
 
-def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[ScopeSnapshot]:
+def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[RankedSnapshot]:
     """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
     fitting = sum(record.status == status for record in each.records)
     all_read, store = len(each.records) + len(each.past) < op.limit, each.store
@@ -75,14 +84,14 @@ def _reread_status(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo, status: 
     if not more:
         return each
     results = yield from batch(*more, as_of=stand.revision)
-    again = read_snapshot(store, each.scope, *results)
+    again = read_ranked(store, each.scope, *results)
     kept = {record.id: record for record in (*each.records, *again.records)}
     ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
     past = tuple({record.id: record for record in (*each.past, *again.past)}.values())
     return replace(each, records=tuple(ordered), past=past, scores={**each.scores, **again.scores})
 
 
-def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> ScopeSnapshot:
+def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> RankedSnapshot:
     """Leave out what has another status or does not hold, and tell what that sets aside.
 
     Of a moment in the past what was superseded since is wanted, too, where it is known until when it held, also when
@@ -102,7 +111,7 @@ def _filter_status(each: ScopeSnapshot, status: str, at: datetime | None) -> Sco
     return replace(each, records=wanted, suppressed=aside, order=order)
 
 
-def _count_unread(each: ScopeSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
+def _count_unread(each: RankedSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
     """How many records there are that were not read; of the past nobody has counted them."""
     read = len(each.records) + len(each.past)
     if read < op.limit or stand.revision is not None:

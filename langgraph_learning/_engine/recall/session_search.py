@@ -14,9 +14,10 @@ from typing import cast
 from langgraph.store.base import GetOp, Item, Op, Result, SearchItem, SearchOp
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch
+from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import match_words, score_texts
 from langgraph_learning._engine.recall.session_ranking import Place, Ranking, Signals, neighbours, rank_sessions
-from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, read_op
+from langgraph_learning._engine.repository import EVERYTHING, read_op
 from langgraph_learning.records import Record, Scope
 from langgraph_learning.stores import LearningStore, Ranked
 from langgraph_learning.text import QueryTerm, query_terms, terms
@@ -38,7 +39,7 @@ def find_ordered(store: LearningStore, scope: Scope, query: str, stand: StoreInf
 
 def read_ordered(
     store: LearningStore, scope: Scope, query: str, results: Sequence[Result], stand: StoreInfo
-) -> Flow[ScopeSnapshot]:
+) -> Flow[RankedSnapshot]:
     """Return the records that fit `query` best, in order, with their neighbours."""
     namespace = (*scope.path, store.name)
     items = [
@@ -112,20 +113,20 @@ def _rank(record: Record, ranking: Ranking | None, asked: Sequence[QueryTerm]) -
     return Ranked(record, ranking.score, match_words(set(terms(text)), asked), ranking.parts)
 
 
-def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> ScopeSnapshot:
+def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> RankedSnapshot:
     """Return the records in the order they were said, without what has expired."""
     now = datetime.now(UTC)
     order = [each for each in ranked if each.record.expires_at is None or each.record.expires_at > now]
     order.sort(key=lambda each: -each.score)
     records = sorted((each.record for each in order), key=_age)
-    return ScopeSnapshot(store, scope, tuple(records), order=tuple(order))
+    return RankedSnapshot(store, scope, tuple(records), order=tuple(order))
 
 
 def _age(record: Record) -> tuple[str, int, str]:
     return (record.created_at.isoformat(), record.place or 0, record.id)
 
 
-def without(snapshot: ScopeSnapshot, thread_id: str | None, messages: frozenset[str]) -> ScopeSnapshot:
+def without(snapshot: RankedSnapshot, thread_id: str | None, messages: frozenset[str]) -> RankedSnapshot:
     """Return the snapshot without what the model is shown anyway: these messages of the thread."""
     if snapshot.order is None or not messages:
         return snapshot

@@ -17,8 +17,8 @@ from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 
 from langgraph_learning._engine.flow import Flow, batch, call_vector_store, write
 from langgraph_learning._engine.learning.turn import derived_id
+from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import blend_with_nearest
-from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import ConflictError, StoreError
 from langgraph_learning.records import DOCUMENT, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
@@ -130,7 +130,7 @@ def as_document(record: Record) -> Document:
     return Document(record.text, id=_key(record.scope, record.store, record.id), metadata=metadata)
 
 
-def add_nearest(each: ScopeSnapshot, query: str, status: str | None) -> Flow[ScopeSnapshot]:
+def add_nearest(each: RankedSnapshot, query: str, status: str | None) -> Flow[RankedSnapshot]:
     """Return what is known with what the vector store finds for `query`, ranked by both its words and its place there.
 
     Args:
@@ -162,7 +162,7 @@ def add_nearest(each: ScopeSnapshot, query: str, status: str | None) -> Flow[Sco
     return replace(each, records=tuple(records), scores=scores, ranked=True, unread=beyond)
 
 
-def _read_hits(each: ScopeSnapshot, keys: Sequence[str], status: str | None) -> Flow[list[Record]]:
+def _read_hits(each: RankedSnapshot, keys: Sequence[str], status: str | None) -> Flow[list[Record]]:
     """Read what the vector store found and the store's own search did not: it may be gone since."""
     if not keys:
         return []
@@ -172,7 +172,7 @@ def _read_hits(each: ScopeSnapshot, keys: Sequence[str], status: str | None) -> 
     return [record for record in records if status in (None, record.status)]
 
 
-def _document_record(each: ScopeSnapshot, hit: Document) -> Record:
+def _document_record(each: RankedSnapshot, hit: Document) -> Record:
     """Show a document that the vector store brought along as a record is shown; it cannot be changed."""
     title = hit.metadata.get("title")
     return Record(

@@ -1,0 +1,40 @@
+"""A snapshot of records as recall ranks it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import cast
+
+from langgraph.store.base import Result, SearchItem
+
+from langgraph_learning._engine.repository import ScopeSnapshot, read_snapshot
+from langgraph_learning.records import Scope
+from langgraph_learning.stores import LearningStore, Ranked
+
+
+@dataclass(frozen=True)
+class RankedSnapshot(ScopeSnapshot):
+    """The records of a learning store in one scope, with how well they fit and which of them are not shown."""
+
+    scores: Mapping[str, float] = field(default_factory=dict)
+    ranked: bool = False
+    """Whether the scores of the store are final."""
+    suppressed: frozenset[str] = frozenset()
+    """The ids of records that an archived record sets aside; they are read but not shown."""
+    order: tuple[Ranked, ...] | None = None
+    """The records by how well they fit, best first, if they are ranked by their sessions."""
+    votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
+    """How often each record's present state was found helpful and harmful."""
+
+
+def read_ranked(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> RankedSnapshot:
+    """Return the records in results of `read_op`, as `read_snapshot` does, with the scores that the store gave them."""
+    snapshot = read_snapshot(store, scope, *results, limit=limit)
+    items = [item for result in results for item in cast("Iterable[SearchItem]", result or ())]
+    namespace = (*scope.path, store.name)
+    scores = {
+        item.key: item.score
+        for item in items
+        if tuple(item.namespace) == namespace and getattr(item, "score", None) is not None
+    }
+    parts = {part.name: getattr(snapshot, part.name) for part in fields(snapshot)}
+    return RankedSnapshot(**parts, scores=cast("dict[str, float]", scores))
