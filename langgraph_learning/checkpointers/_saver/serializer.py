@@ -10,13 +10,16 @@ from collections.abc import Iterable
 
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
+_RECORDS = ("Record", "Commit", "Add", "Update", "Remove", "Proposal", "Revision")
+_MOVED = (
+    ("langgraph_learning.source", "Source"),
+    ("langgraph_learning.scope", "Scope"),
+    ("langgraph_learning.scope", "Identity"),
+)
 OURS = (
-    *(
-        ("langgraph_learning.records", name)
-        for name in ("Record", "Source", "Commit", "Add", "Update", "Remove", "Proposal", "Revision")
-    ),
-    *(("langgraph_learning.scope", name) for name in ("Scope", "Identity")),
-    *(("langgraph_learning.records", name) for name in ("Scope", "Identity")),  # where an older version had them
+    *(("langgraph_learning.records", name) for name in _RECORDS),
+    *_MOVED,
+    *(("langgraph_learning.records", name) for _, name in _MOVED),  # where an older version had them
 )
 
 
