@@ -33,7 +33,7 @@ from langgraph_learning import (
     connect,
 )
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.maintenance.store_stats import load_figures
+from langgraph_learning._engine.maintenance.learning_stats import load_figures
 from langgraph_learning.records import ROOT
 from langgraph_learning.testing import ScriptedChatModel
 

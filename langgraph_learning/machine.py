@@ -41,7 +41,7 @@ from langgraph_learning.nodes.placement import read_messages, show_first
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
-from langgraph_learning.nodes.wiring import TOOLS
+from langgraph_learning.nodes.wiring_checks import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.options import (
     Keywords,

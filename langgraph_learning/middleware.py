@@ -22,7 +22,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import MACHINE, Keys, Update
 from langgraph_learning.nodes.steps import capture_step, extract_step, recall_step, text_step
-from langgraph_learning.nodes.wiring import WIRED
+from langgraph_learning.nodes.wiring_checks import WIRED
 
 State: TypeAlias = AgentState[Any]
 AgentRuntime: TypeAlias = Runtime[Any]

@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from langgraph_learning.checkpointers._saver.saver import LearningSaver
+    from langgraph_learning.checkpointers._saver.learning_saver import LearningSaver
     from langgraph_learning.checkpointers._store.postgres import PostgresHybridStore
     from langgraph_learning.checkpointers._store.sqlite import SqliteHybridStore
     from langgraph_learning.checkpointers.database import LearningDB, connect

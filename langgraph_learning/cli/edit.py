@@ -1,4 +1,4 @@
-"""The commands that write a record by a person's own hand: through the operations that models use, and undone alike."""
+"""Commands that add or change records manually, with the operations that models use and the same undo."""
 
 import json
 from collections.abc import Collection, Sequence

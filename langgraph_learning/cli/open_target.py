@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import cast
 
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.maintenance.store_stats import Figures, load_figures
+from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
 from langgraph_learning.checkpointers import LearningSaver, connect
 from langgraph_learning.checkpointers._store.store import HybridStore

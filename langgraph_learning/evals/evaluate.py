@@ -15,8 +15,8 @@ from langgraph.store.base import BaseStore
 from langgraph_learning._engine.flow import pin_revision
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
-from langgraph_learning.evals.commit_revisions import Milestone, find_milestones
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
+from langgraph_learning.evals.store_revisions import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
 from langgraph_learning.text import tokens
 from langgraph_learning.versioned_store import is_versioned

@@ -8,8 +8,8 @@ from typing import TypeAlias
 from urllib.parse import quote, unquote
 
 from langgraph_learning.errors import ConfigurationError, StoreError
-from langgraph_learning.importing import agno, documents, exported, langgraph, langmem, mem0
-from langgraph_learning.importing.documents import Document
+from langgraph_learning.importing import agno, json_files, langgraph, langmem, mem0, own_export
+from langgraph_learning.importing.json_files import Document
 from langgraph_learning.importing.rows import Found, Skipped, parse_json
 
 Table: TypeAlias = tuple[str, ...]
@@ -46,7 +46,7 @@ def read(source: str, kind: str = "auto", *, user_at: int | None = None) -> tupl
     if head == b"SQLite format 3\0":
         with _sqlite(path) as (tables, rows):
             return _of_tables(tables, rows, kind, user_at)
-    return _of_documents(*documents.read(path), kind, user_at)
+    return _of_documents(*json_files.read(path), kind, user_at)
 
 
 def _of_tables(
@@ -86,7 +86,7 @@ def _of_documents(
     else:
         makers: dict[str, Callable[[Iterable[Document]], Iterator[Found]]] = {
             "agno": agno.rows,
-            "export": exported.rows,
+            "export": own_export.rows,
             "mem0": mem0.rows,
         }
         imported = makers[detected](entries)
@@ -95,7 +95,7 @@ def _of_documents(
 
 def _kind(entries: list[Document]) -> str:
     keys = set(entries[0]) if entries else set()
-    if entries and exported.is_backup_row(entries[0]):
+    if entries and own_export.is_backup_row(entries[0]):
         return "export"
     marks = [
         ("export", {"store", "scope", "content"}),

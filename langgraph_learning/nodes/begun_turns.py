@@ -1,4 +1,4 @@
-"""The turn that a subgraph has begun, kept in the store: its state ends with its run, however that ends.
+"""A subgraph's turn, saved in the store when it starts: its state ends with its run, however that ends.
 
 An agent that hands over by `Command(graph=Command.PARENT)` never comes to extraction, nor does one whose process dies
 or whose client hangs up; the next turn begins with an empty state. So the words lie beside what their user has taught,

@@ -22,7 +22,7 @@ from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.steps import extract_step, recall_step
-from langgraph_learning.nodes.wiring import WIRED
+from langgraph_learning.nodes.wiring_checks import WIRED
 from langgraph_learning.nodes.wrap import Wrapped
 
 STEPS = ("recall", "extract", "review")

@@ -1,4 +1,4 @@
-"""The turns that are not learned from yet, with their words: from the first one on, until they are learned."""
+"""Turns that are not learned from yet, kept with their messages until they are."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace

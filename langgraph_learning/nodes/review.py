@@ -22,7 +22,7 @@ from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
-from langgraph_learning.nodes.wiring import REVIEW
+from langgraph_learning.nodes.wiring_checks import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.common_operations import MAINTENANCE

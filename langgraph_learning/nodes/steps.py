@@ -33,7 +33,7 @@ from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState, shown_in
-from langgraph_learning.nodes.wiring import RECALL, check_extraction, check_recall
+from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
 
 CURRENT = 500

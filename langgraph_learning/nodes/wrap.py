@@ -17,9 +17,9 @@ from pydantic import BaseModel
 from langgraph_learning._engine.settings import MachineSettings, Placement
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import as_runnable
+from langgraph_learning.nodes.delivery_check import ModelCalls
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
-from langgraph_learning.nodes.model_calls import ModelCalls
 from langgraph_learning.nodes.placement import View, read_messages, show_first, show_in_turn
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import text_step

@@ -14,8 +14,8 @@ from langgraph_learning.stores.base import Entry, LearningStore, Ranked
 from langgraph_learning.stores.entities import arguments, render
 from langgraph_learning.stores.entities.forget import forget
 from langgraph_learning.stores.entities.remember import link
+from langgraph_learning.stores.entities.remember_plan import plan_remember
 from langgraph_learning.stores.entities.resolution import entities, name_and_type
-from langgraph_learning.stores.entities.told import plan_remember
 from langgraph_learning.stores.operations import Operation, check_fields, operation, schema_fields
 
 REMEMBER = (

@@ -1,4 +1,4 @@
-"""Who asks, and what they may see: the application says the first, this module holds everybody to it."""
+"""Authorization: the application identifies the visitor, and this module limits what they can see."""
 
 import inspect
 from collections.abc import Awaitable, Callable

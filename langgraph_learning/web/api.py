@@ -16,7 +16,7 @@ from langgraph_learning._engine.recall.recall import Recall
 from langgraph_learning.records import Commit, Proposal, Record, Revision
 from langgraph_learning.web.access import Visitor, visitor
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
-from langgraph_learning.web.memory import Memory
+from langgraph_learning.web.service import Memory
 
 Text = Annotated[str, Query(min_length=1, max_length=2_000)]
 Limit = Annotated[int, Query(ge=1, le=500)]

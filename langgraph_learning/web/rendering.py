@@ -19,7 +19,7 @@ from langgraph_learning.views.records import because
 from langgraph_learning.web.access import visitor
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
 from langgraph_learning.web.guard import Forms
-from langgraph_learning.web.memory import Memory
+from langgraph_learning.web.service import Memory
 
 PATIENCE = 1.5
 """How long a page is waited for before it says that it is being worked on, in seconds."""

@@ -6,8 +6,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langgraph_learning.web.access import visitor
-from langgraph_learning.web.memory import count_by_store
 from langgraph_learning.web.rendering import Renderer
+from langgraph_learning.web.service import count_by_store
 
 
 class Upkeep(Renderer):

@@ -9,7 +9,7 @@ from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import LearningDB, LearningMachine, connect
-from langgraph_learning.checkpointers._store import reindex, writing
+from langgraph_learning.checkpointers._store import reindex_text, writing
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.text import stem, words
 
@@ -75,10 +75,10 @@ def test_a_database_of_an_older_analysis_is_indexed_anew(
 ) -> None:
     """The fields that each put named stay the ones that are indexed, the past included."""
     caplog.set_level(logging.WARNING, "langgraph_learning")
-    monkeypatch.setattr(reindex, "BATCH", 2)
+    monkeypatch.setattr(reindex_text, "BATCH", 2)
     with monkeypatch.context() as older:
         older.setattr(writing, "terms", lambda text: [stem(w) for w in words(text)])
-        older.setattr(reindex, "analysis_version", lambda: "1")
+        older.setattr(reindex_text, "analysis_version", lambda: "1")
         with connect(url) as db:
             keyed = enumerate(STATEMENTS)
             puts = [

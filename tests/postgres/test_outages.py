@@ -289,7 +289,7 @@ def test_a_process_that_was_stopped_in_a_commit_holds_up_nobody_for_long(frozen_
 
 
 def test_set_up_gives_up_with_a_reason_while_another_process_holds_it(postgres_url: str) -> None:
-    from langgraph_learning.checkpointers._schema import SET_UP
+    from langgraph_learning.checkpointers._schema_lookup import SET_UP
 
     with psycopg.connect(postgres_url) as holder:
         holder.execute("select pg_advisory_xact_lock(%s)", (SET_UP,))

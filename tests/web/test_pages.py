@@ -12,7 +12,7 @@ from web.world import ALEX, SAM, app_for, browser, form_token, links
 from langgraph_learning import LearningMachine
 from langgraph_learning.errors import StoreError
 from langgraph_learning.web import rendering
-from langgraph_learning.web.memory import Memory
+from langgraph_learning.web.service import Memory
 
 World = tuple[LearningMachine, Any]
 TABS = (

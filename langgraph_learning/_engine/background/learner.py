@@ -1,4 +1,4 @@
-"""Who learns behind the reply in this process: threads that take one user's due turns after the other."""
+"""Background threads of this process that learn from due turns, one user at a time."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""What should happen now and then: curation, and sweeping of what has expired; once a period over all workers."""
+"""Periodic jobs, such as curation and the deletion of expired records: run once a period over all workers."""
 
 import logging
 import threading

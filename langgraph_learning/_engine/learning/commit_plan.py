@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.capture import plan_capture, with_keys
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest, Shared
+from langgraph_learning._engine.learning.effective_dates import date_changes
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
     ONLY_A_TOOL,
@@ -21,7 +22,6 @@ from langgraph_learning._engine.learning.provenance import (
     judge_statement,
     tool_only_terms,
 )
-from langgraph_learning._engine.learning.supersede import date_changes
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.masking import mask_values

@@ -1,4 +1,4 @@
-"""The draft of a commit: who asks for which operations, and under which rules."""
+"""Input to the planning of a commit: the requested operations, who requests them, and the rules that apply."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Reading records that stand in sessions: a search, a ranking with their neighbours, and those that it did not find.
+"""Search of records in sessions: search, rank with neighbouring records, then read the missing neighbours.
 
 That is two round trips: what ranks well for its neighbours' sake, and the neighbours of what is shown, are read by
 their places. A store that does not rank is read as a whole and ranked here.

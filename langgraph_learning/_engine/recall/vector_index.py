@@ -1,4 +1,4 @@
-"""A vector store beside the records: told of every change, asked for candidates, and never believed.
+"""An external vector store beside the records: kept in sync, searched, and each hit checked against the records.
 
 The records stay where all records are, so scope, history, undo and approval hold as they do without one. A commit notes
 in its own transaction what the vector store has to be told, and a note stays until it was: a failure, or a process that

@@ -10,7 +10,7 @@ from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph_learning.checkpointers._saver.async_saver import Saver
 
 if TYPE_CHECKING:
-    from langgraph_learning.checkpointers._saver.saver import LearningSaver
+    from langgraph_learning.checkpointers._saver.learning_saver import LearningSaver
 
 Method = TypeVar("Method", bound=Callable[..., object])
 

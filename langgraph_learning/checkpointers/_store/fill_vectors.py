@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from langgraph_learning.checkpointers._store.codec import read_json
 from langgraph_learning.checkpointers._store.dialect import Dialect, Row
 from langgraph_learning.checkpointers._store.embedding import Embedder
-from langgraph_learning.checkpointers._store.reindex import indexed_fields
+from langgraph_learning.checkpointers._store.reindex_text import indexed_fields
 from langgraph_learning.checkpointers._store.writing import texts_to_embed
 
 BATCH = 100

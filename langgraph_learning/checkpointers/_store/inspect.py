@@ -85,7 +85,7 @@ def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
     import psycopg
 
     from langgraph_learning.checkpointers._postgres import is_behind_pooler
-    from langgraph_learning.checkpointers._schema import find_installation
+    from langgraph_learning.checkpointers._schema_lookup import find_installation
 
     blocks = load_blocks("postgres", "state")
     try:

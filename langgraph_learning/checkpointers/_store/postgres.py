@@ -37,7 +37,7 @@ try:
         is_behind_pooler,
         with_rows,
     )
-    from langgraph_learning.checkpointers._schema import SET_UP, Installation, create_schema, find_installation
+    from langgraph_learning.checkpointers._schema_lookup import SET_UP, Installation, create_schema, find_installation
 except ImportError as missing:
     raise ConfigurationError("Postgres needs: pip install 'langgraph-learning[postgres]'") from missing
 

@@ -42,7 +42,7 @@ from langgraph_learning.checkpointers._store.reading import (
     list_namespaces,
     stored_item,
 )
-from langgraph_learning.checkpointers._store.reindex import settle_analysis
+from langgraph_learning.checkpointers._store.reindex_text import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
 from langgraph_learning.versioned_store import Address

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 
 from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.maintenance.store_stats import Figures, load_figures
+from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError
 from langgraph_learning.labels import label, unlabel

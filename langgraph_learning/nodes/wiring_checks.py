@@ -1,4 +1,4 @@
-"""Wiring that cannot work is said once, with the fix: otherwise nothing is learned, or shown, and nobody notices."""
+"""Warnings, once each, about wiring that cannot work, with the fix: otherwise nothing is learned and nobody notices."""
 
 from langgraph_learning.config import LearningMode
 from langgraph_learning.nodes.recalled import RunRecall
