@@ -199,6 +199,8 @@ class ScopedFlows:
 
 def with_zone(at: datetime | None) -> datetime | None:
     """Return a time with its zone; one without a zone is taken as UTC."""
+    if at is not None and not isinstance(at, datetime):
+        raise ConfigurationError(f"at={at!r}: give a datetime, such as datetime(2026, 1, 31, tzinfo=UTC)")
     return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
 
 

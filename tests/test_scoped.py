@@ -1,12 +1,13 @@
 """What `scoped()` is given, and the profile in the types of its schema."""
 
-from typing import assert_type
+from datetime import UTC, datetime
+from typing import Any, assert_type
 
 import pytest
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
-from langgraph_learning import LearningMachine, SessionContextConfig, UserProfileConfig
+from langgraph_learning import EntityMemoryConfig, LearningMachine, SessionContextConfig, UserProfileConfig
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -58,3 +59,31 @@ async def test_a_profile_of_another_schema_is_refused() -> None:
         ada.profile(DeveloperProfile)
     with pytest.raises(ConfigurationError, match="the configured schema is UserProfile"):
         await ada.aprofile(DeveloperProfile)
+
+
+def test_what_messages_without_ids_teach_is_dated_by_when_they_were_said() -> None:
+    facts = [
+        op("add_memory", content="Lives in Rome", quote="I live in Rome"),
+        op("remember_about", entity="Mo", entity_type="person", events=[{"content": "Visited", "date": "yesterday"}]),
+    ]
+    moved = [op("update_memory", id="m1", content="Lives in Oslo", quote="I live in Oslo now")]
+    machine = LearningMachine(
+        model=ScriptedChatModel(extractions=[facts, moved]),
+        user_memory=True,
+        entity_memory=EntityMemoryConfig(namespace="user"),
+        store=InMemoryStore(),
+    )
+    ada = machine.scoped(user_id="ada")
+    ada.learn([("user", "I live in Rome. Mo visited yesterday.")], at=datetime(2026, 1, 10, tzinfo=UTC))
+    ada.learn([("user", "I live in Oslo now.")], at=datetime(2026, 3, 10, tzinfo=UTC))
+    assert "2026-01-09" in " ".join(record.text for record in ada.records("entity_memory"))
+    [memory] = ada.records("user_memory")
+    assert memory.valid_from == datetime(2026, 3, 10, tzinfo=UTC)
+    assert "Rome" in ada.recall("Where do I live?", at=datetime(2026, 2, 1, tzinfo=UTC)).text
+
+
+@pytest.mark.parametrize("call", ["recall", "search"])
+def test_a_time_that_is_none_is_refused_with_what_to_give(call: str) -> None:
+    ada: Any = LearningMachine(user_memory=True, store=InMemoryStore()).scoped(user_id="ada")
+    with pytest.raises(ConfigurationError, match="give a datetime"):
+        getattr(ada, call)("tea", at="2026-01-01")

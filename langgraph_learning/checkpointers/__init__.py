@@ -16,7 +16,7 @@ __all__ = ["LearningDB", "LearningSaver", "PostgresHybridStore", "SqliteHybridSt
 
 _HOMES = {
     "LearningDB": "database",
-    "LearningSaver": "_saver.saver",
+    "LearningSaver": "_saver.learning_saver",
     "PostgresHybridStore": "_store.postgres",
     "SqliteHybridStore": "_store.sqlite",
     "connect": "database",

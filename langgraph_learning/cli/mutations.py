@@ -10,6 +10,7 @@ from langgraph_learning.cli.ids import find_by_prefix
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
 from langgraph_learning.cli.proposals import decide
 from langgraph_learning.cli.target import Target
+from langgraph_learning.errors import ConfigurationError
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
@@ -49,6 +50,11 @@ def forget(at: Target, yes: Yes = False) -> None:
 
     Example: langgraph-learning forget -d sqlite:///learning.db -u alex@example.com
     """
+    if at.thread is not None:
+        raise ConfigurationError(
+            "forget erases a user in all threads: leave out --thread. What belongs to one thread goes with"
+            " checkpointer.delete_thread"
+        )
     with at.open() as opened:
         whose = at.whose
         opened.check_user()

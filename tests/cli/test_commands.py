@@ -178,6 +178,13 @@ def test_forget_erases_one_user_and_refuses_without_a_yes(run: Run, url: str) ->
     assert [row["text"] for row in run("records", "-d", url, "-u", "bo", "--json").lines] == ["Writes Go"]
 
 
+def test_forget_of_one_thread_is_refused_and_erases_nothing(run: Run, url: str) -> None:
+    refused = run("forget", "-d", url, "-u", ALEX, "-t", "monday", "--yes")
+    assert refused.code == 1
+    assert "delete_thread" in refused.err
+    assert len(run("records", "-d", url, "-u", ALEX, "--json").lines) == 6
+
+
 @pytest.fixture
 def twice(url: str) -> str:
     """The URL of a database where one memory of Alex's is said twice."""

@@ -154,6 +154,12 @@ class BackgroundLearner:
             return done and not self._queue.left & waiting
 
     def _wait_for_others(self, waiting: set[Namespace], ends: float | None) -> bool:
+        if waiting:
+            self.settings.warn_once(
+                "drain",
+                "drain() waits for a worker, because this process does not learn (in_process=False): start"
+                " `langgraph-learning worker`, or give drain(timeout=...)",
+            )
         while waiting := {place for place in waiting if self._waits(place)}:
             if ends is not None and time.monotonic() >= ends:
                 return False

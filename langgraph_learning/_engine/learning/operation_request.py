@@ -107,7 +107,9 @@ def read_request(
     calls = _as_messages(turn.trajectory) if trajectory else ()
     spoken = (*(turn.with_tools if tools else turn.messages), *calls)
     quoted = verify_quote(item.get("quote"), spoken, turn, source)
-    times = [message.said_at for message in turn.messages if message.id in quoted.message_ids and message.said_at]
+    quoted_times = [message.said_at for message in turn.messages if message.id in quoted.message_ids]
+    # Messages without ids cannot be told apart: then the whole turn says when it was said.
+    times = [time for time in quoted_times if time] or [message.said_at for message in turn.human if message.said_at]
     return OperationRequest(item.get("operation"), arguments, quoted, said_at=max(times, default=None))
 
 
