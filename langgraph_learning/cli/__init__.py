@@ -1,4 +1,4 @@
-"""The command line `langgraph-learning`; what it is made of comes with the extra `cli`."""
+"""The command line `langgraph-learning`; its dependencies come with the extra `cli`."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""The command that shows what was learned in a browser."""
+"""The command that serves the memory browser on this machine."""
 
 import socket
 import webbrowser
@@ -54,7 +54,7 @@ def serve(
         notice(f"what was learned: {url}  (Ctrl-C ends it)")
         if browse:
             Timer(0.8, webbrowser.open, [url]).start()
-        # Proxies are not believed: with their headers somebody far away could pass for this machine.
+        # Ignore the headers of proxies: with them, a remote client could look like this machine.
         config = uvicorn.Config(app, log_level="warning", proxy_headers=False, lifespan="off")
         uvicorn.Server(config).run(sockets=[listening])
 

@@ -258,8 +258,8 @@ class LearningStore(ABC):
 
         By default records with the same statement are merged if none of their fields contradict each other: the oldest
         one stays and gets the fields that it lacks from the others. These records are archived: one that another has
-        superseded, one that has expired or no longer holds, and, if `recalled` is `"relevant"`, one that was not changed
-        for `max_age`. `plan` still gets archived records.
+        superseded, one that has expired or no longer holds, and, if `recalled` is `"relevant"`, one that was not
+        changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
         gone = {key for finding in retired for key in finding.ids}

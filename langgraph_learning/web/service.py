@@ -146,9 +146,7 @@ class Memory:
                 records.append(Record.from_item(item))
             except RecordError:  # an item that the application stores there itself
                 continue
-        return [
-            record for record in records if record.past_of is None
-        ]  # earlier versions are shown in the history of a record
+        return [record for record in records if record.past_of is None]  # earlier versions are part of the history
 
 
 def count_by_store(records: list[Record]) -> dict[str, int]:
