@@ -30,7 +30,7 @@ def read_ranked(store: LearningStore, scope: Scope, *results: Result, limit: int
     """Return the records in results of `read_op`, as `read_snapshot` does, with the scores that the store returned."""
     snapshot = read_snapshot(store, scope, *results, limit=limit)
     items = [item for result in results for item in cast("Iterable[SearchItem]", result or ())]
-    namespace = (*scope.path, store.name)
+    namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     scores = {
         item.key: item.score
         for item in items

@@ -49,6 +49,7 @@ def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
 
 def match_words(text: Container[str], asked: Sequence[QueryTerm]) -> tuple[str, ...]:
     """Return the words of a query that a text contains in any inflection, each once."""
+    # Reversed, so that of two words with the same term the first one stays; then reversed back.
     found = {each.term: each.word for each in reversed(asked) if each.term in text}
     return tuple(dict.fromkeys(reversed(found.values())))
 

@@ -171,7 +171,7 @@ def recall(
     at: datetime | None = None,
     shown: frozenset[str] = frozenset(),
 ) -> Flow[Recall]:
-    """Return what fits `query` best within `budget` tokens.
+    """Return the records that fit `query` best, as a text of at most `budget` tokens, with the receipt.
 
     Args:
         stores: The learning stores to read.
@@ -281,6 +281,7 @@ def _choose(candidates: list[Candidate], found: Sequence[RankedSnapshot], budget
 
     A candidate that is too long is replaced by its brief form, cut, or skipped; smaller ones after it may still fit.
     """
+    # Reserve room for the tags, the headings, and the lines that say how many records are not shown.
     hidden = [(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]
     frame = tokens(_text(hidden))
     left, chosen = budget - frame, []

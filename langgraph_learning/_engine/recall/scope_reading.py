@@ -87,6 +87,7 @@ def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status:
     """
     fitting = sum(record.status == status for record in each.records)
     all_read, store = len(each.records) + len(each.past) < op.limit, each.store
+    # Crowded: more than a quarter has another status. With `reads_archived` one such record is enough.
     crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
     more = [op._replace(filter={"status": status})] if crowded and not all_read else []
     more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
@@ -108,7 +109,7 @@ def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> Ra
     """
     moment = at or datetime.now(UTC)
     wanted = tuple(
-        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as it was
+        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as then
         for record in (*each.records, *(each.past if at else ()))
         if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
     )

@@ -41,7 +41,7 @@ def read_ordered(
     store: LearningStore, scope: Scope, query: str, results: Sequence[Result], stand: StoreInfo
 ) -> Flow[RankedSnapshot]:
     """Return the records that fit `query` best, and their neighbours, from the results of `find_ordered`."""
-    namespace = (*scope.path, store.name)
+    namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     items = [
         item
         for result in results
@@ -88,6 +88,7 @@ def _rank_here(by_place: Mapping[Place, Item], items: Iterable[SearchItem], quer
     places = list(by_place)
     words = score_texts([_count_terms(_text(by_place[place].value)) for place in places], query)
     given = {_place(item.key): item.score for item in items if item.score is not None}
+    # A record that the store's search did not return gets the lowest of its scores.
     return {
         place: Signals(score, given.get(place) or min(given.values(), default=0.0))
         for place, score in zip(places, words, strict=True)

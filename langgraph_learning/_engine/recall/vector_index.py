@@ -101,6 +101,7 @@ def _sync_records(store: LearningStore, scope: Scope, keys: Sequence[str]) -> Fl
         pending = [item for item in items if tuple(item.namespace) == noted]
         yield from _send_documents(store, records, [ids[key] for key in ids.keys() - {record.id for record in records}])
         try:
+            # The versions make the write fail if a commit has changed a record, and with it its entry, meanwhile.
             yield from write(
                 [PutOp(noted, item.key, None) for item in pending],
                 {(noted, item.key): int(getattr(item, "version", 1)) for item in pending},
@@ -154,7 +155,7 @@ def add_nearest(each: RankedSnapshot, query: str, status: str | None) -> Flow[Ra
         log.warning("the vector store of %s was not searched; words are", each.store.name, exc_info=True)
         return each
     known, order = {record.id: record for record in each.records}, []
-    hits = [hit for hit in cast("list[Document]", found) if wanted(hit)]
+    hits = [hit for hit in cast("list[Document]", found) if wanted(hit)]  # some vector stores ignore the filter
     documents = [hit for hit in hits if RECORD not in hit.metadata][:DOCUMENTS]
     ids = [hit.metadata[RECORD] for hit in hits if hit.metadata.get(STORE) == each.store.name]
     unread = yield from _read_hits(each, [key for key in ids if key not in known], status)
