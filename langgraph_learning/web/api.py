@@ -180,7 +180,7 @@ def _add_writes(app: FastAPI, memory: Memory) -> None:
 async def _json_only(request: Request) -> None:
     """Check that the body is JSON, against requests from other sites (CSRF).
 
-    A form of another site cannot send JSON, and a script there only after the browser has asked this server.
+    A form on another site cannot send JSON. A script there can, but the browser asks this server first (CORS).
 
     Raises:
         HTTPException: 415.

@@ -117,6 +117,7 @@ class Forms:
     def nonce(self, request: Request) -> str:
         """Return the random value in the cookie of this browser, or a new one if it has none."""
         if "langgraph_learning.nonce" not in request.scope:
+            # A value of another length than `token_urlsafe(32)` gives is not from this server.
             known = request.cookies.get(COOKIE, "")
             fresh = known if len(known) == 43 and known.isascii() else secrets.token_urlsafe(32)
             request.scope["langgraph_learning.nonce"] = fresh

@@ -45,7 +45,7 @@ class Renderer:
         """Return the user whose page this is.
 
         Raises:
-            HTTPException: 404.
+            HTTPException: 404, because the page names no user, or one whom the visitor may not see.
         """
         user = request.query_params.get("user", "")
         if not user:
@@ -116,6 +116,7 @@ class Renderer:
             finished = working.result()
         except ANSWERED as error:
             finished = self.failure(request, *status_and_reason(error))
+        # The browser has the head already, so only the main part of the finished page follows.
         yield bytes(finished.body).decode().partition(MAIN)[2]
 
 
