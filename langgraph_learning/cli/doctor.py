@@ -100,7 +100,7 @@ def _packages() -> Iterator[Check]:
         return
     for requirement in wanted:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
+            continue  # for an extra, or for another platform
         mend = f"pip install '{requirement.name}{requirement.specifier}'"
         try:
             installed = version(requirement.name)

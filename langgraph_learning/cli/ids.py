@@ -15,6 +15,7 @@ def shorten(ids: Iterable[str]) -> dict[str, str]:
     ordered = sorted(set(ids))
     short = {}
     for place, key in enumerate(ordered):
+        # The ids are sorted, so the one that shares the longest beginning is next to it.
         beside = [*ordered[max(place - 1, 0) : place], *ordered[place + 1 : place + 2]]
         length = 1 + max((_in_common(key, other) for other in beside), default=0)
         short[key] = key[: max(length, SHORTEST)] if _is_code(key) else key

@@ -78,6 +78,7 @@ def learn_threads(at: Target, model: str | None) -> None:
 
     report = _Report()
     with at.open(make=True) as opened:
+        # Without a model nothing can be extracted: only the messages are kept.
         keeping = LearningMachine(conversations=True) if model is None and at.machine is None else None
         saver: Any = opened.checkpointer.saver
         ids = [thread for thread in saver.thread_ids() if at.thread in (None, thread)]

@@ -53,6 +53,7 @@ def serve(
         url = f"http://{name}:{listening.getsockname()[1]}/"
         notice(f"what was learned: {url}  (Ctrl-C ends it)")
         if browse:
+            # The server starts in the last line and blocks; give it a moment before the browser asks.
             Timer(0.8, webbrowser.open, [url]).start()
         # Ignore the headers of proxies: with them, a remote client could look like this machine.
         config = uvicorn.Config(app, log_level="warning", proxy_headers=False, lifespan="off")

@@ -62,6 +62,7 @@ def worker(
             reflect=partial(learning.reflect, store=opened.store),
         )
         care_in_background(Driver(opened.store), tasks, utc_now)
+        # With a job queue (Postgres and procrastinate) new turns wake the worker; without one the learner polls.
         jobs: Any = getattr(opened.store, "jobs", None)
         if jobs is not None and find_spec("procrastinate") is not None:
             learner = BackgroundLearner(settings, opened.store, threads=0)
