@@ -29,7 +29,7 @@ class ConversationsStore(LearningStore):
     captures: ClassVar[bool] = True
 
     def __init__(self, config: ConversationsConfig | None = None) -> None:
-        """Create the search; there are no operations, because no model is asked."""
+        """Create the search tool. There are no operations, because messages are kept without a model."""
         super().__init__(config)
         self.operations = ()
         query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
