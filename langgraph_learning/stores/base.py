@@ -163,7 +163,7 @@ class LearningStore(ABC):
         self.config = config if config is not None else self.config_class()
 
     def scope(self, identity: Identity) -> Scope | None:
-        """Return the scope that `identity` reads and writes here; None if there is none, for instance without a user."""
+        """Return the scope that `identity` reads and writes here; None if it has none, for instance without a user."""
         return Scope(user_id=identity.user_id) if identity.user_id else None
 
     @abstractmethod
