@@ -1,6 +1,6 @@
-"""What is learned, as pydantic schemas: subclass one to learn fields of your own.
+"""The pydantic schemas of what is learned. Subclass one to learn fields of your own.
 
-A field's `Field(description=...)` reaches the model, and its type is enforced before anything is stored.
+The model reads the `Field(description=...)` of each field. Values are checked against the types before they are stored.
 """
 
 from typing import Annotated, Literal, TypeAlias
@@ -50,7 +50,7 @@ class SessionContext(BaseModel):
     progress: list[str] = Field(default=[], max_length=200, description="The steps that are done by now")
 
 
-# Models are asked for text, which every grammar knows; a number that comes all the same is taken.
+# The JSON schema asks models for text, which every provider's grammar supports; a number is accepted as well.
 Attribute: TypeAlias = Annotated[JsonValue, WithJsonSchema({"type": "string"})]
 
 

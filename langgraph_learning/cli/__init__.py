@@ -1,4 +1,4 @@
-"""The command line `langgraph-learning`; what it is made of comes with the extra `cli`."""
+"""The command line `langgraph-learning`; its dependencies come with the extra `cli`."""
 
 import sys
 
@@ -11,7 +11,7 @@ def main() -> None:
         import typer
     except ImportError as missing:
         sys.exit(f"error: {EXTRA} ({missing})")
-    del typer
+    del typer  # it was imported only to check that the extra is installed
     from langgraph_learning.cli.app import app
 
     app()

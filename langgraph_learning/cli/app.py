@@ -1,4 +1,4 @@
-"""All commands under one name."""
+"""The typer application with all commands."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""The commands that write a backup and take one in."""
+"""The commands that write a backup and load one."""
 
 import json
 import sys
@@ -65,7 +65,7 @@ def _kind(row: dict[str, object]) -> str:
 
 @contextmanager
 def _open_output(out: Path | None) -> Iterator[None]:
-    """Let stdout be a file, which is there only when it is whole."""
+    """Redirect stdout to a file. It is written under another name and renamed at the end, so it is never incomplete."""
     if out is None:
         yield
         return
@@ -110,7 +110,7 @@ def load(
 
 @contextmanager
 def _read_lines(source: Path) -> Iterator[tuple[Iterator[bytes], int | None]]:
-    """Open a file, and tell how many bytes it has."""
+    """Open a file, or stdin for `-`, and yield its lines and its size in bytes (None for stdin)."""
     if str(source) == "-":
         yield iter(sys.stdin.buffer), None
         return

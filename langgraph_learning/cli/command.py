@@ -1,4 +1,4 @@
-"""What every command shares: its options, which arrive as one `Target`, and how it ends."""
+"""Registration of commands: it adds the common options, passes them as one `Target`, and handles errors."""
 
 import inspect
 from collections.abc import Callable
@@ -62,10 +62,11 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
     """Add `step` to the commands of `app`.
 
     Args:
-        app: What runs it.
-        step: What it does, with a `Target` and then its own options; an error of this package ends it with code 1.
-        name: What it is called, if not as `step` is.
-        scoped: Whether it also takes a user, a thread and a namespace.
+        app: The typer application.
+        step: The function of the command: it takes a `Target`, then its own options. If it raises a `LearningError`,
+            the command prints the message and exits with code 1.
+        name: The name of the command, if it differs from the name of `step`.
+        scoped: Whether the command also takes the options of `SCOPE`.
     """
     shared = DATABASE | (SCOPE if scoped else {})
 
@@ -75,7 +76,8 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
         try:
             step(target, **given)
         except LearningError as error:
-            texts = [option for option in given.values() if isinstance(option, str)]  # a source has a password, too
+            # Any option may have a password in it, such as the URL of the source of an import.
+            texts = [option for option in given.values() if isinstance(option, str)]
             complain(target.without_secrets(str(error), *texts))
             raise typer.Exit(1) from None
 
@@ -85,7 +87,7 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
         for option, (annotation, default) in shared.items()
     ]
     parameters = [*(parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own), *added]
-    del run.__wrapped__  # typer would read the signature of `step`
+    del run.__wrapped__  # otherwise typer reads the signature of `step`
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
     run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     app.command(name)(run)

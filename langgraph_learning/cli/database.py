@@ -1,4 +1,4 @@
-"""The commands about the database itself."""
+"""The commands for the database itself: its statistics and its tables."""
 
 from collections import Counter
 from typing import TYPE_CHECKING
@@ -65,7 +65,7 @@ def stats(at: Target) -> None:
 
 
 def _tell_figures(figures: "Figures") -> None:
-    """Print a table of the learning stores, without the figures that none of them has."""
+    """Print a table of the learning stores; a column with only zeros is left out."""
     names = [name for name in next(iter(figures.values())) if any(counts[name] for counts in figures.values())]
     rows = [("learning store", *names)]
     rows += [(store, *(f"{counts[name]:,}" for name in names)) for store, counts in figures.items()]
@@ -76,7 +76,7 @@ def _tell_figures(figures: "Figures") -> None:
 
 
 def _count_waiting(at: Target, prefix: tuple[str, ...]) -> int:
-    """Return how many proposals wait: those that were decided are kept, so that they are not proposed again."""
+    """Return how many proposals wait. Decided ones do not count; they are kept so that they are not proposed again."""
     from langgraph_learning._engine.approval.proposals import PROPOSALS
     from langgraph_learning._engine.repository import EVERYTHING
 

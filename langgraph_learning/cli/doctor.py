@@ -1,4 +1,4 @@
-"""The command that finds what is wrong with a set-up, and says how to mend it. No network but the database."""
+"""The command that finds errors in a set-up and says how to fix them. Its only connection is to the database."""
 
 import os
 import sys
@@ -31,7 +31,7 @@ KEYS = {
     "bedrock_converse": "",
     "google_vertexai": "",
 }
-"""Where a key is read from, if not from the provider's name and _API_KEY; empty where that is open, or needless."""
+"""The environment variable of a provider's key, if it is not `<PROVIDER>_API_KEY`; empty if there is none to check."""
 PACKAGES = {
     "azure_openai": "langchain-openai",
     "bedrock": "langchain-aws",
@@ -43,7 +43,7 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class Check:
-    """What one check found."""
+    """The result of one check, and how to fix what is wrong."""
 
     check: str
     state: Literal["ok", "warning", "error"]
@@ -100,7 +100,7 @@ def _packages() -> Iterator[Check]:
         return
     for requirement in wanted:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
-            continue
+            continue  # for an extra, or for another platform
         mend = f"pip install '{requirement.name}{requirement.specifier}'"
         try:
             installed = version(requirement.name)
@@ -116,7 +116,7 @@ def _packages() -> Iterator[Check]:
 
 
 def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
-    """Check the database without opening it for use: that would make tables and migrate."""
+    """Check the database and return its state, without opening it for use: that would create tables and migrate."""
     if not at.url:
         mend = "give --db sqlite:///learning.db, or set LANGGRAPH_LEARNING_DB"
         yield Check("database", "error", "none is named", mend)
@@ -184,7 +184,7 @@ def _pgvector(state: "DatabaseState", *, wanted: bool) -> Check:
 
 
 def _embedder(embed: str, state: "DatabaseState | None") -> Check:
-    """Check an embedder; only the one that needs no network is asked for a vector."""
+    """Check an embedder; only the local one, which needs no network, is also run."""
     if embed != "local":
         return _provider("embedder", embed)
     from langgraph_learning.checkpointers._store.embedding import Embedder
@@ -205,7 +205,7 @@ def _embedder(embed: str, state: "DatabaseState | None") -> Check:
 
 
 def _provider(what: str, named: str) -> Check:
-    """Check that a provider's package and key are there; whether the key is good only a call would tell."""
+    """Check that a provider's package is installed and its key is set; the key itself is not tested."""
     provider, colon, name = named.partition(":")
     if not (provider and colon and name):
         return Check(what, "error", f"{named!r} names no provider", "write provider:name, e.g. openai:gpt-5.2")
@@ -219,7 +219,7 @@ def _provider(what: str, named: str) -> Check:
 
 
 def redact_url(url: str) -> str:
-    """Return a URL as it may be printed: without password and options."""
+    """Return a URL that is safe to print, without password and options."""
     try:
         parts = urlsplit(url)
         if parts.scheme.startswith("postgres"):

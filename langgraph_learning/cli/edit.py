@@ -1,4 +1,4 @@
-"""Commands that add or change records manually, with the operations that models use and the same undo."""
+"""The commands that add or change records manually, by the same operations that models use; `undo` works as well."""
 
 import json
 from collections.abc import Collection, Sequence
@@ -72,7 +72,7 @@ def _operations(scoped: "Scoped") -> "dict[str, type[Operation]]":
 
 
 def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, Any], str | None]:
-    """Return the operation that changes a record, the arguments that name the record, and the one that changes."""
+    """Return the operation that changes `record`, the arguments that name it, and the name of the changed argument."""
     field = record.id.partition(":")[2]
     for store in scoped.stores:
         for kind in store.operations if store.name == record.store else ():
@@ -80,7 +80,7 @@ def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, Any], s
                 return kind.__name__, {}, field
             if "id" in kind.model_fields and not kind.__name__.startswith(("delete", "forget", "remove")):
                 return kind.__name__, {"id": record.id}, _first_required(kind, {"id"})
-            if "title" in kind.model_fields and "title" in record.content:  # the same title is an update
+            if "title" in kind.model_fields and "title" in record.content:  # saving the same title updates the record
                 return kind.__name__, {**record.content}, _first_required(kind, {"title"})
     raise ConfigurationError(
         f"no operation changes {record.id!r} of {record.store} by its id: `add --operation NAME` adds what holds now"
@@ -88,12 +88,12 @@ def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, Any], s
 
 
 def _first_required(kind: "type[Operation]", given: Collection[str] = ()) -> str | None:
-    """Return the first argument that has to be given."""
+    """Return the name of the first required argument that is not in `given`; None if there is none."""
     return next((name for name, field in kind.model_fields.items() if field.is_required() and name not in given), None)
 
 
 def _arguments(kind: "type[Operation]", values: Sequence[str], text_is: str | None) -> dict[str, Any]:
-    """Return the arguments that `values` are: NAME=VALUE each, or one text for the argument `text_is`."""
+    """Return the arguments in `values`: either each is NAME=VALUE, or there is one text for the argument `text_is`."""
     pairs = {name: value for name, equals, value in (text.partition("=") for text in values) if equals}
     if len(pairs) == len(values) and pairs.keys() <= kind.model_fields.keys():
         return {name: _value(value) for name, value in pairs.items()}

@@ -1,4 +1,4 @@
-"""The commands that make an agent better, and that show whether it is."""
+"""The commands that improve an agent (`reflect`) and measure whether it has improved (`eval`)."""
 
 from datetime import datetime
 from pathlib import Path

@@ -1,19 +1,21 @@
-"""Ids as git has them: shown by their beginning, and taken by any beginning that only one of them has."""
+"""Short ids as in git: commands show the beginning of an id, and accept any beginning that is unique."""
 
 from collections.abc import Iterable
 
 from langgraph_learning.errors import ConfigurationError
 
 SHORTEST = 8
-"""How many letters of an id are shown at least."""
+"""The fewest letters of an id that are shown."""
 _LISTED = 5
+"""The most ids that an error message lists."""
 
 
 def shorten(ids: Iterable[str]) -> dict[str, str]:
-    """Return the beginning of each id that tells it from the others; a readable one, `user_profile:name`, whole."""
+    """Return by id its shortest unique beginning; a readable id such as `user_profile:name` stays whole."""
     ordered = sorted(set(ids))
     short = {}
     for place, key in enumerate(ordered):
+        # The ids are sorted, so the one that shares the longest beginning is next to it.
         beside = [*ordered[max(place - 1, 0) : place], *ordered[place + 1 : place + 2]]
         length = 1 + max((_in_common(key, other) for other in beside), default=0)
         short[key] = key[: max(length, SHORTEST)] if _is_code(key) else key
@@ -21,16 +23,16 @@ def shorten(ids: Iterable[str]) -> dict[str, str]:
 
 
 def find_by_prefix(wanted: str, ids: Iterable[str], what: str, lists: str) -> str:
-    """Return the one id that is `wanted`, or begins with it.
+    """Return the id that is equal to `wanted`, or the only one that begins with it.
 
     Args:
         wanted: An id or its beginning.
-        ids: All there are.
-        what: What they are ids of, for the message.
-        lists: The command that lists them.
+        ids: All ids to choose from.
+        what: The word for what the ids name, for the error message.
+        lists: The command that lists them, for the error message.
 
     Raises:
-        ConfigurationError: None does, or several do.
+        ConfigurationError: No id begins with `wanted`, or several do.
     """
     known = sorted(set(ids))
     if wanted in known:

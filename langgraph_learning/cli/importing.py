@@ -1,4 +1,4 @@
-"""The command that takes in what other memories hold."""
+"""The command that imports the memories of other packages, or an export of this one."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from langgraph_learning.records import Record
 
 PAGE = 500
-"""How many records are written at once, as `load` does."""
+"""How many records are written at once, as in `load`."""
 TOLD = 3
-"""How many of those that were left out for one reason are named."""
+"""How many skipped rows are named for each reason."""
 Kind = Literal["auto", "export", "agno", "langmem", "langgraph", "mem0"]
 
 
@@ -56,7 +56,7 @@ def import_(
 
     origin, rows = read(source, kind, user_at=user_at)
     with _open_target(at, dry_run=dry_run) as opened:
-        # Masked as `load` masks: what is there already would look like something else.
+        # Mask as `load` does; otherwise a row with a secret differs from the record already there, which is masked.
         intake = preview_rows(
             rows, at.user, _existing_rows(opened), datetime.now(UTC), _mask(opened), _check(at, opened)
         )
@@ -73,7 +73,7 @@ def import_(
 
 @contextmanager
 def _open_target(at: Target, *, dry_run: bool) -> "Iterator[OpenTarget | None]":
-    """Open the database; a dry run makes none, and needs none."""
+    """Open the database; yield None for a dry run without a database, which creates none."""
     state = at.state()
     if dry_run and (state is None or not state.made):
         yield None
@@ -91,7 +91,10 @@ def _mask(opened: "OpenTarget | None") -> "Mask":
 
 
 def _check(at: Target, opened: "OpenTarget | None") -> "Callable[[Record], str | None]":
-    """Return what says why a record would not be taken; what only one's own program knows is, unless it is named."""
+    """Return a function that says why a record cannot be imported; None means that it can.
+
+    Without `--machine`, a record of an unknown learning store is accepted: it may belong to the user's own machine.
+    """
     from langgraph_learning._engine.maintenance.user_data import misfit
     from langgraph_learning.cli.machines import machine_for_everything
     from langgraph_learning.records import NOT_RECORDS

@@ -1,4 +1,4 @@
-"""The command that learns from conversations that were held before."""
+"""The command that learns from earlier conversations."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from langgraph_learning.records import Commit
 
 USERS_ROLES = ("user", "human")
+"""The roles of a user's message, in the formats of OpenAI and of LangChain."""
 
 
 def register(app: typer.Typer) -> None:
@@ -71,12 +72,13 @@ def learn_file(at: Target, source: Path, model: str | None) -> None:
 
 
 def learn_threads(at: Target, model: str | None) -> None:
-    """Learn from the threads that the checkpointer in the database keeps."""
+    """Learn from the threads of the checkpointer in the database."""
     from langgraph_learning.importing import read_thread
     from langgraph_learning.machine import LearningMachine
 
     report = _Report()
     with at.open(make=True) as opened:
+        # Without a model nothing can be extracted: only the messages are kept.
         keeping = LearningMachine(conversations=True) if model is None and at.machine is None else None
         saver: Any = opened.checkpointer.saver
         ids = [thread for thread in saver.thread_ids() if at.thread in (None, thread)]
@@ -98,7 +100,7 @@ def learn_threads(at: Target, model: str | None) -> None:
 
 @dataclass
 class _Report:
-    """What was learned from so far."""
+    """The counts of turns, commits and changes, and the threads that were left out."""
 
     turns: int = 0
     commits: int = 0
@@ -107,14 +109,14 @@ class _Report:
     left_out: dict[str, str] = field(default_factory=dict)
 
     def add(self, commit: "Commit | None") -> None:
-        """Count the commit of a turn; one that was made before teaches nothing twice."""
+        """Count the commit of a turn, unless an earlier call made it: `learn` returns that one again."""
         if commit is not None and commit.at >= self.started:
             self.commits, self.changes = self.commits + 1, self.changes + len(commit.changes)
             for refusal in commit.refused:
                 notice(f"not {refusal.operation}: {refusal.reason}")
 
     def leave_out(self, thread: str, user: str | None, asked: str | None, spoken: bool) -> None:
-        """Note why a thread teaches nothing."""
+        """Note why nothing is learned from a thread."""
         if not spoken:
             why = "it keeps no messages"
         elif user is None:
@@ -124,7 +126,7 @@ class _Report:
         self.left_out[thread] = why
 
     def write(self, at: Target) -> None:
-        """Say what came of it."""
+        """Print the result."""
         for thread, why in self.left_out.items():
             notice(f"left out thread {thread}: {why}")
         if at.as_json:
@@ -166,7 +168,7 @@ def _is_message(entry: object) -> bool:
 
 
 def _turns(messages: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    """Yield each turn: a message of the user, and what follows until the next one."""
+    """Yield each turn: messages of the user, and the messages that follow until the user's next one."""
     turn: list[dict[str, Any]] = []
     for message in messages:
         begins = (message.get("role") or message.get("type")) in USERS_ROLES

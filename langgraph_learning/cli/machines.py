@@ -1,4 +1,4 @@
-"""The learning machine that commands work with: the user's own, or one of every learning store that there is."""
+"""The learning machine that commands use: the user's own, or one with every learning store."""
 
 import sys
 from collections.abc import Iterable, Mapping, Sequence
@@ -14,31 +14,31 @@ from langgraph_learning.stores.registry import SLOTS
 
 
 def load_object(where: str, example: str, option: str = "") -> object:
-    """Return what `module:name` names, the module also being looked for in the working directory.
+    """Import the object that `module:name` names; the module may be in the working directory.
 
     Args:
-        where: The name.
-        example: One that a user may write, for the message.
-        option: The option that it was given for, for the message.
+        where: The name, as `module:name`.
+        example: A valid name, for the error message.
+        option: The option that has the name, for the error message.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: The module or the object does not exist, or the import fails.
     """
     module, _, name = where.partition(":")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        with redirect_stdout(sys.stderr):  # what it prints is no result
+        with redirect_stdout(sys.stderr):  # what the module prints is not a result of the command
             return getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise ConfigurationError(f"{option}{where}: {error}; write module:name, e.g. {example}") from error
 
 
 def load_machine(where: str) -> LearningMachine:
-    """Return the machine that `module:name` names.
+    """Import the machine that `module:name` names.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is no such object, or it is no machine.
     """
     found = load_object(where, "app.agent:learning", "--machine ")
     if not isinstance(found, LearningMachine):
@@ -47,10 +47,10 @@ def load_machine(where: str) -> LearningMachine:
 
 
 def load_agent(where: str) -> Any:
-    """Return the graph that `module:name` names.
+    """Import the graph that `module:name` names.
 
     Raises:
-        ConfigurationError: There is none.
+        ConfigurationError: There is no such object, or it has no `invoke`.
     """
     found = load_object(where, "app.agent:agent")
     if not callable(getattr(found, "invoke", None)):
@@ -59,7 +59,7 @@ def load_agent(where: str) -> Any:
 
 
 class _StoredLearningStore(LearningStore):
-    """A learning store that only the user's own program knows: its records are shown, not learned."""
+    """A stand-in for a custom learning store of the user's own program: commands show its records, but learn none."""
 
     def __init__(self, scopes: frozenset[Scope]) -> None:
         super().__init__()
@@ -79,12 +79,12 @@ class _StoredLearningStore(LearningStore):
 def machine_for_everything(
     namespace: str, scopes: Mapping[str, Iterable[Scope]], model: str | None = None
 ) -> LearningMachine:
-    """Return a machine of every learning store, and of those that only lie in the database.
+    """Return a machine with every built-in learning store, and a stand-in for each custom one in the database.
 
     Args:
-        namespace: Where shared knowledge lies.
-        scopes: Where there are records of learning stores, by name.
-        model: What extracts, for a command that learns.
+        namespace: The namespace of shared records.
+        scopes: The scopes that have records, by the name of the learning store.
+        model: The model for extraction, for a command that learns.
     """
     custom = [
         type(name, (_StoredLearningStore,), {"name": name})(frozenset(stored))

@@ -1,4 +1,4 @@
-"""The commands that change what was learned."""
+"""The commands that undo, erase or curate records, or decide on a proposal."""
 
 from collections import Counter
 from typing import Annotated

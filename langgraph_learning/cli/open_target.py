@@ -1,4 +1,4 @@
-"""An open database with the machine that works on it: users, records, and ids by their beginning."""
+"""An open database with its learning machine: what commands read from it, and the data API of a user."""
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -26,13 +26,13 @@ _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespac
 
 @contextmanager
 def open_target(target: Target) -> Iterator["OpenTarget"]:
-    """Open the database of `target`, and make what is missing."""
+    """Open the database of `target`; create its tables if they are missing."""
     with connect(target.where, embed=target.embed, schema=target.schema) as db:
         yield OpenTarget(cast("HybridStore", db.store), target, db.checkpointer)
 
 
 def scope_of(namespace: Namespace) -> Scope | None:
-    """Return the scope of the records that lie in `namespace`; None if it is none of a learning store."""
+    """Return the scope of the records in a namespace of the store; None if it is not one of a learning store."""
     names, values = namespace[1:-1:2], namespace[2:-1:2]
     if namespace[:1] != (ROOT,) or len(names) != len(values) or not names or not _FIELDS.keys() >= set(names):
         return None
@@ -42,16 +42,20 @@ def scope_of(namespace: Namespace) -> Scope | None:
 
 @dataclass(frozen=True)
 class OpenTarget:
-    """An open database, with the machine that works on it."""
+    """An open database, and the options of the command."""
 
     store: HybridStore
     target: Target
     checkpointer: LearningSaver
     coming: frozenset[str] = frozenset()
-    """The learning stores whose records are about to be written; one's own program may know others than this one."""
+    """The names of learning stores whose records an import will write; unknown names get a stand-in."""
 
     def machine(self, user: str | None, model: str | None = None) -> LearningMachine:
-        """Return the machine that was named, else one of every learning store that there is for `user`."""
+        """Return the machine of `--machine`, or one with every learning store, custom ones with records of `user` too.
+
+        Raises:
+            ConfigurationError: Both `model` and `--machine` are given.
+        """
         if self.target.machine is not None and model is not None:
             raise ConfigurationError("--model and --machine: your machine has its model; give one of the two")
         if self.target.machine is not None:
@@ -69,36 +73,36 @@ class OpenTarget:
         return machine_for_everything(self.target.namespace, scopes, model)
 
     def machine_for_all(self) -> LearningMachine:
-        """Return the machine that was named, else one of every learning store that there is for anybody."""
+        """Return the machine of `--machine`, or one with every learning store, custom ones of any user too."""
         if self.target.machine is not None:
             return load_machine(self.target.machine)
         return self._machine_of(self.store.all_namespaces((ROOT,), ()), None)
 
     def scoped_for(self, user: str | None = None, thread: str | None = None, *, model: str | None = None) -> Scoped:
-        """Return the data API of a user, in `thread` or in the one that was asked for."""
+        """Return the data API of a user, in `thread` or else in the thread of `--thread`."""
         asked = thread if thread is not None else self.target.thread
         return self.machine(user, model).scoped(user_id=user, thread_id=asked, store=self.store)
 
     def users(self) -> list[str]:
-        """Return all users of whom something is kept."""
+        """Return the ids of all users that the database has data of."""
         namespaces = self.store.list_namespaces(prefix=(ROOT, "user"), max_depth=3, limit=EVERYTHING)
         return sorted({unlabel(namespace[2]) for namespace in namespaces})
 
     def refusals(self, user: str | None) -> int:
-        """Return how many operations were refused in the commits that are kept, of one user or of all."""
+        """Return how many refused operations the stored commits have, of one user or of all."""
         users = self.users() if user is None else [user]
         namespaces = [commits_namespace(Identity(user_id=name)) for name in users]
         items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
         return sum(len(item.value.get("refused") or ()) for item in items)
 
     def figures(self, prefix: Namespace) -> Figures:
-        """Return by learning store what was learned under `prefix`, what became of it, and what that cost."""
+        """Return the statistics of each learning store, for all namespaces under `prefix`."""
         return Driver(self.store).run(load_figures(prefix))
 
     def records(self, user: str | None) -> list[Record]:
-        """Return all records of a user, in any thread or in the one asked for, and the shared ones; oldest first.
+        """Return the records of a user, in all threads or in that of `--thread`, and the shared ones; oldest first.
 
-        What is no record is told on stderr.
+        An item that is not a valid record is reported on stderr and left out.
         """
         records = []
         for prefix in self._prefixes(user):
@@ -110,12 +114,12 @@ class OpenTarget:
                 except RecordError as error:
                     notice(str(error))
         asked = self.target.thread
-        current = [record for record in records if record.past_of is None]  # the history of a record shows its past
+        current = [record for record in records if record.past_of is None]  # earlier versions are part of the history
         mine = [record for record in current if asked is None or record.scope.thread_id in (None, asked)]
         return sorted(mine, key=lambda record: (record.created_at, record.store, record.id))
 
     def check_user(self) -> None:
-        """Say on stderr where no user is named, or one of whom nothing is kept, with those whose name is alike."""
+        """Print a notice if no user is given, or if the database has no data of the user; suggest similar names."""
         user = self.target.user
         if user is None:
             notice(NOBODY)

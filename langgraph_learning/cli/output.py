@@ -1,4 +1,4 @@
-"""Where things are written: results to stdout, everything else to stderr; a table for eyes, lines for a pipe."""
+"""Output: results go to stdout, everything else to stderr. A terminal gets a table, a pipe gets plain lines."""
 
 import json
 import os
@@ -15,24 +15,24 @@ import typer
 from langgraph_learning.cli.ids import shorten
 
 DETAILED = 110
-"""From how many columns on a terminal also shows the details."""
+"""A terminal with at least this many columns also shows the detail columns."""
 SHORT = 16
-"""How long a detail may be that is not folded."""
+"""A detail column whose cells are no longer than this is not folded."""
 _STYLES = {"text": "", "name": "cyan", "detail": "dim", "time": "dim", "id": "yellow"}
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of what is listed: its title, and what stands in it."""
+    """A column of a listing: its title, and the function that returns the value of a cell."""
 
     title: str
     cell: Callable[[Any], object]
     kind: Literal["text", "name", "detail", "time", "id"] = "text"
-    """A text gets the width there is, an id is never folded, a detail is left out where it is narrow."""
+    """The kind sets the layout: a text gets the free width, an id is never folded, a detail needs a wide terminal."""
 
 
 def jsonable(thing: object) -> object:
-    """Return records, reports and the like as JSON."""
+    """Return a pydantic model or a dataclass as a dict; anything else unchanged."""
     if (dump := getattr(thing, "model_dump", None)) is not None:
         return dump(mode="json")
     return asdict(thing) if is_dataclass(thing) and not isinstance(thing, type) else thing
@@ -43,30 +43,30 @@ def write_json(thing: object) -> None:
     line = json.dumps(jsonable(thing), ensure_ascii=False, default=str)
     try:
         line.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:  # half a character, or a terminal of few letters
+    except UnicodeEncodeError:  # a lone surrogate, or an encoding without these letters
         line = json.dumps(jsonable(thing), default=str)
     typer.echo(line)
 
 
 def plain(value: object) -> str:
-    """Return what was stored as a terminal may show it: it holds no commands to the terminal."""
+    """Return a stored value as text that is safe to print: characters that control the terminal are escaped."""
     text = "" if value is None else str(value)
     return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def day(moment: datetime) -> str:
-    """Return a moment as a person reads it, in UTC."""
+    """Return a point in time as text, in UTC and without seconds."""
     return moment.astimezone(UTC).strftime("%Y-%m-%d %H:%M")
 
 
 def show(things: Iterable[object], columns: Sequence[Column], *, as_json: bool, none: str = "") -> None:
-    """Write things, each a line of JSON, a row of a table on a terminal, or a line with tabs in a pipe.
+    """Write a listing: one JSON object per line, a table on a terminal, or lines with tabs in a pipe.
 
     Args:
-        things: What is listed.
-        columns: What is shown of each; the ids come last.
+        things: The objects to list.
+        columns: The columns to show; ids come last.
         as_json: Whether to write JSON.
-        none: What tells a reader that there are none.
+        none: The notice for an empty listing.
     """
     listed = list(things)
     if as_json:
@@ -95,7 +95,7 @@ def _print_table(things: Sequence[object], columns: Sequence[Column]) -> None:
         if column.kind == "id":
             short = shorten(filter(None, told))
             told = [short.get(key, "") for key in told]
-        # A short detail takes what it needs, so that the width goes to what is read.
+        # A column of short details is not folded, so that the remaining width goes to the texts.
         fold = column.kind == "text" or (column.kind == "detail" and max(map(len, told)) > SHORT)
         table.add_column(
             column.title,
@@ -118,28 +118,33 @@ def _console(*, stderr: bool) -> Any:
 
 
 def say(text: str) -> None:
-    """Write a result that is a text."""
+    """Write a text as a result, to stdout."""
     typer.echo(plain(text))
 
 
 def notice(text: str) -> None:
-    """Tell what is no result."""
+    """Write a message that is not a result, to stderr."""
     typer.echo(plain(text), err=True)
 
 
 def complain(text: str) -> None:
-    """Tell in one line why it did not work."""
+    """Write an error message in one line, to stderr."""
     coloured = sys.stderr.isatty() and not os.environ.get("NO_COLOR")
     typer.echo(f"{typer.style('error:', fg='red') if coloured else 'error:'} {plain(' '.join(text.split()))}", err=True)
 
 
 def interactive() -> bool:
-    """Return whether there is somebody to ask."""
+    """Return whether stdin is a terminal, so that a question can be answered."""
     return sys.stdin.isatty()
 
 
 def confirm(question: str, *, yes: bool) -> None:
-    """Ask before something is done that cannot be taken back; without a terminal only --yes answers."""
+    """Ask a question, and abort the command if the answer is no.
+
+    Args:
+        question: The question.
+        yes: Whether `--yes` has answered it. Without a terminal this is required.
+    """
     if yes:
         return
     if not interactive():
@@ -149,12 +154,12 @@ def confirm(question: str, *, yes: bool) -> None:
 
 @contextmanager
 def progress(title: str, total: int | None = None, *, shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show a bar on stderr if that is a terminal; what is yielded takes how many more are done.
+    """Show a progress bar on stderr if it is a terminal; yield a function that adds to the number of steps done.
 
     Args:
-        title: What is being done.
-        total: How many there are; None where nobody knows, then it only shows that something goes on.
-        shown: Whether to show it at all.
+        title: The text before the bar.
+        total: The number of steps; None if it is unknown, then the bar only shows activity.
+        shown: Whether to show the bar at all.
     """
     if not (shown and total != 0 and sys.stderr.isatty()):
         yield lambda done: None

@@ -1,4 +1,4 @@
-"""What waits for a person: proposals, and the decision about one."""
+"""The commands that list proposals and decide on one."""
 
 import json
 from collections.abc import Sequence
@@ -39,7 +39,7 @@ def proposals(
 
 
 def queue_of_all(opened: "OpenTarget") -> "list[Proposal]":
-    """Return what waits of all, each looked at by a machine that has its user's learning stores."""
+    """Return the waiting proposals of all users, oldest first; each user's are read with a machine for that user."""
     queue = opened.scoped_for().review_queue()
     owners = dict.fromkeys((proposal.identity.user_id, proposal.identity.thread_id) for proposal in queue)
     looked_at = (opened.scoped_for(user, thread).proposals() for user, thread in owners)
@@ -92,7 +92,10 @@ def decide(
 
 
 def _full_id(wanted: str, waiting: "Sequence[Proposal]") -> str:
-    """Return the id that begins like this; one that does not wait is left as it is: `decide` says what came of it."""
+    """Return the id of the waiting proposal that begins with `wanted`.
+
+    If none does, return `wanted` itself: it may be decided already, and then `decide` returns that outcome.
+    """
     known = [proposal.id for proposal in waiting]
     waits = any(key.startswith(wanted) for key in known)
     return find_by_prefix(wanted, known, "proposal", "proposals") if waits else wanted
@@ -107,7 +110,11 @@ def _scoped_for_owner(opened: "OpenTarget", wanted: str) -> "Scoped":
 
 
 def _check_known(scoped: "Scoped", waiting: "Sequence[Proposal]") -> None:
-    """Refuse to approve what this machine would read differently: it would leave out fields it does not know."""
+    """Check that this machine knows the operation and all its arguments; otherwise an approval would lose some.
+
+    Raises:
+        ConfigurationError: It does not; the proposal comes from a machine of the user's own.
+    """
     for proposal in waiting:
         operations = [kind for store in scoped.stores if store.name == proposal.store for kind in store.operations]
         given = {name for name, value in proposal.args.items() if value is not None}

@@ -1,4 +1,4 @@
-"""The commands that read."""
+"""The commands that read users, records, recall and history."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -29,7 +29,7 @@ LEARNING_STORES = (
     "user_memory",
     "user_profile",
 )
-"""What TAB completes: written down here, since importing the learning stores takes longer than a TAB may."""
+"""The names that TAB completes. They are copied here because importing the learning stores is too slow for that."""
 RecordId = Annotated[
     str | None, typer.Argument(metavar="[RECORD]", help="The id of a record, or its beginning.", show_default=False)
 ]
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
 
 
 def complete_store(incomplete: str) -> list[str]:
-    """Return the learning stores whose name begins like that."""
+    """Return the names of learning stores that begin with `incomplete`."""
     return [name for name in LEARNING_STORES if name.startswith(incomplete)]
 
 
@@ -75,7 +75,7 @@ RECORDS = (
 
 @dataclass(frozen=True)
 class KnownUser:
-    """A user of whom something is kept, and how much."""
+    """A user that the database has data of, with counts."""
 
     user: str
     records: int
@@ -202,14 +202,14 @@ def history(at: Target, record: RecordId = None) -> None:
 
 
 def _states_of(opened: "OpenTarget", wanted: str) -> "list[Revision]":
-    """Return the states of a record; one that was removed is found by its whole id."""
+    """Return the versions of a record, by its id or the beginning of it; a removed record needs its whole id."""
     user = opened.target.user
     if removed := opened.scoped_for(user).history(wanted):
         return removed
     known = opened.records(user)
     key = find_by_prefix(wanted, (record.id for record in known), "record", "records")
     threads = {record.scope.thread_id for record in known if record.id == key}
-    if len(threads) > 1:  # an id of a session context is none without its thread
+    if len(threads) > 1:  # the id of a session context is the same in every thread
         raise ConfigurationError(f"there is a record {key!r} in {len(threads)} threads: say which, by --thread")
     return opened.scoped_for(user, next(iter(threads))).history(key)
 

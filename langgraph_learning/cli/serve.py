@@ -1,4 +1,4 @@
-"""The command that shows what was learned in a browser."""
+"""The command that serves the memory browser on this machine."""
 
 import socket
 import webbrowser
@@ -53,8 +53,9 @@ def serve(
         url = f"http://{name}:{listening.getsockname()[1]}/"
         notice(f"what was learned: {url}  (Ctrl-C ends it)")
         if browse:
+            # The server starts in the last line and blocks; give it a moment before the browser asks.
             Timer(0.8, webbrowser.open, [url]).start()
-        # Proxies are not believed: with their headers somebody far away could pass for this machine.
+        # Ignore the headers of proxies: with them, a remote client could look like this machine.
         config = uvicorn.Config(app, log_level="warning", proxy_headers=False, lifespan="off")
         uvicorn.Server(config).run(sockets=[listening])
 

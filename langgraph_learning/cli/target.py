@@ -1,6 +1,6 @@
-"""What the options of a command name: a database, and whose records in it.
+"""The common options of commands: which database, and whose records in it.
 
-Importing this module costs next to nothing: what opens a database is imported when one is opened.
+This module imports quickly: the modules that open a database are imported only when one is opened.
 """
 
 import re
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Target:
-    """What was asked for by the options that commands share."""
+    """The values of the options that commands share."""
 
     url: str | None
     schema: str | None
@@ -34,26 +34,26 @@ class Target:
 
     @property
     def where(self) -> str:
-        """The URL of the database."""
+        """The URL of the database; without one, the command ends with a usage error."""
         if not self.url:
             raise typer.BadParameter("name a database: --db URL, LANGGRAPH_LEARNING_DB or DATABASE_URL")
         return self.url
 
     @property
     def whose(self) -> str:
-        """The user, where a command is about one."""
+        """The user, for a command that needs one; without one, the command ends with a usage error."""
         if self.user is None:
             raise typer.BadParameter("say whose: --user ID; `users` lists them")
         return self.user
 
     def without_secrets(self, text: str, *more: str) -> str:
-        """Return `text` without the passwords of the URL and of `more`; parts of longer words stay."""
+        """Return `text` with the passwords of the URL and of `more` replaced by `***`, but not inside longer words."""
         for secret in dict.fromkeys(secret for url in (self.url or "", *more) for secret in secrets(url)):
             text = re.sub(rf"(?<![\w-]){re.escape(secret)}(?![\w-])", "***", text)
         return text
 
     def state(self, *, counting: bool = False) -> "DatabaseState | None":
-        """Return what the database holds, without changing it; None for a SQLite file that is not there."""
+        """Return the state of the database without changing it; None for a SQLite file that does not exist."""
         from langgraph_learning.checkpointers._store.inspect import inspect
 
         return inspect(self.where, self.schema, counting=counting)
@@ -63,10 +63,10 @@ class Target:
         """Open the database.
 
         Args:
-            make: Whether to make what is missing; a command that only reads makes nothing.
+            make: Whether to create the database and its tables if they are missing. Commands that only read do not.
 
         Raises:
-            ConfigurationError: There is no such database, or it is none of this package's.
+            ConfigurationError: The database does not exist, or has no tables of this package.
         """
         from langgraph_learning.cli.open_target import open_target
 
@@ -77,10 +77,10 @@ class Target:
 
 
 def check_exists(state: "DatabaseState | None") -> "DatabaseState":
-    """Return the state of a database that has this package's tables.
+    """Return `state` if the database exists and has the tables of this package.
 
     Raises:
-        ConfigurationError: There is no such database, or it has no such tables.
+        ConfigurationError: It does not exist, or has no such tables.
     """
     makes = "`langgraph-learning migrate` or an import makes"
     if state is None:
@@ -94,12 +94,12 @@ _WRITTEN_PASSWORD = re.compile(r":(?!/)(\S+)@")
 
 
 def secrets(url: str) -> list[str]:
-    """Return the passwords in a URL, as they are written and as they are."""
+    """Return the passwords in a URL, each as it is written and with its %-escapes decoded."""
     try:
         parts = urlsplit(url)
         passwords = [parts.password or "", *parse_qs(parts.query).get("password", [])]
     except ValueError:
         passwords = [url.partition("://")[2]]
-    passwords += _WRITTEN_PASSWORD.findall(url)  # a URL written wrong shows its password in the message about it
+    passwords += _WRITTEN_PASSWORD.findall(url)  # an error message quotes a malformed URL with its password
     written = (spelling for password in passwords if password for spelling in (password, unquote(password)))
     return list(dict.fromkeys(written))

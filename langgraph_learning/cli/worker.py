@@ -1,4 +1,4 @@
-"""The worker that learns behind the reply, and what waits for it."""
+"""The commands for background learning: run a worker, and list the turns that wait for one."""
 
 import signal
 import threading
@@ -17,7 +17,7 @@ from langgraph_learning.cli.output import Column, day, notice, show
 from langgraph_learning.cli.target import Target
 
 POLL = timedelta(seconds=2)
-"""How often a worker looks for turns where no queue wakes it."""
+"""How often a worker looks for new turns if there is no job queue that notifies it."""
 
 
 def register(app: typer.Typer) -> None:
@@ -52,7 +52,7 @@ def worker(
 
     learning = load_machine(machine)
     settings = learning._settings
-    settings.extractions()  # a worker cannot know an agent's model
+    settings.extractions()  # raises if the machine has no model of its own: a worker cannot know the agent's model
     settings = replace(settings, background=settings.background or Background())
     with at.open(make=True) as opened:
         tasks = care_tasks(
@@ -62,6 +62,7 @@ def worker(
             reflect=partial(learning.reflect, store=opened.store),
         )
         care_in_background(Driver(opened.store), tasks, utc_now)
+        # With a job queue (Postgres and procrastinate) new turns wake the worker; without one the learner polls.
         jobs: Any = getattr(opened.store, "jobs", None)
         if jobs is not None and find_spec("procrastinate") is not None:
             learner = BackgroundLearner(settings, opened.store, threads=0)
@@ -82,7 +83,7 @@ def worker(
 
 @contextmanager
 def _asked_to_end() -> Iterator[threading.Event]:
-    """Give an event that is set by SIGTERM and ctrl+c."""
+    """Yield an event that SIGTERM and ctrl+c set; restore the signal handlers at the end."""
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

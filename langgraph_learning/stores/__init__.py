@@ -1,6 +1,6 @@
-"""What is learned: one file per learning store, none of which does I/O.
+"""The learning stores: each defines one kind of knowledge. None of them does I/O.
 
-A learning store of your own takes all it needs from here (`docs/tutorials/own-learning-store.md`):
+This package exports everything that a learning store of your own needs (`docs/tutorials/own-learning-store.md`):
 
 ```python
 from langgraph_learning.stores import ID, Add, LearningStore, Operation, Record, StoreConfig, operation

@@ -32,31 +32,31 @@ class Ranked:
     parts: Mapping[str, float] = field(default_factory=dict)
     """The parts that add up to the score: `words` and `meaning`, or the store's own `search`; and `votes` if any."""
     votes: tuple[int, int] = (0, 0)
-    """How often it was found helpful, and how often harmful, in its present version."""
+    """How often the present version of the record was found helpful, and how often harmful."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One piece of the recalled text, and the records it is made of; the first of them is what it is about."""
+    """One piece of the recalled text, and the records that it shows; the first of them is its subject."""
 
     text: str
     ranked: tuple[Ranked, ...] = ()
     brief: str = ""
-    """A shorter form of the text, shown if there is no room for the whole."""
+    """A shorter form of the text, shown if the text does not fit into the budget."""
     first: bool = False
-    """Whether it is shown before all others of its learning store, however well those fit."""
+    """Whether it is shown before all other entries of its learning store, whatever their scores are."""
     place: int | None = None
-    """The order of those that are shown first; by default the oldest comes first."""
+    """The position among the entries that are shown first; by default the oldest comes first."""
 
     @property
     def score(self) -> float:
-        """The score of its best record."""
+        """The score of the best of its records."""
         return max((item.score for item in self.ranked), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SpokenMessage:
-    """One message of the user or the assistant, its secrets masked, for the learning stores that keep messages."""
+    """One message of the user or the assistant with its secrets masked, as `capture` gets it."""
 
     id: str
     role: str
@@ -66,7 +66,7 @@ class SpokenMessage:
 
 
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
-"""Errors of a bug in a learning store. The engine catches them, so that the other learning stores still learn."""
+"""Errors of a bug in a learning store. The engine catches them, so that the other learning stores still work."""
 
 
 class LearningStore(ABC):
@@ -123,28 +123,29 @@ class LearningStore(ABC):
     title: ClassVar[str] = ""
     """The heading above its records in the recalled text."""
     recalled: ClassVar[Literal["always", "relevant"]] = "relevant"
-    """Whether recall shows every record, or those that fit the turn best."""
+    """Whether recall shows all records, or only those that fit the turn best."""
     validate_fields_separately: ClassVar[bool] = False
-    """Whether a wrong field is refused alone, so that the other fields of the operation are kept."""
+    """Whether only an invalid field is refused, and the other fields of the operation are still used."""
     about_user: ClassVar[bool] = True
     """Whether its records are statements about the user. Such a statement has to rest on the user's own words."""
     rejects_tool_claims: ClassVar[bool] = True
-    """Whether a statement that only a tool has made is refused, unless `learn_from_tools` is set."""
+    """Whether a statement that comes only from the result of a tool is refused, unless `learn_from_tools` is set."""
     reads_trajectory: ClassVar[bool] = False
-    """Whether the extraction is shown the agent's tool calls: name, arguments, and how each ended."""
+    """Whether the extraction prompt shows the agent's tool calls: name, arguments, and how each ended."""
     reflects: ClassVar[bool] = False
     """Whether `reflect` may change its records: they are about the agent's work, and not about one user."""
     captures: ClassVar[bool] = False
-    """Whether it keeps messages. Then `capture` is called for each message of a turn, and no model is asked. A record
-    is recalled together with the messages before and after it, and by what others have learned from it."""
+    """Whether it keeps messages. Then `capture` is called for each message of a turn, and no model is called. Recall
+    shows a record together with the messages before and after it, and also searches the text of the records that
+    other learning stores have made from the message."""
     reads_archived: ClassVar[bool] = False
-    """Whether recall reads its archived records as well, for `filter_active`."""
+    """Whether recall also reads its archived records and passes them to `filter_active`."""
     guides_recall: bool = False
-    """Whether recall also searches for `recall_hint`, which takes a read before the search."""
+    """Whether recall adds `recall_hint` to the search text. This costs one more read before the search."""
     recall_limit: ClassVar[int] = 200
-    """How many records recall reads to choose from: the best fits first, then the newest."""
+    """How many records recall reads at most before it chooses: the best fits, then the newest."""
     keys_messages: bool = False
-    """Whether a message can be found by what was learned from it; set by a machine that keeps messages."""
+    """Whether a message can be found by the records made from it; a machine sets this if it also keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
     """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show."""
@@ -162,34 +163,34 @@ class LearningStore(ABC):
         self.config = config if config is not None else self.config_class()
 
     def scope(self, identity: Identity) -> Scope | None:
-        """Return whose records `identity` may read and write here; None if it may not, for instance without a user."""
+        """Return the scope that `identity` reads and writes here; None if it has none, for instance without a user."""
         return Scope(user_id=identity.user_id) if identity.user_id else None
 
     @abstractmethod
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Return the changes that `operation` makes, given all records in scope; none if it is so already.
+        """Return the changes that `operation` makes, given all records in scope; none if nothing would change.
 
         Raises:
-            Refused: It cannot be done; the message tells the model why.
+            Refused: The operation cannot be done; the message tells the model why.
         """
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
-        """Return the record to keep of a message, None for none. It is called if `captures` is set.
+        """Return the record of a message, or None to keep none. The engine calls it if `captures` is set.
 
         Args:
             message: The message.
             zone: The time zone of the user.
-            kept: The record that exists of it; it has one if the message was edited.
+            kept: The present record of the message, if it was edited; else None.
         """
         return None
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Check the content of a record that is loaded from a file.
 
-        By default every field that the schema has must be of its type.
+        By default each field that is in the schema must have the type that the schema gives it.
 
         Raises:
-            Refused: The learning store could not have written this content.
+            Refused: This learning store cannot have written the content.
         """
         schema = self.config.schema or self.config.base
         declared = {name: value for name, value in content.items() if name in schema.model_fields}
@@ -201,19 +202,19 @@ class LearningStore(ABC):
             raise Refused(f"{'.'.join(map(str, wrong['loc']))}: {wrong['msg']}") from error
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
-        """Return `operation` with words such as "yesterday" replaced by dates; it is called before `plan`."""
+        """Return `operation` with dates in place of words such as "yesterday"; the engine calls it before `plan`."""
         return operation
 
     def recall_hint(self, records: Sequence[Record]) -> str:
-        """Return further words for recall to search for, given the records in scope; empty for none."""
+        """Return text that recall adds to its search, given the records in scope; empty for none."""
         return ""
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
-        """Return which of the active `records` are recalled; it is called if `reads_archived` is set."""
+        """Return the active `records` that may be shown; `archived` is complete only if `reads_archived` is set."""
         return records
 
     def render(self, record: Record) -> str:
-        """Return the text of a record for the model that is shown it."""
+        """Return the text of a record as the model reads it."""
         # A statement that was made on an earlier day shows its date, because it may have changed since.
         dated = record.source.said_at if self.about_user and not record.validity_label else None
         said = f" (said {dated:%Y-%m-%d})" if dated else ""
@@ -222,7 +223,7 @@ class LearningStore(ABC):
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
 
-        Without records there are none with an `id`: a model that is offered one invents an id.
+        Without records, operations with an `id` are left out, because a model would invent an id.
         """
         return tuple(kind for kind in self.operations if records or "id" not in kind.model_fields)
 
@@ -232,20 +233,20 @@ class LearningStore(ABC):
         Args:
             ranked: The records that were read, with their scores.
             query: The text they were compared with.
-            complete: Whether `ranked` has all records in the scope.
+            complete: Whether `ranked` contains all records in the scope.
         """
         return [Entry(self.render(item.record), (item,)) for item in ranked]
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return those of `ranked` that meet the other fields of a search; they may have any status."""
+        """Return those of `ranked`, which may have any status, that meet the other fields of a search."""
         return [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
     ) -> list[Entry]:
-        """Return the pieces of text that answer a search: by default of what fits and `filter_search` returns.
+        """Return the pieces of text that answer a search: by default the records that fit and pass `filter_search`.
 
-        `complete` says whether `ranked` has all records in the scope.
+        `complete` says whether `ranked` contains all records in the scope.
         """
         query = str(getattr(search, "query", None) or "")
         holding = [item for item in ranked if item.record.holds_at(at)]
@@ -253,11 +254,12 @@ class LearningStore(ABC):
         return self.entries(self.filter_search(search, fitting, at), query, complete=complete)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Return the changes that tidy up the records of one scope; they may have any status.
+        """Return the changes that curation makes to `records`: all records of one scope, of any status.
 
-        By default records that say the same, and contradict each other in no field, become one: the oldest, with what
-        it lacks taken from the others. Archived is a record that another has replaced, one whose `expires_at` is past,
-        and, if `recalled` is `"relevant"`, one that was not changed for `max_age`. `plan` still gets archived records.
+        By default records with the same statement are merged if none of their fields contradict each other: the oldest
+        one stays and gets the fields that it lacks from the others. These records are archived: one that another has
+        superseded, one that has expired or no longer holds, and, if `recalled` is `"relevant"`, one that was not
+        changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
         gone = {key for finding in retired for key in finding.ids}
@@ -266,43 +268,43 @@ class LearningStore(ABC):
 
     @property
     def extraction_instructions(self) -> str:
-        """What the extraction tells the model to look for."""
+        """The part of the extraction prompt that says what to look for here."""
         return self.configured_instructions(self.instructions if self.config.instructions is None else "")
 
     def configured_instructions(self, own: str) -> str:
-        """Return the directions in `own`, or those that the configuration gives in their place, and its additions."""
+        """Return the instructions of the configuration, or else `own`, followed by its additional instructions."""
         replaced = self.config.instructions
         parts = (replaced if replaced is not None else own, self.config.additional_instructions)
         return "\n".join(part for part in parts if part)
 
     @property
     def instructions(self) -> str:
-        """What to capture, unless the configuration says it. By default this is the docstring of the class."""
+        """What to capture, if the configuration does not say it. By default this is the docstring of the class."""
         return inspect.cleandoc(type(self).__doc__ or "")
 
     @property
     def named_by_id(self) -> bool:
-        """Whether an operation names a record by its short id; only then the short ids are shown."""
+        """Whether an operation names a record by its short id. Only then does recall show the short ids."""
         return any("id" in kind.model_fields for kind in self.operations)
 
     @property
     def extracts(self) -> bool:
-        """Whether a model is asked after every turn what to learn here."""
+        """Whether an extraction by a model runs after every turn."""
         return bool(self.operations) and self.config.mode is not LearningMode.AGENTIC
 
     @property
     def share(self) -> float:
-        """The largest part of the recalled text that it may fill; 1 is all of it."""
+        """The largest part of the recalled text that this learning store may fill; 1 is all of it."""
         return 1.0
 
     @property
     def index(self) -> VectorStore | None:
-        """A vector store that searches the records, if there is one. It gets a copy of each record."""
+        """The vector store that also searches the records, or None. It gets a copy of each record."""
         return None
 
     @property
     def accepts_tool_claims(self) -> bool:
-        """Whether it may learn something that only the result of a tool says."""
+        """Whether a statement may come only from the result of a tool."""
         return self.config.learn_from_tools or not self.rejects_tool_claims
 
     @property

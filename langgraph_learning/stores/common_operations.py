@@ -1,4 +1,4 @@
-"""Operations of every learning store for people and curation; extraction and the agent's tools do not use them."""
+"""Operations that every learning store has, for people and curation; extraction and agent tools do not offer them."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ KEEP = operation("keep_record", "Recall a note again that was set aside.", id=(s
 DROP = operation("drop_record", "Remove a note that was set aside.", id=(str, ID), because=BECAUSE)
 MAINTENANCE = (MERGE, RETIRE, KEEP, DROP)
 ON_REJECT = {KEEP.__name__: DROP.__name__}
-"""The operation that runs when a person rejects a proposal of the given operation; for all others nothing happens."""
+"""The operation that runs when a person rejects a proposal of the operation; without an entry, nothing runs."""
 
 
 def plan_maintenance(store: str, asked: Operation, records: Sequence[Record]) -> list[Change]:

@@ -1,4 +1,4 @@
-"""Conversations: every message of user and assistant in its own words, found by words and neighbouring messages."""
+"""Conversations: every message of user and assistant as it was written, found by its words and its neighbours'."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -15,7 +15,7 @@ from langgraph_learning.stores.operations import Operation, Refused, operation
 SEARCH = "Search what was said in earlier conversations: exact words, names, dates, who said what."
 LONGEST_SPEAKER = 60
 SHOWN_CHARS, BRIEF_CHARS = 1_500, 300
-"""Characters shown of a message that matches, and of its neighbours or of any message where there is little space."""
+"""The most characters shown of a message: if it matches, and if it is a neighbour or the entry is brief."""
 
 
 class ConversationsStore(LearningStore):
@@ -29,7 +29,7 @@ class ConversationsStore(LearningStore):
     captures: ClassVar[bool] = True
 
     def __init__(self, config: ConversationsConfig | None = None) -> None:
-        """Create the search; there are no operations, because no model is asked."""
+        """Create the search tool. There are no operations, because messages are kept without a model."""
         super().__init__(config)
         self.operations = ()
         query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
@@ -79,7 +79,7 @@ class ConversationsStore(LearningStore):
         return [item for item in fitting if oldest is None or _said_at(item.record) >= oldest]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Return one entry per passage: a message that matches and its neighbours, by day and speaker."""
+        """Return one entry per passage: a message that matches and its neighbours, with days and speakers."""
         return [_passage(messages) for messages in _passages(ranked)]
 
 
@@ -90,7 +90,7 @@ def _speaker(message: SpokenMessage) -> str:
 
 
 def _passages(ranked: Sequence[Ranked]) -> Iterator[list[Ranked]]:
-    """Yield each message that matches, between the message before and after it; best first, no message twice."""
+    """Yield the passage of each message: the message with the ones before and after it. Best first, none twice."""
     unused = {(item.record.session, item.record.place): item for item in ranked}
     for item in ranked:
         session, place = item.record.session, item.record.place or 0

@@ -1,4 +1,4 @@
-"""What the agent decided, why, and what came of it: one record per decision, one log per user and agent."""
+"""Decision log: what the agent decided, why, and the outcome. One record per decision, one log per user and agent."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,10 +18,11 @@ from langgraph_learning.stores.values import rest_of
 from langgraph_learning.text import same_statement
 
 AGENT = "agent"
-"""The name of an agent that was given none."""
+"""The name of an agent that has no name."""
 LATEST = 3
-"""How many of the newest decisions are shown whatever the user asks."""
+"""How many of the newest decisions are always shown."""
 OUTCOME = ("outcome", "outcome_quality")
+"""The fields of the schema that only `record_outcome` sets."""
 DAY = timedelta(days=1)
 
 LOG = "Write down a decision of yours, so that later conversations can build on it."
@@ -43,12 +44,12 @@ class DecisionLogStore(LearningStore):
     title: ClassVar[str] = "What you decided in earlier conversations, and what came of it:"
 
     def __init__(self, config: DecisionLogConfig | None = None) -> None:
-        """Make the operations from the fields of the schema."""
+        """Create the operations from the fields of the schema."""
         super().__init__(config)
         schema = self.config.schema or Decision
         fields = schema_fields(schema, optional=False)
         for name, (kind, info) in schema_fields(schema, optional=True).items():
-            if name in OUTCOME:  # the schema's validators see them, the model does not
+            if name in OUTCOME:  # hidden from the model, but the validators of the schema need them
                 fields[name] = (SkipJsonSchema[kind], info)  # type: ignore[misc, valid-type]
         self._log = operation("log_decision", f"{LOG}\n{self.configured_instructions(WHEN)}", schema, **fields)
         outcome, quality = (schema.model_fields[name].description for name in OUTCOME)
@@ -66,26 +67,26 @@ class DecisionLogStore(LearningStore):
 
     @property
     def extracts(self) -> bool:
-        """The agent says itself what it decided, in every mode."""
+        """False in every mode: the agent logs its decisions itself, by its tools."""
         return False
 
     @property
     def tools(self) -> tuple[type[Operation], ...]:
-        """All of them, in every mode: in PROPOSE what they ask for waits for a person."""
+        """All operations and searches, in every mode. In PROPOSE mode a person has to approve what they ask for."""
         return (*self.operations, *self.searches)
 
     def scope(self, identity: Identity) -> Scope | None:
-        """A user's own agent."""
+        """Return the scope of a user and an agent; None without a user."""
         if not identity.user_id:
             return None
         return Scope(user_id=identity.user_id, agent=identity.agent or self.config.agent or AGENT)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Log a decision, or what came of one."""
+        """Return the change that logs a decision or its outcome; none if it is logged already."""
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._log):
             given = {name: value for name, value in given.items() if name not in OUTCOME}
-            # After an outcome the same decision is another one.
+            # A decision that has an outcome is closed: the same decision again is a new record.
             known = any(not record.content.get("outcome") and _same(record.content, given) for record in records)
             return [] if known else [Add(store=self.name, content=given, text=_text(given))]
         record = find_record(records, given.pop("id"), "decision")
@@ -95,13 +96,13 @@ class DecisionLogStore(LearningStore):
         return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return those of the days that are asked for."""
+        """Return the decisions of the last `days` that the search asks for."""
         days = search.model_dump().get("days")
         fitting = super().filter_search(search, ranked, at)
         return [each for each in fitting if days is None or (at - each.record.created_at) / DAY <= days]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Every decision by itself, the newest ones first of all, in few words where there is no room for more."""
+        """Return one entry per decision; the newest ones are always shown, and each has a brief form."""
         by_age = sorted((each.record for each in ranked), key=lambda record: (record.created_at, record.id))
         newest = {record.id for record in by_age[-LATEST:]}
         entries = [replace(entry, brief=_brief(entry.ranked[0].record.content)) for entry in super().entries(ranked)]
@@ -113,7 +114,7 @@ def _same(one: dict[str, JsonValue], other: dict[str, JsonValue]) -> bool:
 
 
 def _text(content: dict[str, JsonValue]) -> str:
-    """How a decision reads: what, why, what else, how sure, and what came of it."""
+    """Return the text of a decision: the decision, its other fields, and the outcome."""
     return "\n".join([str(content["decision"]), *rest_of(content, "decision", *OUTCOME), *_outcome(content)])
 
 

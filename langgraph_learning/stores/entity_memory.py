@@ -1,4 +1,4 @@
-"""What is known about things, people, organisations and projects, and how they stand to each other."""
+"""Entity memory: facts about people, organisations, projects and other things, and the relationships between them."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
@@ -40,7 +40,7 @@ class EntityMemoryStore(LearningStore):
     recall_limit: ClassVar[int] = 1_000
 
     def __init__(self, config: EntityMemoryConfig | None = None) -> None:
-        """Make the operations from the fields of the schema."""
+        """Create the operations from the fields of the schema."""
         super().__init__(config)
         schema: type[BaseModel] = self.config.schema or Entity
         check_fields(schema.__name__, set(schema.model_fields) - arguments.OWN, arguments.TAKEN)
@@ -60,20 +60,20 @@ class EntityMemoryStore(LearningStore):
 
     @property
     def instructions(self) -> str:
-        """What to capture."""
+        """The instructions for extraction: what to capture."""
         return prompts.load(self.name)
 
     def scope(self, identity: Identity) -> Scope | None:
-        """The namespace that is configured."""
+        """Return the namespace of the records: for all users, for a group, or for this user alone."""
         return Scope.in_namespace(self.config.namespace or "global", identity)
 
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
-        """Put days in the place of how they were said."""
+        """Return `operation` with dates in its events in place of words such as "yesterday"."""
         is_dated = isinstance(operation, self._remember)
         return arguments.resolve_event_dates(operation, today) if is_dated else operation
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Remember, relate or forget; what is known already changes nothing."""
+        """Return the changes that add to an entity, link two entities, or forget; none for what is known already."""
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._forget):
             changes = forget(records, given["entity"], given.get("fact"))
@@ -84,30 +84,30 @@ class EntityMemoryStore(LearningStore):
         return [change.model_copy(update={"store": self.name}) for change in changes]
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
-        """Refuse what is no entity, fact, event or relationship; its words are texts."""
+        """Check that the content is an entity, fact, event or relationship, and that its fields are texts."""
         super().check_content(content)
         arguments.check_texts(content)
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
-        """What is said of an archived entity is set aside with it."""
+        """Return the records that are not about an archived entity."""
         gone = {record.id for record in entities(archived)}
         return [record for record in records if not gone.intersection(render.owners_of(record))]
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
-        """Return the operations; where nothing is known there is nothing to forget."""
+        """Return the operations; without records there is nothing to forget."""
         return self.operations if records else (self._remember, self._link)
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Return a directory of names, then in full the few that the turn is about."""
+        """Return a list of the names of entities, then in full the few entities that the turn is about."""
         return render.directory_entries(ranked, query, complete=complete)
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
     ) -> list[Entry]:
-        """Return the entities that fit, archived ones with a mark; without a query all of them in short."""
+        """Return the entities that fit, with a mark on archived ones; without a query, all entities in a short form."""
         asked = search.model_dump()
         return render.found_entries(ranked, str(asked["query"] or ""), asked["entity_type"], complete=complete)
 
     def render(self, record: Record) -> str:
-        """The record by itself."""
+        """Return the text of one record: for an entity its name and type."""
         return name_and_type(record) if record.content.get("kind") == "entity" else super().render(record)

@@ -1,4 +1,4 @@
-"""The rules that one agent works by: shown in every turn, the most helpful first."""
+"""Instructions: the rules that an agent has learned to work by. Every turn shows them, the most helpful first."""
 
 from collections.abc import Sequence
 from typing import ClassVar
@@ -19,7 +19,7 @@ REMOVE = "Take out a rule that turned out to be wrong."
 
 
 class InstructionsStore(StatementStore):
-    """The instructions."""
+    """The learning store for instructions."""
 
     name: ClassVar[str] = "instructions"
     about_user: ClassVar[bool] = False
@@ -34,7 +34,7 @@ class InstructionsStore(StatementStore):
     statement = "rule"
 
     def __init__(self, config: InstructionsConfig | None = None) -> None:
-        """Make the operations; the configuration may say otherwise when to add a rule."""
+        """Create the operations; the instructions of the configuration replace `WHEN`."""
         super().__init__(config)
         self.operations = self.make_operations(
             ("add_instruction", f"{ADD}\n{self.configured_instructions(WHEN)}"),
@@ -43,13 +43,13 @@ class InstructionsStore(StatementStore):
         )
 
     def scope(self, identity: Identity) -> Scope | None:
-        """One agent in a namespace."""
+        """Return the scope of one agent in a namespace; None if the namespace needs a user and there is none."""
         shared = Scope.in_namespace(self.config.namespace or "global", identity)
         agent = identity.agent or self.config.agent or AGENT
         return shared.model_copy(update={"agent": agent}) if shared else None
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Every rule, whatever the user asks: the most helpful first, the older first among equals."""
+        """Return all rules, whatever the user asks: the most helpful first; with equal votes, the oldest first."""
         by_age = sorted(ranked, key=lambda each: (each.record.created_at, each.record.id))
         best = sorted(by_age, key=lambda each: each.votes[1] - each.votes[0])
         return [
@@ -58,5 +58,5 @@ class InstructionsStore(StatementStore):
         ]
 
     def text(self, content: dict[str, JsonValue]) -> str:
-        """Return what to do, then why."""
+        """Return the rule, then the other fields."""
         return "\n".join([str(content["rule"]), *rest_of(content, "rule")])

@@ -1,4 +1,4 @@
-"""What helps again, whoever asks next: insights under a title, shared in a namespace."""
+"""Learned knowledge: insights that help any user, each under a title, shared in a namespace."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,11 +14,11 @@ from langgraph_learning.stores.values import rest_of
 from langgraph_learning.text import same_statement
 
 LONG = 1_000
-"""From how many characters on a learning is shown by its beginning where there is no room for the whole."""
+"""A learning with more characters than this has a brief form: its beginning of this length."""
 
 
 class LearnedKnowledgeStore(TitledStore):
-    """The learned knowledge."""
+    """The learning store for learned knowledge."""
 
     name: ClassVar[str] = "learned_knowledge"
     config_class = LearnedKnowledgeConfig
@@ -44,23 +44,26 @@ class LearnedKnowledgeStore(TitledStore):
 
     @property
     def index(self) -> VectorStore | None:
-        """The vector store that the configuration gives."""
+        """The vector store of the configuration, or None."""
         return self.config.knowledge
 
     def join(self, old: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
-        """Return what another title for the same words adds: where they apply grows, and nothing else."""
+        """Return the content when the same learning arrives under another title: title and learning stay as they were.
+
+        Only the context grows: the text of the new one is appended.
+        """
         contexts = [str(content["context"]) for content in (old, given) if content.get("context")]
         differ = len(contexts) == 2 and not same_statement(*contexts)
         context: dict[str, JsonValue] = {"context": "; ".join(contexts if differ else contexts[:1])} if contexts else {}
         return {**given, **{name: old[name] for name in ("title", "learning")}, **context}
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Every learning by itself; a long one also by its beginning."""
+        """Return one entry per learning; the brief form of a long one is its beginning."""
         entries = super().entries(ranked, query, complete=complete)
         return [replace(entry, brief=_beginning(entry.text)) for entry in entries]
 
     def text(self, content: dict[str, JsonValue]) -> str:
-        """Return what it is about, what it says, then the rest."""
+        """Return the title and the learning, then the other fields."""
         return "\n".join([f"{content['title']}: {content['learning']}", *rest_of(content, "title", "learning")])
 
 

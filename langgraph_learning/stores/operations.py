@@ -41,20 +41,20 @@ def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RE
     """Check that no field has a reserved name.
 
     Raises:
-        ConfigurationError: One has.
+        ConfigurationError: A field has one.
     """
     if taken := sorted(reserved & set(names)):
         raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
 
 
 class _PydanticInit(BaseModel):
-    """Puts pydantic's `__init__` first, for a schema that is a pydantic model and a dataclass at once."""
+    """A base that puts pydantic's `__init__` first, for a schema that is both a pydantic model and a dataclass."""
 
     __init__ = BaseModel.__init__
 
 
 def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **fields: object) -> type[Operation]:
-    """Return an operation class with fields `name=(type, Field(...))`; the validators of `schema` check them, too."""
+    """Return an operation class with fields `name=(type, Field(...))`; the validators of `schema` also check them."""
     check_fields(name, fields)
     bases: tuple[type[BaseModel], ...] = (Operation,) if schema is None else (schema, Operation)
     if is_dataclass(schema):
@@ -63,7 +63,7 @@ def operation(name: str, doc: str, schema: type[BaseModel] | None = None, /, **f
 
 
 def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple[object, FieldInfo]]:
-    """Return the fields of `schema` as arguments for `operation`; if `optional`, each may be null and is by default."""
+    """Return the fields of `schema` as arguments for `operation`; if `optional`, each is null by default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     fields: dict[str, tuple[object, FieldInfo]] = {}
     for name, given in schema.model_fields.items():

@@ -1,4 +1,4 @@
-"""How things are done: the steps that worked and the pitfalls, learned from the agent's own tool calls."""
+"""Procedures: the steps that worked for a task, and the pitfalls, learned from the agent's own tool calls."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +13,7 @@ from langgraph_learning.stores.values import as_list, rest_of, spell
 
 
 class ProceduresStore(TitledStore):
-    """The procedures."""
+    """The learning store for procedures."""
 
     name: ClassVar[str] = "procedures"
     reads_trajectory: ClassVar[bool] = True
@@ -35,12 +35,12 @@ class ProceduresStore(TitledStore):
     query = "The task, in your own words"
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
-        """Every procedure by itself; where room is short, by its title and when to follow it."""
+        """Return one entry per procedure; its brief form is the title and when to follow it."""
         entries = super().entries(ranked, query, complete=complete)
         return [replace(entry, brief="\n".join(entry.ranked[0].record.text.split("\n")[:2])) for entry in entries]
 
     def text(self, content: dict[str, JsonValue]) -> str:
-        """Return its title, when to follow it, the numbered steps, and then the pitfalls."""
+        """Return the title, when to follow the procedure, the numbered steps, the pitfalls, then the other fields."""
         steps = [f"{number}. {spell(step)}" for number, step in enumerate(as_list(content.get("steps")), 1)]
         pitfalls = [f"avoid: {spell(pitfall)}" for pitfall in as_list(content.get("pitfalls"))]
         rest = rest_of(content, "title", "when", "steps", "pitfalls")

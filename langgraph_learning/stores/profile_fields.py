@@ -32,7 +32,7 @@ class ProfileFields:
 
     schema: type[BaseModel]
     operation: type[Operation]
-    """The operation that sets them: it has the fields of the schema, all optional."""
+    """The operation that sets the fields: it has the fields of the schema, all optional."""
     declared: tuple[str, ...]
     """The names of the fields, without the field for further facts."""
 
@@ -41,7 +41,7 @@ class ProfileFields:
         return self._parse(field, value)[0] is not None
 
     def merge(self, field: str, old: JsonValue, value: JsonValue) -> JsonValue:
-        """Return `old` merged with `value`, or `value` alone if the result breaks the type (a list of at most two)."""
+        """Return `old` merged with `value`; `value` alone if the result is invalid, such as a list that is too long."""
         schemas = cast("dict[str, Schema]", inline_schema(self.operation)["properties"])
         merged = merge(old, value, schemas.get(field, {}))
         return merged if self.fits(field, merged) else value
@@ -66,7 +66,7 @@ class ProfileFields:
         return self.schema.model_construct(_fields_set=set(values), **{**missing, **values})
 
     def _parse(self, field: str, value: JsonValue) -> tuple[Operation | None, dict[str, str]]:
-        """Return the typed field, or None and the errors by place."""
+        """Return the operation with the typed field; or None, and the error messages by field."""
         try:
             return self.operation.model_validate_json(json.dumps({field: value}), strict=True, by_name=True), {}
         except ValidationError as error:

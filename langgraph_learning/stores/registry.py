@@ -1,4 +1,4 @@
-"""Resolving the options of a machine to learning stores: True, a configuration, or a learning store."""
+"""Resolve the options of a machine (True, a configuration or a learning store) to learning stores."""
 
 import copy
 from collections.abc import Iterable, Mapping, Sequence
@@ -87,7 +87,7 @@ def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
 
 
 def _keying_messages(store: LearningStore) -> LearningStore:
-    """Return the learning store as a machine needs it that keeps messages."""
+    """Return a copy of the learning store that keys messages, for a machine that keeps messages."""
     bound = copy.copy(store)
     bound.keys_messages = not store.captures
     return bound

@@ -1,4 +1,4 @@
-"""Where one conversation stands: a summary, and with planning its goal, plan and progress."""
+"""Session context: a summary of one conversation; with planning enabled, also its goal, plan and progress."""
 
 from collections.abc import Sequence
 from typing import ClassVar, Literal
@@ -24,10 +24,11 @@ WITHDRAW = (
     " plan or progress to empty that"
 )
 PLANNING = frozenset({"goal", "plan", "progress", WITHDRAWN})
+"""The fields that are hidden unless planning is enabled."""
 
 
 class SessionContextStore(LearningStore):
-    """The session context: one record per user and thread."""
+    """The learning store for session context: one record per user and thread."""
 
     name: ClassVar[str] = SESSION_CONTEXT
     about_user: ClassVar[bool] = False
@@ -36,10 +37,10 @@ class SessionContextStore(LearningStore):
     label: ClassVar[str] = "s"
     title: ClassVar[str] = "Where this conversation stands:"
     recalled: ClassVar[Literal["always", "relevant"]] = "always"
-    rejects_tool_claims: ClassVar[bool] = False  # a summary of the conversation holds what was answered from tools, too
+    rejects_tool_claims: ClassVar[bool] = False  # a summary also has answers that come from tools
 
     def __init__(self, config: SessionContextConfig | None = None) -> None:
-        """Make the one operation from the fields of the schema, those of planning only when it is enabled."""
+        """Create the one operation from the fields of the schema; those of planning are hidden unless it is enabled."""
         super().__init__(config)
         schema = self.config.schema or SessionContext
         check_fields(schema.__name__, schema.model_fields, frozenset({WITHDRAWN}))
@@ -51,9 +52,10 @@ class SessionContextStore(LearningStore):
         self.operations = (operation("update_session_context", UPDATE, schema, **fields),)
 
     def _fields(self, schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
-        """Return the fields of the operation: all but the summary may be null, and those of planning may be hidden.
+        """Return the fields of the operation: only the summary is required, and those of planning may be hidden.
 
-        Validators of the schema read all of them: what is omitted has the schema's own default, hidden or not.
+        A hidden field is still a field, because validators of the schema may read it. A field that the model leaves out
+        has the default of the schema.
         """
         own, optional = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
         fields: dict[str, tuple[object, FieldInfo]] = {"summary": own.pop("summary")}
@@ -65,18 +67,22 @@ class SessionContextStore(LearningStore):
 
     @property
     def instructions(self) -> str:
-        """What to capture, with or without planning."""
+        """The instructions for extraction: what to capture, with or without planning."""
         planning = "\n" + prompts.load("session_planning") if self.config.enable_planning else ""
         return prompts.load("session_context") + planning
 
     def scope(self, identity: Identity) -> Scope | None:
-        """A user's own thread."""
+        """Return the scope of a user's thread; None without a user or a thread."""
         if not identity.user_id or not identity.thread_id:
             return None
         return Scope(user_id=identity.user_id, thread_id=identity.thread_id)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Carry over what is omitted, take back what is withdrawn, and start anew with a new goal."""
+        """Return the change to the one record; none if nothing would change.
+
+        A field that is left out keeps its value, and what is withdrawn is removed. A new goal drops the old plan and
+        its progress.
+        """
         old = records[0].content if records else {}
         told = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
         given = {name: value for name, value in told.items() if value not in (None, [])}
@@ -98,7 +104,7 @@ class SessionContextStore(LearningStore):
         return str(records[0].content.get("goal") or "") if records else ""
 
     def render(self, record: Record) -> str:
-        """The summary, then goal and numbered plan with what is done, then further fields."""
+        """Return the summary, the goal, the numbered plan, the steps that are done, then the other fields."""
         content = dict(record.content)
         lines = [str(content.pop("summary", ""))]
         plan, progress = as_list(content.pop("plan", None)), as_list(content.pop("progress", None))

@@ -9,7 +9,7 @@ from langgraph_learning.text import same_statement, terms
 
 
 def without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -> dict[str, JsonValue]:
-    """Return the content of a session without the withdrawn fields and the steps that are not done after all."""
+    """Return the content of a session without the withdrawn fields, and without progress steps that were withdrawn."""
     fields = {item.strip().casefold() for item in withdrawn} & {"goal", "plan", "progress"}
     remaining = {name: value for name, value in content.items() if name not in fields}
     if isinstance(done := remaining.get("progress"), list):
@@ -18,7 +18,7 @@ def without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -
 
 
 def stands_in(step: JsonValue, steps: Iterable[JsonValue]) -> bool:
-    """Return whether `steps` contain a step, in the same or nearly the same words."""
+    """Return whether `steps` contain `step`, in the same or nearly the same words."""
     return any(same_statement(str(step), str(candidate)) for candidate in steps)
 
 

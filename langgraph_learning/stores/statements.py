@@ -1,4 +1,4 @@
-"""Base of the learning stores of single statements: add, replace and remove them by short id, keep each once."""
+"""Base class of learning stores for single statements: add, replace and remove by short id, and no duplicates."""
 
 from collections.abc import Sequence
 from typing import ClassVar

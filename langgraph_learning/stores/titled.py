@@ -1,4 +1,4 @@
-"""Base of the learning stores of titled records in a namespace: save, search and delete; one record per title."""
+"""Base class of learning stores for titled records in a namespace: save, search, delete; one record per title."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from langgraph_learning.text import fold, same_statement
 class TitledStore(LearningStore):
     """A learning store whose records have titles.
 
-    A subclass sets class variables for the word for a record and the descriptions of its tools, and implements `text`.
+    A subclass sets the class variables (the word for a record, the descriptions of the tools) and implements `text`.
     Saving replaces the record with the same title or the same body. Only the items of the field `grows` are added.
     """
 
@@ -36,11 +36,15 @@ class TitledStore(LearningStore):
     grows: ClassVar[str]
     """The list field that keeps its items and gets the new ones when a record is saved again."""
     save: ClassVar[str]
+    """The description of the save operation, which `when` completes."""
     when: ClassVar[str]
     """The text for the model about when to save; the configuration can replace it."""
     delete: ClassVar[str]
+    """The description of the delete operation."""
     search: ClassVar[str]
+    """The description of the search tool."""
     query: ClassVar[str]
+    """The description of the search tool's argument `query`."""
 
     def __init__(self, config: NamespaceConfig | None = None) -> None:
         """Create the operations from the fields of the schema."""

@@ -1,4 +1,4 @@
-"""Who the user is: one record per field of a schema, types enforced, and further facts under names of their own."""
+"""User profile: one record per field of a schema, with enforced types, and one per further fact with its own name."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -33,7 +33,7 @@ CLEAR = (
 
 
 class UserProfileStore(LearningStore):
-    """The user profile."""
+    """The learning store for the user profile."""
 
     name: ClassVar[str] = "user_profile"
     config_class = UserProfileConfig
@@ -44,11 +44,11 @@ class UserProfileStore(LearningStore):
     validate_fields_separately: ClassVar[bool] = True
 
     def __init__(self, config: UserProfileConfig | None = None) -> None:
-        """Make the operations from the fields of the schema."""
+        """Create the operations from the fields of the schema."""
         super().__init__(config)
         self.schema: type[BaseModel] = self.config.schema or UserProfile
         fields = schema_fields(self.schema, optional=True)
-        # A schema may declare a `details` of its own, of another type: that is a field like any other.
+        # If a schema declares `details` with another type, it is a field like any other.
         inherited = self.schema.model_fields[DETAILS].annotation == UserProfile.model_fields[DETAILS].annotation
         self.open_fields = self.config.open_fields and inherited
         declared = tuple(name for name in fields if name != DETAILS or not inherited)
@@ -69,15 +69,15 @@ class UserProfileStore(LearningStore):
 
     @property
     def instructions(self) -> str:
-        """What to capture."""
+        """The instructions for extraction: what to capture."""
         return prompts.load("user_profile_open" if self.open_fields else "user_profile")
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
-        """Return the operations; where nothing is known there is nothing to clear."""
+        """Return the operations; without records there is nothing to clear."""
         return self.operations if records else (self._update,)
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Set the fields that are given, or clear one of them or an item of it."""
+        """Return the changes that set the given fields, or clear a field or one item of it."""
         known = {record.id: record for record in records}
         if isinstance(operation, self._clear):
             given = operation.model_dump()
@@ -89,7 +89,7 @@ class UserProfileStore(LearningStore):
         return [change for change in changes if change is not None]
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Return nothing: a field is one record, and holds until the user says otherwise."""
+        """Return nothing: each field is one record, and its value holds until the user changes it."""
         return []
 
     def _set(self, field: str, value: JsonValue, known: Mapping[str, Record]) -> Change | None:
@@ -98,7 +98,10 @@ class UserProfileStore(LearningStore):
         return self._put(field, {field: merged}, f"{field}: {spell(merged)}", known)
 
     def _set_detail(self, name: str, value: JsonValue, known: Mapping[str, Record]) -> Change | None:
-        """Set a further fact; one that is called like a declared field is that field, if it fits there."""
+        """Return the change that sets a further fact.
+
+        A fact with the name of a declared field sets that field if the value has its type; otherwise it is ignored.
+        """
         if not name or is_blank(value):
             return None
         if name in self._fields.declared:
@@ -126,5 +129,5 @@ class UserProfileStore(LearningStore):
         return f"{self.name}:{field}"
 
     def profile(self, records: Sequence[Record]) -> BaseModel:
-        """Return the records as one object of the schema; what is not known keeps its default, else None."""
+        """Return the records as one object of the schema; a field without a value has its default, or None."""
         return self._fields.read_profile(records)

@@ -1,16 +1,16 @@
-"""The memory browser: pages to see and decide what was learned, and the same as REST under `/api`.
+"""The memory browser: pages that show what was learned and let a person decide on it; the same as REST under `/api`.
 
 ```python
 from langgraph_learning.web import Visitor, create_app
 
-def authenticate(request):                       # sync or async; what your application knows of who asks
-    user = session_user(request)                 # None is answered 401
+def authenticate(request):                       # sync or async; your application identifies the visitor
+    user = session_user(request)                 # for None, the answer is 401
     return Visitor(user.email, everybody=user.is_admin) if user else None
 
 app = create_app(learning, store, authenticate=authenticate)   # any ASGI server, or app.mount("/memory", ...)
 ```
 
-A visitor who is only a name sees what is kept of that user, and nothing else.
+A visitor without `everybody` sees only the records of the user with that name.
 """
 
 try:

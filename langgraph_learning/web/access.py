@@ -17,17 +17,18 @@ from langgraph_learning.web.errors import refusal
 
 @dataclass(frozen=True)
 class Visitor:
-    """Who looks at the pages: a user, who sees what is their own, or somebody who may see everybody's."""
+    """The person who opens the pages: a user, who sees only their own records, or one who may see all users'."""
 
     name: str
-    """The user id; decisions are signed with it."""
+    """The user id; it is stored with the decisions that the visitor makes."""
     everybody: bool = False
+    """Whether the visitor may see and change the records of all users."""
 
     def check(self, user_id: str | None) -> None:
-        """Refuse what is somebody else's, as if it were not there.
+        """Check that the visitor may see the records of a user.
 
         Raises:
-            HTTPException: 404, because even that there is such a user is theirs to tell.
+            HTTPException: 404 if not. It is not 403, which would reveal that the user exists.
         """
         if not self.everybody and user_id != self.name:
             raise HTTPException(404, "there is no such page")
@@ -35,29 +36,31 @@ class Visitor:
 
 Who: TypeAlias = Visitor | str | Response | None
 Authenticate: TypeAlias = Callable[[Request], Who | Awaitable[Who]]
-"""Returns the visitor, the id of a user, None (answered 401), or a response of its own, such as a redirect."""
+"""Returns the visitor, the id of a user, None (the answer is 401), or a response of its own, such as a redirect."""
 
 LOCAL = Visitor("local", everybody=True)
+"""The visitor if there is no `authenticate` function and the request comes from this machine."""
 LOCAL_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 REFUSED = "These pages answer this machine only; create_app(..., authenticate=...) opens them to others."
 FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
+"""Headers that a proxy sets."""
 
 
 def visitor(request: Request) -> Visitor:
-    """Return who asks; the middleware has seen to it that somebody does."""
+    """Return the visitor of a request, which the middleware `Gate` has put there."""
     found: Visitor = request.scope["langgraph_learning.visitor"]
     return found
 
 
 class Gate:
-    """The middleware that lets in who is authenticated, or without a function for that only this machine."""
+    """The middleware that admits authenticated visitors; without `authenticate`, only requests from this machine."""
 
     def __init__(self, app: ASGIApp, authenticate: Authenticate | None) -> None:
         self.app = app
         self.authenticate = authenticate
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 401 or 403, or hand the request on with its visitor."""
+        """Answer 401 or 403, or pass the request on with its visitor."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -85,10 +88,10 @@ class Gate:
 
 
 def is_local(request: Request) -> bool:
-    """Return whether this machine asks, under a name of its own.
+    """Return whether a request comes from this machine, and to a local host name.
 
-    The name is looked at because a page elsewhere may let its own name point here, and the headers of proxies because
-    what a proxy on this machine hands on comes from anywhere.
+    The address alone is not enough. Another site can let its own host name point to this machine (DNS rebinding), so
+    the name must be local. A proxy on this machine passes on requests from anywhere, so there must be no proxy headers.
     """
     if request.client is None or any(name in request.headers for name in FORWARDED):
         return False

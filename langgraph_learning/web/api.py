@@ -1,4 +1,4 @@
-"""The same as REST. FastAPI makes its OpenAPI document from the routes, so that the two never differ."""
+"""The memory browser as REST. FastAPI generates the OpenAPI document from the routes, so the two never differ."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any, Literal
@@ -22,7 +22,7 @@ Text = Annotated[str, Query(min_length=1, max_length=2_000)]
 Limit = Annotated[int, Query(ge=1, le=500)]
 Offset = Annotated[int, Query(ge=0, le=10_000_000)]
 Thread = Annotated[str | None, Query(max_length=255)]
-# Clients take "." and ".." out of an address before they send it.
+# Clients remove path segments "." and ".." from a URL before they send it, so an id of dots alone cannot work.
 UserPath = Annotated[str, InPath(min_length=1, max_length=255, pattern=r"[^./]")]
 Key = Annotated[str, InPath(min_length=1, max_length=500, pattern=r"[^./]")]
 JSON_ONLY = "send the body as application/json"
@@ -73,11 +73,11 @@ Asking = Annotated[Visitor, Depends(visitor)]
 
 
 def rest(memory: Memory) -> FastAPI:
-    """Return the REST application of a memory; it is mounted behind the gate."""
+    """Return the REST application of a memory. It has no authentication of its own: mount it behind `Gate`."""
     problems: dict[int | str, dict[str, Any]] = {
         code: {"model": Problem} for code in (400, 401, 403, 404, 405, 409, 413, 414, 415, 422, 500, 501)
     }
-    # No documentation pages: they would load their script from somebody else's server.
+    # No documentation pages: they would load a script from another server.
     app = FastAPI(title="langgraph-learning", docs_url=None, redoc_url=None, responses=problems)
     _add_reads(app, memory)
     _add_reports(app, memory)
@@ -178,6 +178,12 @@ def _add_writes(app: FastAPI, memory: Memory) -> None:
 
 
 async def _json_only(request: Request) -> None:
-    """Refuse what a form of another site could send: browsers ask before they send JSON there."""
+    """Check that the body is JSON, against requests from other sites (CSRF).
+
+    A form on another site cannot send JSON. A script there can, but the browser asks this server first (CORS).
+
+    Raises:
+        HTTPException: 415.
+    """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise HTTPException(415, JSON_ONLY)

@@ -1,4 +1,4 @@
-"""The whole application: pages and REST behind one gate."""
+"""The application: pages and REST behind the same authentication."""
 
 import logging
 from importlib.resources import files
@@ -43,10 +43,10 @@ def create_app(
     Args:
         learning: The machine whose learning stores are shown.
         store: Where the records are; by default the machine's own store.
-        authenticate: Says who asks: a function of the request, sync or async, that returns a `Visitor`, the id of a
-            user (who sees what is their own), None (answered 401), or a response of yours, such as a redirect. None
-            in its place answers this machine alone, which then sees everything.
-        secret: Signs the forms; give one where several processes serve the same pages.
+        authenticate: Identifies the visitor: a function of the request, sync or async, that returns a `Visitor`, the
+            id of a user (who sees only their own records), None (the answer is 401), or a response of yours, such as a
+            redirect. If it is None itself, only requests from this machine are answered, and they see everything.
+        secret: The key that signs the forms; by default a random one. Give one if several processes serve the pages.
 
     Raises:
         ConfigurationError: There is no store.
@@ -67,7 +67,7 @@ def create_app(
         return Response(ICON, media_type="image/svg+xml", headers={"cache-control": "private, max-age=86400"})
 
     async def answer_error(request: Request, error: Exception) -> Response:
-        """Tell who asked what they may know; the log has the rest."""
+        """Return the page of a failure, with what the visitor may know; the details are logged."""
         status, reason = status_and_reason(error)
         if status >= 500:
             log.error("the memory browser could not answer %s", request.url.path, exc_info=error)

@@ -1,4 +1,4 @@
-"""What a failure is answered with."""
+"""The HTTP answers to errors."""
 
 from collections.abc import Mapping
 
@@ -16,10 +16,11 @@ from langgraph_learning.errors import (
 )
 
 ANSWERED: tuple[type[Exception], ...] = (HTTPException, LearningError, ValueError)
+"""The errors that become an answer with their own status; any other is a bug."""
 
 
 def status_and_reason(error: Exception) -> tuple[int, str]:
-    """Return the status of a failure, and what anybody may be told of it."""
+    """Return the HTTP status of an error, and a reason that every visitor may read."""
     if isinstance(error, HTTPException):
         return error.status_code, error.detail
     if isinstance(error, ConflictError):
@@ -30,13 +31,13 @@ def status_and_reason(error: Exception) -> tuple[int, str]:
         return 403, str(error)
     if isinstance(error, UnsupportedByStore):
         return 501, "this store keeps no history: `connect()` opens one that does"
-    if isinstance(error, ValueError):  # also a wrong operation: the caller can mend it
+    if isinstance(error, ValueError):  # also an invalid operation: the caller can correct it
         return 422, str(error)
     return 500, failure_reason(error)
 
 
 def refusal(request: Request, status: int, reason: str, headers: Mapping[str, str] | None = None) -> Response:
-    """Return what is answered before a page is reached: JSON under `/api`, else a line of text."""
+    """Return the answer of a middleware that refuses a request: JSON under `/api`, else a line of text."""
     path = request.url.path.removeprefix(request.scope.get("root_path", ""))
     if path.startswith("/api/"):
         return JSONResponse({"detail": reason}, status, headers=headers)

@@ -1,4 +1,4 @@
-"""Operations as plain forms: one field per argument, read back as what the operation takes."""
+"""Operations as HTML forms: one form field per argument, and the values typed in as arguments again."""
 
 import json
 from collections.abc import Mapping
@@ -13,11 +13,12 @@ from langgraph_learning.stores import LearningStore, Operation
 
 Kind = Literal["text", "number", "choice", "yes", "lines", "json"]
 REMOVING = ("delete_", "clear_", "forget")
+"""How the names of operations begin that take something away."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """One argument: its name, how it is typed in, and what stands in it."""
+    """One form field: the name of the argument, the kind of input, and the present value."""
 
     name: str
     kind: Kind
@@ -26,12 +27,13 @@ class Field:
     required: bool = False
     choices: tuple[str, ...] = ()
     whole: bool = False
+    """Whether a number must be an integer."""
 
     def read(self, given: str) -> Any:
-        """Return what was typed in as a value; None for nothing.
+        """Return the value of the text that was typed in; None if it is empty.
 
         Raises:
-            ValueError: It is no number, or no JSON.
+            ValueError: The text is not a number, or not JSON, as the field requires.
         """
         text = given.replace("\r\n", "\n").strip()
         if not text:
@@ -46,12 +48,12 @@ class Field:
 
 
 def find_operation(stores: tuple[LearningStore, ...], name: str) -> type[Operation] | None:
-    """Return the operation of that name."""
+    """Return the operation with this name; None if there is none."""
     return next((kind for store in stores for kind in store.operations if kind.__name__ == name), None)
 
 
 def fields_of(operation: type[Operation], values: Mapping[str, Any]) -> list[Field]:
-    """Return the fields of a form for `operation`, with `values` in them; ids are not typed in."""
+    """Return the form fields for `operation`, filled with `values`; there is none for `id`, which the page knows."""
     schema: Any = tool_schema(operation)
     required = set(schema["required"])
     return [
@@ -62,10 +64,10 @@ def fields_of(operation: type[Operation], values: Mapping[str, Any]) -> list[Fie
 
 
 def read_form(operation: type[Operation], form: FormData) -> dict[str, Any]:
-    """Return the arguments that a form gives; what was left empty is left out.
+    """Return the arguments that a form contains, without the fields that were left empty.
 
     Raises:
-        ValueError: A field holds what cannot be read; the message names it.
+        ValueError: The text of a field is invalid; the message names the field.
     """
     arguments: dict[str, Any] = {}
     for field in fields_of(operation, {}):
@@ -79,17 +81,17 @@ def read_form(operation: type[Operation], form: FormData) -> dict[str, Any]:
 
 
 def operations_on(store: LearningStore, record: Record) -> list[tuple[str, bool]]:
-    """Return the operations that can be about `record`, by name, and whether each takes something away."""
+    """Return the names of the operations that can change `record`, each with whether it removes something."""
     named = [operation for operation in store.operations if "id" in operation.model_fields]
     fitting = named or [operation for operation in store.operations if values_of(operation, record)]
     return [(operation.__name__, operation.__name__.startswith(REMOVING)) for operation in fitting]
 
 
 def values_of(operation: type[Operation], record: Record) -> dict[str, Any]:
-    """Return what a record already says of the arguments of an operation."""
+    """Return the arguments of an operation that `record` already has values for."""
     fields, content = operation.model_fields, record.content
     values: dict[str, Any] = {name: content[name] for name in fields if name in content}
-    if "field" in fields and len(content) == 1:  # of a profile: one record is one field
+    if "field" in fields and len(content) == 1:  # a user profile has one record per field
         values["field"] = next(iter(content))
     if "entity" in fields and "name" in content:
         values |= {"entity": content["name"], "entity_type": content.get("type")}

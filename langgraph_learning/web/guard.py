@@ -1,4 +1,4 @@
-"""What stands between the pages and the web: sizes, headers, and who has sent a form."""
+"""Protection of the pages: limits of size, security headers, and protection against forged forms (CSRF)."""
 
 import hmac
 import secrets
@@ -19,7 +19,7 @@ LONGEST_URL = 8 * 1024
 COOKIE = "langgraph_learning_form"
 SAFE = frozenset({"GET", "HEAD", "OPTIONS"})
 HEADERS = {
-    # No script at all, and no style but our own file: what a memory says can never run.
+    # No script at all, and no style but our own file, so the text of a record can never run as code.
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self';"
     " base-uri 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
@@ -30,13 +30,13 @@ HEADERS = {
 
 
 class Guard:
-    """The middleware that refuses what is too large or comes from another site, and adds the headers."""
+    """The middleware that refuses requests that are too large or come from another site, and adds `HEADERS`."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403, 413 or 414, or hand the request on with its body read."""
+        """Answer 403, 413 or 414, or read the body and pass the request on."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -71,7 +71,10 @@ class Guard:
 
 
 def same_site(request: Request) -> bool:
-    """Return whether a browser says that our own page has sent this; what is no browser says nothing."""
+    """Return whether the request does not come from a page of another site.
+
+    Browsers say it in headers. A client that is no browser does not send them, and is accepted.
+    """
     origin = request.headers.get("origin")
     if origin is not None and urlsplit(origin).netloc.lower() != request.headers.get("host", "").lower():
         return False
@@ -79,7 +82,7 @@ def same_site(request: Request) -> bool:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the body; None where it is too large, whatever its header said."""
+    """Return the body; None if it is too large. The length is counted, because the header can be wrong."""
     body: bytes = b""
     while True:
         message = await receive()
@@ -106,14 +109,15 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class Forms:
-    """The tokens of forms: only a page that we have shown to this visitor in this browser can send one."""
+    """The tokens of forms: a form is accepted only from a page that this visitor got in this browser."""
 
     def __init__(self, secret: str | None = None) -> None:
         self._secret = (secret or secrets.token_hex(32)).encode()
 
     def nonce(self, request: Request) -> str:
-        """Return what this browser is known by, new where it has none yet."""
+        """Return the random value in the cookie of this browser, or a new one if it has none."""
         if "langgraph_learning.nonce" not in request.scope:
+            # A value of another length than `token_urlsafe(32)` gives is not from this server.
             known = request.cookies.get(COOKIE, "")
             fresh = known if len(known) == 43 and known.isascii() else secrets.token_urlsafe(32)
             request.scope["langgraph_learning.nonce"] = fresh
@@ -121,21 +125,21 @@ class Forms:
         return nonce
 
     def token(self, request: Request, name: str) -> str:
-        """Return the token for the forms of a page that `name` sees."""
+        """Return the token for the forms on a page that the visitor `name` gets."""
         return hmac.new(self._secret, f"{self.nonce(request)}\0{name}".encode(), "sha256").hexdigest()
 
     def check(self, request: Request, name: str, given: object) -> None:
-        """Refuse a form without its token.
+        """Check the token of a form.
 
         Raises:
-            HTTPException: 403.
+            HTTPException: 403, because it is missing or wrong.
         """
         known = COOKIE in request.cookies and isinstance(given, str) and given.isascii()
         if not known or not hmac.compare_digest(self.token(request, name), str(given)):
             raise HTTPException(403, "this form is too old, or not ours: load the page again and send it again")
 
     def remember(self, request: Request, response: Response) -> None:
-        """Let the browser keep its nonce."""
+        """Set the cookie with the nonce in a response."""
         path = request.scope.get("root_path") or "/"
         secure = request.url.scheme == "https"
         response.set_cookie(COOKIE, self.nonce(request), path=path, httponly=True, samesite="strict", secure=secure)

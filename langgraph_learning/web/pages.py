@@ -1,4 +1,4 @@
-"""The pages: each a handler that reads, and a template that shows; plain forms write."""
+"""The pages: each is a handler that reads the data and a template that shows them. HTML forms make the changes."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -23,10 +23,10 @@ LONGEST_QUERY = 2_000
 
 
 class Pages(Renderer):
-    """The pages of one memory, but those of `Upkeep`."""
+    """The pages of one memory, except those of `Upkeep`."""
 
     def routes(self) -> list[Route]:
-        """Return where each page is."""
+        """Return the routes of the pages: GET shows a page, POST makes a change."""
         shown: dict[str, Handler] = {
             "/": self.people,
             "/queue": self.queue,
@@ -53,7 +53,7 @@ class Pages(Renderer):
         ]
 
     async def people(self, request: Request) -> Response:
-        """Show who is known; a visitor who is one user comes to what is theirs."""
+        """Show all users, namespaces and agents; redirect a visitor without `everybody` to their own records."""
         if not visitor(request).everybody:
             return self.redirect(request, "/user", user=visitor(request).name)
         known = await self.memory.list_known()
@@ -62,7 +62,7 @@ class Pages(Renderer):
         return self.show(request, "people.html", known=known, users=users, q=request.query_params.get("q", ""))
 
     async def namespace(self, request: Request) -> Response:
-        """Show what is shared in one namespace."""
+        """Show the shared records of one namespace."""
         if not visitor(request).everybody:
             raise HTTPException(404, "there is no such page")
         name = request.query_params.get("name", "")
@@ -71,7 +71,7 @@ class Pages(Renderer):
         return self.show(request, "namespace.html", name=name, picture=picture, **_page_of(request, records))
 
     async def records(self, request: Request) -> Response:
-        """Show what is known of one user, by learning store, or what fits a search."""
+        """Show the records of one user by learning store, or those that fit a search."""
         user, query = self.user(request), _query(request)
         everything = [record for record in await self.memory.records(user) if record.store != CONVERSATIONS]
         store = request.query_params.get("store", "")
@@ -92,11 +92,11 @@ class Pages(Renderer):
         )
 
     async def record(self, request: Request) -> Response:
-        """Show one record: what it says, why, what it was, and what can be done about it."""
+        """Show one record: its text, its source, its earlier versions, and the operations on it."""
         user, record = await self._named_record(request)
         try:
             history = await self.memory.history(user, record)
-        except UnsupportedByStore:  # the record is worth a page all the same
+        except UnsupportedByStore:  # show the record without its history
             history = []
         store = next((one for one in self.memory.learning.stores if one.name == record.store), None)
         operations = operations_on(store, record) if store is not None else []
@@ -110,7 +110,7 @@ class Pages(Renderer):
         return self._operation_form(request, user, name, about)
 
     async def apply(self, request: Request) -> Response:
-        """Carry out an operation, or show its form again with what was wrong."""
+        """Carry out an operation, or show its form again with the error."""
         form = await self.form(request)
         user, name = self.user(request), request.query_params.get("name", "")
         about = await self._about(request, user, request.query_params)
@@ -128,7 +128,7 @@ class Pages(Renderer):
         return self.redirect(request, "/user", user=user, done=done)
 
     async def recall(self, request: Request) -> Response:
-        """Show what a model would be told on a question, and why."""
+        """Show what recall would give a model for a question, and why."""
         user, query, thread = self.user(request), _query(request), request.query_params.get("thread", "")
         shown: dict[str, Any] = {"recalled": None}
         if query:
@@ -138,26 +138,26 @@ class Pages(Renderer):
         return self.show(request, "recall.html", user=user, q=query, thread=thread, **shown)
 
     async def timeline(self, request: Request) -> Response:
-        """Show what was learned when, the newest first."""
+        """Show the commits of a user, the newest first."""
         user = self.user(request)
         commits = await self.memory.scoped(user).acommits()
         return self.show(request, "timeline.html", user=user, **_page_of(request, commits[::-1]))
 
     async def undo(self, request: Request) -> Response:
-        """Take one commit back."""
+        """Undo one commit."""
         form, user = await self.form(request), self.user(request)
         await self.memory.undo(user, str(form.get("commit", "")))
         return self.redirect(request, "/timeline", user=user, done="undone")
 
     async def entities(self, request: Request) -> Response:
-        """Show things, people and organisations, and how they stand to each other."""
+        """Show the entities of a user and their relationships."""
         user = self.user(request)
         found = [record for record in await self.memory.records(user) if record.store == "entity_memory"]
         picture = views.entity_picture(found) if found else None
         return self.show(request, "entities.html", user=user, picture=picture, records=found)
 
     async def conversations(self, request: Request) -> Response:
-        """Show what was said, thread by thread."""
+        """Show the messages of one thread, and a list of all threads."""
         user = self.user(request)
         said = [record for record in await self.memory.records(user) if record.store == CONVERSATIONS]
         threads: dict[str, list[Record]] = {}
@@ -174,28 +174,28 @@ class Pages(Renderer):
         )
 
     async def pending(self, request: Request) -> Response:
-        """Show the turns that are not learned from yet, and those that failed."""
+        """Show the turns that wait to be learned from, and those that failed."""
         user = self.user(request)
         turns = await self.memory.scoped(user).apending()
         failed = any(turn.status == "failed" for turn in turns)
         return self.show(request, "pending.html", user=user, failed=failed, **_page_of(request, turns))
 
     async def figures(self, request: Request) -> Response:
-        """Show what each learning store has learned, what became of it, and what that cost; of a user, or of all."""
+        """Show the statistics of each learning store, for one user or for all."""
         user = self.user(request) if "user" in request.query_params else None
         if user is None and not visitor(request).everybody:
             raise HTTPException(404, "there is no such page")
         return self.show(request, "figures.html", user=user, figures=await self.memory.figures(user), meanings=FIGURES)
 
     async def retry(self, request: Request) -> Response:
-        """Let the turns that failed be tried again."""
+        """Put the failed turns of a user back into the queue."""
         await self.form(request)
         user = self.user(request)
         await self.memory.scoped(user).aretry_pending()
         return self.redirect(request, "/pending", user=user, done="retried")
 
     async def queue(self, request: Request) -> Response:
-        """Show what waits for a person."""
+        """Show the proposals that the visitor may decide on."""
         proposals = await self.memory.queue(visitor(request))
         user = request.query_params.get("user")
         if user is not None:
@@ -244,7 +244,7 @@ class Pages(Renderer):
         return self.show(request, "operation.html", 422 if wrong else 200, user=user, told=told, **shown)
 
     def _by_store(self, records: list[Record]) -> list[Record]:
-        """Return the records in the order of the machine's learning stores; in one, the newest first as before."""
+        """Return the records sorted by learning store, as the machine lists them; the order within each stays."""
         places = {store.name: place for place, store in enumerate(self.memory.learning.stores)}
         return sorted(records, key=lambda record: (places.get(record.store, len(places)), record.store))
 

@@ -1,4 +1,4 @@
-"""What every page is made with: templates, the visitor's own links and forms, and patience with long work."""
+"""The base of all pages: templates, links, forms with tokens, and a page to show while long work runs."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable
@@ -22,13 +22,14 @@ from langgraph_learning.web.guard import Forms
 from langgraph_learning.web.service import Memory
 
 PATIENCE = 1.5
-"""How long a page is waited for before it says that it is being worked on, in seconds."""
+"""How many seconds to wait for a result before the browser gets a page that says that the work is going on."""
 TICK = 1.0
+"""How many seconds pass between two updates of that page."""
 MAIN = '<main id="main">'
 
 
 class Renderer:
-    """Shows templates to visitors."""
+    """The base class of pages: it checks the visitor and the form, and renders templates."""
 
     def __init__(self, memory: Memory, forms: Forms) -> None:
         self.memory = memory
@@ -41,10 +42,10 @@ class Renderer:
         self._at_work: set[asyncio.Future[Response]] = set()
 
     def user(self, request: Request) -> str:
-        """Return whose page this is, if the visitor may see it.
+        """Return the user whose page this is.
 
         Raises:
-            HTTPException: 404.
+            HTTPException: 404, because the page names no user, or one whom the visitor may not see.
         """
         user = request.query_params.get("user", "")
         if not user:
@@ -53,17 +54,17 @@ class Renderer:
         return user
 
     async def form(self, request: Request) -> Any:
-        """Return the fields of a form of ours.
+        """Return the fields of a form that one of our pages sent.
 
         Raises:
-            HTTPException: 403, its token is missing or wrong.
+            HTTPException: 403, because its token is missing or wrong.
         """
         form = await request.form(max_files=0, max_fields=100)
         self.forms.check(request, visitor(request).name, form.get("form_token"))
         return form
 
     def show(self, request: Request, template: str, status: int = 200, /, **shown: Any) -> Response:
-        """Return the page of a template."""
+        """Return a template as a response, with the variables that every page needs."""
         who = visitor(request)
         page = {
             "user": None,
@@ -79,21 +80,21 @@ class Renderer:
         return response
 
     def redirect(self, request: Request, path: str, /, **query: str) -> Response:
-        """Send the browser on, so that loading the page again repeats nothing."""
+        """Return a redirect (303) to a page, so that a reload of that page does not send the form again."""
         return RedirectResponse(link(request, path, query), 303)
 
     def failure(self, request: Request, status: int, reason: str) -> Response:
-        """Return the page of a failure."""
+        """Return the page that shows an error."""
         return self.show(request, "failure.html", status, code=status, reason=reason)
 
     async def show_when_done(self, request: Request, work: Awaitable[Response], told: str) -> Response:
-        """Return the page that `work` makes; where that takes long, a page that says so until it is there.
+        """Return the page that `work` makes; if that takes long, stream a page that shows the progress first.
 
-        The page is sent in pieces, each of which hides the one before, so that no script is needed. The work goes on
-        if the browser is closed.
+        The page is sent in pieces, and the style sheet hides all but the last one, so that no script is needed. The
+        work goes on if the browser is closed.
         """
         working = asyncio.ensure_future(work)
-        self._at_work.add(working)  # the loop itself would not keep it
+        self._at_work.add(working)  # the event loop keeps only a weak reference
         working.add_done_callback(self._at_work.discard)
         done, _ = await asyncio.wait({working}, timeout=PATIENCE)
         if done:
@@ -115,17 +116,18 @@ class Renderer:
             finished = working.result()
         except ANSWERED as error:
             finished = self.failure(request, *status_and_reason(error))
+        # The browser has the head already, so only the main part of the finished page follows.
         yield bytes(finished.body).decode().partition(MAIN)[2]
 
 
 def link(request: Request, path: str, query: dict[str, Any]) -> str:
-    """Return the address of a page, under whatever path the application is mounted."""
+    """Return the URL of a page, with the path under which the application is mounted."""
     given = urlencode({name: value for name, value in query.items() if value not in (None, "")})
     return f"{quote(request.scope.get('root_path', ''))}{path}{'?' if given else ''}{given}"
 
 
 def _view(value: object) -> Html | None:
-    """Return how a notebook would show a value, without the style that the page has already."""
+    """Return the HTML that a notebook would show for a value, without the style, which the page already has."""
     shown = value if isinstance(value, Html) else views.html(value)
     return without_style(shown) if shown is not None else None
 
@@ -135,5 +137,5 @@ def _words(name: str) -> str:
 
 
 def _by_store(records: list[Record]) -> list[tuple[str, list[Record]]]:
-    """Return neighbours of one learning store together; unlike Jinja's own grouping it keeps the order."""
+    """Return adjacent records of the same learning store as groups; Jinja's `groupby` would sort them."""
     return [(store, [*group]) for store, group in groupby(records, key=lambda record: record.store)]

@@ -1,4 +1,4 @@
-"""What pages and REST both do: reads over a whole store, and the data API in a visitor's name."""
+"""The functions that pages and REST share: reads over a whole store, and the data API for one user."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ CONVERSATIONS = "conversations"
 
 @dataclass(frozen=True)
 class Known:
-    """Who is known, each with how many places of the store hold something of them."""
+    """The users, namespaces and agents that the store has data of."""
 
     users: tuple[str, ...]
     namespaces: tuple[str, ...]
@@ -33,7 +33,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Memory:
-    """A machine and the store that it has learned into."""
+    """A machine and the store that has its records."""
 
     learning: LearningMachine
     store: BaseStore
@@ -43,7 +43,7 @@ class Memory:
         return self.learning.scoped(user_id=user, thread_id=thread, agent=agent, store=self.store)
 
     async def list_known(self) -> Known:
-        """Return who and what anything is kept of."""
+        """Return the users, namespaces and agents that the store has data of."""
         paths = await self.store.alist_namespaces(prefix=(ROOT,), limit=EVERYTHING)
         owned = [path for path in paths if len(path) > 2 and path[0] == ROOT]
         agents = {unlabel(path[at + 1]) for path in owned for at in range(1, len(path) - 2, 2) if path[at] == "agent"}
@@ -54,13 +54,13 @@ class Memory:
         )
 
     async def records(self, user: str) -> list[Record]:
-        """Return a user's own records in all threads, and the shared ones that the machine shows them; newest first."""
+        """Return the records of a user in all threads, and the shared ones that the user may read; newest first."""
         own = await self._under((ROOT, "user", label(user)))
         shared = [record for record in await self.scoped(user).arecords() if record.scope.namespace is not None]
         return sorted([*own, *shared], key=lambda record: (record.updated_at, record.id), reverse=True)
 
     async def list_shared(self, namespace: str) -> list[Record]:
-        """Return what a namespace holds, newest first."""
+        """Return the records of a namespace, newest first."""
         found = await self._under((ROOT, "namespace", label(namespace)))
         return sorted(found, key=lambda record: (record.updated_at, record.id), reverse=True)
 
@@ -69,10 +69,10 @@ class Memory:
         return await self.scoped(user).asearch(query, limit=limit)
 
     async def record(self, user: str, store: str, key: str) -> Record:
-        """Return one record.
+        """Return one record that the user may read.
 
         Raises:
-            HTTPException: 404.
+            HTTPException: 404, because there is no such record.
         """
         for record in await self.records(user):
             if (record.store, record.id) == (store, key):
@@ -80,19 +80,19 @@ class Memory:
         raise HTTPException(404, "there is no such record")
 
     async def history(self, user: str, record: Record) -> list[Revision]:
-        """Return the states of a record."""
+        """Return the versions of a record."""
         return await self.scoped(user, record.scope.thread_id, record.scope.agent).ahistory(record.id)
 
     async def apply(self, user: str, operation: str, arguments: Mapping[str, Any], record: Record | None) -> Commit:
-        """Carry out an operation by hand, in the thread and for the agent of `record` where it is about one."""
+        """Carry out an operation for a person; if it is about a `record`, in the thread and for the agent of that."""
         thread, agent = (record.scope.thread_id, record.scope.agent) if record is not None else (None, None)
         return await self.scoped(user, thread, agent).aapply(operation, **arguments)
 
     async def undo(self, user: str, commit_id: str) -> Commit:
-        """Take a commit back.
+        """Undo a commit of a user.
 
         Raises:
-            HTTPException: 404.
+            HTTPException: 404, because the user has no such commit.
         """
         for commit in await self.scoped(user).acommits():
             if commit.id == commit_id:
@@ -101,7 +101,7 @@ class Memory:
         raise HTTPException(404, "there is no such commit")
 
     async def queue(self, visitor: Visitor) -> list[Proposal]:
-        """Return what waits and the visitor may decide about, the oldest first."""
+        """Return the waiting proposals that the visitor may decide on, the oldest first."""
         if visitor.everybody:
             return await self.learning.areview_queue(store=self.store)
         return await self.scoped(visitor.name).areview_queue()
@@ -114,10 +114,10 @@ class Memory:
         edit: Mapping[str, Any] | None = None,
         message: str | None = None,
     ) -> Outcome:
-        """Decide about a proposal in the visitor's name.
+        """Approve or reject a proposal; the visitor's name is stored with the decision.
 
         Raises:
-            HTTPException: 404, also where it is not theirs.
+            HTTPException: 404, because it does not wait, or the visitor may not decide on it.
         """
         for proposal in await self.queue(visitor):
             if proposal.id == key:
@@ -128,12 +128,12 @@ class Memory:
         raise HTTPException(404, "no such proposal waits for you")
 
     async def figures(self, user: str | None) -> Figures:
-        """Return what each learning store has learned of a user, or of all, what became of it, and what that cost."""
+        """Return the statistics of each learning store, for one user or for all."""
         prefix = (ROOT,) if user is None else (ROOT, "user", label(user))
         return await Driver(self.store).arun(load_figures(prefix))
 
     async def forget(self, user: str) -> dict[str, int]:
-        """Erase a user."""
+        """Erase everything of a user; return the counts of what was erased."""
         return await self.scoped(user).aforget()
 
     async def _under(self, prefix: Namespace) -> list[Record]:
@@ -144,9 +144,9 @@ class Memory:
                 continue
             try:
                 records.append(Record.from_item(item))
-            except RecordError:  # something else that an application keeps there
+            except RecordError:  # an item that the application stores there itself
                 continue
-        return [record for record in records if record.past_of is None]  # the history of a record shows its past
+        return [record for record in records if record.past_of is None]  # earlier versions are part of the history
 
 
 def count_by_store(records: list[Record]) -> dict[str, int]:

@@ -1,4 +1,4 @@
-"""The pages for work on all that is known of a user, which may take its time: tidy up, and forget."""
+"""The pages for work on all records of a user, which may take long: curation, and erasing the user."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -11,10 +11,10 @@ from langgraph_learning.web.service import count_by_store
 
 
 class Upkeep(Renderer):
-    """What is said twice is merged, what holds no longer set aside, and a user is erased; each in two steps."""
+    """The pages that curate the records of a user, or erase the user. Each asks for a confirmation first."""
 
     def routes(self) -> list[Route]:
-        """Return where each page is."""
+        """Return the routes of the pages: GET asks, POST does it."""
         return [
             Route("/curate", self.ask_to_curate, methods=["GET"]),
             Route("/curate", self.curate, methods=["POST"]),
@@ -23,11 +23,11 @@ class Upkeep(Renderer):
         ]
 
     async def ask_to_curate(self, request: Request) -> Response:
-        """Say what curation does, and offer to look first."""
+        """Show what curation does, and a form to start a dry run."""
         return self.show(request, "curate.html", user=self._curated_user(request), report=None, days="")
 
     async def curate(self, request: Request) -> Response:
-        """Show what would be changed, or change it."""
+        """Show the changes of a dry run, or make them."""
         form, user = await self.form(request), self._curated_user(request)
         days, apply = str(form.get("days", "")).strip(), form.get("answer") == "apply"
         age = _read_days(days)
@@ -39,11 +39,11 @@ class Upkeep(Renderer):
         return await self.show_when_done(request, work(), "Looking through all that is known")
 
     async def ask_to_forget(self, request: Request) -> Response:
-        """Show what would be erased, and ask."""
+        """Show what would be erased, and a form to confirm it."""
         return await self._forget_form(request, self.user(request), wrong=False)
 
     async def forget(self, request: Request) -> Response:
-        """Erase a user, if their id was typed in."""
+        """Erase a user if their id was typed in as a confirmation; otherwise show the form again."""
         form, user = await self.form(request), self.user(request)
         if form.get("typed") != user:
             return await self._forget_form(request, user, wrong=True)
@@ -64,17 +64,20 @@ class Upkeep(Renderer):
         return {**count_by_store(records), "commits": len(await self.memory.scoped(user).acommits())}
 
     def _curated_user(self, request: Request) -> str:
-        """Return whose records are looked through; it reaches what is shared, so it is not for one user to do."""
+        """Return the user whose records are curated.
+
+        Only a visitor with `everybody` may do it, because curation also changes shared records.
+        """
         if not visitor(request).everybody:
             raise HTTPException(404, "there is no such page")
         return self.user(request)
 
 
 def _read_days(typed: str) -> float | None:
-    """Return a number of days; None where none is typed in.
+    """Return the number of days that was typed in; None if the field is empty.
 
     Raises:
-        HTTPException: 422.
+        HTTPException: 422, because it is not a whole number.
     """
     if not typed:
         return None

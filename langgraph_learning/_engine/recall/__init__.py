@@ -1,1 +1,1 @@
-"""Before the reply: find what matters for the turn, rank it, and render it within a budget."""
+"""Recall: before the reply, find the records that fit the turn, rank them, and render them within a token budget."""

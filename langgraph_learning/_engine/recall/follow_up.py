@@ -1,4 +1,4 @@
-"""What to look for when a question goes on from what was said before: "and which place do I have?"."""
+"""The search text for a question that continues an earlier message, such as "and which place do I have?"."""
 
 from collections.abc import Sequence
 
@@ -13,22 +13,22 @@ from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import query_terms
 
 SHORT = 8
-"""A question with more words than this that say something stands for itself."""
+"""A question with more different search words than this is searched for alone, without earlier messages or hints."""
 EARLIER = 2
-"""How many of the user's messages before it are looked for, too."""
+"""How many earlier messages of the user a short question is combined with."""
 LONGEST = 400
-"""How much of each of them, in characters: its end, where it comes to what it is about."""
+"""The most characters used of an earlier message (its end, closest to the question) or of a hint (its beginning)."""
 
 
 WEIGHTS = (4, 2, 1)
-"""How often the question counts, the message before it, and the one before that; what a session is about, once."""
+"""How often the search text has the question, the message before it, and the one before that. A hint occurs once."""
 
 
 def recall_query(messages: Sequence[BaseMessage], speakers: Speakers) -> str:
-    """Return the text to recall by: the question, and before it, with falling weight, what the user said last.
+    """Return the text to search for: the question and, if it is short, the user's last messages before it.
 
-    A word counts as often as it stands there: the question four times, the message before it twice, the one before that
-    once.
+    The search counts a word as often as it occurs, so repetition gives weight: the text repeats the question four
+    times, the message before it twice, and has the one before that once (`WEIGHTS`).
     """
     asked = question(messages, speakers)
     earlier = _said_before(messages, speakers)
@@ -38,10 +38,10 @@ def recall_query(messages: Sequence[BaseMessage], speakers: Speakers) -> str:
 
 
 def add_hints(query: str, stores: Sequence[tuple[LearningStore, Scope]]) -> Flow[str]:
-    """Return `query`, and with less weight what learning stores say the session is about; long questions go alone."""
+    """Return `query`, followed by the hints of the learning stores that guide recall; a long question gets no hints."""
     guides = [(store, scope) for store, scope in stores if store.guides_recall]
     asked, *rest = query.split("\n")
-    followed = asked in rest  # `recall_query` has weighed it already
+    followed = asked in rest  # then `recall_query` has repeated the question already
     if not guides or not asked or (not followed and _count_words(query) > SHORT):
         return query
     stand = yield from describe_store()
@@ -59,7 +59,7 @@ def _count_words(text: str) -> int:
 
 
 def _said_before(messages: Sequence[BaseMessage], speakers: Speakers) -> list[str]:
-    """Return what the user said before the last turn, the last first."""
+    """Return the ends of the user's messages before the last turn, the newest first, at most `EARLIER` of them."""
     before = messages[: last_turn_start(messages)]
     texts: list[str] = []
     for message in reversed(before):

@@ -1,4 +1,4 @@
-"""A snapshot of records as recall ranks it."""
+"""The records of one scope with their scores, as recall ranks them."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
@@ -13,24 +13,24 @@ from langgraph_learning.stores import LearningStore, Ranked
 
 @dataclass(frozen=True)
 class RankedSnapshot(ScopeSnapshot):
-    """The records of a learning store in one scope, with how well they fit and which of them are not shown."""
+    """The records of a learning store in one scope, with their scores, and the ids of those that are not shown."""
 
     scores: Mapping[str, float] = field(default_factory=dict)
     ranked: bool = False
-    """Whether the scores of the store are final."""
+    """Whether the scores are final; otherwise recall ranks the records by their words as well."""
     suppressed: frozenset[str] = frozenset()
-    """The ids of records that an archived record sets aside; they are read but not shown."""
+    """The ids of records that `filter_active` leaves out because of an archived record; they are read but not shown."""
     order: tuple[Ranked, ...] | None = None
-    """The records by how well they fit, best first, if they are ranked by their sessions."""
+    """The records, best first, if they are ranked with their sessions; else None."""
     votes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
-    """How often each record's present state was found helpful and harmful."""
+    """By record id: how often the present version of the record was found helpful, and how often harmful."""
 
 
 def read_ranked(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> RankedSnapshot:
-    """Return the records in results of `read_op`, as `read_snapshot` does, with the scores that the store gave them."""
+    """Return the records in results of `read_op`, as `read_snapshot` does, with the scores that the store returned."""
     snapshot = read_snapshot(store, scope, *results, limit=limit)
     items = [item for result in results for item in cast("Iterable[SearchItem]", result or ())]
-    namespace = (*scope.path, store.name)
+    namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     scores = {
         item.key: item.score
         for item in items

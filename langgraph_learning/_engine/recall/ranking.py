@@ -1,4 +1,4 @@
-"""Which records matter for a text: BM25 over the records at hand, fused with the scores a store gave them."""
+"""Rank records by how well they fit a text: BM25 over the records that were read, combined with the store's scores."""
 
 from collections import Counter
 from collections.abc import Container, Mapping, Sequence
@@ -11,23 +11,24 @@ from langgraph_learning.stores import Ranked
 from langgraph_learning.text import QueryTerm, query_terms, terms
 
 SWAY = 0.5
-"""How much votes may change a score, at the most."""
+"""The largest part of a score that votes may add or take away."""
 
 
 def rank_records(
     records: Sequence[Record], query: str, scores: Mapping[str, float] | None = None, *, final: bool = False
 ) -> list[Ranked]:
-    """Return `records`, the best fit first, the newer first among equals.
+    """Return `records` with their scores, the best first; of equal scores the newest first.
 
     Args:
-        records: What to choose from.
-        query: The text they shall fit.
-        scores: What the store's own search said of them, by record id.
-        final: Whether that is the last word, because the store counts words, too, and over all records.
+        records: The records to rank.
+        query: The text to compare them with.
+        scores: The scores of the store's own search, by record id.
+        final: Whether to use `scores` as they are. A store that searches words itself has counted them over all its
+            records, so its scores are better than those computed here.
     """
     asked = query_terms(query)
     given = scores or {}
-    # The store has counted the words: where it found none there are none.
+    # With final scores, a record without a score has no word of the query: do not look for matches in it.
     texts = [Counter(terms(each.text)) if given.get(each.id) or not final else Counter[str]() for each in records]
     if final:
         every = [{"search": given.get(record.id, 0.0)} for record in records]
@@ -42,20 +43,22 @@ def rank_records(
 
 
 def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
-    """Return how well the words of each text, given as counts of its terms, fit `query`."""
+    """Return the BM25 score of each text for `query`; a text is given as the counts of its terms."""
     return _bm25(texts, Counter(each.term for each in query_terms(query)))
 
 
 def match_words(text: Container[str], asked: Sequence[QueryTerm]) -> tuple[str, ...]:
-    """Return the words of a query that a text holds in any spelling, each once."""
+    """Return the words of a query that a text contains in any inflection, each once."""
+    # Reversed, so that of two words with the same term the first one stays; then reversed back.
     found = {each.term: each.word for each in reversed(asked) if each.term in text}
     return tuple(dict.fromkeys(reversed(found.values())))
 
 
 def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:
-    """Return scores from 0 to 1, half by words, half by the place in `nearest`, which holds ids, the nearest first.
+    """Return scores from 0 to 1 by record id: half for the words, half for the position in `nearest`.
 
-    Places, because the scores of vector stores are similarities here and distances there.
+    `nearest` has ids, the nearest first. Its order is used and not its scores, because some vector stores return
+    similarities and others distances.
     """
     lexical = {each.record.id: each.score for each in rank_records(records, query)}
     best = max(lexical.values(), default=0.0) or 1.0
@@ -64,9 +67,9 @@ def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[
 
 
 def apply_votes(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -> list[Ranked]:
-    """Return `found` in the order that votes give it: what was helpful counts more, what was harmful less.
+    """Return `found` sorted again after votes: helpful votes raise the score of a record, harmful ones lower it.
 
-    A vote scales how well a record fits, by half of it at the most: what does not fit is not shown for being liked.
+    Votes change a score by at most half of it, so a record that does not fit is not shown because of its votes.
     """
     if not votes:
         return list(found)
@@ -75,7 +78,7 @@ def apply_votes(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -
 
 
 def _apply_vote(each: Ranked, helpful: int, harmful: int) -> Ranked:
-    opinion = (helpful - harmful) / (helpful + harmful + 2)  # between -1 and 1; few votes say little
+    opinion = (helpful - harmful) / (helpful + harmful + 2)  # between -1 and 1; the 2 keeps it near 0 for few votes
     sway = round(SWAY * opinion * abs(each.score), 9)
     parts = {**each.parts, "votes": sway}
     return replace(each, score=round(each.score + sway, 9), votes=(helpful, harmful), parts=parts)
@@ -99,7 +102,7 @@ def _bm25(texts: Sequence[Counter[str]], asked: Counter[str]) -> list[float]:
 
 
 def _fuse(lexical: list[float], given: list[float | None]) -> list[dict[str, float]]:
-    """Blend the standardised scores; a record the store's search did not return counts as its worst."""
+    """Add the weighted standardised scores; a record that the store's search did not return gets its worst score."""
     worst = min(score for score in given if score is not None)
     dense = _standardise([worst if score is None else score for score in given])
     pairs = zip(_standardise(lexical), dense, strict=True)

@@ -1,4 +1,4 @@
-"""The recall flow: choose, rank, budget, render; one round trip to the store and no model call."""
+"""The recall flow: read, rank, choose within the budget, render. It calls no model."""
 
 import re
 from collections.abc import Callable, Iterable, Sequence
@@ -23,12 +23,13 @@ from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
 
 MIN_TOKENS = 20
-"""How many tokens must be left for the beginning of a record that is too long."""
+"""If more tokens than this are free, a record that is always shown but too long is cut instead of left out."""
 LONGEST_NAME = 60
-"""How long the name of another user may be, in characters."""
+"""The longest name of another user that is shown, in characters."""
 AuthorName: TypeAlias = Callable[[str], str | None]
+"""Returns the name to show for a user id; None if there is none."""
 LONGEST_QUERY = 4_000
-"""How much of the turn is searched for, in characters."""
+"""The longest text that is searched for, in characters."""
 
 
 class ShownRecord(Frozen):
@@ -41,8 +42,8 @@ class ShownRecord(Frozen):
     reason: str
     tokens: int
     parts: dict[str, float] = Field(default_factory=dict)
-    """What the score is the sum of: `words` and `meaning`, or the store's own `search`; of what stands in a session
-    also `neighbours` and `session`."""
+    """The parts that add up to the score: `words` and `meaning`, or the store's own `search`; for a record in a
+    session also `neighbours` and `session`; `votes` if there are any."""
 
 
 class Receipt(Frozen):
@@ -52,7 +53,7 @@ class Receipt(Frozen):
     left_out: dict[str, int] = Field(default_factory=dict)
     tokens: int = 0
     turn: str = ""
-    """The id of the human message that it answers; empty outside of a graph."""
+    """The id of the human message that the turn answers; empty outside of a graph."""
     identity: Identity | None = None
     at: datetime | None = None
 
@@ -65,14 +66,14 @@ class Recall(Frozen):
     receipt: Receipt = Receipt()
 
     def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
-        """Return it with a receipt that says which turn it was."""
+        """Return this recall with the turn, the user and the time in its receipt."""
         known = {"turn": turn, "identity": identity, "at": at}
         return self.model_copy(update={"receipt": self.receipt.model_copy(update=known)})
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A piece that may be shown, with the line that would show it."""
+    """An entry of a learning store that may be chosen, with the line that shows it."""
 
     snapshot: RankedSnapshot
     label: str
@@ -82,17 +83,17 @@ class Candidate:
 
     @property
     def cost(self) -> int:
-        """The tokens of the line."""
+        """The number of tokens of the line and its newline."""
         return tokens(self.line) + 1
 
     @property
     def always(self) -> bool:
-        """Whether it goes before what is chosen by how well it fits."""
+        """Whether it is chosen before all entries that are chosen by their score."""
         return self.entry.first or self.snapshot.store.recalled == "always"
 
     @property
     def place(self) -> int:
-        """Where it stands in its part: what opens it, then what it is about by age."""
+        """The position in its section: entries that are shown first have negative numbers, the others follow by age."""
         ages, ranked = self.snapshot.ages, self.entry.ranked
         age = ages[ranked[0].record.id] if ranked else -1
         if self.entry.place is not None:
@@ -101,7 +102,7 @@ class Candidate:
 
     @property
     def shown(self) -> list[ShownRecord]:
-        """The entries of the receipt: the tokens count for the record it is about."""
+        """The lines of the receipt, one per record; the first record has all the tokens, the others 0."""
         costs = [self.cost, *(0 for _ in self.entry.ranked[1:])]
         return [
             ShownRecord(
@@ -136,7 +137,7 @@ def _rank(each: RankedSnapshot, query: str) -> list[Ranked]:
 def attribute(
     snapshot: RankedSnapshot, identity: Identity | None, author_name: AuthorName | None = None
 ) -> RankedSnapshot:
-    """Return a snapshot whose shared records say who else taught them: they are rendered with it."""
+    """Return the snapshot with an author in each shared record that another user taught; the author is rendered."""
     if snapshot.scope.namespace is None:
         return snapshot
     own, names = (identity.user_id if identity else None), dict[str, str]()
@@ -153,7 +154,10 @@ def attribute(
 
 
 def _author(user: str, author_name: AuthorName | None) -> str:
-    """Return how a user is called: a user may have chosen the name, so it is kept short and cannot close a mark."""
+    """Return the name to show for a user, on one line, short and without brackets.
+
+    Users may choose their names, so a name is untrusted text: it must not look like a part of the prompt.
+    """
     given = str(author_name(user) or "") if author_name is not None else ""
     return re.sub(r"[\s()\[\],;]+", " ", given)[:LONGEST_NAME].strip() or "another user"
 
@@ -167,16 +171,17 @@ def recall(
     at: datetime | None = None,
     shown: frozenset[str] = frozenset(),
 ) -> Flow[Recall]:
-    """Return what fits `query` best within `budget` tokens.
+    """Return the records that fit `query` best, as a text of at most `budget` tokens, with the receipt.
 
     Args:
-        stores: The learning stores to look into.
-        identity: Who is asking; without what a learning store's scope takes it is not read.
-        query: What the user said in this turn.
-        budget: How long the text may be, in tokens.
-        author_name: Returns how another user is called.
-        at: Of which moment; by default of now. Of the past also what was superseded since is returned.
-        shown: The ids of the messages of this thread that the model is shown anyway.
+        stores: The learning stores to read.
+        identity: The user, thread and agent of the run. A learning store whose scope needs more than that is skipped.
+        query: The text to search for, usually what the user said in this turn.
+        budget: The most tokens of the text.
+        author_name: Returns the name to show for another user.
+        at: The moment whose records are wanted; by default now. For a past moment, records that held then and were
+            superseded later are returned as well.
+        shown: The ids of the messages of this thread that the model gets anyway; they are not recalled again.
     """
     mine = scoped_to(stores, identity)
     if not mine:
@@ -192,7 +197,7 @@ def recall(
 def search(
     stores: Iterable[LearningStore], identity: Identity, query: str, limit: int, at: datetime | None = None
 ) -> Flow[list[Record]]:
-    """Return the records that fit `query`, the best first; of the moment `at`, as `recall` does."""
+    """Return up to `limit` records that fit `query`, the best first; `at` has the meaning that it has in `recall`."""
     found = yield from read_stores(scoped_to(stores, identity), query, at=at)
     best = [choice for each in found for choice in _rank(each, query)]
     aside = frozenset().union(*(each.suppressed for each in found))
@@ -209,19 +214,19 @@ def lookup(
     identity: Identity | None = None,
     author_name: AuthorName | None = None,
 ) -> Flow[str]:
-    """Return what answers an agent's search, as lines within `budget` tokens.
+    """Return the answer to an agent's search, as lines within `budget` tokens.
 
     Args:
-        store: The learning store to look into.
-        scope: Whose records.
-        search: One of its `searches`: what to look for, and how much of it to show.
-        at: Now, for searches by age.
-        budget: How long the answer may be, in tokens.
-        identity: Who asks.
-        author_name: Returns how another user is called.
+        store: The learning store to search.
+        scope: The scope of the records.
+        search: One of its `searches`: the text to search for, and how many results to show.
+        at: The present time, for searches by age.
+        budget: The most tokens of the answer.
+        identity: The user of the agent, whose name is not shown as an author.
+        author_name: Returns the name to show for another user.
 
     Raises:
-        LearningError: The learning store failed over its records.
+        LearningError: The learning store raised an error on its records.
     """
     asked = search.model_dump()
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
@@ -238,7 +243,7 @@ def lookup(
     for entry in entries:
         label = labels.get(entry.ranked[0].record.id, "") if store.named_by_id and len(entry.ranked) == 1 else ""
         shown = line(entry.text, label)
-        if tokens(shown) > left and entry.brief and len(entries) > 1:  # alone it is shown as far as it goes
+        if tokens(shown) > left and entry.brief and len(entries) > 1:  # a single entry is cut instead
             shown = line(entry.brief, label)
         if tokens(shown) > left:
             if lines:
@@ -254,7 +259,7 @@ def _candidates(each: RankedSnapshot, query: str) -> list[Candidate]:
     actionable = bool(each.store.tools) and each.store.named_by_id
     found = []
     for entry in each.entries(_rank(each, query), query):
-        if each.order is not None and entry.score <= 0:  # a passage that nothing speaks for
+        if each.order is not None and entry.score <= 0:  # a passage without any match
             continue
         if any(one.record.id in each.suppressed for one in entry.ranked):
             continue
@@ -266,13 +271,17 @@ def _candidates(each: RankedSnapshot, query: str) -> list[Candidate]:
 
 
 def line(text: str, label: str) -> str:
-    """Return `text` as one item of a list in a prompt: data, under its short id where there is one."""
+    """Return `text`, escaped, as one item of a list in a prompt, after its short id if it has one."""
     shown = prompts.escape(text).strip().replace("\n", "\n  ")
     return f"- [{label}] {shown}" if label else f"- {shown}"
 
 
 def _choose(candidates: list[Candidate], found: Sequence[RankedSnapshot], budget: int) -> list[Candidate]:
-    """Take what is always shown, then the best fits; what is too long makes room for what is not."""
+    """Return the candidates that fit into `budget`: those that are always shown, then the best by score.
+
+    A candidate that is too long is replaced by its brief form, cut, or skipped; smaller ones after it may still fit.
+    """
+    # Reserve room for the tags, the headings, and the lines that say how many records are not shown.
     hidden = [(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]
     frame = tokens(_text(hidden))
     left, chosen = budget - frame, []
@@ -282,7 +291,7 @@ def _choose(candidates: list[Candidate], found: Sequence[RankedSnapshot], budget
         free = min(left, room[name])
         if candidate.cost > free and candidate.brief:
             candidate = replace(candidate, line=candidate.brief)
-        if candidate.always and candidate.cost > free > MIN_TOKENS:  # better its beginning than nothing
+        if candidate.always and candidate.cost > free > MIN_TOKENS:  # show at least its beginning
             candidate = replace(candidate, line=clip_to_budget(candidate.line, free - 1))
         if candidate.cost <= free:
             left -= candidate.cost
@@ -292,7 +301,7 @@ def _choose(candidates: list[Candidate], found: Sequence[RankedSnapshot], budget
 
 
 def _turn_to_choose(candidate: Candidate) -> tuple[int, float]:
-    """Return what comes first: what is always shown, then what has a share of its own, then the best fits."""
+    """Return the sort key: entries always shown, then those of learning stores with a limited share, then by score."""
     if candidate.always:
         return 0, 0.0
     return (1 if candidate.snapshot.store.share < 1 else 2), -candidate.entry.score
@@ -307,7 +316,10 @@ def clip_to_budget(line: str, budget: int) -> str:
 
 
 def _render(found: Sequence[RankedSnapshot], chosen: list[Candidate], budget: int) -> Recall:
-    """Write the chosen down in the order they came to be, so that the same choice is the same text."""
+    """Return the recall of the chosen candidates.
+
+    A section is in order of age and not of score, so that the same choice always gives the same text.
+    """
     sections, records, shown, left_out = [], [], [], {}
     for each in found:
         mine = sorted((one for one in chosen if one.snapshot is each), key=lambda one: one.place)
@@ -321,14 +333,14 @@ def _render(found: Sequence[RankedSnapshot], chosen: list[Candidate], budget: in
         records += within
         shown += [entry for candidate in mine for entry in candidate.shown]
     text = _text(sections)
-    if tokens(text) > budget:  # not even the frame fits
+    if tokens(text) > budget:  # the tags and headings alone are too long
         return Recall(receipt=Receipt(left_out={each.store.name: len(each.records) + each.unread for each in found}))
     receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
     return Recall(text=text, records=tuple(records), receipt=receipt)
 
 
 def _more_line(each: RankedSnapshot, hidden: int) -> str:
-    """Say how many more there are, and the tool that finds them, if the agent has it."""
+    """Return the line that says how many records are not shown, and names the search tool if the agent has it."""
     tools = [search.__name__ for search in each.store.searches if search in each.store.tools]
     ask = f"; ask to search by {tools[0]}" if tools else ""
     return f"more was said{ask}" if each.order is not None else f"{hidden} more{ask}"

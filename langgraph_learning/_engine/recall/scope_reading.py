@@ -1,4 +1,4 @@
-"""Reading the records of learning stores that a text may be about: those that recall then ranks and chooses from."""
+"""Read from each learning store the records that may fit a text; recall then ranks them and chooses among them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +23,10 @@ def read_stores(
     status: str | None = ACTIVE,
     at: datetime | None = None,
 ) -> Flow[list[RankedSnapshot]]:
-    """Return the records that fit `query`, of each learning store, in one round trip; two if sessions are read.
+    """Return the records of each learning store that may fit `query`.
+
+    One round trip reads all of them and the votes. More are needed for neighbours in sessions, for records of another
+    status (`_reread_status`), for counts of unread records, and for a vector store.
 
     Args:
         stores: The learning stores with their scopes.
@@ -54,19 +57,22 @@ def read_stores(
         each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
         if stand.ranks and each.order is None:
             unread = yield from _count_unread(each, ops[0], stand)
-            # A read that is full is complete all the same when the count says so; of the past nobody has counted.
+            # A read that reached its limit is complete if nothing is left to count; the past has no count.
             complete = each.complete or (stand.revision is None and unread == 0)
             each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
         if status is not None:
             each = _filter_status(each, status, at)
-        if query and stand.revision is None:  # a vector store knows the present only
+        if query and stand.revision is None:  # a vector store has no past
             each = yield from add_nearest(each, query, status)
         found.append(each)
     return found
 
 
 def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
-    """A store that ranks by itself gives the best and then the newest; of any other all is read and ranked here."""
+    """Return the searches that read a learning store.
+
+    A store that ranks returns the best fits, then the newest. Any other store returns all records, to be ranked here.
+    """
     if store.recalled == "always":
         return [read_op(store, scope)]
     if stand.ranks:
@@ -75,9 +81,13 @@ def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) 
 
 
 def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[RankedSnapshot]:
-    """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
+    """Read once more, by status, if the first read reached its limit and records of another status are part of it.
+
+    A read with a status costs more, so it is not the first one; this case is rare.
+    """
     fitting = sum(record.status == status for record in each.records)
     all_read, store = len(each.records) + len(each.past) < op.limit, each.store
+    # Crowded: more than a quarter has another status. With `reads_archived` one such record is enough.
     crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
     more = [op._replace(filter={"status": status})] if crowded and not all_read else []
     more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
@@ -92,14 +102,14 @@ def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status:
 
 
 def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> RankedSnapshot:
-    """Leave out what has another status or does not hold, and tell what that sets aside.
+    """Return the snapshot without records that have another status or do not hold; mark those to be suppressed.
 
-    Of a moment in the past what was superseded since is wanted, too, where it is known until when it held, also when
-    it was archived meanwhile.
+    For a past moment (`at`), a record that was superseded or archived later is kept as well, if it has an end date and
+    held at that moment.
     """
     moment = at or datetime.now(UTC)
     wanted = tuple(
-        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as it stood
+        record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as then
         for record in (*each.records, *(each.past if at else ()))
         if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
     )
@@ -112,7 +122,7 @@ def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> Ra
 
 
 def _count_unread(each: RankedSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
-    """How many records there are that were not read; of the past nobody has counted them."""
+    """Return how many records were not read; 0 for a read of the past, which cannot be counted."""
     read = len(each.records) + len(each.past)
     if read < op.limit or stand.revision is not None:
         return 0

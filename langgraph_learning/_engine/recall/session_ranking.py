@@ -1,14 +1,15 @@
-"""Ranking where records stand in sessions, such as the messages of threads.
+"""Ranking of records that belong to sessions, such as the messages of threads.
 
-A message often answers in words that the question does not hold; the messages around it do. So a record counts with its
-neighbours, and with the best record of its session:
+A message often answers a question without using its words, while the messages around it use them. So the score of a
+record includes the scores of its neighbours and of the best record of its session:
 
     .6 z(words and neighbours) + .4 z(meaning and neighbours) + .3 z(session)
 
-z is counted over the candidates, from the lowest instead of the mean, which changes no order and keeps every part from
-zero upwards. Similarities lie close together and far from zero, so they are standardised before those of neighbours are
-added: else a message would count for having neighbours at all. `parts` of the result name the terms; the weights were
-chosen by others on conversations (LoCoMo).
+z divides by the standard deviation over the candidates. It measures from the lowest value instead of the mean: the
+order is the same, and no part is negative. Similarities of vectors are close together and far from zero, so they are
+standardised before those of the neighbours are added: otherwise a message would gain from having neighbours at all.
+`parts` of the result has the terms under their names. The weights were not tuned here: they come from other people's
+experiments on conversations (LoCoMo).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,18 +18,18 @@ from statistics import fmean, pstdev
 from typing import TypeAlias
 
 Place: TypeAlias = tuple[str, int]
-"""A session and a place in it."""
+"""A session and a position in it."""
 
 WORDS, MEANING, SESSION = 0.6, 0.4, 0.3
 AROUND = ((1, 0.5), (2, 0.25))
-"""How much a neighbour counts, by its distance."""
+"""Pairs of a distance and the weight of a neighbour at that distance."""
 CANDIDATES = 50
-"""How many of the best by words, and by meaning, are compared."""
+"""How many places are candidates: this many of the best by words, and as many of the best by meaning."""
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What a search said of one record: how well its words fit, and its meaning where there are vectors."""
+    """The scores of a search for one record: by its words, and by its meaning if there are vectors."""
 
     words: float = 0.0
     meaning: float = 0.0
@@ -36,7 +37,7 @@ class Signals:
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """A place, how well what stands there fits, and what that is the sum of."""
+    """A place, the score of the record there, and the parts that add up to the score."""
 
     place: Place
     score: float
@@ -44,7 +45,10 @@ class Ranking:
 
 
 def rank_sessions(found: Mapping[Place, Signals]) -> list[Ranking]:
-    """Return the best places, the best first: also some between those that were found, for their neighbours' sake."""
+    """Return the best places, the best first.
+
+    A place that the search did not find can be among them, because its neighbours fit well.
+    """
     words = {place: signals.words for place, signals in found.items() if signals.words}
     around = _neighbours(words)
     fitting = {place: words.get(place, 0.0) + around.get(place, 0.0) for place in {**words, **around}}
@@ -70,7 +74,7 @@ def rank_sessions(found: Mapping[Place, Signals]) -> list[Ranking]:
 
 
 def _blend_meaning(found: Mapping[Place, Signals]) -> dict[Place, float]:
-    """Return how well the meaning of each place and of those around it fits; nothing where nobody has compared it."""
+    """Return the score by meaning of each place, with those of its neighbours; empty if the scores are all equal."""
     given = [signals.meaning for signals in found.values()]
     if not given or max(given) - min(given) <= 1e-9:
         return {}
@@ -81,7 +85,7 @@ def _blend_meaning(found: Mapping[Place, Signals]) -> dict[Place, float]:
 
 
 def neighbours(places: Iterable[Place], distance: int = 1) -> list[Place]:
-    """Return the places around `places`, up to `distance` away, that are none of them."""
+    """Return the places up to `distance` away from `places`, without `places` themselves."""
     given = dict.fromkeys(places)
     around = dict.fromkeys(
         (session, place + step)

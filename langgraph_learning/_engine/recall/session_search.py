@@ -1,7 +1,7 @@
 """Search of records in sessions: search, rank with neighbouring records, then read the missing neighbours.
 
-That is two round trips: what ranks well for its neighbours' sake, and the neighbours of what is shown, are read by
-their places. A store that does not rank is read as a whole and ranked here.
+This takes two round trips. The second one reads, by their places, the records that rank well only because of their
+neighbours, and the neighbours of the best records. A store that does not rank is read as a whole and ranked here.
 """
 
 from collections import Counter
@@ -23,15 +23,15 @@ from langgraph_learning.stores import LearningStore, Ranked
 from langgraph_learning.text import QueryTerm, query_terms, terms
 
 FOUND = 200
-"""How many records a search is asked for."""
+"""How many records a search returns at most."""
 NEWEST = 50
-"""How many are read where nothing is asked."""
+"""How many of the newest records are read if there is no query."""
 SHOWN = 25
-"""Of how many of the best the neighbours are read."""
+"""For how many of the best records the neighbours are read."""
 
 
 def find_ordered(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
-    """Return the operations that find the records of `store` that fit `query`."""
+    """Return the searches for the records of `store` that fit `query`; `read_ordered` takes their results."""
     if stand.ranks:
         return [read_op(store, scope, query, FOUND if query else NEWEST)]
     return [read_op(store, scope, limit=EVERYTHING), *([read_op(store, scope, query, FOUND)] if query else [])]
@@ -40,8 +40,8 @@ def find_ordered(store: LearningStore, scope: Scope, query: str, stand: StoreInf
 def read_ordered(
     store: LearningStore, scope: Scope, query: str, results: Sequence[Result], stand: StoreInfo
 ) -> Flow[RankedSnapshot]:
-    """Return the records that fit `query` best, in order, with their neighbours."""
-    namespace = (*scope.path, store.name)
+    """Return the records that fit `query` best, and their neighbours, from the results of `find_ordered`."""
+    namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     items = [
         item
         for result in results
@@ -68,13 +68,13 @@ def read_ordered(
 
 
 def _place(key: str) -> Place:
-    """Return the session and the place in it that the key of a record names; the record need not be read for it."""
+    """Return the session and the position that are written in the key of a record, so that it need not be read."""
     session, _, place = key.rpartition("-")
     return (session, int(place)) if session and place.isdecimal() else (key, 0)
 
 
 def _signals(items: Iterable[SearchItem]) -> dict[Place, Signals]:
-    """Return what the store said of the records that fit; one that tells words from meaning says both."""
+    """Return the scores of the store, by words and by meaning if it separates them; else all counts as words."""
     found: dict[Place, Signals] = {}
     for item in items:
         parts: Mapping[str, float] = getattr(item, "parts", None) or {"words": item.score or 0.0}
@@ -84,10 +84,11 @@ def _signals(items: Iterable[SearchItem]) -> dict[Place, Signals]:
 
 
 def _rank_here(by_place: Mapping[Place, Item], items: Iterable[SearchItem], query: str) -> dict[Place, Signals]:
-    """Return how well the words of each record fit, and what the store's own search said of it."""
+    """Return the BM25 score of each record as words, and the score of the store's own search as meaning."""
     places = list(by_place)
     words = score_texts([_count_terms(_text(by_place[place].value)) for place in places], query)
     given = {_place(item.key): item.score for item in items if item.score is not None}
+    # A record that the store's search did not return gets the lowest of its scores.
     return {
         place: Signals(score, given.get(place) or min(given.values(), default=0.0))
         for place, score in zip(places, words, strict=True)
@@ -102,7 +103,7 @@ def _text(value: Mapping[str, object]) -> str:
 
 @lru_cache(maxsize=20_000)
 def _count_terms(text: str) -> Counter[str]:
-    """Return how often `text` holds each of its terms: all of a scope is ranked here, question after question."""
+    """Return how often `text` has each of its terms; cached, because every question ranks the whole scope again."""
     return Counter(terms(text))
 
 
@@ -114,7 +115,7 @@ def _rank(record: Record, ranking: Ranking | None, asked: Sequence[QueryTerm]) -
 
 
 def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> RankedSnapshot:
-    """Return the records in the order they were said, without what has expired."""
+    """Return the snapshot without expired records: `records` by age, `order` by score."""
     now = datetime.now(UTC)
     order = [each for each in ranked if each.record.expires_at is None or each.record.expires_at > now]
     order.sort(key=lambda each: -each.score)
@@ -127,7 +128,7 @@ def _age(record: Record) -> tuple[str, int, str]:
 
 
 def without(snapshot: RankedSnapshot, thread_id: str | None, messages: frozenset[str]) -> RankedSnapshot:
-    """Return the snapshot without what the model is shown anyway: these messages of the thread."""
+    """Return the snapshot without the records of these messages of the thread, which the model gets anyway."""
     if snapshot.order is None or not messages:
         return snapshot
     shown = {

@@ -1,9 +1,10 @@
 """An external vector store beside the records: kept in sync, searched, and each hit checked against the records.
 
-The records stay where all records are, so scope, history, undo and approval hold as they do without one. A commit notes
-in its own transaction what the vector store has to be told, and a note stays until it was: a failure, or a process that
-ends, costs nothing, since the next write tells it again. What a search finds counts only where the scope and the record
-say the same, so a vector store that ignores filters, or is behind, shows nobody what is not theirs or is gone.
+The store keeps the records as always, so scope, history, undo and approval work as they do without a vector store. A
+commit writes into an outbox, in its own transaction, the ids of the records that it changed. An entry is deleted only
+after the vector store has been updated: if that fails, or the process ends, the next write tries again. Each hit of a
+search is checked against the scope and the records, so a vector store that ignores filters or is out of date shows no
+record of another user and no deleted one.
 """
 
 import logging
@@ -28,27 +29,30 @@ log = logging.getLogger(__name__)
 Address: TypeAlias = tuple[Namespace, str]
 
 PENDING = "unindexed"
+"""The last label of the namespace of the outbox."""
 SCOPE, RECORD, STORE = "learning_scope", "learning_id", "learning_store"
 NEAREST = 20
-"""How many candidates a vector store is asked for."""
+"""How many hits a vector store returns at most."""
 DOCUMENTS = 5
-"""How many of them may be documents that are no records: those come without asking whether they fit."""
+"""How many hits may be documents that are no records: a vector store returns the nearest even if none fits."""
 AT_ONCE = 500
-"""How many records it is told of in one call."""
+"""How many records one call updates at most."""
 TRIES = 5
+"""How often an update is tried if the records change while it runs."""
 BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
+"""The date of documents that are no records: their real date is unknown."""
 
 
 class MetadataFilter(dict[str, str]):
-    """A filter by metadata in both forms that vector stores take: a mapping, and a predicate of a document."""
+    """A filter by metadata in both forms that vector stores take: a mapping, and a function of a document."""
 
     def __call__(self, document: Document) -> bool:
-        """Whether `document` belongs."""
+        """Return whether the metadata of `document` have all values of the filter."""
         return all(document.metadata.get(key) == value for key, value in self.items())
 
 
 def outbox_entries(store: LearningStore, scope: Scope, changed: Iterable[str]) -> list[PutOp]:
-    """Return the operations that note which records the vector store has to be told of."""
+    """Return the operations that write the ids of changed records into the outbox; none without a vector store."""
     if store.index is None:
         return []
     return [
@@ -58,16 +62,17 @@ def outbox_entries(store: LearningStore, scope: Scope, changed: Iterable[str]) -
 
 
 def sync_index(store: LearningStore, scope: Scope, changed: Collection[str]) -> Flow[None]:
-    """Tell the vector store what was `changed`, then what it was not told before; what fails stays noted.
+    """Update the records in `changed` in the vector store, then those left over from earlier failures.
 
-    It was committed: that the vector store is behind is logged, and no reason to say that nothing was stored.
+    An error of the vector store is logged and not raised, because the commit has succeeded. The records stay in the
+    outbox, and the next write tries again.
     """
     if store.index is None:
         return
     try:
         waiting = yield from _pending_ids(store, scope)
         new = [key for key in waiting if key in changed]
-        left = [key for key in waiting if key not in changed]  # apart, so that one that cannot be told holds up no new
+        left = [key for key in waiting if key not in changed]  # apart, so that a failure here does not block new ones
         for keys in (new[:AT_ONCE], new[AT_ONCE:], left[:AT_ONCE]):
             if keys:
                 yield from _sync_records(store, scope, keys)
@@ -83,7 +88,7 @@ def _pending_ids(store: LearningStore, scope: Scope) -> Flow[list[str]]:
 
 
 def _sync_records(store: LearningStore, scope: Scope, keys: Sequence[str]) -> Flow[None]:
-    """Tell it how these records are now, and strike the notes; if they have changed again meanwhile, once more."""
+    """Send the present state of these records, then delete their outbox entries; repeat if they changed meanwhile."""
     noted = (*scope.path, PENDING)
     ids = {key: _key(scope, store.name, key) for key in keys}
     for _ in range(TRIES):
@@ -96,6 +101,7 @@ def _sync_records(store: LearningStore, scope: Scope, keys: Sequence[str]) -> Fl
         pending = [item for item in items if tuple(item.namespace) == noted]
         yield from _send_documents(store, records, [ids[key] for key in ids.keys() - {record.id for record in records}])
         try:
+            # The versions make the write fail if a commit has changed a record, and with it its entry, meanwhile.
             yield from write(
                 [PutOp(noted, item.key, None) for item in pending],
                 {(noted, item.key): int(getattr(item, "version", 1)) for item in pending},
@@ -118,25 +124,25 @@ def _send_documents(store: LearningStore, records: Sequence[Record], gone: Seque
 
 
 def erase_documents(store: LearningStore, addresses: Iterable[Address]) -> Flow[None]:
-    """Take the records of `store` at these addresses out of the vector store."""
+    """Delete the records of `store` at these addresses from the vector store."""
     gone = {_document_id(path[:-1], store.name, key) for path, key in addresses if path[-1] == store.name}
     if gone:
         yield from _send_documents(store, [], sorted(gone))
 
 
 def as_document(record: Record) -> Document:
-    """Return what a vector store keeps of a record: its text, and whose it is."""
+    """Return the document of a record for the vector store: its text, and in the metadata its scope, store and id."""
     metadata = {SCOPE: record.scope.tag, STORE: record.store, RECORD: record.id}
     return Document(record.text, id=_key(record.scope, record.store, record.id), metadata=metadata)
 
 
 def add_nearest(each: RankedSnapshot, query: str, status: str | None) -> Flow[RankedSnapshot]:
-    """Return what is known with what the vector store finds for `query`, ranked by both its words and its place there.
+    """Return the snapshot with the hits of the vector store added, scored by words and by position among the hits.
 
     Args:
-        each: What the store found.
-        query: What to look for.
-        status: The status that records have to have; None for any.
+        each: The records that the store returned.
+        query: The text to search for.
+        status: The status that added records must have; None for any.
     """
     if each.store.index is None:
         return each
@@ -149,7 +155,7 @@ def add_nearest(each: RankedSnapshot, query: str, status: str | None) -> Flow[Ra
         log.warning("the vector store of %s was not searched; words are", each.store.name, exc_info=True)
         return each
     known, order = {record.id: record for record in each.records}, []
-    hits = [hit for hit in cast("list[Document]", found) if wanted(hit)]
+    hits = [hit for hit in cast("list[Document]", found) if wanted(hit)]  # some vector stores ignore the filter
     documents = [hit for hit in hits if RECORD not in hit.metadata][:DOCUMENTS]
     ids = [hit.metadata[RECORD] for hit in hits if hit.metadata.get(STORE) == each.store.name]
     unread = yield from _read_hits(each, [key for key in ids if key not in known], status)
@@ -163,7 +169,7 @@ def add_nearest(each: RankedSnapshot, query: str, status: str | None) -> Flow[Ra
 
 
 def _read_hits(each: RankedSnapshot, keys: Sequence[str], status: str | None) -> Flow[list[Record]]:
-    """Read what the vector store found and the store's own search did not: it may be gone since."""
+    """Return the records of hits that the store's own search did not return; a deleted one is left out."""
     if not keys:
         return []
     namespace: Namespace = (*each.scope.path, each.store.name)
@@ -173,7 +179,7 @@ def _read_hits(each: RankedSnapshot, keys: Sequence[str], status: str | None) ->
 
 
 def _document_record(each: RankedSnapshot, hit: Document) -> Record:
-    """Show a document that the vector store brought along as a record is shown; it cannot be changed."""
+    """Return a record for a document that only the vector store has; no operation can change it."""
     title = hit.metadata.get("title")
     return Record(
         id=_hit_id(hit),
@@ -197,5 +203,5 @@ def _key(scope: Scope, store: str, record_id: str) -> str:
 
 
 def _document_id(path: Iterable[str], store: str, record_id: str) -> str:
-    """A UUID, as some vector stores ask for, that no record of another scope has."""
+    """Return the id of a record's document: a UUID, because some vector stores need one, and unique over all scopes."""
     return derived_id("document", *path, store, record_id)
