@@ -186,6 +186,18 @@ def test_what_is_edited_or_taken_out_of_the_thread_is_so_in_what_is_kept(home: H
     assert "Go on." in texts
 
 
+def test_what_is_taken_out_at_the_end_of_the_thread_is_gone_with_the_next_turn(home: Home) -> None:
+    machine = LearningMachine(conversations=True)
+    graph, config = graph_of(machine, home), {"configurable": {"thread_id": "c1", "user_id": "alice"}}
+    for number, said in enumerate(("I like tea.", "A secret.")):
+        graph.invoke({"messages": [HumanMessage(said, id=f"h{number}")]}, config)
+    last = [message.id for message in graph.get_state(config).values["messages"][-2:]]
+    graph.update_state(config, {"messages": [RemoveMessage(id) for id in last]})
+    graph.invoke({"messages": [HumanMessage("Go on.", id="h2")]}, config)
+    texts = [text for _, text in kept(machine.scoped(user_id="alice", store=home.store).records())]
+    assert texts == ["I like tea.", "Answer 1", "Go on.", "Answer 3"]
+
+
 def test_what_is_trimmed_away_at_the_beginning_of_a_thread_is_kept(home: Home) -> None:
     machine = LearningMachine(conversations=True)
     graph, config = graph_of(machine, home), {"configurable": {"thread_id": "c1", "user_id": "alice"}}

@@ -166,13 +166,15 @@ def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captu
     """Return removals for messages that were deleted from the thread.
 
     Messages missing before the first present one were trimmed from the state, not deleted, so they stay. The same goes
-    for messages missing after the last one.
+    for messages missing after the last one, unless a new message follows it: it would have followed them.
     """
     current = captured.current or {}
     present = [
         place for place, record in enumerate(records) if not current.keys().isdisjoint(record.source.message_ids)
     ]
-    middle = records[present[0] : present[-1]] if present else []
+    stored = {id for record in records for id in record.source.message_ids}
+    goes_on = any(message.id in current and message.id not in stored for message in captured.messages)
+    middle = records[present[0] : None if goes_on else present[-1]] if present else []
     gone = [record for record in middle if current.keys().isdisjoint(record.source.message_ids)]
     own = {message.id for message in captured.messages}
     return [
