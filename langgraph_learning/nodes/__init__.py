@@ -1,7 +1,7 @@
-"""Learning as LangGraph nodes: recall before the model, extract after it, review where a person decides.
+"""Learning as LangGraph nodes: recall before the model, extraction after it, review where a person decides.
 
-A machine makes them: `learning.recall_node()`, `learning.wrap(node)`, `learning.into(builder)`. This package names
-the types of what it hands out.
+A `LearningMachine` makes the nodes: `learning.recall_node()`, `learning.wrap(node)`, `learning.into(builder)`. This
+package exports the types that these methods return.
 """
 
 from langgraph_learning.nodes.around import AnyGraph

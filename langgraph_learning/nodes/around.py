@@ -1,4 +1,4 @@
-"""`around`: recall, a node or compiled graph, extract and review, as one graph to compile or to build on."""
+"""`around`: a graph of recall, a node or compiled graph, extraction and review, to compile or to build on."""
 
 from collections.abc import Callable
 from itertools import pairwise
@@ -25,7 +25,11 @@ def around(
     state_schema: type | None,
     context_schema: type | None,
 ) -> AnyGraph:
-    """Return the four nodes around `inner` as a graph that is not compiled yet."""
+    """Return a graph, not compiled yet, of four steps: recall, `inner`, extraction and review.
+
+    If `inner` is a compiled graph, the new graph takes over its schemas, unless `state_schema` or `context_schema`
+    replaces them.
+    """
     if isinstance(inner, CompiledStateGraph):
         own: AnyGraph = inner.builder
         node: Node = show_to_graph(inner, settings, name, deletes=_can_delete(own, settings.messages_key))
@@ -44,7 +48,7 @@ def around(
     else:
         node = Wrapped(inner, settings)
         state, _ = hints(inner)
-        # A state has fields: `Any` and `dict` are types as well, and say nothing.
+        # `Any` and `dict` are types too, but they declare no fields: then the state is `MessagesState`.
         own_state = state if isinstance(state, type) and get_type_hints(state) else MessagesState
         schema = state_schema or own_state
         builder = StateGraph(schema, context_schema or LearningContext)
@@ -64,5 +68,5 @@ def around(
 
 
 def _can_delete(own: AnyGraph, key: str) -> bool:
-    """Return whether the messages of a graph are kept by LangGraph's reducer, which knows how to remove one."""
+    """Return whether a graph keeps its messages with `add_messages`, the reducer that handles `RemoveMessage`."""
     return getattr(own.channels.get(key), "operator", None) is add_messages

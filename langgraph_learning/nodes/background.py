@@ -1,4 +1,4 @@
-"""Learning behind the reply, as a graph sees it: the turn is written into the store, and nobody waits."""
+"""Background learning, as a graph sees it: a step writes the turn into the store, and the reply does not wait."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -23,30 +23,30 @@ Defer = Callable[[object, Namespace, datetime], None]
 
 
 class DeferJob(Protocol):
-    """Wakes workers in other processes."""
+    """A job queue that wakes workers in other processes."""
 
     def defer(self, connection: object, namespace: Namespace, due_at: datetime) -> None:
-        """Enter a job on a connection, in its transaction."""
+        """Add a job on this connection, inside its open transaction."""
 
 
 def wake_learner(run: Run) -> None:
-    """Start learning from what an earlier process has left."""
+    """Start the background learner, which also learns from turns that an earlier process left."""
     if run.settings.background is not None and (store := run.driver.store) is not None:
         learner_for(run.settings, store).start()
 
 
 def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> Flow[None]:
-    """Write down turns of one user, to be learned from behind the reply."""
+    """Write the turns of one user into the store, to be learned from in the background."""
     background, store = run.settings.background, run.driver.require_store()
     assert background is not None
     learner = learner_for(run.settings, store)
     learner.remember_model(run.model)
     works = run.settings.extractions(run.model)
     now = datetime.now(UTC)
-    # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
+    # The background learner does not know this run, so each turn carries the run's checkpoint id and task id.
     heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
     keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
-    if not keyed:  # nothing is extracted, or nobody has spoken
+    if not keyed:  # no learning store extracts, or no turn has words of the user
         return
     defer = yield from _find_queue(store, background, run.settings.name)
     made = yield from schedule_turns(
@@ -60,9 +60,9 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
 
 
 def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:
-    """Return what enters a job for workers elsewhere, where the database has a queue and nobody here learns.
+    """Return the function that queues a job for other processes; None if this process learns, or there is no queue.
 
-    Without procrastinate such workers look into the store for themselves.
+    Without procrastinate, workers in other processes poll the store instead.
     """
     if background.in_process or not hasattr(store, "jobs") or find_spec("procrastinate") is None:
         return None

@@ -1,8 +1,8 @@
-"""A subgraph's turn, saved in the store when it starts: its state ends with its run, however that ends.
+"""A subgraph's turn, saved in the store when it starts, because a subgraph's state is lost when its run ends.
 
-An agent that hands over by `Command(graph=Command.PARENT)` never comes to extraction, nor does one whose process dies
-or whose client hangs up; the next turn begins with an empty state. So the words lie beside what their user has taught,
-among the turns that wait, until they are learned: at the agent's next turn in the thread, in whatever process.
+Some runs never reach extraction: the agent hands over with `Command(graph=Command.PARENT)`, its process dies, or its
+client disconnects. The agent's next turn then starts with an empty state. So the store keeps the turn's words, next to
+the other turns that wait, until the agent's next turn in the thread learns from them, in any process.
 """
 
 from collections.abc import Iterable
@@ -24,7 +24,7 @@ from langgraph_learning.records import Identity
 
 
 def load_begun(run: Run, identity: Identity, under_way: str) -> Flow[list[TurnInput]]:
-    """Return the turns that this subgraph has begun in the thread before, and that nobody has learned from."""
+    """Return the earlier turns that this subgraph has begun in the thread and that are not learned from yet."""
     if not _may_keep(run):
         return []
     waiting = yield from load_pending(pending_namespace(identity), run.settings.name)
@@ -35,7 +35,7 @@ def load_begun(run: Run, identity: Identity, under_way: str) -> Flow[list[TurnIn
 
 
 def keep_begun(run: Run, turn: TurnInput) -> Flow[None]:
-    """Write a turn down as far as it has come, where the user has said something."""
+    """Save a turn as far as it has come, if it has words of the user."""
     if _may_keep(run) and turn.turn.human:
         now = datetime.now(UTC)
         kept = PendingTurn(
@@ -51,19 +51,25 @@ def keep_begun(run: Run, turn: TurnInput) -> Flow[None]:
 
 
 def erase_begun(run: Run, turns: Iterable[TurnInput]) -> Flow[None]:
-    """Erase turns that are learned, also what another agent of the thread has begun of them."""
+    """Erase the saved copies of learned turns, including copies that another agent of the thread saved."""
     if _may_keep(run):
         places = [(pending_namespace(turn.identity), _key(run, turn)) for turn in turns]
         yield from erase_items(places, scrub=False)
 
 
 def _may_keep(run: Run) -> bool:
-    """Return whether this is a subgraph whose state ends with its run, in a thread, in a run that may write."""
+    """Return whether this run may save a turn: it is a subgraph's, has a thread, and may write.
+
+    An evaluation, which recalls a pinned revision, may not write.
+    """
     return bool(run.graph and run.thread and run.settings.learning) and pinned_revision() is None
 
 
 def _is_ours(run: Run, turn: TurnInput) -> bool:
-    """Return whether the same nodes led to the graph that began the turn; a namespace has new ids in every run."""
+    """Return whether this graph and the one that began the turn are reached by the same nodes.
+
+    Only the node names are compared: the ids in a checkpoint namespace are new in every run.
+    """
     return _path(turn.provenance.graph_ns) == _path(run.graph)
 
 
@@ -74,10 +80,11 @@ def _path(graph_ns: str) -> list[str]:
 def _read(kept: PendingTurn) -> list[TurnInput]:
     try:
         return [kept.heard]
-    except ValidationError:  # of another version
+    except ValidationError:  # another version of this package wrote it
         return []
 
 
 def _key(run: Run, turn: TurnInput) -> str:
+    # The graph is not part of the key: agents of a thread that begin the same turn share one item.
     whose = turn.identity
     return derived_id("begun", run.settings.name, whose.user_id, whose.thread_id, turn.provenance.turn_id)

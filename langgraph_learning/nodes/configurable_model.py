@@ -1,6 +1,6 @@
 """Chat models that a run configures: `init_chat_model()` without a model, `configurable_fields`, `..._alternatives`.
 
-Such a model is none until it is called: then it makes, or chooses, the chat model that the configuration names.
+Such a model is not a chat model yet. At the call, it makes or chooses the chat model that the configuration names.
 """
 
 from collections.abc import Callable
@@ -15,20 +15,20 @@ from langgraph_learning.langgraph_private import is_configurable_model
 
 Show = Callable[[object], object]
 CONFIGURATIONS = 32
-"""For how many configurations of one model the chat models are kept."""
+"""How many configurations of one model keep their chat model; the oldest are dropped."""
 _DECLARATIVE = ("bind_tools", "with_structured_output")
-"""What LangChain puts off until it has made the model."""
+"""The methods that LangChain only records, and applies when it has made the model."""
 _made: WeakKeyDictionary[Any, dict[str, Any]] = WeakKeyDictionary()
 
 
 def show_configurable(model: Any, plain: type, mark: str, show: Show) -> object:
-    """Return what `init_chat_model()` returned, as a model of its class whose chat models are shown the text.
+    """Return a copy of what `init_chat_model()` returned; the chat models that it makes get the recalled text.
 
     Args:
         model: The model.
-        plain: Its class.
-        mark: The attribute under which its new class keeps the old one.
-        show: Shows the text to what it makes: a chat model, or a binding or sequence with one in it.
+        plain: Its original class.
+        mark: The attribute of the new class that holds the original class.
+        show: Adds the text to what the model makes: a chat model, or a binding or sequence that contains one.
     """
 
     class Shown(plain):  # type: ignore[misc]
@@ -49,14 +49,17 @@ def show_configurable(model: Any, plain: type, mark: str, show: Show) -> object:
 
 
 def with_class(model: object, kind: type) -> object:
-    """Return a copy of a configurable model as one of another class; copying it asks it for methods that it makes."""
+    """Return a copy of a configurable model with another class.
+
+    `copy.copy` is not used: it looks up special methods, and the model's `__getattr__` answers with invented ones.
+    """
     made: object = object.__new__(kind)
     vars(made).update(vars(model))
     return made
 
 
 def show_alternatives(model: DynamicRunnable[Any, Any], show: Show) -> object:
-    """Return `configurable_fields` or `configurable_alternatives` with their chat models shown the text."""
+    """Return a copy of a `configurable_fields` or `configurable_alternatives` model whose chat models get the text."""
     update: dict[str, object] = {"default": show(model.default)}
     if isinstance(model, RunnableConfigurableAlternatives):
         update["alternatives"] = {key: _show_alternative(each, show) for key, each in model.alternatives.items()}
@@ -66,17 +69,17 @@ def show_alternatives(model: DynamicRunnable[Any, Any], show: Show) -> object:
 def _show_alternative(alternative: object, show: Show) -> object:
     if isinstance(alternative, Runnable) or not callable(alternative):
         return show(alternative)
-    return lambda: show(alternative())
+    return lambda: show(alternative())  # LangChain also takes a function that makes the alternative
 
 
 def chat_model_of(model: object, config: RunnableConfig) -> BaseChatModel | None:
-    """Return the chat model that a run has configured; one that is not configurable is that already."""
+    """Return the chat model that the run's configuration chooses; return any other model unchanged."""
     if isinstance(model, DynamicRunnable):
         return cast("BaseChatModel", model.prepare(config)[0])
     if not is_configurable_model(model):
         return cast("BaseChatModel | None", model)
     known: Any = model
-    # How a model answers best is found out once and kept by model, so one configuration is one model.
+    # Which structured output method works is found out once per model object, so each configuration keeps its object.
     kept, key = _made.setdefault(known, {}), repr(sorted(known._model_params(config).items()))
     if key not in kept:
         kept[key] = known._model(config)

@@ -1,4 +1,4 @@
-"""Whether the recalled text reached a model: a node may trim its messages, or send others."""
+"""A check that the recalled text reached a model: a node may trim its messages, or send others."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from langgraph_learning.nodes.run_context import Run
 
 
 class ModelCalls(BaseCallbackHandler):
-    """Watches the model calls of one node that is shown the recalled text."""
+    """A callback handler that watches the model calls of one node that gets the recalled text."""
 
     def __init__(self, run: Run, node: str, text: str) -> None:
         self._run, self._node, self._text = run, node, text
@@ -22,7 +22,7 @@ class ModelCalls(BaseCallbackHandler):
 
     @contextmanager
     def watch(self, config: RunnableConfig) -> Iterator[RunnableConfig]:
-        """See the node's model calls for as long as it runs, and say once if none of them held the text."""
+        """Watch the node's model calls inside the `with` block; after it, warn once if none of them held the text."""
         if not self._text:
             yield config
             return
@@ -33,7 +33,7 @@ class ModelCalls(BaseCallbackHandler):
         else:
             watched = [*(callbacks or []), self]
         seen: RunnableConfig = {**config, "callbacks": watched}
-        # A node that hands no configuration on calls its model under the one that LangGraph has set.
+        # A node that does not pass its config on calls its model with the config in this context variable.
         token = var_child_runnable_config.set(seen)
         try:
             yield seen
@@ -44,14 +44,14 @@ class ModelCalls(BaseCallbackHandler):
     def on_chat_model_start(
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
-        """See what a model is sent."""
+        """Count a model call as one with the text or one without it."""
         if any(self._holds(batch) for batch in messages):
             self._with += 1
         else:
             self._without += 1
 
     def _report(self) -> None:
-        """Say once that the node's model calls were made without the text."""
+        """Warn once if the node called models, and no call held the text."""
         if self._without and not self._with:
             self._run.settings.warn_once(
                 f"unread in {self._node}",

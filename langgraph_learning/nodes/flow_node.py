@@ -1,4 +1,4 @@
-"""A flow as a LangGraph node: one `Runnable`, sync and async, which declares our private state as its input."""
+"""A flow as a LangGraph node: one `Runnable`, sync and async, that declares our private state as its input."""
 
 from collections.abc import Callable
 from types import MethodType
@@ -13,24 +13,25 @@ from langgraph_learning.langgraph_private import is_cached, reads_channels
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.state import Keys
 
-# Whatever a graph's state is: a node of ours goes into graphs of any state.
+# `Any`, because our nodes go into graphs of any state type.
 Node: TypeAlias = Runnable[Any, Any]
 State: TypeAlias = dict[str, Any]
 Step = Callable[[Run, State], Flow[State]]
 
 
 class FlowNode(Node):
-    """Runs a step of learning on the part of the state that is ours, under `invoke` and `ainvoke`."""
+    """A node that runs one step of learning, with the private state added to its input; sync and async."""
 
     def __init__(self, name: str, settings: MachineSettings, step: Step) -> None:
         self.name = name
         self._settings, self._step = settings, step
-        # The messages are read from the run: declared here, a graph without them would get a channel of that name.
+        # Declaring the messages key would add a channel of that name to a graph without messages. So it is declared
+        # only where the running graph's channels cannot be read.
         messages_key = None if reads_channels() else settings.messages_key
         annotate(self, Keys(settings.name).schema(messages_key=messages_key), None)
 
     def __call__(self, state: object) -> object:
-        """Stand for the signature that LangGraph reads the input schema from."""
+        """Run the step; LangGraph reads the input schema from the version of this method that `annotate` makes."""
         return self.invoke(state)
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
@@ -50,10 +51,10 @@ class FlowNode(Node):
 
 
 def refuse_cache(run: Run, name: str) -> None:
-    """Refuse a `CachePolicy` on a node that reads what a user has taught.
+    """Refuse a `CachePolicy` on a node that reads a user's records.
 
     Raises:
-        ConfigurationError: The node has one.
+        ConfigurationError: The node has a `CachePolicy`.
     """
     if is_cached(run.config):
         raise ConfigurationError(
@@ -63,7 +64,7 @@ def refuse_cache(run: Run, name: str) -> None:
 
 
 def annotate(node: Node, state: object, result: object) -> None:
-    """Give `node` a signature of its own: LangGraph infers input schema and destinations from `__call__`."""
+    """Give `node` its own annotated `__call__`: LangGraph infers the input schema and the destinations from it."""
 
     def call(self: Node, state: object) -> object:
         return self.invoke(state)

@@ -1,4 +1,4 @@
-"""Who is asking, as a run says it: by its authentication, its context, its configuration, or a resolver."""
+"""Who is asking in a run: from its authentication, its context, its configuration, or a resolver."""
 
 import inspect
 import logging
@@ -16,28 +16,28 @@ from langgraph_learning.records import Identity
 
 log = logging.getLogger("langgraph_learning")
 AGENT_NAME = "lc_agent_name"
-"""Where `create_agent` notes its name in the metadata of a run, for tracing."""
+"""The metadata key under which `create_agent` writes its name, for tracing."""
 
 
 def get_field(holder: object, key: str) -> Any:
-    """Return a key or an attribute: contexts and users come as dicts, dataclasses and models."""
+    """Return a key's or attribute's value, else None: contexts and users come as dicts, dataclasses and models."""
     if isinstance(holder, Mapping):
         return holder.get(key)
     return getattr(holder, key, None)
 
 
 def agent_name(runs: object) -> str | None:
-    """Return the name that `create_agent(name=...)` noted in a graph, or in the configuration of a run."""
+    """Return the name that `create_agent(name=...)` wrote into the metadata of a graph, or of a run's configuration."""
     config = runs if isinstance(runs, Mapping) else getattr(runs, "config", None)
     name = get_field(get_field(config, "metadata"), AGENT_NAME)
     return str(name) if name else None
 
 
 def user_label(given: object, what: str = "user_id") -> str | None:
-    """Return a user id, or another id that `what` names, as text; empty is absent.
+    """Return an id as text, None if it is missing or blank; `what` is the name of the id for the error message.
 
     Raises:
-        ScopeError: It is no id: guessing one could be somebody else's.
+        ScopeError: The value is not an id. Converting it anyway could give another user's id.
     """
     if given is None:
         return None
@@ -47,12 +47,12 @@ def user_label(given: object, what: str = "user_id") -> str | None:
 
 
 def call_resolver(resolver: Callable[..., object], offered: Mapping[str, object], otherwise: object) -> object:
-    """Call the developer's resolver with what its parameters ask for by name; else with one argument.
+    """Call the developer's resolver with the parameters that it names; if it names none of ours, with one argument.
 
     Args:
-        resolver: The resolver, as `LearningMachine(scope=...)` was given it.
-        offered: What its parameters may name.
-        otherwise: Its argument where it names none of them.
+        resolver: The function given as `LearningMachine(scope=...)`.
+        offered: The values by parameter name.
+        otherwise: The single argument, if the resolver names none of them.
     """
     names = list(inspect.signature(resolver).parameters)
     wanted = {name: offered[name] for name in names if name in offered}
@@ -60,10 +60,10 @@ def call_resolver(resolver: Callable[..., object], offered: Mapping[str, object]
 
 
 def read_resolver_answer(base: Identity, answer: object) -> Identity:
-    """Read the answer of a resolver: an id, an `Identity`, a mapping of its fields, or None.
+    """Return the identity that a resolver's answer means: an id, an `Identity`, a mapping of its fields, or None.
 
     Raises:
-        ScopeError: It is none of them.
+        ScopeError: The answer is none of these, or one of its fields is not valid.
     """
     if isinstance(answer, Identity):
         return answer.model_copy(update={"user_id": user_label(answer.user_id)})
@@ -81,7 +81,7 @@ def read_resolver_answer(base: Identity, answer: object) -> Identity:
 
 
 def read_timezone(given: object) -> str:
-    """Return an IANA time zone; UTC, with a warning, for what is none."""
+    """Return an IANA time zone; if the value is not one, warn and return UTC."""
     if not given:
         return "UTC"
     try:
@@ -99,7 +99,7 @@ FIX = (
 
 
 def warn_scopeless(settings: MachineSettings, identity: Identity) -> None:
-    """Say once which learning stores neither read nor write, and what they lack."""
+    """Warn once about learning stores that neither read nor write in this run, and name the id they need."""
     scopeless = _scopeless(settings, identity)
     if identity.user_id is None and scopeless:
         who = ", ".join(scopeless)
@@ -122,13 +122,13 @@ def _scopeless(settings: MachineSettings, identity: Identity) -> list[str]:
 
 
 def _closed(settings: MachineSettings, identity: Identity) -> list[str]:
-    """Return the learning stores of a namespace that the run may not teach."""
+    """Return the learning stores whose namespace this run may not write to."""
     scopes = ((store, store.scope(identity)) for store in settings.stores)
     return [store.name for store, scope in scopes if scope and not may_teach(store, scope, identity, settings.shared)]
 
 
 def _warn_threadless(settings: MachineSettings, identity: Identity, scopeless: list[str]) -> None:
-    """Say once which of the learning stores without a scope would have one in a thread."""
+    """Warn once about learning stores that have no scope only because the run has no thread."""
     anywhere = identity.model_copy(update={"thread_id": "any"})
     waiting = [store.name for store in settings.stores if store.name in scopeless and store.scope(anywhere) is not None]
     if waiting:

@@ -1,10 +1,10 @@
-"""The inbox: a graph that walks through the proposals somebody may decide about, by interrupts."""
+"""The inbox: a graph that interrupts to ask a person about the waiting proposals, page by page."""
 
 import operator
 from typing import Annotated, Any, cast
 
 from langgraph.graph import END, START, StateGraph
-from typing_extensions import TypedDict  # pydantic draws the form of no other before Python 3.12
+from typing_extensions import TypedDict  # pydantic accepts no other TypedDict before Python 3.12
 
 from langgraph_learning._engine.approval.approval import mark_stale, review_queue
 from langgraph_learning._engine.approval.proposals import fetch_each, pending_proposals
@@ -22,21 +22,21 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.records import Identity
 
 SHOWN = 10
-"""How many proposals are shown at once."""
+"""How many proposals one interrupt shows."""
 
 
 class InboxInput(TypedDict):
-    """The input: whose inbox it is stands in the context."""
+    """The input, which is empty: the context names the person whose inbox it is."""
 
 
 class InboxOutput(TypedDict, total=False):
-    """The result: what was decided, in order."""
+    """The result: the decisions, in order."""
 
     decided: Annotated[list[dict[str, Any]], operator.add]
 
 
 def inbox(settings: MachineSettings, *, context_schema: type[Any] | None = None) -> AnyGraph:
-    """Return a graph of two nodes: `collect` what waits, `review` it, until nothing waits."""
+    """Return a graph of two nodes: `collect` lists the waiting proposals, `review` asks until none is left."""
     keys = Keys(settings.name)
 
     def route(_: Update) -> str:
@@ -71,7 +71,8 @@ def _review(run: Run, state: Update) -> Flow[Update]:
     identity = yield from identify_reviewed(run, [], reviewing=False)  # a resume may come without context
     listed = (state.get(keys.proposals) or {}).get("ids") or []
     approver = run.approver(identity)
-    # The list is the same on resume, or the answers would shift; the state may be forged, so it is not trusted.
+    # On resume the list must be the same, or an answer would go to the wrong proposal. The state may be forged, so
+    # each proposal is loaded again and checked.
     found = yield from fetch_each([(Identity.model_validate(owner), proposal_id) for proposal_id, owner in listed])
     shown = [proposal for proposal in found if approver.may_decide(proposal, "reject")]
     outcomes = yield from review_proposals(run, identity, (yield from mark_stale(run.settings.stores, shown)))
@@ -79,7 +80,7 @@ def _review(run: Run, state: Update) -> Flow[Update]:
 
 
 def _page(run: Run, identity: Identity) -> Flow[Update]:
-    """List what is shown next: the user's own, or with reviewers named what they may decide about."""
+    """Return the update that lists the next page: the user's own proposals, or those that a reviewer may decide."""
     waiting = (
         pending_proposals(identity)
         if run.settings.reviewers is None

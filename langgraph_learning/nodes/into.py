@@ -1,4 +1,4 @@
-"""`into`: recall, extraction and review in a copy of somebody's graph, which stays what it is."""
+"""`into`: a copy of a user's graph with recall, extraction and review added; the original stays unchanged."""
 
 import copy
 from collections import defaultdict
@@ -29,11 +29,11 @@ STEPS = ("recall", "extract", "review")
 
 
 def into(builder: object, settings: MachineSettings, models: Sequence[str]) -> AnyGraph:
-    """Return a copy of `builder` that recalls first and learns last, with the nodes in `models` shown the text.
+    """Return a copy of `builder` that recalls first and learns last; the nodes named in `models` get the text.
 
-    Extraction is a deferred node that recall itself sets off: LangGraph runs it when nothing else is left to do, so it
-    comes after every end of the graph, whether an edge, a branch, a `Command` or nothing at all leads there. The edges
-    to `END` are led through it as well, for the picture and for runs that begin in the middle.
+    Extraction is a deferred node that recall starts: LangGraph runs a deferred node when no other work is left. So it
+    runs after every end of the graph: an edge, a branch, a `Command`, or a node without a successor. The edges to `END`
+    also go through extraction, for the drawing and for runs that begin in the middle.
     """
     made = _copy(_check_builder(builder, settings, models))
     host = list(made.nodes)
@@ -62,7 +62,7 @@ def _check_builder(builder: object, settings: MachineSettings, models: Sequence[
         raise ConfigurationError(f"into() takes a StateGraph, not {type(builder).__name__}")
     if isinstance(models, str):
         raise ConfigurationError(f"into(models={models!r}): give a list of names, [{models!r}]")
-    settings.extractions()
+    settings.extractions()  # raises if a learning store has no model to extract with
     settings.steps.add(WIRED)
     for name in models:
         if name not in builder.nodes:
@@ -78,7 +78,7 @@ def _check_builder(builder: object, settings: MachineSettings, models: Sequence[
 
 
 def _copy(builder: AnyGraph) -> AnyGraph:
-    """Return a copy that shares no list or mapping with the host's own."""
+    """Return a copy that shares no list or mapping with the user's builder."""
     made = copy.copy(builder)
     made.nodes = {name: copy.copy(spec) for name, spec in builder.nodes.items()}
     made.edges, made.waiting_edges = set(builder.edges), set(builder.waiting_edges)
@@ -86,12 +86,12 @@ def _copy(builder: AnyGraph) -> AnyGraph:
     made.schemas, made.channels, made.managed = dict(builder.schemas), dict(builder.channels), dict(builder.managed)
     made.context_schema = builder.context_schema or cast("Any", LearningContext)
     made.compiled = False
-    take_cache_default(made)  # our nodes are not for the cache, whatever the host's are
+    take_cache_default(made)  # the host's default CachePolicy must not apply to our nodes
     return made
 
 
 def _step_names(host: Sequence[str], settings: MachineSettings) -> dict[str, str]:
-    """Return what our nodes are called: with the machine's name where the host has nodes of these names."""
+    """Return the names of our nodes; they start with the machine's name if the host already has such a node."""
     taken = any(step in host for step in STEPS)
     return {step: f"{settings.name}_{step}" if taken else step for step in STEPS}
 
@@ -112,14 +112,14 @@ def _show(made: AnyGraph, name: str, settings: MachineSettings) -> None:
 
 
 def _lead_through(made: AnyGraph, names: dict[str, str]) -> None:
-    """Lead what starts the graph through recall, and what ends it through extraction."""
+    """Redirect the edges from `START` so that recall comes first, and those to `END` through extraction."""
     recall, extract = names["recall"], names["extract"]
     made.edges = {(recall if a == START else a, extract if b == END else b) for a, b in made.edges}
     made.waiting_edges = {(starts, extract if end == END else end) for starts, end in made.waiting_edges}
     entry = _entry_schema(made)
     for start, branches in list(made.branches.items()):
         for name, branch in branches.items():
-            # A branch without a map may go anywhere: it keeps to the host's own nodes, and so does the picture.
+            # A branch without a map may go anywhere. Its new map lists only the host's nodes: no edge to ours is drawn.
             ends = branch.ends or {end: end for end in (*made.nodes, END)}
             branch = branch._replace(ends={said: extract if end == END else end for said, end in ends.items()})
             if start == START:
@@ -136,7 +136,7 @@ def _lead_through(made: AnyGraph, names: dict[str, str]) -> None:
 
 
 def _entry_schema(made: AnyGraph) -> type[Any]:
-    """Return what a branch at `START` reads: the state, and what only the input has."""
+    """Return the schema that a branch at `START` reads: the state, and the keys that only the input has."""
     keys = {key for schema in (made.state_schema, made.input_schema) for key in made.schemas[schema]}
     if keys == set(made.schemas[made.state_schema]):
         return made.state_schema
@@ -150,7 +150,10 @@ def _entry_schema(made: AnyGraph) -> type[Any]:
 
 
 def _recall(run: Run, state: State, made: AnyGraph, extract: str) -> Flow[Any]:
-    """Recall, set extraction off, and pass on what lives for one step, which is ours now."""
+    """Recall, start extraction, and write the graph's ephemeral values again.
+
+    An ephemeral value lives for one step. Recall takes up that step, so the host's first node would not see the value.
+    """
     update = yield from recall_step(run, state)
     passing = [key for key, channel in made.channels.items() if isinstance(channel, EphemeralValue)]
     kept = {key: value for key in passing if (value := read_channel(run.config, key)) is not None}
@@ -158,9 +161,9 @@ def _recall(run: Run, state: State, made: AnyGraph, extract: str) -> Flow[Any]:
 
 
 def _extract(run: Run, state: State, waits: str) -> Flow[Any]:
-    """Learn; where the host defers nodes of its own, once nothing has run since the step before.
+    """Learn; if the host has deferred nodes, first wait for a step in which nothing else ran.
 
-    LangGraph sets off all deferred nodes at once, and what the host's lead to runs after that.
+    LangGraph starts all deferred nodes at once. Nodes that follow the host's deferred nodes run only after that.
     """
     key, step = Keys(run.settings.name).settled, int((run.config.get("metadata") or {}).get("langgraph_step") or 0)
     if waits and (state.get(key) or {}).get("step") != step - 1:

@@ -1,4 +1,4 @@
-"""Turns that are not learned from yet, kept with their messages until they are."""
+"""Turns that are not learned from yet: private state keeps them, with their messages."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -30,7 +30,7 @@ from langgraph_learning.records import Identity, Provenance
 
 
 def _load_turns(run: Run, state: Update, identity: Identity, opened_by: str) -> Flow[list[TurnInput]]:
-    """Return the turns that wait to be learned from, as private state has kept them; else what was begun before."""
+    """Return the turns that wait to be learned from: those in private state, else those saved in the store."""
     rows = state.get(Keys(run.settings.name).kept)
     begun = [] if rows else (yield from run_guarded(run, "recall", load_begun(run, identity, opened_by), []))
     return [_with_calls(run, turn) for turn in _read_rows(rows or ()) or begun]
@@ -39,12 +39,15 @@ def _load_turns(run: Run, state: Update, identity: Identity, opened_by: str) -> 
 def _read_rows(rows: Iterable[object]) -> list[TurnInput]:
     try:
         return [TurnInput.from_json(row) for row in rows]
-    except ValidationError:  # forged, or of another version
+    except ValidationError:  # forged, or written by another version
         return []
 
 
 def keep_turns(run: Run, step: str, kept: Sequence[TurnInput]) -> Flow[Update]:
-    """Return the state update that keeps `kept`; streams show the ids of their messages."""
+    """Return the state update that keeps these turns; streams show only the ids of their messages.
+
+    A subgraph also saves the newest turn in the store.
+    """
     if not run.settings.learning:
         return {}
     of_somebody = [turn for turn in kept if scoped_to(run.settings.learning, turn.identity)]
@@ -63,14 +66,15 @@ def begin_turn(
     speakers: Speakers,
     shown: Provenance,
 ) -> Flow[list[TurnInput]]:
-    """Return the turns that wait, and the one that begins: with its first words, whatever becomes of the messages.
+    """Return the turns that wait and, last, the new turn with its first words.
 
-    The last that waits ends where the new one begins; nobody has come to the end of it.
+    The new turn keeps its words even if the messages are trimmed later. The last waiting turn was never completed, so
+    it ends where the new one begins.
     """
     opened_by = turn_id(messages)
     kept = yield from _load_turns(run, state, identity, opened_by)
     begin = last_turn_start(messages)
-    if kept and kept[-1].provenance.turn_id == opened_by:  # recall once more in one turn: a retry, or a loop
+    if kept and kept[-1].provenance.turn_id == opened_by:  # recall runs again in the same turn: a retry, or a loop
         return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
     now = datetime.now(UTC)
     provenance = shown.model_copy(update={"turn_id": opened_by, "graph_ns": run.graph})
@@ -78,6 +82,7 @@ def begin_turn(
         last = kept[-1]
         kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
         turn = turn_of(messages[begin:], speakers, now)
+        # A message is learned from once: the new turn leaves out what the earlier turn already holds.
         known = {message.id for message in kept[-1].turn.messages if message.id}
         turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
     else:
@@ -91,7 +96,7 @@ def begin_turn(
 def turns_to_learn(
     run: Run, state: Update, messages: list[BaseMessage], identity: Identity, speakers: Speakers
 ) -> Flow[list[TurnInput]]:
-    """Return the turns that wait, the last of them complete; where recall has kept none, what `messages` tell."""
+    """Return the turns that wait, the last one complete; if recall kept none for this turn, make it from `messages`."""
     turn = run.frozen_turn(messages)
     opened_by = run.turn_id(messages)
     kept = yield from _load_turns(run, state, identity, opened_by)
@@ -102,10 +107,10 @@ def turns_to_learn(
 
 
 def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
-    """Remember which tool calls the turn under way has made, as a model is about to see them.
+    """Remember the tool calls that the turn under way has made, just before a model call.
 
-    A long turn may be summarised before it ends, and its calls with it. They are kept in this process alone: no step of
-    ours runs between two model calls that could write them into the state.
+    A long turn may be summarised before it ends, and then the messages of its calls are gone. Only this process keeps
+    the calls: none of our steps runs between two model calls, so none can write them into the state.
     """
     turn, reading = run.frozen_turn(messages), run.read_private(Keys(run.settings.name).kept)
     if turn is None or turn.get("graph_ns") != run.graph or reading is None or not isinstance(reading.value, list):
@@ -116,12 +121,13 @@ def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
 
 
 def _with_calls(run: Run, kept: TurnInput) -> TurnInput:
-    """Return a turn with the calls that this process has seen of it as well."""
+    """Return a turn with the tool calls that this process remembers of it added."""
     if not (seen := run.calls_of(kept.provenance.turn_id)):
         return kept
     ids = {step.id for step in seen}
     calls = [*seen, *(step for step in kept.turn.trajectory if step.id not in ids)]
-    # Their messages may be gone, and their places with them: they came after the user's words, in this order.
+    # The messages of these calls may be gone, so the calls have no position of their own. They came after the user's
+    # words, in this order.
     end = max((message.position for message in (*kept.turn.messages, *kept.turn.tools)), default=-1) + 1
     placed = tuple(replace(step, position=end + place) for place, step in enumerate(calls))
     return replace(kept, turn=replace(kept.turn, trajectory=placed))

@@ -1,8 +1,8 @@
-"""`learning.model`: the same chat model, which shows what was recalled in the run that it is called in.
+"""`learning.model`: a copy of a chat model that adds the recalled text to what it sends.
 
-The model gets a subclass of its own class, so it stays what it is for `isinstance`, for tools, structured output,
-profiles and tracing; only what it is sent differs. It is changed where a call begins, before LangChain looks into its
-cache of answers: an answer that was made for one user is not found by another.
+The copy's class is a subclass of the model's own class. So `isinstance`, tools, structured output, profiles and tracing
+work as before; only the messages differ. The text is added at the start of a call, before LangChain looks into its
+cache of answers. So no user gets a cached answer that was made for another.
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -28,13 +28,13 @@ from langgraph_learning.nodes.steps import model_text_step
 
 T = TypeVar("T")
 PLAIN = "__learning_plain_class__"
-"""Where the class of a shown model keeps the class that it was made from."""
+"""The attribute of the subclass that holds the model's original class."""
 
 
 def show_to_model(model: object, settings: MachineSettings) -> Any:
-    """Return `model`, or the chat models within a binding, a sequence or fallbacks, as shown what is recalled.
+    """Return a copy of `model` that sends the recalled text; in a binding, a sequence or fallbacks, each model does.
 
-    A model that the run configures is one of them, whatever it turns out to be.
+    A model that the run configures counts as a chat model, whatever the configuration chooses later.
 
     Raises:
         ConfigurationError: There is no chat model in it.
@@ -46,7 +46,7 @@ def show_to_model(model: object, settings: MachineSettings) -> Any:
 
 
 def without_context(model: T) -> T:
-    """Return a chat model as it was before `learning.model`: what extracts is not shown what was recalled."""
+    """Return a chat model as it was before `learning.model`: extraction must not get the recalled text."""
     plain = getattr(type(model), PLAIN, None)
     if plain is None:
         return model
@@ -58,7 +58,7 @@ def without_context(model: T) -> T:
 
 
 def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
-    """Return the same runnable with its chat models shown the text, and how many those are."""
+    """Return a copy of the runnable whose chat models send the text, and the number of these chat models."""
     if isinstance(model, BaseChatModel):
         return _shown_model(model, settings), 1
     if is_configurable_model(model):
@@ -74,7 +74,7 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
         others = [_show(other, settings) for other in model.fallbacks]
         update = {"runnable": first, "fallbacks": [other for other, _ in others]}
         return model.model_copy(update=update), count + sum(number for _, number in others)
-    if isinstance(model, RunnableParallel):  # such as `with_structured_output(..., include_raw=True)` begins with
+    if isinstance(model, RunnableParallel):  # `with_structured_output(..., include_raw=True)` starts with one
         named = {name: _show(step, settings) for name, step in model.steps__.items()}
         count = sum(number for _, number in named.values())
         return model.model_copy(update={"steps__": {name: step for name, (step, _) in named.items()}}), count
@@ -105,7 +105,7 @@ def _shown_model(model: BaseChatModel, settings: MachineSettings) -> BaseChatMod
                 yield chunk
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
-        setattr(Shown, name, getattr(plain, name))  # tracing and serialisation know a model by these
+        setattr(Shown, name, getattr(plain, name))  # tracing and serialisation identify a model by these
     setattr(Shown, PLAIN, plain)
     made = without_context(model).model_copy()
     object.__setattr__(made, "__class__", Shown)
@@ -129,11 +129,11 @@ async def _aadd_text(settings: MachineSettings, given: Any, config: RunnableConf
 def _begin(
     settings: MachineSettings, given: Any, config: RunnableConfig | None
 ) -> tuple[Run | None, list[BaseMessage]]:
-    """Return the run and the messages of a call; no run where the model is called outside of a graph."""
+    """Return the run and the messages of a call; the run is None if the model is called outside a graph."""
     handed = runtime_of(config)
     if handed is None and not _in_graph():
         return None, []
-    # What follows a step of a sequence that LangGraph has taken apart knows its run by the configuration alone.
+    # In a later step of a sequence that LangGraph has split, only the config holds the runtime.
     run = Run.current(settings) if handed is None else Run(settings, cast("AnyRuntime", handed), config or {})
     refuse_cache(run, "that calls learning.model(...)")
     if isinstance(given, PromptValue):

@@ -1,8 +1,8 @@
-"""Where the recalled text stands among messages: in the user's last one, or in the system message at their head.
+"""Where the recalled text goes: into the user's last message, or into the system message at the start.
 
-In the last message of the user it leaves everything before this turn as it was, which is what prompt caches and
-providers that take one system message alone at the beginning want. A node may read its own last message, so a node is
-shown a system message instead.
+In the user's last message, the text leaves all earlier messages unchanged. Prompt caches need that, and so do providers
+that accept only one system message, at the start. But a node may read its own last message, so a wrapped node gets the
+text in a system message.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ FENCE = "<learning_context>"
 
 
 def read_messages(value: object) -> list[BaseMessage]:
-    """Return the messages of a list that may hold dicts, tuples and texts as well; what is no message is left out."""
+    """Return the messages of a list that may also hold dicts, tuples and strings; leave out what is not a message."""
     if not isinstance(value, Sequence) or isinstance(value, str | bytes):
         return []
     return [message for item in value for message in _read_message(item)]
@@ -36,7 +36,7 @@ def _read_message(item: object) -> list[BaseMessage]:
 
 
 def place_in_turn(messages: Sequence[BaseMessage], text: str) -> list[BaseMessage]:
-    """Return `messages` with `text` at the start of the last one that is the user's; without one, in the system's."""
+    """Return `messages` with `text` at the start of the user's last message, else in the system message."""
     last = max((place for place, message in enumerate(messages) if has_human_role(message)), default=None)
     if not text or _is_shown(messages, text):
         return list(messages)
@@ -46,12 +46,12 @@ def place_in_turn(messages: Sequence[BaseMessage], text: str) -> list[BaseMessag
 
 
 def place_in_system(messages: Sequence[BaseMessage], text: str, id: str | None = None) -> list[BaseMessage]:
-    """Return `messages` with `text` in the system message at their head, which is made where there is none.
+    """Return `messages` with `text` in the system message at the start; add that message if there is none.
 
     Args:
-        messages: What the model is sent.
+        messages: The messages for the model.
         text: The recalled text.
-        id: Which id the message has that holds the text; by default its own.
+        id: The id for the message that holds the text; by default it keeps its own.
     """
     if not text or _is_shown(messages, text):
         return list(messages)
@@ -66,16 +66,16 @@ def place_in_system(messages: Sequence[BaseMessage], text: str, id: str | None =
 
 @dataclass(frozen=True)
 class View:
-    """A node's messages with the recalled text among them, and the way back."""
+    """A node's messages with the recalled text in them, and the data to take the text out again."""
 
     messages: list[Any]
     shown: object = None
     """The message that holds the text."""
     original: object = None
-    """What stood in its place; None where nothing did."""
+    """The message that was in its place; None if the message was added."""
 
     def restore(self, messages: Sequence[Any]) -> list[Any]:
-        """Return `messages` as they would be without the text."""
+        """Return `messages` without the text: put the original back, or drop the message if it was added."""
         return [
             message
             for given in messages
@@ -83,7 +83,7 @@ class View:
         ]
 
     def holds(self, message: object) -> bool:
-        """Return whether `message` is the one that holds the text, also after a node has copied it."""
+        """Return whether `message` is the one that holds the text, even if a node has copied it."""
         if self.shown is None or not isinstance(message, BaseMessage | Mapping | tuple):
             return False
         same_id = message_id(message) is not None and message_id(message) == message_id(self.shown)
@@ -91,19 +91,20 @@ class View:
 
 
 def show_in_turn(messages: Sequence[Any], text: str) -> View:
-    """Return the view of a node or graph that is shown the text in the last message of the user."""
+    """Return a view with the text in the user's last message."""
     objects = read_messages(messages)
     return _view(objects if len(objects) == len(messages) else messages, place_in_turn(objects, text))
 
 
 def show_first(messages: Sequence[Any], text: str, id: str) -> View:
-    """Return the view of a node that is shown the text in a system message, first of its messages.
+    """Return a view with the text in a system message, which comes first.
 
     Args:
-        messages: The node's messages: objects, or dicts or tuples as some graphs keep them.
+        messages: The node's messages: message objects, or the dicts or tuples that some graphs keep.
         text: The recalled text.
-        id: The id of the message that holds it.
+        id: The id for the message that holds the text.
     """
+    # The state may still hold the text of an earlier turn, under our id: leave it out.
     others = [message for message in messages if message_id(message) != id or _is_shown([message], text)]
     if not text or all(isinstance(message, BaseMessage) for message in others):
         return _view(others, place_in_system(others, text, id))
@@ -112,7 +113,7 @@ def show_first(messages: Sequence[Any], text: str, id: str) -> View:
 
 
 def _view(before: Sequence[Any], after: list[BaseMessage]) -> View:
-    """Find the one message in which the two differ."""
+    """Return the view of `after`, with the one message in which it differs from `before`."""
     if len(after) > len(before):
         return View(after, after[0])
     changed = [(new, old) for new, old in zip(after, before, strict=True) if new is not old]
@@ -120,22 +121,22 @@ def _view(before: Sequence[Any], after: list[BaseMessage]) -> View:
 
 
 def message_id(message: object) -> str | None:
-    """Return the id of a message in any form."""
+    """Return the id of a message in any form; None if it has none."""
     return message.get("id") if isinstance(message, Mapping) else getattr(message, "id", None)
 
 
 def message_text(message: object) -> object:
-    """Return what a message in any form says."""
+    """Return the text of a message in any form."""
     return message.get("content") if isinstance(message, Mapping) else getattr(message, "text", message)
 
 
 def _is_shown(messages: Sequence[object], text: str) -> bool:
-    """Return whether the text is there already: a wrapped model within a wrapped node, a node that asks twice."""
+    """Return whether a message already holds the text, as when a wrapped node calls a wrapped model."""
     return any(text in str(message_text(message)) for message in messages)
 
 
 def _with_text(message: M, text: str, *, before: bool) -> M:
-    """Return a copy of `message` with `text` before or after what it says; the other parts of it stay as they are."""
+    """Return a copy of `message` with `text` before or after its content; other content blocks stay as they are."""
     content = message.content
     if isinstance(content, str):
         parts = [text, content] if before else [content, text]

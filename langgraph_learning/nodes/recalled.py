@@ -1,7 +1,7 @@
-"""What a run was shown, kept in the process and not in the state: no stream, checkpoint or result holds the text.
+"""The texts that a run recalled, kept in the process only: no stream, checkpoint or result holds them.
 
-A run has one `RunControl`, which its subgraphs, tasks and tools share; so they share what was recalled, too, and one
-turn is recalled once wherever it is asked for. After an interrupt, in another process, it is recalled again.
+A run's subgraphs, tasks and tools share its one `RunControl`. So they share the recalled texts too, and each turn is
+recalled once. After an interrupt, another process recalls it again.
 """
 
 from collections.abc import Mapping
@@ -17,37 +17,38 @@ RUNS = 512
 
 @dataclass
 class RunRecall:
-    """What was recalled in one run of the outermost graph."""
+    """The texts that were recalled in one run of the outermost graph."""
 
     control: object
-    """Held, so that no other run gets the same `id`."""
+    """The run's `RunControl`, kept alive so that no other run's control gets the same `id`."""
     texts: dict[tuple[object, ...], str] = field(default_factory=dict)
     current: tuple[object, ...] | None = None
-    """Which of the texts the recall step of this run has recalled."""
+    """The key of the text that this run's recall step recalled."""
     asked: bool = False
-    """Whether a model call, a node or its author asked for the text."""
+    """Whether a model call, a node or the developer's code asked for the text."""
     told_idle: bool = False
-    """Whether it was said that the run has no user."""
+    """Whether the stream already has the event that the run has no user."""
 
     def key(self, run: Run, identity: Identity, turn: str) -> tuple[object, ...]:
-        """Return what one recall is kept under: the turn, and whose records are read."""
+        """Return the key of one recalled text: the turn, and the scopes whose records are read."""
         return turn, *(store.scope(identity) for store in run.settings.stores)
 
 
 def tell_idle(run: Run, identity: Identity) -> None:
-    """Tell the custom stream, once in a run, which learning stores learn nothing because it has no user."""
+    """Write to the custom stream, once per run, which learning stores learn nothing because the run has no user."""
     memory = recalled_in(run)
     if not memory.told_idle and (stores := idle_stores(run.settings, identity)):
         memory.told_idle = True
         run.emit("nobody", stores=stores, fix=FIX)
 
 
-# Machines that serve a run, by its control, and which graph in it: two of one name share the keys of private state.
+# For each run, by its control: the machine that serves each graph and name. Two machines with one name in one graph
+# would overwrite each other's private state.
 _serving: dict[int, tuple[object, dict[tuple[str, str], object]]] = {}
 
 
 def recalled_in(run: Run) -> RunRecall:
-    """Return what was recalled in this run; outside of a graph nothing is kept."""
+    """Return the texts recalled in this run; outside a graph a new, empty record, which is not kept."""
     control = getattr(run.runtime, "control", None)
     if control is None:
         return RunRecall(control)
@@ -65,7 +66,7 @@ def _check_name(run: Run, control: object) -> None:
     _, machines = _serving.setdefault(id(control), (control, {}))
     for oldest in _surplus(_serving):
         _serving.pop(oldest, None)
-    # Copies that serve single agents share what was warned of, so that tells a machine from another.
+    # The copies of a machine, one per agent, share their `warned` object, so this object identifies the machine.
     if machines.setdefault((run.graph, run.settings.name), run.settings.warned) is not run.settings.warned:
         run.settings.warn_once(
             "name",

@@ -1,4 +1,4 @@
-"""Where a person decides: the turn's proposals are shown by an interrupt, and only a yes makes them permanent."""
+"""The review step: an interrupt shows the turn's proposals; a proposed change is stored only if a person approves."""
 
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
@@ -31,40 +31,40 @@ ALLOWED = ["approve", "edit", "reject"]
 
 
 class Approve(BaseModel):
-    """Yes, as it stands."""
+    """Approval of the proposal as it is."""
 
     type: Literal["approve"]
 
 
 class EditedAction(BaseModel):
-    """The operation as the person wants it."""
+    """The operation with the person's changes."""
 
     name: str
     args: dict[str, JsonValue]
 
 
 class Edit(BaseModel):
-    """Yes, but so."""
+    """Approval with changes."""
 
     type: Literal["edit"]
     edited_action: EditedAction
 
 
 class Reject(BaseModel):
-    """No; it is not proposed again."""
+    """Rejection: the change is not proposed again."""
 
     type: Literal["reject"]
     message: str | None = None
 
 
 class Answers(BaseModel):
-    """One decision per action request, in their order: LangChain's `HITLResponse`."""
+    """One decision per action request, in the same order: LangChain's `HITLResponse`."""
 
     decisions: list[Annotated[Approve | Edit | Reject, Field(discriminator="type")]]
 
 
 def review_step(run: Run, state: Update) -> Flow[Update]:
-    """Show the turn's proposals, wait for the answer, and carry it out; pass through where there is nothing to ask."""
+    """Interrupt with the turn's proposals and carry out the decisions; do nothing if there are no proposals."""
     run.settings.steps.add(REVIEW)
     if not run.settings.proposes:
         return {}
@@ -76,10 +76,10 @@ def review_step(run: Run, state: Update) -> Flow[Update]:
 
 
 def identify_reviewed(run: Run, messages: list[BaseMessage], *, reviewing: bool = True) -> Flow[Identity]:
-    """Return whose turn is reviewed; where the run may not act for them, take back the answer it was resumed with.
+    """Return the identity whose turn is reviewed; if the run may not act for it, remove the resume answer and raise.
 
     Raises:
-        ScopeError: It may not.
+        ScopeError: The run may not act for this identity.
     """
     try:
         return run.identity(messages, reviewing=reviewing)
@@ -89,23 +89,26 @@ def identify_reviewed(run: Run, messages: list[BaseMessage], *, reviewing: bool 
 
 
 def _withdraw_answer(run: Run) -> Flow[None]:
-    """Take back an answer that was refused: LangGraph would give it to the next run, as if its user had said it."""
+    """Remove a refused answer from the checkpointer: LangGraph would give it to the next run, as its user's answer."""
     if checkpointer(run.config) is not None and (write := resume_write(run.config)) is not None:
         yield from call_saver("put_writes", *write)
 
 
 def _proposals_to_show(run: Run, identity: Identity, state: Update, turn: str) -> Flow[list[Proposal]]:
-    """Return what an earlier step has listed, so that the list is the same on resume; else what waits of this turn."""
+    """Return the proposals that an earlier step listed, the same on every resume; else the turn's pending ones."""
     listed = read_listed(state.get(Keys(run.settings.name).proposals), turn)
     ids = listed if listed is not None else (yield from proposals_of_turn(run, identity, turn))
     return (yield from mark_stale(run.settings.stores, (yield from fetch_proposals(identity, ids))))
 
 
 def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[list[Outcome]]:
-    """Ask about `shown`, also about what was decided elsewhere meanwhile: a shorter list would shift the answers."""
+    """Ask about all of `shown`, even about a proposal decided elsewhere meanwhile, and return the outcomes.
+
+    The answers are matched by position: with a shorter list they would reach the wrong proposals.
+    """
     if not any(proposal.status == "pending" for proposal in shown):
         return []
-    if checkpointer(run.config) is None:  # it could never be resumed: the proposals wait for `decide()`
+    if checkpointer(run.config) is None:  # without one no resume is possible
         run.settings.warn_once(
             "checkpointer",
             "a person cannot be asked in a graph without a checkpointer: what was proposed waits for"
@@ -127,12 +130,12 @@ def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) ->
 
 
 def review_request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -> dict[str, JsonValue]:
-    """Return what the person is asked: LangChain's `HITLRequest`."""
+    """Return the request that the person gets: LangChain's `HITLRequest`."""
     kinds = {kind.__name__: kind for store in stores for kind in (*store.operations, *MAINTENANCE)}
     actions: list[JsonValue] = [
         {
             "name": proposal.name,
-            # Postgres keeps JSON's keys by their length: a form would begin with the least important field.
+            # Postgres orders the keys of JSON by length, so a form would start with an unimportant field.
             "args": in_field_order(proposal.args, kinds[proposal.name]) if proposal.name in kinds else proposal.args,
             "description": proposal.description,
         }
@@ -150,14 +153,14 @@ def review_request(stores: Sequence[LearningStore], shown: Sequence[Proposal]) -
 
 
 def in_field_order(args: dict[str, JsonValue], operation: type[Operation]) -> dict[str, JsonValue]:
-    """Return arguments in the order of the operation's fields."""
+    """Return arguments in the order of the operation's fields; unknown arguments come last."""
     return {name: args[name] for name in operation.model_fields if name in args} | args
 
 
 def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal], approver: Approver) -> type[Answers]:
-    """Return the schema that refuses an answer before LangGraph keeps it: one that was kept is replayed for ever.
+    """Return the schema that checks an answer before LangGraph stores it: a stored answer is replayed on every resume.
 
-    So it also asks whether the person may give that answer, which raises a `ScopeError`.
+    It also checks that the person may give each decision, and raises a `ScopeError` if not.
     """
 
     class Checked(Answers):
@@ -172,14 +175,15 @@ def answers_model(stores: Sequence[LearningStore], shown: Sequence[Proposal], ap
                     approver.check(proposal, decision.type)
             return self
 
+    # The class name and docstring become the title and description of the JSON schema.
     return create_model("ReviewAnswer", __base__=Checked, __doc__=Answers.__doc__)
 
 
 def check_edit(stores: Sequence[LearningStore], proposal: Proposal, operation: str, args: dict[str, JsonValue]) -> None:
-    """Refuse an edit that is not valid for the learning store it is for, or that makes another operation of it.
+    """Check that an edit is valid for its learning store and keeps the same operation.
 
     Raises:
-        ValueError: What is wrong with it.
+        ValueError: The edit is wrong; the message says how.
     """
     if operation != proposal.name:
         raise ValueError(f"an edit changes arguments: {proposal.name!r} may not become {operation!r}")
@@ -195,7 +199,7 @@ def check_edit(stores: Sequence[LearningStore], proposal: Proposal, operation: s
 
 
 def read_decisions(shown: Sequence[Proposal], answer: Answers) -> list[ReviewDecision]:
-    """Return what the person said to each of `shown`."""
+    """Return the person's decision on each of `shown`."""
     return [
         ReviewDecision(
             proposal.id,

@@ -1,4 +1,4 @@
-"""What one run of a graph offers a step of learning: who asks, the conversation, the store, the event stream."""
+"""What a step of learning gets from one run of a graph: the user, the conversation, the store, the event stream."""
 
 import inspect
 import logging
@@ -40,17 +40,17 @@ log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
 TURNS = 1_024
 CALLS = 256
-"""How many turns under way are remembered in this process, and of how many the tool calls."""
+"""How many turns this process remembers (`TURNS`), and for how many it remembers the tool calls (`CALLS`)."""
 TOOL_NODE = "tools"
-"""What `create_agent` and LangGraph's own agents call the node that carries out tool calls."""
+"""The name that `create_agent` and LangGraph's own agents give to the node that runs tool calls."""
 
 
 class AnyRuntime(Protocol):
-    """What `Runtime` and `ToolRuntime` have in common."""
+    """The part that `Runtime` and `ToolRuntime` have in common."""
 
     @property
     def context(self) -> Any:
-        """What the caller gave as context."""
+        """The context that the caller gave."""
 
     @property
     def store(self) -> BaseStore | None:
@@ -58,11 +58,11 @@ class AnyRuntime(Protocol):
 
     @property
     def stream_writer(self) -> Any:
-        """Writes to the custom stream."""
+        """The function that writes to the custom stream."""
 
     @property
     def server_info(self) -> Any:
-        """What LangGraph's server knows of the caller."""
+        """The information that LangGraph's server has about the caller."""
 
 
 @dataclass(frozen=True)
@@ -73,11 +73,11 @@ class Run:
     runtime: AnyRuntime
     config: RunnableConfig
     model: BaseChatModel | None = None
-    """The agent's own model, where there is one."""
+    """The agent's own model; None if there is none."""
 
     @classmethod
     def current(cls, settings: MachineSettings, config: RunnableConfig | None = None) -> "Run":
-        """Return the run that is under way; outside of a graph, one that offers nothing."""
+        """Return the run under way; outside a graph, a run without a store, a context or a stream."""
         try:
             runtime: Any = get_runtime()
         except (KeyError, RuntimeError):
@@ -90,61 +90,61 @@ class Run:
 
     @property
     def driver(self) -> Driver:
-        """Carries out flows on the machine's own store, else on the graph's."""
+        """The driver that carries out flows on the machine's own store, or else on the graph's."""
         return Driver(self.settings.store or self.runtime.store, self.config, self.settings.warn_once)
 
     @property
     def checkpoint_id(self) -> str | None:
-        """The checkpoint this run writes, for the source of what it learns."""
+        """The id of this run's checkpoint, stored in the source of what the run learns."""
         info = getattr(self.runtime, "execution_info", None)
         return getattr(info, "checkpoint_id", None) or None
 
     @property
     def task_id(self) -> str | None:
-        """The id that tells this step of this run from any other, also when it is tried again."""
+        """The id of this step in this run: no other step or run has it, and a retry keeps it."""
         return getattr(getattr(self.runtime, "execution_info", None), "task_id", None)
 
     @property
     def graph(self) -> str:
-        """The checkpoint namespace of the graph that this step belongs to; empty for the outermost."""
+        """The checkpoint namespace of the graph that this step belongs to; empty for the outermost graph."""
         return str(configurable(self.config).get("checkpoint_ns") or "").rpartition("|")[0]
 
     def emit_commit(self, made: Commit) -> None:
-        """Tell the custom stream what was learned, and what was proposed."""
+        """Write to the custom stream what was learned, and what was proposed."""
         if made.changes or made.usage.calls:
             self.emit("learned", commit=made.model_dump(mode="json"))
         if made.proposed:
             self.emit("proposed", proposals=list(made.proposed))
 
     def emit(self, kind: str, **facts: object) -> None:
-        """Tell the custom stream; nobody may be listening."""
+        """Write an event to the custom stream; without a listener this does nothing."""
         self.runtime.stream_writer({self.settings.name: kind, **facts})
 
     def report(self, step: str, error: Exception) -> None:
-        """Log a failure with its traceback and tell the custom stream; called while it is handled."""
+        """Log a failure with its traceback and write it to the custom stream; call it inside the `except` block."""
         log.exception("%s failed; the turn goes on without it", step)
         self.emit("failed", step=step, error=describe_failure(error))
 
     def approver(self, identity: Identity) -> Approver:
-        """Return who decides in this run: the person it names, else the user of the turn."""
+        """Return who decides in this run: the person that the run names, else the user of the turn."""
         person = self.person or identity.user_id
         return Approver(person, datetime.now(UTC), acts_for=person, reviewers=self.settings.reviewers)
 
     # the state
 
     def read_private(self, key: str, *, fresh: bool = False) -> Reading | None:
-        """Return what a private key of ours holds in the running graph; None where nothing was written.
+        """Return the value of one of our private keys in the running graph; None if nothing was written.
 
         Args:
             key: The state key.
-            fresh: Whether what the node has just written counts, as a conditional edge sees it.
+            fresh: Whether to include what the node has just written, as a conditional edge needs it.
         """
         with reveal():
             reading = read_channel(self.config, key, fresh=fresh)
         return reading if isinstance(reading, Reading) else None
 
     def full_state(self, state: object) -> dict[str, Any]:
-        """Return a node's input with what it does not show: our private keys, and the messages."""
+        """Return a node's input with our private keys and the messages added, which the input may lack."""
         full = dict(state) if isinstance(state, Mapping) else {}
         key = self.settings.messages_key
         if full.get(key) is None and (messages := read_channel(self.config, key)) is not None:
@@ -153,7 +153,7 @@ class Run:
         return {**full, **{key: reading.value for key, reading in readings.items() if reading is not None}}
 
     def graph_state(self, state: object = None) -> dict[str, Any]:
-        """Return the whole state of the user's graph, as `turn=` and `scope=` may read it."""
+        """Return the whole state of the user's graph without our private keys, for `turn=` and `scope=` to read."""
         ours = Keys(self.settings.name).all
         seen = {**read_state(self.config), **(state if isinstance(state, Mapping) else {})}
         return {key: value for key, value in seen.items() if key not in ours}
@@ -161,10 +161,11 @@ class Run:
     # the turn
 
     def frozen_turn(self, messages: Sequence[BaseMessage]) -> TurnState | None:
-        """Return what recall froze for this turn, also where it ran in a graph around this one; None if it is stale.
+        """Return what recall froze for this turn, in this graph or one around it; None if that is missing or stale.
 
-        It is stale under another human message, unless a node of the host's added that to the turn: recall has run in
-        this very run, or the turn was never extracted and the run names no other user.
+        The frozen turn is stale if the last human message is another one. But a node of the host's may have added that
+        message to the turn. So the frozen turn still counts if recall ran in this same run, or if the turn was never
+        extracted and the run names no other user.
         """
         reading = self.read_private(Keys(self.settings.name).turn)
         wanted = turn_id(messages)
@@ -176,26 +177,28 @@ class Run:
         return turn if "last" not in turn and self.person in (None, turn["identity"].get("user_id")) else None
 
     def turn_id(self, messages: Sequence[BaseMessage]) -> str:
-        """Return the id of the turn under way: of the message that opened it, whatever was added since."""
+        """Return the id of the turn under way: the id of the message that opened it, even if others came since."""
         turn = self.frozen_turn(messages)
         return str(turn["turn_id"]) if turn and turn.get("turn_id") is not None else turn_id(messages)
 
     def _outer_turn(self) -> TurnState | None:
-        """Return the turn of a graph around this one in the same thread, the innermost that recalled."""
+        """Return the unfinished turn of a graph around this one in the same thread; of several, the innermost."""
         if not self.graph or not self.thread:
             return None
         turns = [parse_turn(turn) for (thread, _), turn in self.settings.turns.items() if thread == self.thread]
         unfinished = [turn for turn in turns if turn and "last" not in turn]
         outer = [turn for turn in unfinished if self._is_inside(str(turn.get("graph_ns", "")))]
+        # The longest namespace is the innermost graph's; `reversed` makes the newest turn win a tie.
         return max(reversed(outer), key=lambda turn: len(str(turn.get("graph_ns", ""))), default=None)
 
     def _is_inside(self, graph: str) -> bool:
         return self.graph != graph and self.graph.startswith(f"{graph}|" if graph else "")
 
     def is_task(self, messages: Sequence[BaseMessage]) -> bool:
-        """Return whether the human messages of this graph are instructions of the agent around it.
+        """Return whether the human messages of this graph are instructions from the agent around it.
 
-        They are when that agent's turn has none of them; where nobody recalled around this graph, when a tool runs it.
+        They are if that agent's turn has none of these messages. If no graph around this one has recalled, they are if
+        a tool runs this graph.
         """
         if not self.graph or last_human(messages) is None:
             return False
@@ -206,12 +209,12 @@ class Run:
         return ids.isdisjoint(outer.get("human_ids") or ())
 
     def speakers(self, messages: Sequence[BaseMessage], identity: Identity) -> Speakers:
-        """Return what tells the user's words from those of others."""
+        """Return the rules that separate the user's words from the words of others."""
         settings = self.settings
         return Speakers(identity.user_id, settings.tool_names, settings.user_tools, self.is_task(messages))
 
     def warn_double_wiring(self, wanted: str) -> None:
-        """Say once that this machine is wired twice: a graph around this one has recalled for the same turn."""
+        """Warn once that this machine is wired twice: a graph around this one has recalled for the same turn."""
         outer = (parse_turn(self.settings.turns.get((self.thread, wanted))) or {}).get("graph_ns")
         if outer is not None and self._is_inside(outer):
             self.settings.warn_once(
@@ -221,12 +224,12 @@ class Run:
             )
 
     def remember_turn(self, turn: TurnState) -> None:
-        """Let subgraphs of this run find the turn."""
+        """Keep the turn in this process, where subgraphs of the run find it."""
         if self.thread:
             self._remember(self.settings.turns, (self.thread, turn["turn_id"]), shrink_receipt(turn), TURNS)
 
     def calls_of(self, turn: str) -> tuple[TrajectoryStep, ...]:
-        """Return the tool calls that this process has seen of a turn that is not over."""
+        """Return the tool calls that this process remembers of an unfinished turn."""
         return self.settings.calls.get(self._call_key(turn), ())
 
     def remember_calls(self, turn: str, calls: tuple[TrajectoryStep, ...]) -> None:
@@ -239,11 +242,11 @@ class Run:
             self.settings.calls.pop(self._call_key(turn), None)
 
     def _call_key(self, turn: str) -> tuple[str, str]:
-        # Outside of a thread a run cannot be resumed, so the run itself tells whose calls these are.
+        # A run without a thread cannot be resumed, so the run itself is enough as a key.
         return self.thread or f"run {id(getattr(self.runtime, 'control', None))}", turn
 
     def _remember(self, kept: dict[tuple[str, str], T], key: tuple[str, str], value: T, most: int) -> None:
-        """Keep something under a key, and of all keys the newest."""
+        """Store a value under a key, and drop the oldest values beyond `most`."""
         kept.pop(key, None)
         kept[key] = value
         while len(kept) > most:
@@ -251,31 +254,31 @@ class Run:
 
     @property
     def thread(self) -> str:
-        """The thread of the run; empty where there is none."""
+        """The thread id of the run; empty if there is none."""
         return str(configurable(self.config).get("thread_id") or "")
 
     # who asks
 
     @property
     def person(self) -> str | None:
-        """Whom this run names, on a resume maybe another than the turn's user; None if it names nobody."""
+        """The user that this run names; None if it names none. On a resume it may differ from the turn's user."""
         try:
             return self._resolve_identity().user_id
         except (AttributeError, LookupError, TypeError):
-            # A resolver of the developer's own may count on a context that a resume does not bring.
+            # The developer's resolver may need a context that a resume does not bring.
             if self.settings.scope is None or self._authenticated is not None:
                 raise
             return None
 
     def identity(self, messages: Sequence[BaseMessage] | None = None, *, reviewing: bool = False) -> Identity:
-        """Return who asks: as recall froze it for the turn of `messages`, else as the run says.
+        """Return who asks: as recall froze it for the turn of `messages`, else as this run names them.
 
         Args:
-            messages: The messages, of which the last human one tells the turn.
-            reviewing: Whether this is the step where reviewers decide, who may be others than the turn's user.
+            messages: The messages; the last human message identifies the turn.
+            reviewing: Whether this is the review step, where the run may name a reviewer instead of the turn's user.
 
         Raises:
-            ScopeError: The run names somebody else than the turn's user, or the frozen turn is a forgery.
+            ScopeError: The run names another user than the turn's, or the frozen turn is forged.
         """
         frozen = self.frozen_turn(messages) if messages is not None else None
         identity = Identity.model_validate(frozen["identity"]) if frozen else self._resolve_identity()
@@ -287,14 +290,14 @@ class Run:
         return identity
 
     def may_act_for(self, identity: Identity) -> bool:
-        """Return whether this run may write for `identity`: one that names a user for that user alone."""
+        """Return whether this run may write for `identity`; a run that names a user may write for that user only."""
         return self.person in (None, identity.user_id)
 
     def _check_turn(self, user: str | None, turn: TurnState) -> None:
-        """Refuse a run that names somebody else than the user of the turn.
+        """Check that the run names no other user than the turn's.
 
         Raises:
-            ScopeError: It does, or it names nobody and only a forged state says whose turn it is.
+            ScopeError: The run names another user, or it names none and the turn's user comes from a forged state.
         """
         named = self.person
         if self._authenticated is not None:
@@ -305,7 +308,7 @@ class Run:
             raise ScopeError("who the user is was written into this graph's private state from outside: name the user")
 
     def _agent(self, otherwise: str | None = None) -> str | None:
-        """Return the name of the agent that runs, as `create_agent(name=...)` gave it."""
+        """Return the name of the running agent: the machine's own setting, else the name given to `create_agent`."""
         if self.settings.agent is not None:
             return self.settings.agent or None
         return agent_name(self.config) or otherwise
@@ -330,7 +333,7 @@ class Run:
 
     @property
     def _named_users(self) -> tuple[str | None, str | None]:
-        """Whom the context names, and whom the configuration does."""
+        """The user that the context names, and the user that the configuration names."""
         given = configurable(self.config).get("user_id")
         return user_label(get_field(self.runtime.context, "user_id")), user_label(given)
 
@@ -345,13 +348,14 @@ class Run:
 
 
 def run_guarded(run: Run, step: str, flow: Flow[T], otherwise: T) -> Flow[T]:
-    """The one place where a failure of learning is decided: the reply comes first, unless `on_error="raise"`.
+    """Run a flow; if it fails, report it and return `otherwise`, or raise with `on_error="raise"`.
 
-    A set-up that cannot work and a scope that may not be touched are the caller's to mend: they are always raised.
+    No other place decides what a failure of learning does: the reply comes first. Errors that the caller must fix are
+    always raised: a set-up that cannot work, and a scope that the run may not touch.
     """
     try:
         return (yield from flow)
-    except (GraphBubbleUp, ConfigurationError, ScopeError, AssertionError):  # the last is a test's, of a scripted model
+    except (GraphBubbleUp, ConfigurationError, ScopeError, AssertionError):  # AssertionError: a test's scripted model
         raise
     except Exception as error:
         if run.settings.on_error == "raise":

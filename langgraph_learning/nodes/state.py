@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypedDict, cast
 from langgraph_learning.nodes.channel import PrivateValue
 
 Update = dict[str, Any]
-"""What a node writes."""
+"""The state update that a node returns."""
 MACHINE = "learning_machine"
-"""The metadata key by which a tool says which machine it belongs to."""
+"""The metadata key under which a tool names the machine that it belongs to."""
 
 
 @dataclass(frozen=True)
@@ -20,40 +20,40 @@ class Keys:
 
     @property
     def turn(self) -> str:
-        """Who asks in this turn, and the receipt: checkpointed JSON, ids only."""
+        """The key of the frozen turn, which says who asks and holds the receipt: checkpointed JSON, ids only."""
         return f"{self.name}_turn"
 
     @property
     def kept(self) -> str:
-        """The turns that are not learned from yet, with their words: checkpointed JSON."""
+        """The key of the turns that are not learned from yet, with their words: checkpointed JSON."""
         return f"{self.name}_kept"
 
     @property
     def mark(self) -> str:
-        """How far the thread has been learned from: checkpointed JSON."""
+        """The key of the watermark, up to which the thread is learned from: checkpointed JSON."""
         return f"{self.name}_watermark"
 
     @property
     def proposals(self) -> str:
-        """What the turn proposed, for review: checkpointed JSON, ids only."""
+        """The key of the turn's proposals, for review: checkpointed JSON, ids only."""
         return f"{self.name}_proposals"
 
     @property
     def settled(self) -> str:
-        """The step at which extraction last waited for the nodes of the graph: checkpointed JSON."""
+        """The key of the step at which extraction last waited for the graph's other nodes: checkpointed JSON."""
         return f"{self.name}_settled"
 
     @property
     def all(self) -> tuple[str, ...]:
-        """All of them."""
+        """All of these keys."""
         return (self.turn, self.kept, self.mark, self.proposals, self.settled)
 
     def schema(self, *extra: object, messages_key: str | None = None) -> type[Any]:
-        """Return the private state schema.
+        """Return the private state schema, a `TypedDict`.
 
         Args:
-            extra: Annotations that mark each of our keys.
-            messages_key: The key of the messages, where they have to be declared to be read.
+            extra: Annotations to add to each of our keys.
+            messages_key: The key of the messages, if a node must declare it to read them.
         """
 
         def private(kind: type, *, sealed: bool = False) -> object:

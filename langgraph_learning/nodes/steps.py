@@ -1,4 +1,4 @@
-"""The steps of the loop as flows, in one place for nodes and middleware: recall before, extract after."""
+"""The steps of the loop as flows, shared by nodes and middleware: recall before the model, extraction after it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -37,28 +37,28 @@ from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, che
 from langgraph_learning.records import Identity, Provenance
 
 CURRENT = 500
-"""How many of the newest messages of a thread are compared with what was kept of it: they may have been edited."""
+"""How many of a thread's newest messages are compared with the kept conversation: they may have been edited."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Conversation:
-    """What a graph's state holds of the conversation: the messages, and the text to recall by where `turn=` says it."""
+    """The conversation in a graph's state: the messages, and the text to recall by if `turn=` returned one."""
 
     messages: list[BaseMessage]
     query: str | None = None
 
 
 def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
-    """Freeze who asks for this turn, keep its first words, and recall.
+    """Freeze the identity for this turn, keep the turn's first words, and recall.
 
     Args:
         run: The run.
         state: Its state.
-        keep: Whether the words are kept until they are extracted; where nobody extracts they are not.
+        keep: Whether to keep the words until they are extracted; False if nothing extracts.
 
     Raises:
-        ConfigurationError: There is no store; said at the first run, whoever asks.
+        ConfigurationError: There is no store. The first run raises this, even if it has no user.
     """
     if run.settings.stores:
         run.driver.require_store()
@@ -66,7 +66,8 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     conversation = yield from read_conversation(run, "recall", state)
     messages = conversation.messages
     opened_by = turn_id(messages)
-    # A task is of its agent's turn; and recall may run again in a turn that was resumed by nobody in particular.
+    # A task belongs to the turn of the agent that gave it. And recall may run again in a resumed turn whose run names
+    # no user. In both cases the frozen identity counts.
     again = (run.frozen_turn(messages) or {}).get("turn_id") == opened_by and run.person is None
     identity = run.identity(messages) if again or run.is_task(messages) else run.identity()
     tell_idle(run, identity)
@@ -97,13 +98,13 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
-    """Return the conversation that a state holds; none where it cannot be read."""
+    """Return the conversation in a state; an empty one if it cannot be read."""
     return run_guarded(run, step, _read_conversation(run, state), Conversation([]))
 
 
 def _read_conversation(run: Run, state: object) -> Flow[Conversation]:
-    """Read the messages of a state, as `turn=` finds them if it is given; raw dicts and tuples are messages, too."""
-    yield from ()
+    """Return the messages of a state, or what `turn=` returns for it; raw dicts and tuples are converted."""
+    yield from ()  # makes this function a generator, as a flow must be
     if run.settings.turn is None:
         value = state.get(run.settings.messages_key) if isinstance(state, Mapping) else None
         return Conversation(_messages(value))
@@ -121,7 +122,7 @@ def _messages(value: object) -> list[BaseMessage]:
 
 
 def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -> None:
-    """Say once that the message that opened the turn bears a name that is not the user's."""
+    """Warn once if the message that opened the turn has a name that is not the user's."""
     human = last_human(messages)
     if human is not None and not speakers.is_user(human.name):
         run.settings.warn_once(
@@ -132,13 +133,13 @@ def _warn_named(run: Run, messages: Sequence[BaseMessage], speakers: Speakers) -
 
 
 def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
-    """Return the recalled text of this turn; recall now where no step of the run did."""
+    """Return the recalled text of this turn; recall now if no step of the run has done it."""
     conversation = Conversation(list(messages))
     if run.settings.turn is not None:
         conversation = yield from read_conversation(run, "recall", run.full_state({}))
     messages = conversation.messages
     if (turn := run.frozen_turn(messages)) is not None:
-        run.remember_turn(turn)  # resumed: the graphs inside are about to ask
+        run.remember_turn(turn)  # after a resume, graphs inside this one need it
     identity, opened_by = run.identity(messages), run.turn_id(messages)
     tell_idle(run, identity)
     if run.settings.reads_trajectory:
@@ -153,7 +154,7 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
 
 
 def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
-    """Return the recalled text of the run that calls a model, which may be asked about something else entirely."""
+    """Return the recalled text for a model call, whose own messages may have nothing to do with the turn."""
     memory = recalled_in(run)
     if memory.current is not None and not run.settings.reads_trajectory:
         memory.asked = True
@@ -180,7 +181,7 @@ def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: 
 
 
 def extract_step(run: Run, state: Update) -> Flow[Update]:
-    """Learn from the turns that wait, and move the watermark; also past turns of a user who is not known."""
+    """Learn from the turns that wait, and move the watermark, also past turns without a known user."""
     keys = Keys(run.settings.name)
     if run.settings.turn is None and (key := run.settings.messages_key) not in state:
         run.settings.warn_once(
@@ -205,7 +206,7 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
 
 
 def capture_step(run: Run, state: Update) -> Flow[Update]:
-    """Keep what was said in the turns that wait; without a model they go on waiting to be learned from."""
+    """Keep the conversation of the turns that wait; without a model, the turns go on waiting to be learned from."""
     if run.settings.capturing:
         messages = (yield from read_conversation(run, "extract", state)).messages
         identity = run.identity(messages)
@@ -223,7 +224,7 @@ def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage] | None) -
 
 
 def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
-    """Write down that the turn was extracted: under another message it is over."""
+    """Return the update that marks the turn as extracted: the next human message then starts a new turn."""
     if turn is None or turn.get("graph_ns") != run.graph:
         return {}
     ended: TurnState = {**turn, "last": turn_id(messages)}
@@ -234,13 +235,13 @@ def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage])
 def _learn_each(
     run: Run, waiting: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[list[TurnInput]]:
-    """Learn from turns, those of one user in one call; return the ones that could not be learned from."""
+    """Learn from turns, with one call per user; return the turns that could not be learned from."""
     left: list[TurnInput] = []
     for user in dict.fromkeys(turn.identity.user_id for turn in waiting):
         mine = [turn for turn in waiting if turn.identity.user_id == user]
         if not scoped_to(run.settings.learning, mine[-1].identity):
             continue
-        allowed = run.may_act_for(mine[-1].identity)  # else it waits for a run of its user's
+        allowed = run.may_act_for(mine[-1].identity)  # else these turns wait for a run of their user
         learn = _extract_willing if run.settings.background is None else _schedule
         flow = learn(run, mine, thread, current)
         left += (yield from run_guarded(run, "extract", flow, otherwise=mine)) if allowed else mine
@@ -250,7 +251,7 @@ def _learn_each(
 def _schedule(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[list[TurnInput]]:
-    """Keep what was said, which asks no model, and let the turns wait to be learned from."""
+    """Keep the conversation, which needs no model, and let the turns wait to be learned from in the background."""
     for turn in turns if run.settings.capturing else ():
         yield from _capture(run, turn, current)
     yield from schedule_step(run, turns, thread)
@@ -260,7 +261,10 @@ def _schedule(
 def _extract_willing(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[list[TurnInput]]:
-    """Learn from turns; one that the model refuses is told and given up: it would be refused again with the next."""
+    """Learn from turns; report and drop a turn that the model refuses, because it would refuse it again.
+
+    If the model refuses several turns in one call, each of them is tried alone. Return the turns to try again later.
+    """
     try:
         yield from _extract(run, turns, thread, current)
     except RefusedAnswer as error:
@@ -298,13 +302,13 @@ def _extract(
             capturing=capturing,
             current=current,
         )
-        if commit is not None and commit.at == heard.at:  # the one a turn already has is older
+        if commit is not None and commit.at == heard.at:  # an older commit was reported before
             run.emit_commit(commit)
     yield from erase_begun(run, turns)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
 
 
-# the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
+# The proposals of a turn are listed once, so that a resumed review shows the same ones in the same order.
 
 
 def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:
@@ -316,11 +320,12 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
 
 
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
-    """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
-    # What would change the words of others is not asked about in the middle of a conversation.
+    """Return the ids of the pending proposals that this graph, or a graph inside it, made in this turn."""
+    # In a shared namespace, a change of another user's record becomes a proposal even if the store does not propose.
+    # A conversation does not ask about those.
     proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
-    # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
+    # Background learning makes its proposals after the turn is over: the next turn of the thread shows them.
     earlier = run.settings.background is not None
     mine = [
         proposal
@@ -334,7 +339,7 @@ def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:
-    """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
-    if not isinstance(value, dict) or value.get("turn_id", value.get("tag")) != turn:  # "tag": of an older version
+    """Return the ids that were listed for this turn; None if the list is of another turn, or there is none."""
+    if not isinstance(value, dict) or value.get("turn_id", value.get("tag")) != turn:  # "tag": an older version
         return None
     return [str(id) for id in value.get("ids") or ()]

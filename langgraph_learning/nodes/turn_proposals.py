@@ -1,4 +1,4 @@
-"""The proposals of a turn: listed once, so that a review that is resumed shows the same ones in the same order."""
+"""The proposals of a turn, listed once, so that a resumed review shows the same ones in the same order."""
 
 from typing import Any
 
@@ -18,11 +18,12 @@ def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, An
 
 
 def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]]:
-    """Return the ids of what this graph, or a graph within it, proposed in this turn and is pending."""
-    # What would change the words of others is not asked about in the middle of a conversation.
+    """Return the ids of the pending proposals that this graph, or a graph inside it, made in this turn."""
+    # In a shared namespace, a change of another user's record becomes a proposal even if the store does not propose.
+    # A conversation does not ask about those.
     proposing = {store.name for store in run.settings.stores if store.proposes}
     within = f"{run.graph}|" if run.graph else ""
-    # What is learned behind the reply is proposed when its turn is over: the thread's next turn shows it.
+    # Background learning makes its proposals after the turn is over: the next turn of the thread shows them.
     earlier = run.settings.background is not None
     mine = [
         proposal
@@ -36,7 +37,7 @@ def proposals_of_turn(run: Run, identity: Identity, turn: str) -> Flow[list[str]
 
 
 def read_listed(value: object, turn: str) -> list[str] | None:
-    """Return the ids that were listed for this turn; None under another message, or where nothing was listed."""
+    """Return the ids that were listed for this turn; None if the list is of another turn, or there is none."""
     if not isinstance(value, dict) or value.get("tag") != turn:
         return None
     return [str(id) for id in value.get("ids") or ()]

@@ -1,4 +1,4 @@
-"""What a turn's steps hand on in the state: who speaks, what was recalled, and which words are the turn's."""
+"""The state that one step of a turn passes to the next: who asks, what was recalled, which messages belong to it."""
 
 from collections import Counter
 from typing import Any, TypedDict, cast
@@ -9,7 +9,7 @@ from langgraph_learning.records import Identity, Provenance
 
 
 class TurnState(TypedDict, total=False):
-    """What recall freezes for the turn: plain JSON in private state, ids only."""
+    """The frozen turn, as recall writes it: plain JSON in private state, ids only."""
 
     turn_id: str
     graph_ns: str
@@ -17,20 +17,20 @@ class TurnState(TypedDict, total=False):
     identity: dict[str, str | None]
     receipt: dict[str, Any]
     human_ids: list[str]
-    """The ids of the human messages there were: a graph inside that is given others was given a task."""
+    """The ids of the turn's human messages. A graph inside this one that has none of them was given a task."""
     forged: bool
-    """Whether none of our steps has written it."""
+    """Whether the value comes from outside and not from one of our steps."""
     last: str
-    """Once the turn was extracted: the id of its last human message, which a node of the host's may have added."""
+    """The id of the turn's last human message, set at extraction. A node of the host's may have added that message."""
 
 
 _READ_LATER = ("store", "id", "label")
 _OLDER = {"tag": "turn_id", "graph": "graph_ns", "heard": "human_ids"}
-"""How an older version called them: a run that it interrupted may be resumed by this one."""
+"""The keys that an older version used: this version may resume a run which that one interrupted."""
 
 
 def shown_in(turn: TurnState | None, place: Provenance) -> Provenance:
-    """Return `place` with the records that a turn was shown, and what they took of the prompt."""
+    """Return `place` with the records that the turn was shown, and the prompt tokens that they took."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
     cost = Counter[str]()
     for each in shown:
@@ -40,9 +40,9 @@ def shown_in(turn: TurnState | None, place: Provenance) -> Provenance:
 
 
 def shrink_receipt(turn: TurnState) -> TurnState:
-    """Return a turn with so much of its receipt as later steps read: which records, under which labels.
+    """Return a turn whose receipt holds only what later steps read: which records, under which labels.
 
-    A receipt has a hundred kilobytes, and a process remembers many turns. What reads it runs before the turn is over.
+    A receipt can have a hundred kilobytes, and a process remembers many turns. Once the turn is over nothing reads it.
     """
     over = "last" in turn
     shown = [] if over else (turn.get("receipt") or {}).get("shown", ())
@@ -50,7 +50,7 @@ def shrink_receipt(turn: TurnState) -> TurnState:
 
 
 def parse_turn(value: object) -> TurnState | None:
-    """Return the frozen turn of a state value, if it is one: private state can be forged."""
+    """Return a state value as a frozen turn; None if it is not one, because a caller can forge private state."""
     if not isinstance(value, dict):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Warnings, once each, about wiring that cannot work, with the fix: otherwise nothing is learned and nobody notices."""
+"""Warnings about wiring that cannot work, each given once and with the fix. Otherwise it would fail silently."""
 
 from langgraph_learning.config import LearningMode
 from langgraph_learning.nodes.recalled import RunRecall
@@ -6,11 +6,11 @@ from langgraph_learning.nodes.run_context import Run
 
 RECALL, EXTRACT, REVIEW, TOOLS = "recall", "extract", "review", "tools"
 WIRED = "wired"
-"""Extraction comes at every end, as `into` and middleware put it there: a turn without it has failed, or waits."""
+"""The mark of `into` and middleware, which put extraction at every end: a turn without it has failed, or waits."""
 
 
 def check_recall(run: Run, turn: str) -> None:
-    """Say that no extraction followed an earlier turn of this thread."""
+    """Warn once if no extraction followed an earlier turn of this thread."""
     settings, thread = run.settings, run.thread
     earlier = any(known == thread and other != turn for known, other in settings.turns)
     if settings.extracting and thread and earlier and not settings.steps & {EXTRACT, WIRED}:
@@ -23,7 +23,7 @@ def check_recall(run: Run, turn: str) -> None:
 
 
 def check_extraction(run: Run, memory: RunRecall) -> None:
-    """Say what this run shows of the wiring, once it has come to extraction."""
+    """Warn once about each wiring mistake that shows when a run reaches extraction."""
     settings = run.settings
     if settings.stores and not settings.steps & {RECALL, WIRED, TOOLS}:
         settings.warn_once(

@@ -1,4 +1,4 @@
-"""`wrap`: a node of the user's, as it is, that sees the recalled text as the first of its messages."""
+"""`wrap`: a user's node, unchanged, that gets the recalled text as the first of its messages."""
 
 import copy
 import dataclasses
@@ -28,27 +28,27 @@ NOTHING_KNOWN = "Nothing is known from earlier conversations."
 
 
 class Shower:
-    """Shows the recalled text to a node or graph, and takes it out of what it returns."""
+    """The wrapper that adds the recalled text to a node's input, and removes it from the node's answer."""
 
     def __init__(self, name: str, settings: MachineSettings, placement: Placement, *, remembers: bool = False) -> None:
         self.name, self._settings, self._placement, self._remembers = name, settings, placement, remembers
 
     def run(self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]) -> Any:
-        """Call a node with a state that shows the text."""
+        """Call a node with a state that holds the text, and return its answer without the text."""
         run, messages = self._begin(state, config)
         text = run.driver.run(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
         try:
             with calls.watch(config or {}) as watched:
                 answer = call(self._with_text(state, messages, view), watched)
-        except ParentCommand as handoff:  # a graph inside hands over to one around us, with its messages
+        except ParentCommand as handoff:  # a `Command` to the parent graph: its messages may hold the text
             raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
 
     async def arun(
         self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]
     ) -> Any:
-        """Do what `run` does."""
+        """Call an async node, as `run` calls a sync one."""
         run, messages = self._begin(state, config)
         text = await run.driver.arun(text_step(run, read_messages(messages))) if messages is not None else ""
         view, calls = self._view(messages or [], text), ModelCalls(run, self.name, text)
@@ -75,7 +75,8 @@ class Shower:
         return run, messages
 
     def _view(self, messages: Sequence[Any], text: str) -> View:
-        # A graph with a memory of its own still holds the last text, maybe another user's: it is always replaced.
+        # A graph with its own memory (`checkpointer=True`) still holds the last text, maybe another user's. So the text
+        # is always replaced, even by "nothing is known".
         if self._remembers:
             return show_first(messages, text or NOTHING_KNOWN, self._settings.context_id)
         if self._placement == "turn":
@@ -89,7 +90,7 @@ class Shower:
 
 
 class Wrapped(Node):
-    """Shows the recalled text to `node` and takes it out of what the node returns."""
+    """A node that calls the user's `node` with the recalled text, and removes the text from its answer."""
 
     def __init__(
         self, node: object, settings: MachineSettings, placement: Placement = "system", name: str | None = None
@@ -107,33 +108,33 @@ class Wrapped(Node):
         annotate(self, *hints(node))
 
     def __call__(self, state: object) -> object:
-        """Stand for the signature of the user's node."""
+        """Run the node; `annotate` gives each instance a version with the user's type hints, for LangGraph to read."""
         return self.invoke(state)
 
     def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
-        """Run the node on a state that shows the recalled text."""
+        """Run the node on a state that holds the recalled text."""
         return self._shower.run(input, config, self._node.invoke)
 
     async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
-        """Run the node on a state that shows the recalled text."""
+        """Run the node on a state that holds the recalled text."""
         return await self._shower.arun(input, config, self._node.ainvoke)
 
 
 def show_to_graph(
     graph: Pregel[Any, Any, Any, Any], settings: MachineSettings, name: str, *, deletes: bool = False
 ) -> Node:
-    """Return a compiled graph as a node that is shown the text in its input; it stays in sight of xray and snapshots.
+    """Return a compiled graph as a node that gets the text in its input; xray and state snapshots still see the graph.
 
     Args:
         graph: The compiled graph.
         settings: The machine.
         name: The name of its node.
-        deletes: Whether messages that the graph has deleted are deleted around it, too.
+        deletes: Whether a message that the graph deletes is deleted in the outer graph too.
     """
     remembers = graph.checkpointer is True
     shower = Shower(name, settings, settings.placement, remembers=remembers)
 
-    # Closures: LangGraph finds a graph in the variables that a node's function closes over.
+    # Closures on purpose: LangGraph finds a subgraph in the variables that a node's function closes over.
     def call(state: Any, config: RunnableConfig) -> Any:
         answer = shower.run(state, config, lambda given, watched: graph.invoke(given, watched))
         return with_deletions(state, answer, settings.messages_key) if deletes else answer
@@ -146,7 +147,7 @@ def show_to_graph(
 
 
 def with_deletions(state: object, answer: object, key: str) -> object:
-    """Return what a graph answered with a removal of each message that it was given and no longer has."""
+    """Return the graph's answer with a `RemoveMessage` for each message that it was given and no longer has."""
     before, after = get_messages(state, key), get_messages(answer, key)
     if before is None or after is None:
         return answer
@@ -156,7 +157,7 @@ def with_deletions(state: object, answer: object, key: str) -> object:
 
 
 def get_messages(state: object, key: str) -> list[BaseMessage] | None:
-    """Return the messages of a state of any kind; None where it has none."""
+    """Return the messages of a state of any type; None if it has none."""
     raw = _raw_messages(state, key)
     return read_messages(raw) if raw is not None else None
 
@@ -167,18 +168,18 @@ def _raw_messages(state: object, key: str) -> list[Any] | None:
 
 
 def with_value(state: object, key: str, value: object) -> object:
-    """Return a copy of `state` with another value for `key`, whatever kind of state it is."""
+    """Return a copy of `state`, which may be of any type, with another value for `key`."""
     if isinstance(state, Mapping):
         return {**state, key: value}
     if isinstance(state, BaseModel):
         return state.model_copy(update={key: value})
     changed = copy.copy(state)
-    object.__setattr__(changed, key, value)  # also a frozen dataclass, without running its __post_init__ again
+    object.__setattr__(changed, key, value)  # works for a frozen dataclass, and does not run __post_init__ again
     return changed
 
 
 def restore(answer: object, view: View, key: str) -> object:
-    """Return what a node answered without the recalled text, also inside commands and lists of them."""
+    """Return a node's answer without the recalled text, also inside commands, sends and lists."""
     if view.shown is None:
         return answer
     if isinstance(answer, Command):
@@ -209,7 +210,7 @@ def _restore_value(value: object, view: View) -> object:
 
 
 def hints(node: object) -> tuple[object, object]:
-    """Return the annotations of a node's state and result, as LangGraph would read them; None where there are none."""
+    """Return the annotations of a node's state and result, as LangGraph would read them; None for a missing one."""
     function = node if inspect.isroutine(node) else getattr(node, "__call__", None)  # noqa: B004 - its signature
     if function is None or (isinstance(node, Runnable) and "__call__" not in dir(type(node))):
         return None, None

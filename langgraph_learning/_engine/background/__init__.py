@@ -1,1 +1,1 @@
-"""Learning behind the reply: turns that wait in the store, and who learns from them."""
+"""Background learning: the turns that wait in the store, and the threads and leases that learn from them."""

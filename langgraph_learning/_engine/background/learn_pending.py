@@ -1,4 +1,4 @@
-"""Learning from the turns of one user that wait: in order, those of a thread in one call, each exactly once."""
+"""Learning from the waiting turns of one user: in order, one call per thread, each turn exactly once."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -29,10 +29,11 @@ from langgraph_learning.records import Namespace
 log = logging.getLogger("langgraph_learning")
 
 LONGEST_WAIT = 15
-"""A thread that is never silent is learned from after so many delays."""
+"""After how many delays a thread is learned from even if it is never silent."""
 FIRST_WAIT = timedelta(seconds=60)
 FIRST_WAIT_AFTER_ANSWER = timedelta(seconds=10)
-"""How long a turn waits after its first failure; longer where no answer came: the model may be down."""
+"""How long a turn waits after its first failure. If the model gave no answer, it may be down, and the turn waits
+longer (`FIRST_WAIT`)."""
 WAITS_FACTOR = 4
 LONGEST_ERROR = 500
 Clock = Callable[[], datetime]
@@ -40,35 +41,35 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class LearningProgress:
-    """What was done of a user's turns, and when to look again."""
+    """The result of learning from a user's turns, and when to look again."""
 
     learned: int = 0
     next_at: datetime | None = None
-    """When the next turn is due; None where none waits."""
+    """When the next turn is due; None if none waits."""
     leased: bool = False
-    """Whether somebody else learns from them."""
+    """Whether another learner holds the lease of these turns."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What learns, with which model, and by which clock."""
+    """The parts that learning from waiting turns needs: the machine, its options, the clock and the model."""
 
     settings: MachineSettings
     background: Background
     clock: Clock
     model: BaseChatModel | None = None
     hasten: bool = False
-    """Whether what waits is due now: the process is about to end, or somebody waits for it."""
+    """Whether all waiting turns are due now: the process is about to end, or a caller waits for the result."""
     held: dict[Namespace, str] = field(default_factory=dict)
-    """The leases that this process holds; somebody renews them, or a call that takes long loses its own."""
+    """The leases that this process holds. `LeaseKeeper` renews them; else a long call would lose its lease."""
 
 
 def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
-    """Learn from what is due of one user and say when to come again.
+    """Learn from the due turns of one user, and return when to look again.
 
     Raises:
-        ConfigurationError: There is no model; nothing was tried.
-        StoreError: The store failed; what waits goes on waiting.
+        ConfigurationError: There is no model, so nothing was tried.
+        StoreError: The store failed; the turns go on waiting.
     """
     turns = yield from load_pending(namespace, work.settings.name)
     if (group := next_group(turns, work)) is None:
@@ -86,6 +87,7 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
             turns = yield from load_pending(namespace, work.settings.name)
             group = next_group(turns, work, tried)
     except Exception:
+        # Not `finally`: the lease is released by a `yield`, and a generator that is being closed must not yield.
         yield from _give_up(work, namespace, lease)
         raise
     yield from _give_up(work, namespace, lease)
@@ -93,6 +95,7 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
 
 
 def _give_up(work: Work, namespace: Namespace, lease: str) -> Flow[None]:
+    """Release the lease, and stop renewing it."""
     work.held.pop(namespace, None)
     yield from release_lease(namespace, lease)
 
@@ -102,8 +105,8 @@ def next_group(
 ) -> list[PendingTurn] | None:
     """Return the turns of one thread to learn from next, in one call; None if nothing is due.
 
-    The oldest come first. A turn that has failed is tried alone, so that it takes no other with it; until it is
-    learned or given up its user's later turns wait, because what was said later has to win.
+    The oldest come first. A turn that has failed is tried alone, so that other turns do not fail with it. Until it is
+    learned or given up, the user's later turns wait, because what was said later must win.
     """
     now = work.clock()
     for group in _groups(turns):
@@ -117,16 +120,17 @@ def next_group(
 
 
 def next_due(turns: Sequence[PendingTurn], work: Work) -> datetime | None:
-    """Return when the next turn is due."""
+    """Return when the next turn is due; None if none waits."""
     moments = []
     for group in _groups(turns):
         moments.append(_due_at(group, work.background))
         if group[0].attempts:
-            break
+            break  # later turns wait until this one is learned or given up
     return min(moments, default=None)
 
 
 def _groups(turns: Sequence[PendingTurn]) -> list[list[PendingTurn]]:
+    """Return the waiting turns that one call may learn from together, for each thread."""
     threads: dict[str | None, list[PendingTurn]] = {}
     for turn in turns:
         if turn.status == "waiting":
@@ -138,16 +142,17 @@ def _groups(turns: Sequence[PendingTurn]) -> list[list[PendingTurn]]:
 
 
 def _due_at(group: Sequence[PendingTurn], background: Background) -> datetime:
+    """Return when a group is due: when its thread has been silent, or after the longest wait."""
     latest = group[0].scheduled_at + timedelta(seconds=background.delay * LONGEST_WAIT)
     due = max(turn.due_at for turn in group)
     return due if group[0].attempts else min(due, latest)
 
 
 def _learn_group(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]) -> Flow[int]:
-    """Learn from turns of one thread; a failure is written down with them."""
+    """Learn from turns of one thread; return how many were learned. A failure is stored with the first turn."""
     try:
         return (yield from _learn(work, works, group))
-    except TurnGone:  # forgotten, deleted, or learned by somebody else meanwhile
+    except TurnGone:  # deleted, or learned by another process, meanwhile
         return 0
     except ConfigurationError:
         raise
@@ -179,7 +184,7 @@ def _learn(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]
 
 
 def _without_edited(turns: Sequence[TurnInput]) -> list[TurnInput]:
-    """Leave out turns whose messages came again under their ids: they were edited while they waited."""
+    """Return the turns without those edited while they waited: a later turn holds their message ids again."""
     kept: list[TurnInput] = []
     for turn in reversed(turns):
         ids = {message.id for message in turn.turn.human}
@@ -190,9 +195,9 @@ def _without_edited(turns: Sequence[TurnInput]) -> list[TurnInput]:
 
 
 def _write_down(work: Work, turn: PendingTurn, error: Exception, *, alone: bool) -> Flow[None]:
-    """Count the failure of a turn; after the last it is given up, and kept."""
+    """Count a failed attempt of a turn; after the last attempt the turn is given up, and kept with its error."""
     attempts = turn.attempts + 1
-    # A turn of another version of this package does not get better, nor one whose words the model refuses.
+    # Another attempt cannot help a turn that another version of this package wrote, or that the model refuses.
     hopeless = isinstance(error, ValidationError) or (alone and isinstance(error, RefusedAnswer))
     over = hopeless or attempts >= work.background.max_attempts
     first = FIRST_WAIT_AFTER_ANSWER if isinstance(error, ExtractionError) else FIRST_WAIT
@@ -207,7 +212,7 @@ def _write_down(work: Work, turn: PendingTurn, error: Exception, *, alone: bool)
         }
     )
     [there] = yield from batch(GetOp(turn.namespace, turn.id, refresh_ttl=False))
-    if there is None:  # forgotten meanwhile: nothing is written about it
+    if there is None:  # deleted meanwhile: write nothing about it
         return
     with suppress(ConflictError):
         yield from write([changed.put()], {(turn.namespace, turn.id): getattr(there, "version", 0)})

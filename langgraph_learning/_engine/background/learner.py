@@ -27,38 +27,41 @@ log = logging.getLogger("langgraph_learning")
 THREADS = 4
 """How many users a process learns from at once."""
 RESCAN = timedelta(seconds=60)
-"""How often it looks for turns that others have left: of processes that ended, or died."""
+"""How often a process looks for turns that other processes left when they ended or died."""
 RETRY_STORE = timedelta(seconds=10)
-"""When it comes again after the store has failed."""
+"""How long a process waits after the store has failed."""
 CLOSING = 5.0
-"""How long closing the database waits for what is to be learned, in seconds."""
+"""How many seconds closing the database waits for turns to be learned from."""
 _POLL = timedelta(seconds=0.2)
 _AT_ONCE = datetime.min.replace(tzinfo=UTC)
 
 
 def utc_now() -> datetime:
-    """Return the present moment."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass
 class _Queue:
-    """The users whose turns wait, with when they are due; those being learned from; those somebody waits for."""
+    """The users with turns to learn from, each as the namespace of their turns.
+
+    `due` says when each is due, `busy` holds those that a thread learns from now, `asked` those that `drain` waits for.
+    """
 
     due: dict[Namespace, datetime] = field(default_factory=dict)
     busy: set[Namespace] = field(default_factory=set)
     asked: set[Namespace] = field(default_factory=set)
     left: set[Namespace] = field(default_factory=set)
-    """Those that were asked for and have turns left."""
+    """The users that `drain` asked for and that still have turns."""
     rescan_at: datetime | None = None
 
     def next_moment(self) -> datetime | None:
-        """Return when there is something to do for a thread that is free."""
+        """Return when a free thread next has something to do; None if nothing is planned."""
         moments = [moment for namespace, moment in self.due.items() if namespace not in self.busy]
         return min((*moments, *((self.rescan_at,) if self.rescan_at else ())), default=None)
 
     def take(self, now: datetime) -> Namespace | None:
-        """Take the user who is due longest."""
+        """Return the user who has been due longest, and mark them busy; None if nobody is due."""
         ready = [(moment, place) for place, moment in self.due.items() if place not in self.busy and moment <= now]
         if not ready:
             return None
@@ -69,14 +72,14 @@ class _Queue:
 
 
 class BackgroundLearner:
-    """Learns from the turns that wait in one store.
+    """The threads of this process that learn from the turns waiting in one store.
 
     Args:
         settings: The machine that learns.
-        store: Where the turns wait.
-        threads: How many users it learns from at once; by default none where another process does.
-        rescan: How often it looks for what others have left.
-        clock: Says what time it is.
+        store: The store in which the turns wait.
+        threads: How many users to learn from at once; by default none if another process learns.
+        rescan: How often to look for turns that other processes left.
+        clock: The function that returns the current time.
     """
 
     def __init__(
@@ -101,18 +104,18 @@ class BackgroundLearner:
         self._process = os.getpid()
 
     def remember_model(self, model: BaseChatModel | None) -> None:
-        """Extract with the agent's own model where the machine has none."""
+        """Use the agent's own model for extraction if the machine has none."""
         self._model = model or self._model
 
     def schedule(self, namespace: Namespace, due_at: datetime) -> None:
-        """Learn from the turns of a user when they are due."""
+        """Plan to learn from the turns of a user when they are due."""
         with self._changed:
             self._queue.due[namespace] = min(due_at, self._queue.due.get(namespace, due_at))
             self._changed.notify()
         self.start()
 
     def start(self) -> None:
-        """Start the threads; they first look for what an earlier process has left."""
+        """Start the threads, once; they first look for turns that an earlier process left."""
         with self._changed:
             if self._threads or self._closed or not self._size:
                 return
@@ -123,7 +126,7 @@ class BackgroundLearner:
             thread.start()
 
     def learn(self, namespace: Namespace, *, hasten: bool = False) -> LearningProgress:
-        """Learn from what is due of one user, in this thread.
+        """Learn from the due turns of one user, in the calling thread.
 
         Raises:
             ConfigurationError: There is no model.
@@ -134,9 +137,9 @@ class BackgroundLearner:
             return self._driver.run(learn_pending(work, namespace))
 
     def drain(self, timeout: float | None = None) -> bool:
-        """Learn at once from all that this process has scheduled; return whether nothing of it is left.
+        """Learn at once from everything that this process has scheduled; return whether nothing of it is left.
 
-        Where another process learns, wait for it.
+        If another process does the learning, wait for it.
         """
         ends = None if timeout is None else time.monotonic() + timeout
         with self._changed:
@@ -173,8 +176,8 @@ class BackgroundLearner:
         return any(turn.status == "waiting" for turn in turns)
 
     def close(self, timeout: float = CLOSING) -> None:
-        """Learn from what can be learned from in time, and end; the rest waits in the store for the next start."""
-        if self._process != os.getpid():
+        """Learn until the timeout, then end; the other turns wait in the store for the next start."""
+        if self._process != os.getpid():  # a forked process does not have its parent's threads
             return
         if self._size and not self._closed:
             self.drain(timeout)
@@ -187,7 +190,7 @@ class BackgroundLearner:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """End after what is under way; the rest waits in the store."""
+        """Finish the current work and end; the other turns wait in the store."""
         self._end()
         for thread in self._threads:
             thread.join()
@@ -202,7 +205,7 @@ class BackgroundLearner:
             self._finish(namespace, self._try(namespace, hasten), hasten)
 
     def _next(self) -> Namespace | None:
-        """Wait for something to do: a user, `()` for a look at what others have left, None for the end."""
+        """Wait for work and return it: a user; `()` to look for turns that other processes left; None to end."""
         with self._changed:
             while not self._closed:
                 now = self._clock()
@@ -221,7 +224,7 @@ class BackgroundLearner:
         except ConfigurationError as error:
             self.settings.warn_once("background_model", f"turns wait to be learned from: {error}")
             return LearningProgress(next_at=self._clock() + self._rescan)
-        except Exception:  # a thread's edge: the turns wait in the store, and it comes again
+        except Exception:  # the outermost call of a thread: the turns stay, to be tried again
             if not self._closed:
                 log.exception("could not learn behind the reply; what waits goes on waiting")
             return LearningProgress(next_at=self._clock() + RETRY_STORE)
@@ -229,7 +232,7 @@ class BackgroundLearner:
     def _finish(self, namespace: Namespace, progress: LearningProgress, hasten: bool) -> None:
         with self._changed:
             self._queue.busy.discard(namespace)
-            if hasten and progress.leased:  # somebody waits for it: ask again soon, whoever learns from it
+            if hasten and progress.leased:  # `drain` waits, and another learner has the lease
                 self._queue.due[namespace] = self._clock() + _POLL
             elif progress.next_at is not None:
                 there = self._queue.due.get(namespace, progress.next_at)
@@ -242,7 +245,7 @@ class BackgroundLearner:
     def _find_left(self) -> None:
         try:
             namespaces = self._driver.run(find_namespaces())
-        except Exception:  # a thread's edge
+        except Exception:  # the outermost call of a thread
             if not self._closed:
                 log.exception("could not look for turns that wait")
             return
@@ -255,8 +258,8 @@ class BackgroundLearner:
 
 
 def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearner:
-    """Return who learns behind the reply from what waits in `store`, in this process."""
-    key = (os.getpid(), getattr(store, "database", None) or id(store))  # a forked process has no threads of its parent
+    """Return the learner of this process for `store`; the first call makes it."""
+    key = (os.getpid(), getattr(store, "database", None) or id(store))  # a fork lacks its parent's threads
     learner = cast("BackgroundLearner | None", settings.learners.get(key))
     if learner is not None:
         return learner
@@ -279,7 +282,7 @@ def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearne
 
 
 def drain(settings: MachineSettings, timeout: float | None) -> bool:
-    """Learn now from what this process has scheduled, in all stores; return whether nothing of it is left."""
+    """Learn now from everything that this process has scheduled, in all stores; return whether nothing is left."""
     ends = None if timeout is None else time.monotonic() + timeout
     mine = [learner for (process, _), learner in settings.learners.items() if process == os.getpid()]
     learners = cast("list[BackgroundLearner]", mine)

@@ -1,4 +1,4 @@
-"""Who learns from a user's turns just now: a lease in the store, which its holder renews as long as it lives."""
+"""The lease of a user's turns: an item in the store, so that one learner works on them. Its holder renews it."""
 
 import logging
 import threading
@@ -16,26 +16,26 @@ from langgraph_learning.records import Namespace
 log = logging.getLogger("langgraph_learning")
 
 LEASE_TIME = timedelta(seconds=30)
-"""How long nobody else learns from a user's turns after the holder was killed. A lease that runs out under a living
-holder costs a model call, never a second commit."""
+"""How long a lease lasts, and so how long the turns wait if its holder is killed. If it runs out while the holder
+still works, this costs a second model call, never a second commit."""
 RENEW_EVERY = timedelta(seconds=10)
-"""How often a holder renews its lease: a call may take longer than a lease lasts."""
+"""How often a holder renews its lease: a model call may take longer than a lease lasts."""
 
 
 def acquire_lease(namespace: Namespace, lease: str, now: datetime) -> Flow[datetime | None]:
-    """Take the lease of a user's turns; return until when somebody else has it."""
+    """Take the lease of a user's turns; return None, or the time until which another learner has it."""
     [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
     if isinstance(there, Item) and (until := datetime.fromisoformat(there.value["until"])) > now:
         return until
     try:
         yield from _write_lease(namespace, lease, there, now)
     except ConflictError:
-        return now + LEASE_TIME
+        return now + LEASE_TIME  # another learner took it between our read and our write
     return None
 
 
 def renew_lease(namespace: Namespace, lease: str, now: datetime) -> Flow[bool]:
-    """Hold a lease for longer, and return whether it is held still."""
+    """Extend a lease, and return whether it is still held."""
     [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
     if not isinstance(there, Item) or there.value["id"] != lease:
         return False
@@ -47,7 +47,7 @@ def renew_lease(namespace: Namespace, lease: str, now: datetime) -> Flow[bool]:
 
 
 def release_lease(namespace: Namespace, lease: str) -> Flow[None]:
-    """Give the lease back, unless somebody else has it by now."""
+    """Delete the lease, unless another learner has it by now."""
     [there] = yield from batch(GetOp(namespace, LEASE, refresh_ttl=False))
     if isinstance(there, Item) and there.value["id"] == lease:
         yield from erase_items([(namespace, LEASE)])
@@ -60,16 +60,16 @@ def _write_lease(namespace: Namespace, lease: str, there: object, now: datetime)
 
 
 class LeaseKeeper:
-    """Renews the leases that a process holds, in a thread that lives while somebody learns.
+    """The renewal of this process's leases, in a thread that runs only while something is learned.
 
     Args:
-        driver: Reaches the store in which the leases lie.
-        clock: Says what time it is.
+        driver: The driver of the store that holds the leases.
+        clock: The function that returns the current time.
     """
 
     def __init__(self, driver: Driver, clock: Callable[[], datetime]) -> None:
         self.held: dict[Namespace, str] = {}
-        """The leases by the place of the turns."""
+        """The leases by the namespace of the turns."""
         self._driver, self._clock = driver, clock
         self._lock, self._ended = threading.Lock(), threading.Event()
         self._learning = 0
@@ -77,7 +77,7 @@ class LeaseKeeper:
 
     @contextmanager
     def while_learning(self) -> Iterator[None]:
-        """Renew what is held as long as this lasts."""
+        """Renew the held leases until the `with` block ends."""
         with self._lock:
             self._learning += 1
             if self._thread is None and not self._ended.is_set():
@@ -90,15 +90,15 @@ class LeaseKeeper:
                 self._learning -= 1
 
     def end(self) -> None:
-        """Renew nothing any more."""
+        """Stop renewing leases."""
         self._ended.set()
 
     def renew(self) -> None:
-        """Renew what is held now, so that leases can be short, and free soon after a kill."""
+        """Renew all held leases, so that leases can be short, and a killed process blocks its users only briefly."""
         for namespace, lease in list(self.held.items()):
             try:
                 self._driver.run(renew_lease(namespace, lease, self._clock()))
-            except Exception:  # a thread's edge: without a lease the call goes on, and commits once
+            except Exception:  # without a lease the call goes on, and still commits only once
                 if not self._ended.is_set():
                     log.warning("could not renew a lease", exc_info=True)
 

@@ -1,4 +1,4 @@
-"""Turns that wait to be learned from: items of the store itself, beside what their user has taught."""
+"""Turns that wait to be learned from: items of the store itself, next to their user's records."""
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
@@ -21,36 +21,37 @@ from langgraph_learning.versioned_store import VersionedStore
 log = logging.getLogger(__name__)
 
 KEPT_WORDS = 100_000
-"""How much of a thread's words is kept with a turn that waits, in characters."""
+"""How many characters of a thread's words are kept with a waiting turn."""
 LEASE = "lease"
-"""The key of the item that says who learns from a user's turns just now; turns have ids for keys."""
+"""The key of the lease item, which lies among the turns; the keys of turns are ids."""
 
 
 class PendingTurn(Frozen):
-    """A turn that has begun, that waits, or that could not be learned from and is kept with its error."""
+    """A turn that has begun, or waits, or could not be learned from and is kept with its error."""
 
     id: str
     machine: str
     identity: Identity
     turn: dict[str, JsonValue]
     thread: tuple[tuple[Spoken, str], ...] = ()
-    """Who has said what in the thread so far: words of tools and documents stay theirs."""
+    """Who said what in the thread so far, so that words of tools and documents are not taken for the user's."""
     scheduled_at: datetime
     due_at: datetime
     status: Literal["begun", "waiting", "failed"] = "waiting"
-    """`begun`: by an agent inside another graph, which learns from it itself, at its next turn at the latest."""
+    """`begun`: an agent inside another graph has begun the turn. The same agent learns from it, at its next turn at the
+    latest."""
     attempts: int = 0
     error: str | None = None
 
     @property
     def text(self) -> str:
-        """What the user said."""
+        """The words of the user in this turn."""
         messages: Any = cast("dict[str, Any]", self.turn.get("turn") or {}).get("messages") or ()
         return " ".join(str(message.get("text", "")) for message in messages if message.get("role") == "user")
 
     @property
     def namespace(self) -> Namespace:
-        """Where it lies."""
+        """The namespace in which the turn lies."""
         return pending_namespace(self.identity)
 
     @property
@@ -63,12 +64,12 @@ class PendingTurn(Frozen):
         return TurnInput.from_json(self.turn)
 
     def put(self) -> PutOp:
-        """Return the operation that keeps it."""
+        """Return the store operation that saves the turn."""
         return PutOp(self.namespace, self.id, self.model_dump(mode="json", exclude={"id"}), index=False)
 
 
 def pending_namespace(identity: Identity) -> Namespace:
-    """Return where the turns of a user wait; of nobody known, those of each thread by themselves."""
+    """Return the namespace where a user's turns wait; without a user, each thread has its own."""
     thread = identity.thread_id if identity.user_id is None else None
     return (*Scope(user_id=identity.user_id, thread_id=thread).path, PENDING)
 
@@ -82,16 +83,16 @@ def schedule_turns(
     thread: ThreadWords | None = None,
     defer: Callable[[object, Namespace, datetime], None] | None = None,
 ) -> Flow[list[PendingTurn]]:
-    """Write the turns of one user that are not learned yet, and return them.
+    """Write those turns of one user that are not learned yet, and return them.
 
     Args:
-        turns: The turns, each with the id under which it is learned.
+        turns: The turns, each with the id of the commit that is to learn it.
         machine: The name of the machine that is to learn from them.
-        now: The present moment.
-        delay: How long the thread is to be silent before.
-        mask: Takes secrets out of what is stored.
-        thread: Who has said what in the thread so far.
-        defer: Enters the job into a queue, on the connection of the transaction that writes the turns.
+        now: The current time.
+        delay: How long the thread must be silent before the turns are due.
+        mask: The function that removes secrets from what is stored.
+        thread: Who said what in the thread so far.
+        defer: The function that adds a job to a queue, on the connection of the transaction that writes the turns.
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
     spoken = _newest(thread.spoken, mask) if thread else ()
@@ -102,7 +103,7 @@ def schedule_turns(
             identity=turn.identity,
             turn=mask_turn(turn, mask).to_json(),
             thread=spoken,
-            scheduled_at=now + timedelta(microseconds=place),
+            scheduled_at=now + timedelta(microseconds=place),  # turns are sorted by this
             due_at=now + delay,
         )
         for place, ((key, turn), commit) in enumerate(zip(turns, learned, strict=True))
@@ -115,7 +116,7 @@ def schedule_turns(
 
 
 def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spoken, str], ...]:
-    """Return the newest of what was said that fits into `KEPT_WORDS`."""
+    """Return the newest of the thread's words that fit into `KEPT_WORDS`, masked."""
     kept: list[tuple[Spoken, str]] = []
     room = KEPT_WORDS
     for speaker, text in reversed(spoken):
@@ -126,7 +127,7 @@ def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spo
 
 
 def mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
-    """Return a turn without the secrets in it."""
+    """Return a copy of a turn without the secrets in it."""
     turn = heard.turn
     masked = replace(
         turn,
@@ -140,24 +141,24 @@ def mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
 
 
 def load_pending(namespace: Namespace, machine: str | None = None) -> Flow[list[PendingTurn]]:
-    """Return what waits, and what failed, in the order it was said; of one machine, or of all."""
+    """Return the begun, waiting and failed turns of one machine, or of all, in the order they were said."""
     [items] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
     mine = [item for item in cast("list[Item]", items) if tuple(item.namespace) == namespace and item.key != LEASE]
     turns = [PendingTurn.model_validate({**item.value, "id": item.key}) for item in mine]
-    # Whose it says it is decides where it is learned: an item that lies elsewhere was not written by us.
+    # The identity in a turn decides where it is learned. If that is another namespace, we did not write the item.
     ours = [turn for turn in turns if turn.namespace == namespace and machine in (None, turn.machine)]
     return sorted(ours, key=lambda turn: (turn.scheduled_at, turn.id))
 
 
 def find_namespaces() -> Flow[list[Namespace]]:
-    """Return where turns wait, of all users."""
+    """Return the namespaces in which turns wait, of all users."""
     conditions = (MatchCondition("prefix", (ROOT,)), MatchCondition("suffix", (PENDING,)))
     [found] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
     return [tuple(namespace) for namespace in cast("list[Namespace]", found)]
 
 
 def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
-    """Return what waits and what failed, of all users."""
+    """Return the begun, waiting and failed turns of all users."""
     found: list[PendingTurn] = []
     for namespace in (yield from find_namespaces()):
         found += yield from load_pending(namespace, machine)
@@ -165,7 +166,7 @@ def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
 
 
 def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:
-    """Let failed turns wait again, due at once, and return how many these are."""
+    """Set failed turns to wait again, due at once, and return their number."""
     failed = [turn for turn in turns if turn.status == "failed"]
     anew = {"status": "waiting", "attempts": 0, "due_at": now}
     if failed:
@@ -174,21 +175,22 @@ def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:
 
 
 def remove_pending(turns: Sequence[PendingTurn]) -> Flow[None]:
-    """Erase turns that are learned: their words stay in no history."""
+    """Erase learned turns, so that no history keeps their words."""
     yield from erase_items([(turn.namespace, turn.id) for turn in turns])
 
 
 def erase_items(places: Sequence[tuple[Namespace, str]], *, scrub: bool = True) -> Flow[None]:
-    """Erase items with their history, or where the store keeps none delete them.
+    """Erase items with their history; in a store without history, delete them.
 
     Args:
-        places: Where they lie.
-        scrub: Whether their text is gone from the disk at once; somebody may be waiting for the reply.
+        places: The namespace and key of each item.
+        scrub: Whether to clear their text from the disk at once, which takes time: False if a reply waits.
     """
     try:
         yield from call_store(VersionedStore.erase, list(places), scrub=scrub)
     except UnsupportedByStore:
         yield from write([PutOp(*place, None) for place in places], {})
     except StoreError:
-        # Erased, but a reader keeps the write-ahead log from being emptied; any other failure shows at the next read.
+        # The items are erased, but an open reader prevents emptying the write-ahead log. Any other failure of the
+        # store shows at the next read.
         log.debug("could not empty the log after a turn was learned", exc_info=True)

@@ -1,4 +1,4 @@
-"""Periodic jobs, such as curation and the deletion of expired records: run once a period over all workers."""
+"""Periodic jobs, such as curation and the deletion of expired records: one worker runs each, once per period."""
 
 import logging
 import threading
@@ -19,13 +19,13 @@ from langgraph_learning.records import CARE, ROOT, Identity, Namespace
 log = logging.getLogger("langgraph_learning")
 
 LOOK = timedelta(minutes=1)
-"""How often a worker looks whether something is due."""
+"""How often a worker checks whether a task is due."""
 _PLACE = (ROOT, CARE)
 Task = Callable[[datetime], Flow[None]]
 
 
 def claim_period(name: str, every: timedelta, now: datetime) -> Flow[bool]:
-    """Return whether a task is due and nobody else does it: the first worker that asks in a period has it."""
+    """Return whether this worker is to run a task: it is due, and no other worker claimed this period before."""
     [there] = yield from batch(GetOp(_PLACE, name, refresh_ttl=False))
     if isinstance(there, Item) and datetime.fromisoformat(there.value["at"]) + every > now:
         return False
@@ -38,25 +38,26 @@ def claim_period(name: str, every: timedelta, now: datetime) -> Flow[bool]:
 
 
 def curate_all(settings: MachineSettings, now: datetime) -> Flow[None]:
-    """Curate what every user has taught."""
+    """Curate the records of every user."""
     conditions = (MatchCondition("prefix", (ROOT, "user")),)
     [found] = yield from batch(ListNamespacesOp(conditions, max_depth=3, limit=EVERYTHING))
     for namespace in cast("list[Namespace]", found):
         identity = Identity(user_id=unlabel(namespace[2]))
         try:
             yield from curate(settings.stores, identity, now, dry_run=False, mask=settings.mask)
-        except LearningError:  # one user's trouble is not another's
+        except LearningError:  # a failure for one user must not stop the others
             log.exception("could not curate what a user has taught")
 
 
 def sweep() -> Flow[None]:
-    """Erase what has expired, where the store keeps it until then."""
+    """Erase expired records, in a store that keeps them until a sweep."""
     yield StoreCall("sweep", (), {})
 
 
 def _call(step: Callable[[], object]) -> Flow[None]:
+    """Run a plain function as a flow."""
     step()
-    yield from ()
+    yield from ()  # makes this function a generator, as a flow must be
 
 
 def care_tasks(
@@ -66,10 +67,10 @@ def care_tasks(
     sweep_every: timedelta | None = None,
     reflect: Callable[[], object] | None = None,
 ) -> dict[str, tuple[timedelta, Task]]:
-    """Return what is to be done how often; without a period it is not done.
+    """Return the tasks by name, each with its period; a task without a period is left out.
 
     Raises:
-        ConfigurationError: `Background(reflect_every=...)` asks for what this machine cannot do.
+        ConfigurationError: `Background(reflect_every=...)` is set, but this machine cannot reflect.
     """
     tasks: dict[str, tuple[timedelta, Task]] = {}
     if curate_every is not None:
@@ -84,7 +85,7 @@ def care_tasks(
 
 
 def take_care(driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], now: datetime) -> list[str]:
-    """Do what is due, and return what was done; what fails is logged, and tried again in the next period."""
+    """Run the due tasks and return their names; a failure is logged, and the task runs again in the next period."""
     done = []
     for name, (every, task) in tasks.items():
         try:
@@ -99,7 +100,7 @@ def take_care(driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], now: 
 def care_in_background(
     driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], clock: Callable[[], datetime]
 ) -> None:
-    """Start a thread that does what is due as long as the process lives."""
+    """Start a daemon thread that runs due tasks until the process ends."""
     ended = threading.Event()
 
     def loop() -> None:

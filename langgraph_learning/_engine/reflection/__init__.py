@@ -1,1 +1,1 @@
-"""Reflection: what happened over many turns becomes procedures, instructions and learnings."""
+"""Reflection: the events of many turns become procedures, instructions and learnings."""

@@ -1,4 +1,4 @@
-"""Reflection as a machine offers it: checked arguments in, the flow out."""
+"""The arguments of `reflect` on a machine: they are checked here, and make a flow."""
 
 import copy
 from dataclasses import replace
@@ -22,10 +22,10 @@ def reflect_flow(
     model: Model | None,
     dry_run: bool,
 ) -> Flow[Reflection]:
-    """Return the flow of a reflection.
+    """Check the arguments and return the flow of a reflection.
 
     Raises:
-        ConfigurationError: There is nothing to reflect into, no model, or no such time.
+        ConfigurationError: No learning store can be reflected into, there is no model, or an argument is wrong.
     """
     if not isinstance(dry_run, bool):
         raise ConfigurationError(f"reflect(dry_run={dry_run!r}): give True or False")
@@ -48,9 +48,9 @@ def reflect_flow(
 
 
 def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
-    """Return the learning store in the namespace that is reflected on; each user's own stays theirs."""
+    """Return a copy of a learning store that uses `namespace`; one that each user has alone is returned unchanged."""
     if getattr(store.config, "namespace", "user") in (namespace, "user"):
         return store
     moved = copy.copy(store)
-    moved.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configurations with one
+    moved.config = replace(store.config, namespace=namespace)  # type: ignore[call-arg]  # only configs with a namespace come here
     return moved

@@ -1,4 +1,4 @@
-"""What happened that `reflect` reads: calls that failed and then worked, outcomes, corrections, votes."""
+"""The events that `reflect` reads: calls that failed and then worked, outcomes, corrections and votes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,19 +15,20 @@ from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import Actor, Change, Commit, Namespace, Remove, Trajectory, Update
 
 LONGEST_EVENT = 6_000
-"""How much of one event a reflection is shown, in characters."""
+"""How many characters of one event the model gets."""
 OUTCOME = "outcome"
-"""The field of a record that says what came of it."""
+"""The field of a record that holds its outcome."""
 REFLECTION = "reflection"
-"""What the commits of reflections have as their turn: nobody reflects on them again."""
+"""The turn id of commits that a reflection made; later reflections skip these commits."""
+# `assistant` marks the text of votes, which come from people, so its actor is `person`.
 _ACTORS: dict[Spoken, Actor] = {"user": "user", "assistant": "person", "agent": "agent", "other": "tool"}
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """One thing that happened: who has said what in it, and in which turn.
+    """One event: who said what in it, and in which turn.
 
-    What people have said by voting stands under `assistant`: it is nobody's statement about the world.
+    The text about votes has the speaker `assistant`, because no person stated it about the world.
     """
 
     key: str
@@ -35,25 +36,25 @@ class Evidence:
     kind: str
     spoken: tuple[tuple[Spoken, str], ...]
     turns: tuple[str, ...] = ()
-    """The messages that it began with; where they have no ids, its commit."""
+    """The ids of the event's messages; without them, the id of its turn or its commit."""
     thread_id: str | None = None
     user_id: str | None = None
     against: str | None = None
-    """The id of the record that most voters found harmful."""
+    """The id of the record, if more voters found it harmful than helpful."""
 
     @property
     def place(self) -> tuple[str, str]:
-        """Where it stands among the others."""
+        """The key by which events are sorted: the time, then the event's key."""
         return (self.at.isoformat(), self.key)
 
     @property
     def line(self) -> str:
-        """How it is shown, as data."""
+        """The text that the model gets, escaped as data."""
         text = clip_middle("\n".join(text for _, text in self.spoken), LONGEST_EVENT)
         return f'<event kind="{self.kind}" on="{self.at:%Y-%m-%d}">\n{prompts.escape(text)}\n</event>'
 
     def speaker(self, quote: str) -> Actor | None:
-        """Return who has said `quote` in it, the user before others; None if nobody has."""
+        """Return who said `quote` in this event, the user before others; None if nobody did."""
         wanted = normalize_quote(quote)
         ordered = sorted(self.spoken, key=lambda part: part[0] != "user")
         found = next((who for who, text in ordered if wanted and wanted in normalize_quote(text)), None)
@@ -61,7 +62,7 @@ class Evidence:
 
 
 def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Evidence]:
-    """Return what a turn has that a reflection reads; `names` are the learning stores that it may change."""
+    """Return the events of a commit; `names` are the learning stores that the reflection may change."""
     if commit.turn == REFLECTION:
         return []
     whose, own = commit.identity, (commit.turn or commit.id,)
@@ -107,7 +108,7 @@ def _correction(change: Change) -> tuple[tuple[Spoken, str], ...]:
 
 
 def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Evidence]:
-    """Return the records that were voted on, each with the votes as they stand."""
+    """Return one event for each record that was voted on, with the votes counted now."""
     by_key = {item.key: item for item in ballots}
     events: list[Evidence] = []
     for record in snapshot.records:
@@ -125,7 +126,7 @@ def events_of_votes(snapshot: ScopeSnapshot, ballots: Sequence[Item]) -> list[Ev
 
 @dataclass(frozen=True)
 class Mark:
-    """Up to which event an agent's turns were reflected on, and the version of the item that says so."""
+    """The last event of an agent that was reflected on, and the version of the item that stores it."""
 
     namespace: Namespace
     key: str
@@ -133,12 +134,12 @@ class Mark:
     version: int = 0
 
     def moved_to(self, event: Evidence) -> PutOp:
-        """Return the operation that moves it."""
+        """Return the store operation that moves the mark to `event`."""
         return PutOp(self.namespace, self.key, {"place": list(event.place)}, index=False)
 
 
 def read_mark(namespace: Namespace, key: str, item: object) -> Mark:
-    """Read a mark back; where there is none nothing was reflected on."""
+    """Return the stored mark; if there is none, a mark before every event."""
     if not isinstance(item, Item):
         return Mark(namespace, key)
     at, event = item.value["place"]

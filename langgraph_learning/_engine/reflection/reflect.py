@@ -1,7 +1,8 @@
-"""The reflect flow: what happened in many turns becomes procedures, rules and learnings, one operation at a time.
+"""The reflect flow: the events of many turns become procedures, rules and learnings, one operation at a time.
 
-A batch of events is one model call and one commit, written together with the mark up to which was reflected. So what is
-committed stands when a later batch fails, and of two reflections at once one finds that the other was first.
+A batch of events makes one model call and one commit. The same write moves the mark, which says up to which event the
+agent's turns were reflected on. So earlier commits stay if a later batch fails. If two reflections run at once, only
+one of them can move the mark; the other goes on from there.
 """
 
 from collections.abc import Iterable, Sequence
@@ -65,17 +66,18 @@ from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import tokens, words
 
 BATCH = 12
-"""How many events a model is shown in one call."""
+"""How many events the model gets in one call."""
 REFLECTIONS = "reflections"
-"""Where the marks lie in a scope."""
+"""The last part of the namespace that holds the marks of a scope."""
 KEPT_SHARE = 0.3
-"""How much of the words of a record an update must keep that no person's word asks for."""
+"""The share of a record's words that an update must keep, unless a person's words ask for the change."""
 TRIES = 50
+"""How often a commit is tried if other writes conflict with it."""
 
 
 @dataclass(frozen=True)
 class Reflector:
-    """Who reflects, on what: the learning stores that may change, the model, and the rules of every commit."""
+    """The settings of a reflection: the learning stores that may change, the model, and the rules of every commit."""
 
     stores: Sequence[LearningStore]
     model: BaseChatModel
@@ -85,13 +87,13 @@ class Reflector:
     since: datetime | None = None
 
     def mark_scope(self, identity: Identity) -> Scope:
-        """Return where the mark lies: with the user, or in the namespace."""
+        """Return the scope that holds the mark: the user's, or without a user the namespace's."""
         return Scope(user_id=identity.user_id) if identity.user_id else Scope(namespace=self.namespace)
 
 
 @dataclass(frozen=True)
 class Material:
-    """What an agent's reflection rests on: the records, the proposals, the events after the mark, and the mark."""
+    """The input of one agent's reflection: the records, the proposals, the events after the mark, and the mark."""
 
     identity: Identity
     snapshots: list[ScopeSnapshot]
@@ -102,19 +104,19 @@ class Material:
 
 @dataclass(frozen=True)
 class Lesson:
-    """One operation that a model asked for, and the events that it rests on."""
+    """One operation that the model asked for, and the events that contain its quote."""
 
     request: OperationRequest
     events: tuple[Evidence, ...]
 
     def may_remove(self, record_id: str) -> bool:
-        """Return whether people said so: a user in their words, or most of those who voted on the record."""
+        """Return whether people asked for the removal: a user in their words, or most voters on the record."""
         return self.request.source.actor == "user" or any(event.against == record_id for event in self.events)
 
 
 @dataclass(frozen=True)
 class Lessons:
-    """What a model asked for about some events."""
+    """The operations that the model asked for in answer to one batch of events."""
 
     events: tuple[Evidence, ...]
     asked: tuple[Lesson, ...]
@@ -126,7 +128,7 @@ class Lessons:
 
 @dataclass
 class ReflectionProgress:
-    """What a reflection has come to so far."""
+    """The results of a reflection so far."""
 
     events: int = 0
     changes: list[Change] = field(default_factory=list)
@@ -137,15 +139,15 @@ class ReflectionProgress:
     failed: str | None = None
 
     def add(self, plan: CommitPlan, made: Commit, *, written: bool) -> None:
-        """Take in what one batch came to."""
+        """Add the results of one batch."""
         self.changes += made.changes
         self.proposed += plan.proposed
         self.refused += made.refused
         if written:
-            self.commits.insert(0, made.id)
+            self.commits.insert(0, made.id)  # newest first
 
     def report(self, *, dry_run: bool) -> Reflection:
-        """Return it as what the caller gets."""
+        """Return the results in the form that the caller gets."""
         return Reflection(
             dry_run=dry_run,
             events=self.events,
@@ -159,10 +161,10 @@ class ReflectionProgress:
 
 
 def reflect(reflector: Reflector, user_id: str | None, *, dry_run: bool) -> Flow[Reflection]:
-    """Reflect on what happened since the last time, agent by agent, and return what it came to.
+    """Reflect on the events since the last reflection, agent by agent, and return the results.
 
     Raises:
-        ExtractionError: The model's first answer cannot be used; nothing is written.
+        ExtractionError: An answer of the model cannot be used, and nothing was written before it.
     """
     progress = ReflectionProgress()
     commits = yield from _read_commits(reflector, user_id)
@@ -171,6 +173,7 @@ def reflect(reflector: Reflector, user_id: str | None, *, dry_run: bool) -> Flow
         for number, agent in enumerate(agents):
             identity = Identity(user_id=user_id, agent=agent)
             mine = [commit for commit in commits if commit.identity.agent == agent]
+            # Votes on records that agents share count once, with the first agent.
             yield from _reflect_on_agent(reflector, identity, mine, progress, first=not number, dry_run=dry_run)
     except ExtractionError as error:
         if not progress.commits:
@@ -188,7 +191,7 @@ def _reflect_on_agent(
     first: bool,
     dry_run: bool,
 ) -> Flow[None]:
-    done: set[tuple[str, str]] = set()  # in a dry run the mark stays where it is
+    done: set[tuple[str, str]] = set()  # needed in a dry run, which does not move the mark
     while True:
         material = yield from _gather(reflector, identity, commits, votes_on_shared=first)
         events = tuple(event for event in material.events if event.place not in done)[:BATCH]
@@ -214,7 +217,7 @@ def _commit_lessons(
     *,
     first: bool,
 ) -> Flow[bool]:
-    """Write what was learned with the mark moved; False if another reflection moved it meanwhile."""
+    """Write the lessons and move the mark, in one write; return False if another reflection moved it first."""
     mark, last = material.mark, lessons.events[-1]
     for _ in range(TRIES):
         plan = _plan(reflector, material, lessons)
@@ -226,6 +229,7 @@ def _commit_lessons(
             else:
                 yield from write([mark.moved_to(last)], expects)
         except ConflictError:
+            # Something changed since it was read. If it was not the mark, plan again on what is stored now.
             material = yield from _gather(reflector, material.identity, commits, votes_on_shared=first)
             if material.mark != mark:
                 return False
@@ -236,7 +240,7 @@ def _commit_lessons(
 
 
 def _read_commits(reflector: Reflector, user_id: str | None) -> Flow[list[Commit]]:
-    """Return the commits to reflect on: a user's, or those of all turns that could teach the namespace."""
+    """Return the commits to reflect on: a user's, or those of all turns that could write to the namespace."""
     if user_id is not None:
         places = [commits_namespace(Identity(user_id=user_id))]
     else:
@@ -259,7 +263,7 @@ def _read_commits(reflector: Reflector, user_id: str | None) -> Flow[list[Commit
 def _gather(
     reflector: Reflector, identity: Identity, commits: Sequence[Commit], *, votes_on_shared: bool
 ) -> Flow[Material]:
-    """Read the records, what was proposed before, the votes and the mark, in one round trip."""
+    """Read the records, the earlier proposals, the votes and the mark, in one round trip."""
     stores = scoped_to(reflector.stores, identity)
     scopes = list(dict.fromkeys(scope for _, scope in stores))
     place, key = (*reflector.mark_scope(identity).path, REFLECTIONS), label(identity.agent or "-")
@@ -283,7 +287,7 @@ def _gather(
 
 
 def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple[Evidence, ...]) -> Flow[Lessons]:
-    """Ask the model once what the events teach."""
+    """Ask the model once what the events teach; refuse an operation whose quote is in none of them."""
     schema = answer_schema(offered_operations(snapshots), "What these events teach")
     answer = yield from ask_for_operations(reflector.model, schema, _prompt(snapshots, events), reflector.methods)
     items, refused = cut_operations(answer.operations, reflector.stores, reflector.rules.limits)
@@ -309,7 +313,7 @@ def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Evidence]) -> l
 
 
 def _read_lesson(item: JsonValue, events: Sequence[Evidence]) -> Lesson | None:
-    """Return what an item asks for, with the turns that its quote stands in; None where it stands in none."""
+    """Return the operation that an item asks for, with the events that contain its quote; None if none does."""
     quote = item.get("quote") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(quote, str):
         return None
@@ -330,7 +334,7 @@ def _read_lesson(item: JsonValue, events: Sequence[Evidence]) -> Lesson | None:
 
 
 def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitPlan:
-    """Plan what was asked for on what is stored now."""
+    """Plan the operations that the model asked for, on what is stored now."""
     at, identity = datetime.now(UTC), material.identity
     spoken = ThreadWords(tuple(part for event in lessons.events for part in event.spoken))
     draft = Draft(
@@ -348,6 +352,7 @@ def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitP
     )
     plan = CommitPlan(draft, {each.store.name: each for each in material.snapshots}, material.earlier)
     for lesson in lessons.asked:
+        # Each operation is tried on a copy of the plan, so that a refused one leaves no trace.
         trial = plan.fork()
         trial.add(lesson.request)
         if reason := _why_too_much(plan, trial, lesson):
@@ -358,7 +363,7 @@ def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitP
 
 
 def _why_too_much(before: CommitPlan, after: CommitPlan, lesson: Lesson) -> str | None:
-    """Return why an operation would lose too much of what is known; people's words and votes may ask for that."""
+    """Return why an operation would lose too much of what is known; None if it does not, or if people asked for it."""
     proposed = [change for proposal in after.proposed[len(before.proposed) :] for change in proposal.changes]
     for change in [*after.changes[len(before.changes) :], *proposed]:
         if lesson.may_remove(change.id):
