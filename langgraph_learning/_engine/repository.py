@@ -289,7 +289,7 @@ def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) 
     new = {record.id: record for record in (*after.records, *after.past)}
     namespace = (*before.scope.path, before.store.name)
     # Earlier states come and go with their record: no change of the commit names them.
-    past = {record.id for record in before.past} ^ {record.id for record in after.past}
+    past = {record.id for record in (*before.past, *after.past) if old.get(record.id) != new.get(record.id)}
     touched = list(dict.fromkeys([*(change.id for change in changes), *sorted(past)]))
     operations, expect = [], {}
     for key in touched:

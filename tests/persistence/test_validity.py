@@ -1,12 +1,12 @@
 """When something holds: what has expired is not recalled, and what was superseded is, as of an earlier day."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
-from langgraph.store.base import BaseStore
+from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
@@ -18,6 +18,7 @@ from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.stores.base import ID
 from langgraph_learning.testing import ScriptedChatModel, op
+from langgraph_learning.versioned_store import is_versioned
 
 DAY = timedelta(days=1)
 
@@ -155,8 +156,8 @@ def test_asked_as_of_a_day_a_superseded_memory_is_what_held_then_also_after_a_cu
 def test_a_memory_that_was_superseded_twice_is_known_for_each_day() -> None:
     rome = (JULY, "I moved to Rome", [op("update_memory", id="m1", content="Lives in Rome", quote="I moved to Rome")])
     ada = taught(InMemoryStore(), BERLIN, OSLO, rome)
-    held = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
-    assert held == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+    on = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
+    assert on == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
 
 
 @pytest.mark.parametrize(
@@ -218,8 +219,8 @@ def test_a_message_that_is_edited_takes_back_what_it_superseded() -> None:
         again = LearningMachine(model=model, user_memory=True, store=db.store).scoped(user_id="ada", thread_id="t1")
         again.learn([HumanMessage("I live in Rome now", id="h1")], at=JULY)
         assert [record.text for record in ada.records()] == ["Lives in Rome"]
-        held = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
-        assert held == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Berlin"], JULY: ["Lives in Rome"]}
+        on = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
+        assert on == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Berlin"], JULY: ["Lives in Rome"]}
 
 
 def test_what_a_person_approves_later_supersedes_on_the_day_it_was_said() -> None:
@@ -271,6 +272,91 @@ def test_a_memory_from_an_old_conversation_says_when_it_was_said_and_one_of_toda
     assert "- Lives in Berlin (said 2026-05-08)" in ada.recall("Where do I live?").text
     today = (datetime.now(UTC), "I like tea", [op("add_memory", content="Likes tea", quote="I like tea")])
     assert "- Likes tea\n" in taught(store, today, first=1).recall("What do I like?").text
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
+    if request.param == "memory":
+        yield InMemoryStore()
+        return
+    with connect("sqlite:///:memory:") as db:
+        yield db.store
+
+
+ROME = (JULY, "I moved to Rome", [op("update_memory", id="m1", content="Lives in Rome", quote="I moved to Rome")])
+
+
+def held(ada: Scoped) -> dict[datetime, list[str]]:
+    return {day: [record.text for record in ada.search("lives", at=day + DAY)] for day in (MAY, JUNE, JULY)}
+
+
+def test_an_imported_memory_keeps_the_past_it_came_with_when_it_changes_again(store: BaseStore) -> None:
+    rows = list(taught(InMemoryStore(), BERLIN, OSLO).export())
+    LearningMachine(user_memory=True, store=store).scoped(user_id="ada").load(rows)
+    ada = taught(store, ROME, first=5)
+    assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+
+
+def test_a_memory_that_changes_twice_in_one_turn_keeps_its_last_state_when_it_changes_again(store: BaseStore) -> None:
+    taught(store, BERLIN)
+    twice = [op("update_memory", id="m1", content=f"Lives in {town}", quote=town) for town in ("Bern", "Oslo")]
+    ada = taught(store, (JUNE, "I live in Bern. No, in Oslo", twice), ROME, first=1)
+    assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+
+
+def renumbered(store: BaseStore) -> Scoped:
+    """Ada with a past state under the id of earlier releases, in a version that a restored backup does not have."""
+    ada = taught(store, BERLIN, OSLO)
+    [past] = [item for item in store.search(("learning",), limit=100) if item.value.get("past_of")]
+    commit = ada.commits()[-1].id
+    assert is_versioned(store)
+    store.erase([(past.namespace, past.key)])
+    old = PutOp(past.namespace, f"{past.value['past_of']}@7", past.value, index=["text"])
+    store.transact([old], source={"commit": commit})
+    return ada
+
+
+def test_undo_and_an_edit_find_the_past_by_what_it_is_the_past_of() -> None:
+    for take_back in ("undo", "edit"):
+        with connect("sqlite:///:memory:") as db:
+            ada = renumbered(db.store)
+            if take_back == "undo":
+                ada.undo(ada.commits()[-1].id)
+            else:
+                model = ScriptedChatModel(extractions=[[]])
+                learning = LearningMachine(model=model, user_memory=True, store=db.store)
+                again = learning.scoped(user_id="ada", thread_id="t1")
+                again.learn([HumanMessage("I do not live in a town", id="h1")], at=JULY)
+            assert held(ada)[MAY] == ["Lives in Berlin"], take_back
+            assert [row["text"] for row in ada.export()] == ["Lives in Berlin"], take_back
+
+
+def test_undo_does_not_ask_once_for_each_version_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = taught(db.store, BERLIN, OSLO)
+        [record] = ada.records()
+        for text in [f"Lives in Oslo {'well ' * number}" for number in range(1, 30)]:
+            db.store.put(record.namespace, record.id, {**record.value(), "text": text, "content": {"content": text}})
+        made = ada.apply("delete_memory", id=record.id)
+        asked: list[str] = []
+        history = type(db.store).history
+
+        def counted(store: Any, namespace: tuple[str, ...], key: str) -> Any:
+            asked.append(key)
+            return history(store, namespace, key)
+
+        monkeypatch.setattr(type(db.store), "history", counted)
+        ada.undo(made.id)
+        assert len(set(asked)) == 2, "the record, and its one past state"
+        assert len(list(ada.export())) == 2
+
+
+def test_a_message_that_is_edited_takes_back_what_it_taught_though_that_is_past(store: BaseStore) -> None:
+    ada = taught(store, BERLIN, OSLO)
+    learning = LearningMachine(model=ScriptedChatModel(extractions=[[]]), user_memory=True, store=store)
+    again = learning.scoped(user_id="ada", thread_id="t1")
+    again.learn([HumanMessage("I like tea", id="h0")], at=JULY)
+    assert held(ada) == {MAY: [], JUNE: ["Lives in Oslo"], JULY: ["Lives in Oslo"]}
 
 
 class Membership(UserMemory):
