@@ -18,6 +18,7 @@ from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
     INDEXED,
+    SUPERSEDED,
     Add,
     Change,
     Commit,
@@ -231,6 +232,24 @@ def load_snapshots(
         for position, (store, scope) in enumerate(stores)
     ]
     return results[: len(first)], snapshots
+
+
+def load_past(snapshots: Sequence[ScopeSnapshot], changes: Sequence[Change]) -> Flow[list[ScopeSnapshot]]:
+    """Return the snapshots with all past states of the records that `changes` remove, in at most one round trip."""
+    wanted: list[tuple[int, SearchOp]] = []
+    for place, snapshot in enumerate(snapshots):
+        name = snapshot.store.name
+        gone = {change.id for change in changes if isinstance(change, Remove) and change.store == name}
+        if gone and snapshot.keeps_past and not snapshot.complete and not snapshot.store.captures:
+            filter_ = {"past_of": min(gone)} if len(gone) == 1 else {"status": SUPERSEDED}
+            wanted.append((place, read_op(snapshot.store, snapshot.scope, limit=EVERYTHING)._replace(filter=filter_)))
+    loaded = list(snapshots)
+    for (place, _), result in zip(wanted, (yield from batch(*(op for _, op in wanted))) if wanted else (), strict=True):
+        known = loaded[place]
+        read = read_snapshot(known.store, known.scope, result)
+        past = {record.id: record for record in (*read.past, *known.past)}
+        loaded[place] = replace(known, past=tuple(past.values()))
+    return loaded
 
 
 def find_commit(identity: Identity, commit: str) -> GetOp:

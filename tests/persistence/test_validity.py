@@ -1,5 +1,6 @@
 """When something holds: what has expired is not recalled, and what was superseded is, as of an earlier day."""
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,6 +12,8 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
 from langgraph_learning import EntityMemoryConfig, LearningMachine, LearningMode, Record, Scope, Source, connect
+from langgraph_learning._engine import repository
+from langgraph_learning._engine.approval import proposals
 from langgraph_learning.config import StoreConfig, UserMemoryConfig
 from langgraph_learning.records import SUPERSEDED, Add, Change, Update
 from langgraph_learning.schemas import UserMemory
@@ -339,13 +342,14 @@ def test_undo_does_not_ask_once_for_each_version_number(monkeypatch: pytest.Monk
             db.store.put(record.namespace, record.id, {**record.value(), "text": text, "content": {"content": text}})
         made = ada.apply("delete_memory", id=record.id)
         asked: list[str] = []
-        history = type(db.store).history
+        assert is_versioned(db.store)
+        history = db.store.history
 
-        def counted(store: Any, namespace: tuple[str, ...], key: str) -> Any:
+        def counted(namespace: tuple[str, ...], key: str) -> Any:
             asked.append(key)
-            return history(store, namespace, key)
+            return history(namespace, key)
 
-        monkeypatch.setattr(type(db.store), "history", counted)
+        monkeypatch.setattr(db.store, "history", counted)
         ada.undo(made.id)
         assert len(set(asked)) == 2, "the record, and its one past state"
         assert len(list(ada.export())) == 2
@@ -357,6 +361,36 @@ def test_a_message_that_is_edited_takes_back_what_it_taught_though_that_is_past(
     again = learning.scoped(user_id="ada", thread_id="t1")
     again.learn([HumanMessage("I like tea", id="h0")], at=JULY)
     assert held(ada) == {MAY: [], JUNE: ["Lives in Oslo"], JULY: ["Lives in Oslo"]}
+
+
+@pytest.mark.parametrize(("store", "deleted"), [("sqlite", 1), ("sqlite", 2), ("memory", 1)], indirect=["store"])
+def test_a_memory_that_is_deleted_takes_along_a_past_that_was_not_read(
+    store: BaseStore, deleted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 1 if isinstance(store, InMemoryStore) else 5  # of the oldest in the one, of the newest in the other
+    monkeypatch.setattr(proposals, "PLAN_LIMIT", read)
+    monkeypatch.setattr(repository, "SEARCH_LIMIT", read)
+    ada = taught(store, BERLIN, OSLO)
+    for number in range(10):
+        ada.apply("add_memory", content=f"Knows song {number}")
+    [oslo] = [record for record in ada.records() if "Oslo" in record.text]
+    store.put(oslo.namespace, oslo.id, {**oslo.value(), "created_at": datetime.now(UTC).isoformat()}, index=["text"])
+    ids = [record.id for record in ada.records()][::-1]
+    assert ids[0] == oslo.id
+
+    def delete(messages: Sequence[Any]) -> list[dict[str, Any]]:
+        shown = "\n".join(str(message.content) for message in messages)
+        labels = [re.findall(rf"(m\S+): {text}", shown)[-1] for text in ("Lives in Oslo", "Knows song 9")[:deleted]]
+        return [op("delete_memory", id=label, quote="Forget Norway, and the song 9") for label in labels]
+
+    model = ScriptedChatModel(extractions=[delete])
+    learning = LearningMachine(model=model, user_memory=True, store=store).scoped(user_id="ada", thread_id="t9")
+    made = learning.learn([HumanMessage("Forget Norway, and the song 9", id="h9")], at=datetime.now(UTC))
+    assert made is not None
+    assert len(made.changes) == deleted
+    assert oslo.id in {change.id for change in made.changes}
+    assert held(ada) == {MAY: [], JUNE: [], JULY: []}
+    assert [row["text"] for row in ada.export() if row["past_of"]] == []
 
 
 class Membership(UserMemory):
