@@ -20,6 +20,7 @@ from langgraph_learning.schemas import UserMemory
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.stores.base import ID
+from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
 from langgraph_learning.versioned_store import is_versioned
 
@@ -391,6 +392,37 @@ def test_a_memory_that_is_deleted_takes_along_a_past_that_was_not_read(
     assert oslo.id in {change.id for change in made.changes}
     assert held(ada) == {MAY: [], JUNE: [], JULY: []}
     assert [row["text"] for row in ada.export() if row["past_of"]] == []
+
+
+def test_old_states_that_fit_do_not_crowd_out_what_holds_now(store: BaseStore) -> None:
+    ada = LearningMachine(user_memory=True, store=store).scoped(user_id="ada")
+    ada.apply("add_memory", content="Likes beetroot soup as her grandmother made it, with sour cream and rye bread")
+    ada.apply("add_memory", content="Soup of day 0")
+    [today] = [record for record in ada.records() if "day" in record.text]
+    limit = UserMemoryStore().recall_limit
+    old = [today.model_copy(update={"version": number}).as_past(JUNE) for number in range(limit + 10)]
+    store.batch([PutOp(past.namespace, past.id, past.value(), index=["text"]) for past in old])
+    assert any("beetroot" in record.text for record in ada.search("soup", limit=10))
+    recalled = ada.recall("soup")
+    assert "beetroot" in recalled.text
+    assert recalled.receipt.left_out == {}
+
+
+def test_what_is_left_out_is_counted_without_old_states() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = LearningMachine(user_memory=True, store=db.store).scoped(user_id="ada")
+        ada.apply("add_memory", content="Soup of day 0")
+        [record] = ada.records()
+        limit = UserMemoryStore().recall_limit
+        now = [record.model_copy(update={"id": f"k{number}"}) for number in range(limit + 50)]
+        states = [
+            record.model_copy(update={"version": 1, "text": f"{'Soup' if n < 40 else 'Stew'}{' ' * n}"})
+            for n in range(70)
+        ]
+        old = [state.as_past(JUNE) for state in states]
+        db.store.batch([PutOp(each.namespace, each.id, each.value(), index=["text"]) for each in (*now, *old)])
+        recalled = ada.recall("soup")
+        assert len(recalled.records) + recalled.receipt.left_out["user_memory"] == limit + 51
 
 
 class Membership(UserMemory):

@@ -77,8 +77,9 @@ def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) 
 def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[RankedSnapshot]:
     """Read again where records of another status take the place of what is wanted, which costs more, and is rare."""
     fitting = sum(record.status == status for record in each.records)
-    all_read, store = len(each.records) + len(each.past) < op.limit, each.store
-    crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
+    read, store = len(each.records) + len(each.past), each.store
+    all_read = read < op.limit
+    crowded = fitting < read if store.reads_archived else fitting * 4 < read * 3
     more = [op._replace(filter={"status": status})] if crowded and not all_read else []
     more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
     if not more:
@@ -112,9 +113,11 @@ def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> Ra
 
 
 def _count_unread(each: RankedSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
-    """How many records there are that were not read; of the past nobody has counted them."""
+    """How many records of now there are that were not read; of the past nobody has counted them."""
     read = len(each.records) + len(each.past)
     if read < op.limit or stand.revision is not None:
         return 0
-    total = yield from call_store(VersionedStore.count, op.namespace_prefix)
-    return max(0, total - read)
+    if not each.past:  # as quick for many records as for few
+        return max(0, (yield from call_store(VersionedStore.count, op.namespace_prefix)) - read)
+    total = yield from call_store(VersionedStore.count, op.namespace_prefix, {"past_of": None})
+    return max(0, total - len(each.records))
