@@ -89,9 +89,12 @@ class Record(Validity, Ordered):
             value[part] = {name: given for name, given in value[part].items() if given is not None}
         return value
 
-    def as_past(self, until: datetime | None) -> "Record":
-        """Return the record that keeps this state when something else holds from a time on."""
-        kept = {"id": past_id(self), "past_of": self.id, "status": SUPERSEDED, "valid_to": until}
+    def as_past(self, until: datetime | None) -> "Record | None":
+        """Return the record that keeps this state when something else holds from a time on; None if it never held."""
+        end = min((moment for moment in (self.valid_to, until) if moment is not None), default=None)
+        if end is not None and self.valid_from is not None and end <= self.valid_from:
+            return None
+        kept = {"id": past_id(self), "past_of": self.id, "status": SUPERSEDED, "valid_to": end}
         return self.model_copy(update={**kept, "version": 1, "keys": {}})
 
     def keeps(self, value: Mapping[str, JsonValue]) -> bool:

@@ -120,7 +120,7 @@ class ScopeSnapshot:
             old = present.get(change.id)
             if change.from_now_on and old is not None and self.keeps_past:
                 kept = old.as_past(change.valid_from)
-                past[kept.id] = kept
+                past |= {kept.id: kept} if kept is not None else {}
             # The records of one commit keep their order, because short ids depend on it.
             present[change.id] = self.record(change, old, at + timedelta(microseconds=len(present)))
         kept_past = tuple(past.values())

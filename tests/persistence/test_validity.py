@@ -401,7 +401,7 @@ def test_old_states_that_fit_do_not_crowd_out_what_holds_now(store: BaseStore) -
     [today] = [record for record in ada.records() if "day" in record.text]
     limit = UserMemoryStore().recall_limit
     old = [today.model_copy(update={"version": number}).as_past(JUNE) for number in range(limit + 10)]
-    store.batch([PutOp(past.namespace, past.id, past.value(), index=["text"]) for past in old])
+    store.batch([PutOp(past.namespace, past.id, past.value(), index=["text"]) for past in old if past])
     assert any("beetroot" in record.text for record in ada.search("soup", limit=10))
     recalled = ada.recall("soup")
     assert "beetroot" in recalled.text
@@ -420,13 +420,47 @@ def test_what_is_left_out_is_counted_without_old_states() -> None:
             for n in range(70)
         ]
         old = [state.as_past(JUNE) for state in states]
-        db.store.batch([PutOp(each.namespace, each.id, each.value(), index=["text"]) for each in (*now, *old)])
+        db.store.batch([PutOp(each.namespace, each.id, each.value(), index=["text"]) for each in (*now, *old) if each])
         recalled = ada.recall("soup")
         assert len(recalled.records) + recalled.receipt.left_out["user_memory"] == limit + 51
 
 
 class Membership(UserMemory):
+    valid_to: str | None = Field(default=None, description="Until which day it is true")
     expires_at: str | None = Field(default=None, description="Until which day")
+
+
+@pytest.mark.parametrize("end", ["valid_to", "expires_at"])
+def test_what_had_ended_before_it_was_replaced_ended_then_and_the_new_statement_has_no_end(
+    store: BaseStore, end: str
+) -> None:
+    config = UserMemoryConfig(schema=Membership)
+    ada = LearningMachine(user_memory=config, store=store).scoped(user_id="ada")
+    ada.apply("add_memory", content="Rents a flat in Paris", **{end: "2024-12-31"})
+    [record] = ada.records()
+    ada.apply("update_memory", id=record.id, content="Rents a house in Oslo")
+    texts = {year: [each.text for each in ada.search("rents", at=datetime(year, 6, 1))] for year in (2024, 2025)}
+    assert texts == {2024: ["Rents a flat in Paris"], 2025: []}
+    assert [each.text for each in ada.search("rents")] == ["Rents a house in Oslo"]
+    [now] = ada.records()
+    assert (now.valid_to, now.expires_at) == (None, None)
+    assert now.content.get(end) is None
+
+
+def test_a_new_end_that_is_said_with_the_new_statement_stays() -> None:
+    config = UserMemoryConfig(schema=Membership)
+    ada = LearningMachine(user_memory=config, store=InMemoryStore()).scoped(user_id="ada")
+    ada.apply("add_memory", content="Rents a flat in Paris", valid_to="2024-12-31")
+    [record] = ada.records()
+    ada.apply("update_memory", id=record.id, content="Rents a house in Oslo", valid_to="2099-12-31")
+    assert [each.content["valid_to"] for each in ada.records()] == ["2099-12-31"]
+
+
+def test_a_state_that_is_replaced_when_it_begins_leaves_no_past(store: BaseStore) -> None:
+    taught(store, BERLIN)
+    twice = [op("update_memory", id="m1", content=f"Lives in {town}", quote=town) for town in ("Bern", "Oslo")]
+    ada = taught(store, (JUNE, "I live in Bern. No, in Oslo", twice), first=1)
+    assert [row["text"] for row in ada.export() if row["past_of"]] == ["Lives in Berlin"]
 
 
 def test_a_memory_that_expires_is_recalled_until_its_last_day_and_not_a_day_longer() -> None:
