@@ -14,6 +14,7 @@ from pydantic import Field
 from langgraph_learning import EntityMemoryConfig, LearningMachine, LearningMode, Record, Scope, Source, connect
 from langgraph_learning._engine import repository
 from langgraph_learning._engine.approval import proposals
+from langgraph_learning.checkpointers._saver.thread_data import erase_thread_records
 from langgraph_learning.config import StoreConfig, UserMemoryConfig
 from langgraph_learning.records import SUPERSEDED, Add, Change, Update
 from langgraph_learning.schemas import UserMemory
@@ -423,6 +424,31 @@ def test_what_is_left_out_is_counted_without_old_states() -> None:
         db.store.batch([PutOp(each.namespace, each.id, each.value(), index=["text"]) for each in (*now, *old) if each])
         recalled = ada.recall("soup")
         assert len(recalled.records) + recalled.receipt.left_out["user_memory"] == limit + 51
+
+
+def told_in_two_threads(store: BaseStore) -> Scoped:
+    ada = taught(store, BERLIN)
+    model = ScriptedChatModel(extractions=[OSLO[2]])
+    other = LearningMachine(model=model, user_memory=True, store=store).scoped(user_id="ada", thread_id="t2")
+    other.learn([HumanMessage("I live in Oslo now", id="q")], at=JUNE)
+    return ada
+
+
+def test_a_deleted_thread_leaves_no_past_of_what_it_had_replaced() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = told_in_two_threads(db.store)
+        erase_thread_records(db.store, "t2")
+        assert [(row["text"], row["past_of"], row["valid_to"]) for row in ada.export()] == [
+            ("Lives in Berlin", None, None)
+        ]
+
+
+def test_a_deleted_thread_leaves_the_past_of_what_others_have_replaced_since() -> None:
+    with connect("sqlite:///:memory:") as db:
+        told_in_two_threads(db.store)
+        ada = taught(db.store, ROME, first=4)
+        erase_thread_records(db.store, "t2")
+        assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: [], JULY: ["Lives in Rome"]}
 
 
 class Membership(UserMemory):
