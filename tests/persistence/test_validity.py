@@ -451,6 +451,15 @@ def test_a_deleted_thread_leaves_the_past_of_what_others_have_replaced_since() -
         assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: [], JULY: ["Lives in Rome"]}
 
 
+def test_an_unreadable_id_is_answered_with_the_first_ids_that_there_are() -> None:
+    ada = LearningMachine(user_memory=True, store=InMemoryStore()).scoped(user_id="ada")
+    for number in range(25):
+        ada.apply("add_memory", content=f"Knows song {number}")
+    with pytest.raises(ValueError, match=r"there is m1, .* and \d+ more$") as refused:
+        ada.apply("delete_memory", id="nobody")
+    assert str(refused.value).count(",") == 19
+
+
 class Membership(UserMemory):
     valid_to: str | None = Field(default=None, description="Until which day it is true")
     expires_at: str | None = Field(default=None, description="Until which day")
