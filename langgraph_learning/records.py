@@ -3,6 +3,7 @@
 All of them are frozen and JSON-able: they travel through graph state, interrupts, stores and exports.
 """
 
+import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
@@ -53,9 +54,10 @@ class Ordered(Frozen):
     """Texts of records that rest on it, by learning store and id; a search finds it by their words too."""
 
 
-def past_id(record_id: str, version: int) -> str:
-    """Return the id of the record that keeps an earlier state of another one."""
-    return f"{record_id}@{version}"
+def past_id(record: "Record") -> str:
+    """Return the id of the record that keeps this state of `record`; versions alone may repeat after an import."""
+    state = "\0".join([record.id, str(record.version), record.updated_at.isoformat(), record.text])
+    return f"{record.id}@{hashlib.sha256(state.encode(errors='surrogatepass')).hexdigest()[:12]}"
 
 
 class Record(Validity, Ordered):
@@ -87,10 +89,18 @@ class Record(Validity, Ordered):
             value[part] = {name: given for name, given in value[part].items() if given is not None}
         return value
 
-    def as_past(self, until: datetime | None) -> "Record":
-        """Return the record that keeps this state when something else holds from a time on."""
-        kept = {"id": past_id(self.id, self.version), "past_of": self.id, "status": SUPERSEDED, "valid_to": until}
+    def as_past(self, until: datetime | None) -> "Record | None":
+        """Return the record that keeps this state when something else holds from a time on; None if it never held."""
+        end = min((moment for moment in (self.valid_to, until) if moment is not None), default=None)
+        if end is not None and self.valid_from is not None and end <= self.valid_from:
+            return None
+        kept = {"id": past_id(self), "past_of": self.id, "status": SUPERSEDED, "valid_to": end}
         return self.model_copy(update={**kept, "version": 1, "keys": {}})
+
+    def keeps(self, value: Mapping[str, JsonValue]) -> bool:
+        """Return whether this past record keeps the state of which `value` is the stored value."""
+        written = self.value()
+        return all(written[name] == value[name] for name in ("text", "updated_at"))
 
     @classmethod
     def from_item(cls, item: Item) -> "Record":

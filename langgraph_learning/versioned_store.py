@@ -98,8 +98,8 @@ class VersionedStore(Protocol):
     def history(self, namespace: Namespace, key: str) -> Sequence[StoredState]:
         """Return all states of an item, the oldest first."""
 
-    def count(self, prefix: Namespace) -> int:
-        """Return the number of items under `prefix`."""
+    def count(self, prefix: Namespace, filter: Mapping[str, object] | None = None) -> int:
+        """Return the number of items under `prefix`; with a filter of those that meet it, which reads all of them."""
 
     def all_namespaces(self, prefix: Namespace, suffix: Namespace) -> list[Namespace]:
         """Return the namespaces between `prefix` and `suffix`, including those with nothing but history."""

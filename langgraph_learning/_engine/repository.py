@@ -18,6 +18,7 @@ from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
     INDEXED,
+    SUPERSEDED,
     Add,
     Change,
     Commit,
@@ -119,7 +120,7 @@ class ScopeSnapshot:
             old = present.get(change.id)
             if change.from_now_on and old is not None and self.keeps_past:
                 kept = old.as_past(change.valid_from)
-                past[kept.id] = kept
+                past |= {kept.id: kept} if kept is not None else {}
             # The records of one commit keep their order, because short ids depend on it.
             present[change.id] = self.record(change, old, at + timedelta(microseconds=len(present)))
         kept_past = tuple(past.values())
@@ -233,6 +234,24 @@ def load_snapshots(
     return results[: len(first)], snapshots
 
 
+def load_past(snapshots: Sequence[ScopeSnapshot], changes: Sequence[Change]) -> Flow[list[ScopeSnapshot]]:
+    """Return the snapshots with all past states of the records that `changes` remove, in at most one round trip."""
+    wanted: list[tuple[int, SearchOp]] = []
+    for place, snapshot in enumerate(snapshots):
+        name = snapshot.store.name
+        gone = {change.id for change in changes if isinstance(change, Remove) and change.store == name}
+        if gone and snapshot.keeps_past and not snapshot.complete and not snapshot.store.captures:
+            filter_ = {"past_of": min(gone)} if len(gone) == 1 else {"status": SUPERSEDED}
+            wanted.append((place, read_op(snapshot.store, snapshot.scope, limit=EVERYTHING)._replace(filter=filter_)))
+    loaded = list(snapshots)
+    for (place, _), result in zip(wanted, (yield from batch(*(op for _, op in wanted))) if wanted else (), strict=True):
+        known = loaded[place]
+        read = read_snapshot(known.store, known.scope, result)
+        past = {record.id: record for record in (*read.past, *known.past)}
+        loaded[place] = replace(known, past=tuple(past.values()))
+    return loaded
+
+
 def find_commit(identity: Identity, commit: str) -> GetOp:
     """Return the operation that reads a commit."""
     return GetOp(commits_namespace(identity), commit, refresh_ttl=False)
@@ -289,7 +308,7 @@ def record_puts(before: ScopeSnapshot, changes: Sequence[Change], at: datetime) 
     new = {record.id: record for record in (*after.records, *after.past)}
     namespace = (*before.scope.path, before.store.name)
     # Earlier states come and go with their record: no change of the commit names them.
-    past = {record.id for record in before.past} ^ {record.id for record in after.past}
+    past = {record.id for record in (*before.past, *after.past) if old.get(record.id) != new.get(record.id)}
     touched = list(dict.fromkeys([*(change.id for change in changes), *sorted(past)]))
     operations, expect = [], {}
     for key in touched:

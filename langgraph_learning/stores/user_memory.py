@@ -5,7 +5,7 @@ from typing import ClassVar
 from pydantic import Field, JsonValue
 
 from langgraph_learning.config import UserMemoryConfig
-from langgraph_learning.records import Change, Record
+from langgraph_learning.records import VALIDITY, Change, Record
 from langgraph_learning.stores.operations import operation
 from langgraph_learning.stores.statements import StatementStore
 from langgraph_learning.text import is_completed_by
@@ -43,8 +43,14 @@ class UserMemoryStore(StatementStore):
         """Return the update of a memory.
 
         If the new text only adds to the old one, the dates stay. Otherwise the new text holds from now on, and the old
-        text held until now.
+        text held until now; the dates of the old text are not those of the new one.
         """
-        changed = self.update(record, content)
-        completed = is_completed_by(record.text, changed.text)
-        return [changed if completed else changed.model_copy(update={"valid_from": None, "from_now_on": True})]
+        if is_completed_by(record.text, self.text(content)):
+            return [self.update(record, content)]
+        old = record.content
+        own = {name: part for name, part in content.items() if not self._is_old_date(name) or part != old.get(name)}
+        return [self.update(record, own).model_copy(update={"valid_from": None, "from_now_on": True})]
+
+    def _is_old_date(self, name: str) -> bool:
+        """Return whether a field is a date that another statement may lack."""
+        return name in VALIDITY and not (self.config.schema or self.config.base).model_fields[name].is_required()

@@ -355,3 +355,11 @@ def test_a_crowd_of_readers_leaves_no_crowd_of_connections(make: Make) -> None:
     assert isinstance(store._dialect, SqliteDialect)
     assert len(store._dialect._idle) == store._dialect.threads
     assert store.get(*A) is not None
+
+
+async def test_items_are_counted_as_a_whole_and_by_a_filter(ours: Coloured) -> None:
+    old, other = {"past_of": "a"}, (("users", "adam"), "d")
+    await ours.transact([PutOp(*A, {"n": 1}), PutOp(*B, {"n": 1}), PutOp(NS, "c", old), PutOp(*other, {"n": 1})])
+    assert await ours.count(NS) == 3
+    assert await ours.count(NS, {"past_of": None}) == 2
+    assert await ours.count(NS, old) == 1

@@ -1,23 +1,29 @@
 """When something holds: what has expired is not recalled, and what was superseded is, as of an earlier day."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from langchain_core.messages import HumanMessage
-from langgraph.store.base import BaseStore
+from langgraph.store.base import BaseStore, PutOp
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
 from langgraph_learning import EntityMemoryConfig, LearningMachine, LearningMode, Record, Scope, Source, connect
+from langgraph_learning._engine import repository
+from langgraph_learning._engine.approval import proposals
+from langgraph_learning.checkpointers._saver.thread_data import erase_thread_records
 from langgraph_learning.config import StoreConfig, UserMemoryConfig
 from langgraph_learning.records import SUPERSEDED, Add, Change, Update
 from langgraph_learning.schemas import UserMemory
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.stores.base import ID
+from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
+from langgraph_learning.versioned_store import is_versioned
 
 DAY = timedelta(days=1)
 
@@ -155,8 +161,8 @@ def test_asked_as_of_a_day_a_superseded_memory_is_what_held_then_also_after_a_cu
 def test_a_memory_that_was_superseded_twice_is_known_for_each_day() -> None:
     rome = (JULY, "I moved to Rome", [op("update_memory", id="m1", content="Lives in Rome", quote="I moved to Rome")])
     ada = taught(InMemoryStore(), BERLIN, OSLO, rome)
-    held = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
-    assert held == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+    on = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
+    assert on == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
 
 
 @pytest.mark.parametrize(
@@ -218,8 +224,8 @@ def test_a_message_that_is_edited_takes_back_what_it_superseded() -> None:
         again = LearningMachine(model=model, user_memory=True, store=db.store).scoped(user_id="ada", thread_id="t1")
         again.learn([HumanMessage("I live in Rome now", id="h1")], at=JULY)
         assert [record.text for record in ada.records()] == ["Lives in Rome"]
-        held = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
-        assert held == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Berlin"], JULY: ["Lives in Rome"]}
+        on = {day: [record.text for record in ada.search("lives", at=day)] for day in (MAY, JUNE, JULY)}
+        assert on == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Berlin"], JULY: ["Lives in Rome"]}
 
 
 def test_what_a_person_approves_later_supersedes_on_the_day_it_was_said() -> None:
@@ -273,8 +279,223 @@ def test_a_memory_from_an_old_conversation_says_when_it_was_said_and_one_of_toda
     assert "- Likes tea\n" in taught(store, today, first=1).recall("What do I like?").text
 
 
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
+    if request.param == "memory":
+        yield InMemoryStore()
+        return
+    with connect("sqlite:///:memory:") as db:
+        yield db.store
+
+
+ROME = (JULY, "I moved to Rome", [op("update_memory", id="m1", content="Lives in Rome", quote="I moved to Rome")])
+
+
+def held(ada: Scoped) -> dict[datetime, list[str]]:
+    return {day: [record.text for record in ada.search("lives", at=day + DAY)] for day in (MAY, JUNE, JULY)}
+
+
+def test_an_imported_memory_keeps_the_past_it_came_with_when_it_changes_again(store: BaseStore) -> None:
+    rows = list(taught(InMemoryStore(), BERLIN, OSLO).export())
+    LearningMachine(user_memory=True, store=store).scoped(user_id="ada").load(rows)
+    ada = taught(store, ROME, first=5)
+    assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+
+
+def test_a_memory_that_changes_twice_in_one_turn_keeps_its_last_state_when_it_changes_again(store: BaseStore) -> None:
+    taught(store, BERLIN)
+    twice = [op("update_memory", id="m1", content=f"Lives in {town}", quote=town) for town in ("Bern", "Oslo")]
+    ada = taught(store, (JUNE, "I live in Bern. No, in Oslo", twice), ROME, first=1)
+    assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: ["Lives in Oslo"], JULY: ["Lives in Rome"]}
+
+
+def renumbered(store: BaseStore) -> Scoped:
+    """Ada with a past state under the id of earlier releases, in a version that a restored backup does not have."""
+    ada = taught(store, BERLIN, OSLO)
+    [past] = [item for item in store.search(("learning",), limit=100) if item.value.get("past_of")]
+    commit = ada.commits()[-1].id
+    assert is_versioned(store)
+    store.erase([(past.namespace, past.key)])
+    old = PutOp(past.namespace, f"{past.value['past_of']}@7", past.value, index=["text"])
+    store.transact([old], source={"commit": commit})
+    return ada
+
+
+def test_undo_and_an_edit_find_the_past_by_what_it_is_the_past_of() -> None:
+    for take_back in ("undo", "edit"):
+        with connect("sqlite:///:memory:") as db:
+            ada = renumbered(db.store)
+            if take_back == "undo":
+                ada.undo(ada.commits()[-1].id)
+            else:
+                model = ScriptedChatModel(extractions=[[]])
+                learning = LearningMachine(model=model, user_memory=True, store=db.store)
+                again = learning.scoped(user_id="ada", thread_id="t1")
+                again.learn([HumanMessage("I do not live in a town", id="h1")], at=JULY)
+            assert held(ada)[MAY] == ["Lives in Berlin"], take_back
+            assert [row["text"] for row in ada.export()] == ["Lives in Berlin"], take_back
+
+
+def test_undo_does_not_ask_once_for_each_version_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = taught(db.store, BERLIN, OSLO)
+        [record] = ada.records()
+        for text in [f"Lives in Oslo {'well ' * number}" for number in range(1, 30)]:
+            db.store.put(record.namespace, record.id, {**record.value(), "text": text, "content": {"content": text}})
+        made = ada.apply("delete_memory", id=record.id)
+        asked: list[str] = []
+        assert is_versioned(db.store)
+        history = db.store.history
+
+        def counted(namespace: tuple[str, ...], key: str) -> Any:
+            asked.append(key)
+            return history(namespace, key)
+
+        monkeypatch.setattr(db.store, "history", counted)
+        ada.undo(made.id)
+        assert len(set(asked)) == 2, "the record, and its one past state"
+        assert len(list(ada.export())) == 2
+
+
+def test_a_message_that_is_edited_takes_back_what_it_taught_though_that_is_past(store: BaseStore) -> None:
+    ada = taught(store, BERLIN, OSLO)
+    learning = LearningMachine(model=ScriptedChatModel(extractions=[[]]), user_memory=True, store=store)
+    again = learning.scoped(user_id="ada", thread_id="t1")
+    again.learn([HumanMessage("I like tea", id="h0")], at=JULY)
+    assert held(ada) == {MAY: [], JUNE: ["Lives in Oslo"], JULY: ["Lives in Oslo"]}
+
+
+@pytest.mark.parametrize(("store", "deleted"), [("sqlite", 1), ("sqlite", 2), ("memory", 1)], indirect=["store"])
+def test_a_memory_that_is_deleted_takes_along_a_past_that_was_not_read(
+    store: BaseStore, deleted: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = 1 if isinstance(store, InMemoryStore) else 5  # of the oldest in the one, of the newest in the other
+    monkeypatch.setattr(proposals, "PLAN_LIMIT", read)
+    monkeypatch.setattr(repository, "SEARCH_LIMIT", read)
+    ada = taught(store, BERLIN, OSLO)
+    for number in range(10):
+        ada.apply("add_memory", content=f"Knows song {number}")
+    [oslo] = [record for record in ada.records() if "Oslo" in record.text]
+    store.put(oslo.namespace, oslo.id, {**oslo.value(), "created_at": datetime.now(UTC).isoformat()}, index=["text"])
+    ids = [record.id for record in ada.records()][::-1]
+    assert ids[0] == oslo.id
+
+    def delete(messages: Sequence[Any]) -> list[dict[str, Any]]:
+        shown = "\n".join(str(message.content) for message in messages)
+        labels = [re.findall(rf"(m\S+): {text}", shown)[-1] for text in ("Lives in Oslo", "Knows song 9")[:deleted]]
+        return [op("delete_memory", id=label, quote="Forget Norway, and the song 9") for label in labels]
+
+    model = ScriptedChatModel(extractions=[delete])
+    learning = LearningMachine(model=model, user_memory=True, store=store).scoped(user_id="ada", thread_id="t9")
+    made = learning.learn([HumanMessage("Forget Norway, and the song 9", id="h9")], at=datetime.now(UTC))
+    assert made is not None
+    assert len(made.changes) == deleted
+    assert oslo.id in {change.id for change in made.changes}
+    assert held(ada) == {MAY: [], JUNE: [], JULY: []}
+    assert [row["text"] for row in ada.export() if row["past_of"]] == []
+
+
+def test_old_states_that_fit_do_not_crowd_out_what_holds_now(store: BaseStore) -> None:
+    ada = LearningMachine(user_memory=True, store=store).scoped(user_id="ada")
+    ada.apply("add_memory", content="Likes beetroot soup as her grandmother made it, with sour cream and rye bread")
+    ada.apply("add_memory", content="Soup of day 0")
+    [today] = [record for record in ada.records() if "day" in record.text]
+    limit = UserMemoryStore().recall_limit
+    old = [today.model_copy(update={"version": number}).as_past(JUNE) for number in range(limit + 10)]
+    store.batch([PutOp(past.namespace, past.id, past.value(), index=["text"]) for past in old if past])
+    assert any("beetroot" in record.text for record in ada.search("soup", limit=10))
+    recalled = ada.recall("soup")
+    assert "beetroot" in recalled.text
+    assert recalled.receipt.left_out == {}
+
+
+def test_what_is_left_out_is_counted_without_old_states() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = LearningMachine(user_memory=True, store=db.store).scoped(user_id="ada")
+        ada.apply("add_memory", content="Soup of day 0")
+        [record] = ada.records()
+        limit = UserMemoryStore().recall_limit
+        now = [record.model_copy(update={"id": f"k{number}"}) for number in range(limit + 50)]
+        states = [
+            record.model_copy(update={"version": 1, "text": f"{'Soup' if n < 40 else 'Stew'}{' ' * n}"})
+            for n in range(70)
+        ]
+        old = [state.as_past(JUNE) for state in states]
+        db.store.batch([PutOp(each.namespace, each.id, each.value(), index=["text"]) for each in (*now, *old) if each])
+        recalled = ada.recall("soup")
+        assert len(recalled.records) + recalled.receipt.left_out["user_memory"] == limit + 51
+
+
+def told_in_two_threads(store: BaseStore) -> Scoped:
+    ada = taught(store, BERLIN)
+    model = ScriptedChatModel(extractions=[OSLO[2]])
+    other = LearningMachine(model=model, user_memory=True, store=store).scoped(user_id="ada", thread_id="t2")
+    other.learn([HumanMessage("I live in Oslo now", id="q")], at=JUNE)
+    return ada
+
+
+def test_a_deleted_thread_leaves_no_past_of_what_it_had_replaced() -> None:
+    with connect("sqlite:///:memory:") as db:
+        ada = told_in_two_threads(db.store)
+        erase_thread_records(db.store, "t2")
+        assert [(row["text"], row["past_of"], row["valid_to"]) for row in ada.export()] == [
+            ("Lives in Berlin", None, None)
+        ]
+
+
+def test_a_deleted_thread_leaves_the_past_of_what_others_have_replaced_since() -> None:
+    with connect("sqlite:///:memory:") as db:
+        told_in_two_threads(db.store)
+        ada = taught(db.store, ROME, first=4)
+        erase_thread_records(db.store, "t2")
+        assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: [], JULY: ["Lives in Rome"]}
+
+
+def test_an_unreadable_id_is_answered_with_the_first_ids_that_there_are() -> None:
+    ada = LearningMachine(user_memory=True, store=InMemoryStore()).scoped(user_id="ada")
+    for number in range(25):
+        ada.apply("add_memory", content=f"Knows song {number}")
+    with pytest.raises(ValueError, match=r"there is m1, .* and \d+ more$") as refused:
+        ada.apply("delete_memory", id="nobody")
+    assert str(refused.value).count(",") == 19
+
+
 class Membership(UserMemory):
+    valid_to: str | None = Field(default=None, description="Until which day it is true")
     expires_at: str | None = Field(default=None, description="Until which day")
+
+
+@pytest.mark.parametrize("end", ["valid_to", "expires_at"])
+def test_what_had_ended_before_it_was_replaced_ended_then_and_the_new_statement_has_no_end(
+    store: BaseStore, end: str
+) -> None:
+    config = UserMemoryConfig(schema=Membership)
+    ada = LearningMachine(user_memory=config, store=store).scoped(user_id="ada")
+    ada.apply("add_memory", content="Rents a flat in Paris", **{end: "2024-12-31"})
+    [record] = ada.records()
+    ada.apply("update_memory", id=record.id, content="Rents a house in Oslo")
+    texts = {year: [each.text for each in ada.search("rents", at=datetime(year, 6, 1))] for year in (2024, 2025)}
+    assert texts == {2024: ["Rents a flat in Paris"], 2025: []}
+    assert [each.text for each in ada.search("rents")] == ["Rents a house in Oslo"]
+    [now] = ada.records()
+    assert (now.valid_to, now.expires_at) == (None, None)
+    assert now.content.get(end) is None
+
+
+def test_a_new_end_that_is_said_with_the_new_statement_stays() -> None:
+    config = UserMemoryConfig(schema=Membership)
+    ada = LearningMachine(user_memory=config, store=InMemoryStore()).scoped(user_id="ada")
+    ada.apply("add_memory", content="Rents a flat in Paris", valid_to="2024-12-31")
+    [record] = ada.records()
+    ada.apply("update_memory", id=record.id, content="Rents a house in Oslo", valid_to="2099-12-31")
+    assert [each.content["valid_to"] for each in ada.records()] == ["2099-12-31"]
+
+
+def test_a_state_that_is_replaced_when_it_begins_leaves_no_past(store: BaseStore) -> None:
+    taught(store, BERLIN)
+    twice = [op("update_memory", id="m1", content=f"Lives in {town}", quote=town) for town in ("Bern", "Oslo")]
+    ada = taught(store, (JUNE, "I live in Bern. No, in Oslo", twice), first=1)
+    assert [row["text"] for row in ada.export() if row["past_of"]] == ["Lives in Berlin"]
 
 
 def test_a_memory_that_expires_is_recalled_until_its_last_day_and_not_a_day_longer() -> None:

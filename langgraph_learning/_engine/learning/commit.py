@@ -14,7 +14,7 @@ from langgraph_learning._engine.learning.capture import commit_keys
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, Draft
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
-from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, record_puts
+from langgraph_learning._engine.repository import ScopeSnapshot, load_past, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.records import Change, Commit, Proposal, Refusal, Source
 from langgraph_learning.stores import LearningStore
@@ -176,7 +176,7 @@ def write_commit(
     """Write a commit with its changes, its proposals and `more`, all or nothing, unless another writer was first."""
     new = [put_commit(new_commit), *map(put_proposal, proposed)]
     operations, expect = [*new, *more], {**{(put.namespace, put.key): 0 for put in new}, **(expects or {})}
-    for snapshot in snapshots:
+    for snapshot in (yield from load_past(snapshots, new_commit.changes)):
         store, scope = snapshot.store, snapshot.scope
         own_changes = [change for change in new_commit.changes if change.store == store.name]
         changed, versions = record_puts(snapshot, own_changes, new_commit.at)

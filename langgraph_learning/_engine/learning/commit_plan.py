@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 
 LONGEST_STATEMENT = 30_000
 """The number of characters that one statement may have: every later turn reads and ranks it."""
+NAMED = 20
+"""The number of short ids that a refusal lists, of those that there are."""
 LONGEST_QUOTE = 1_000
 """The number of characters of a quote that are kept."""
 NOBODY = "a run without a user cannot teach a shared namespace: give context={'user_id': ...} to invoke"
@@ -149,7 +151,8 @@ class CommitPlan:
         labels = self.labels[snapshot.store.name]
         own = str(short) if self.draft.kind.names_own_ids and short in ids else labels.get(str(short))
         if own not in ids:
-            available = ", ".join(label for label, record in labels.items() if record in ids)
+            shown = [label for label, record in labels.items() if record in ids]
+            available = ", ".join(shown[:NAMED]) + (f" and {len(shown) - NAMED} more" if len(shown) > NAMED else "")
             raise Refused(f"there is no record {short!r}; there {f'is {available}' if available else 'are none'}")
         return operation.model_copy(update={"id": own})
 

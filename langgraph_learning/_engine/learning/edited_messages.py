@@ -12,7 +12,7 @@ from langgraph_learning._engine.learning.messages import TurnMessage, clip_middl
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
-from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update, past_id
+from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update
 from langgraph_learning.text import fold
 from langgraph_learning.validity import VALIDITY
 from langgraph_learning.versioned_store import VersionedStore
@@ -28,15 +28,17 @@ def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Id
     """Return the changes that take back what messages of `turn` taught before they were edited.
 
     A record that the old text changed gets its earlier state back if the store keeps history. A record that the old
-    text added, or whose history is unknown, is removed.
+    text added, or whose history is unknown, is removed; so is a past record that rests on the old text.
     """
     spoken = {message.id: message for message in turn.messages if message.id}
-    changes: list[Change] = []
+    changes: dict[tuple[str, str], Change] = {}
     for snapshot in snapshots:
-        for record in snapshot.records:
-            if _is_theirs(record, identity) and _was_edited(record.source, spoken):
-                changes += yield from _take_back(snapshot, record, spoken)
-    return changes
+        for record in (*snapshot.records, *snapshot.past):
+            if not (_is_theirs(record, identity) and _was_edited(record.source, spoken)):
+                continue
+            for change in (yield from _take_back(snapshot, record, spoken)):
+                changes.setdefault((change.store, change.id), change)
+    return list(changes.values())
 
 
 def edited_proposals(earlier: Iterable[Proposal], turn: Turn, identity: Identity) -> list[Proposal]:
@@ -65,18 +67,20 @@ def _was_edited(source: Source, spoken: Mapping[str, TurnMessage]) -> bool:
 def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, TurnMessage]) -> Flow[list[Change]]:
     """Return the changes that restore a record, and delete the past states that replaced it meanwhile."""
     removed = Remove(store=record.store, id=record.id, text=record.text, source=record.source)
-    if record.version == 1:
+    if record.version == 1 or record.past_of is not None:
         return [removed]
     try:
         states = yield from call_store(VersionedStore.history, (*snapshot.scope.path, record.store), record.id)
     except UnsupportedByStore:
         return [removed]
+    replaced = [each for each in snapshot.past if each.past_of == record.id]
     past: list[Change] = []
     for state in reversed(states):
-        key = past_id(record.id, state.version)
-        past += [Remove(store=each.store, id=key, source=record.source) for each in snapshot.past if each.id == key]
         if state.value is None:
             continue
+        past += [
+            Remove(store=each.store, id=each.id, source=record.source) for each in replaced if each.keeps(state.value)
+        ]
         source = Source.model_validate(state.value["source"])
         if not _was_edited(source, spoken):
             before = Update(

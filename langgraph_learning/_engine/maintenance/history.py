@@ -24,7 +24,6 @@ from langgraph_learning.records import (
     Revision,
     Source,
     Update,
-    past_id,
 )
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
@@ -85,7 +84,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             continue
         before, last = _states_around(states, commit_id, key)
         if scope.namespace is None and _touches_past(commit, store, key):
-            past = yield from _changed_past(namespace, key, states, commit_id)
+            past = yield from _changed_past(namespace, key, commit_id)
             changed += [each for each in past if each not in changed]
         value = _with_keys(before.value, last.value) if before is not None else None
         operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
@@ -119,15 +118,14 @@ def _touches_past(commit: Commit, store: str, key: str) -> bool:
     return any(isinstance(change, Remove) or change.from_now_on for change in mine)
 
 
-def _changed_past(
-    namespace: Namespace, key: str, states: Sequence[StoredState], commit_id: str
-) -> Flow[list[tuple[str, str]]]:
+def _changed_past(namespace: Namespace, key: str, commit_id: str) -> Flow[list[tuple[str, str]]]:
     """Return the earlier states of a record that a commit stored or removed, as learning store and id."""
+    addresses = yield from call_store(VersionedStore.all_addresses, namespace, {"past_of": key})
     found: list[tuple[str, str]] = []
-    for version in range(1, states[-1].version + 1):
-        kept = yield from call_store(VersionedStore.history, namespace, past_id(key, version))
+    for past_key in [past_key for path, past_key in addresses if path == namespace]:
+        kept = yield from call_store(VersionedStore.history, namespace, past_key)
         if any((state.source or {}).get("commit") == commit_id for state in kept):
-            found.append((namespace[-1], past_id(key, version)))
+            found.append((namespace[-1], past_key))
     return found
 
 

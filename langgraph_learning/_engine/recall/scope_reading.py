@@ -86,9 +86,10 @@ def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status:
     A read with a status costs more, so it is not the first one; this case is rare.
     """
     fitting = sum(record.status == status for record in each.records)
-    all_read, store = len(each.records) + len(each.past) < op.limit, each.store
+    read, store = len(each.records) + len(each.past), each.store
+    all_read = read < op.limit
     # Crowded: more than a quarter has another status. With `reads_archived` one such record is enough.
-    crowded = fitting < len(each.records) if store.reads_archived else fitting * 4 < len(each.records) * 3
+    crowded = fitting < read if store.reads_archived else fitting * 4 < read * 3
     more = [op._replace(filter={"status": status})] if crowded and not all_read else []
     more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
     if not more:
@@ -122,9 +123,11 @@ def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> Ra
 
 
 def _count_unread(each: RankedSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
-    """Return how many records were not read; 0 for a read of the past, which cannot be counted."""
+    """Return how many records of the present were not read; 0 for a read of the past, which cannot be counted."""
     read = len(each.records) + len(each.past)
     if read < op.limit or stand.revision is not None:
         return 0
-    total = yield from call_store(VersionedStore.count, op.namespace_prefix)
-    return max(0, total - read)
+    if not each.past:  # as quick for many records as for few
+        return max(0, (yield from call_store(VersionedStore.count, op.namespace_prefix)) - read)
+    total = yield from call_store(VersionedStore.count, op.namespace_prefix, {"past_of": None})
+    return max(0, total - len(each.records))

@@ -3,14 +3,14 @@
 `langgraph_learning.labels` defines where it lies. In a store with history, the history is erased too.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple, cast
 
-from langgraph.store.base import BaseStore, Item, PutOp
+from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
 from langgraph_learning.labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
-from langgraph_learning.versioned_store import VersionedStore, is_versioned, supports
+from langgraph_learning.versioned_store import Address, VersionedStore, is_versioned, supports
 
 PAGE = 100
 LEARNED = (ROOT,)
@@ -142,12 +142,34 @@ def erase_thread_records(store: BaseStore, thread_id: str) -> None:
     In a store with history, their history is erased too. Where another thread has changed a record since, its present
     state stays and its history goes; what another thread had taught before is restored.
     """
-    taught = {"source": {"thread_id": thread_id}}
+    taught, reading = {"source": {"thread_id": thread_id}}, store
     if is_versioned(store):
-        store.erase_written(store.all_addresses(LEARNED, taught), taught, index=["text"])
+        written = store.all_addresses(LEARNED, taught)
+        store.erase_written(written, taught, index=["text"])
+        if twice := list(_find_restored_past(store, reading, written)):
+            store.erase(twice)
         store.erase(store.all_addresses(LEARNED, _in_thread(thread_id)))
         return
     for filter_ in (taught, _in_thread(thread_id)):
         while page := store.search(LEARNED, filter=filter_, limit=PAGE):
             for item in page:
                 store.delete(item.namespace, item.key)
+
+
+def _find_restored_past(store: VersionedStore, reading: BaseStore, addresses: Iterable[Address]) -> Iterator[Address]:
+    """Yield the past records whose states are present again at `addresses`: nothing has replaced them any more."""
+    present = {place: state for place, state in _states(reading, addresses) if state.get("past_of") is None}
+    for namespace in dict.fromkeys(namespace for namespace, _ in present):
+        keys = [key for path, key in present if path == namespace]
+        found = store.all_addresses(namespace, {"past_of": {"$in": keys}})
+        for place, past in _states(reading, found):
+            now = present.get((namespace, str(past.get("past_of"))), {})
+            if place[0] == namespace and all(now.get(name) == past.get(name) for name in ("text", "updated_at")):
+                yield place
+
+
+def _states(store: BaseStore, addresses: Iterable[Address]) -> list[tuple[Address, dict[str, Any]]]:
+    """Return the present values at those of `addresses` that hold a record."""
+    items = store.batch([GetOp(*address, refresh_ttl=False) for address in addresses])
+    read = [(item.namespace, item.key, item.value) for item in items if isinstance(item, Item)]
+    return [((tuple(namespace), key), value) for namespace, key, value in read if "updated_at" in value]

@@ -346,12 +346,16 @@ class HybridStore(BaseStore):
         with self._dialect.reading() as session:
             return self._seen(int(session.rows("last_revision", {})[0][0]))
 
-    def count(self, prefix: tuple[str, ...]) -> int:
-        """Return the number of items under `prefix`; expired ones count until they are swept."""
+    def count(self, prefix: tuple[str, ...], filter: Mapping[str, object] | None = None) -> int:
+        """Return the number of items under `prefix` that meet `filter`; expired ones count until they are swept."""
         self.setup()
         low, high = path_range(prefix)
         with self._dialect.reading() as session:
-            return int(session.rows("count_items", {"low": low, "high": high})[0][0])
+            if not filter:
+                return int(session.rows("count_items", {"low": low, "high": high})[0][0])
+            condition = Condition(session, filter)
+            params = {**condition.params, "low": low, "high": high}
+            return int(session.rows("count_filtered", params, where=condition.text)[0][0])
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
         """Return all states of an item, the oldest first; a deletion is a state without a value."""

@@ -11,6 +11,11 @@ exists (select 1 from $schema.hybrid_items i where i.id = c.item and $not_expire
 -- Count the items of a range of namespaces, from the counts that each write keeps.
 select coalesce(sum(items), 0)::bigint from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s
 
+-- count_filtered --
+-- Count the items of a range of namespaces that meet a condition.
+select count(*) from $schema.hybrid_namespaces n join $schema.hybrid_items i on i.ns = n.id
+where n.path >= %(low)s and n.path < %(high)s and $where
+
 -- score_terms --
 -- Score the items of a range by BM25, with term counts of the range. Scores are rounded, because a sum in another order
 -- may differ in its last digits and would order ties at random. The offset makes the planner look each term up in the

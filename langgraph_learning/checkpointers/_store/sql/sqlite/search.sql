@@ -11,6 +11,11 @@ exists (select 1 from hybrid_items i where i.id = c.item and $not_expired and $w
 -- Count the items of a range of namespaces, from the counts that each write keeps.
 select coalesce(sum(items), 0) from hybrid_namespaces where path >= :low and path < :high
 
+-- count_filtered --
+-- Count the items of a range of namespaces that meet a condition.
+select count(*) from hybrid_namespaces n join hybrid_items i on i.ns = n.id
+where n.path >= :low and n.path < :high and $where
+
 -- score_terms --
 -- Score the items of a range by BM25, with term counts of the range. Scores are rounded, because a sum in another order
 -- may differ in its last digits and would order ties at random.
