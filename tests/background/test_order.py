@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from graphs.world import memories
 from langchain_core.messages import AIMessage
 from langgraph.store.base import PutOp
@@ -251,6 +252,41 @@ def test_a_turn_of_another_version_is_kept_with_its_error_and_lets_others_pass()
     assert world.later(seconds=20).next_at is None
     assert world.pending == [("", "failed", 1)]
     assert memories(world.store) == ["Likes tea"]
+
+
+@pytest.mark.parametrize("spoiled", [{"status": "forgotten"}, {"scheduled_at": "soon"}, {"identity": None}])
+def test_an_item_that_cannot_be_read_is_kept_with_its_error_and_holds_up_no_other(spoiled: dict[str, Any]) -> None:
+    world = World(likes("tea"))
+    world.say("I like tea.", "m1")
+    [item] = world.store.search(NAMESPACE)
+    unreadable = {**item.value, **spoiled}
+    world.store.put(NAMESPACE, "other", unreadable)
+    ada = world.machine.scoped(user_id="ada", store=world.store)
+
+    assert world.later(seconds=20) == LearningProgress(learned=1)
+    assert memories(world.store) == ["Likes tea"]
+    [failed] = ada.pending()
+    assert (failed.id, failed.status, failed.identity.user_id) == ("other", "failed", "ada")
+    assert f"cannot be read: {next(iter(spoiled))}" in str(failed.error)
+    assert ada.retry_pending() == 0
+    there = world.store.get(NAMESPACE, "other")
+    assert there is not None
+    assert there.value == unreadable
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_a_lease_is_renewed_no_more_when_the_process_is_told_to_end(ending: type[BaseException]) -> None:
+    world = World()
+
+    def end(_: object) -> Any:
+        raise ending
+
+    world.model.extractions = [end]
+    world.say("I like tea.", "m1")
+    with pytest.raises(ending):
+        world.later(seconds=20)
+    assert world.learner.leases.held == {}
+    assert world.pending == [("I like tea.", "waiting", 0)]
 
 
 def test_an_item_that_names_another_user_is_not_learned_from() -> None:

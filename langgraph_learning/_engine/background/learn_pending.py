@@ -13,7 +13,7 @@ from langgraph.store.base import GetOp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.background.lease import acquire_lease, release_lease
-from langgraph_learning._engine.background.pending import PendingTurn, load_pending, remove_pending
+from langgraph_learning._engine.background.pending import LONGEST_ERROR, PendingTurn, load_pending, remove_pending
 from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import Extraction, extract
@@ -34,7 +34,6 @@ FIRST_WAIT = timedelta(seconds=60)
 FIRST_WAIT_AFTER_ANSWER = timedelta(seconds=10)
 """How long a turn waits after its first failure; longer where no answer came: the model may be down."""
 WAITS_FACTOR = 4
-LONGEST_ERROR = 500
 Clock = Callable[[], datetime]
 
 
@@ -86,15 +85,13 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
             turns = yield from load_pending(namespace, work.settings.name)
             group = next_group(turns, work, tried)
     except Exception:
-        yield from _give_up(work, namespace, lease)
+        work.held.pop(namespace, None)
+        yield from release_lease(namespace, lease)
         raise
-    yield from _give_up(work, namespace, lease)
-    return LearningProgress(learned, next_due(turns, work))
-
-
-def _give_up(work: Work, namespace: Namespace, lease: str) -> Flow[None]:
-    work.held.pop(namespace, None)
+    finally:  # also where the process ends in the middle: a lease that nobody uses is not renewed, and runs out
+        work.held.pop(namespace, None)
     yield from release_lease(namespace, lease)
+    return LearningProgress(learned, next_due(turns, work))
 
 
 def next_group(

@@ -7,13 +7,14 @@ from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
-from pydantic import JsonValue
+from pydantic import JsonValue, ValidationError
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, find_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
+from langgraph_learning.labels import THREAD, unlabel
 from langgraph_learning.masking import Mask
 from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
 from langgraph_learning.versioned_store import VersionedStore
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 KEPT_WORDS = 100_000
 """How much of a thread's words is kept with a turn that waits, in characters."""
+LONGEST_ERROR = 500
+"""How much of an error is kept or shown with a turn, in characters."""
 LEASE = "lease"
 """The key of the item that says who learns from a user's turns just now; turns have ids for keys."""
 
@@ -143,10 +146,29 @@ def load_pending(namespace: Namespace, machine: str | None = None) -> Flow[list[
     """Return what waits, and what failed, in the order it was said; of one machine, or of all."""
     [items] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
     mine = [item for item in cast("list[Item]", items) if tuple(item.namespace) == namespace and item.key != LEASE]
-    turns = [PendingTurn.model_validate({**item.value, "id": item.key}) for item in mine]
+    turns = [_read_item(item, namespace) for item in mine]
     # Whose it says it is decides where it is learned: an item that lies elsewhere was not written by us.
     ours = [turn for turn in turns if turn.namespace == namespace and machine in (None, turn.machine)]
     return sorted(ours, key=lambda turn: (turn.scheduled_at, turn.id))
+
+
+def _read_item(item: Item, namespace: Namespace) -> PendingTurn:
+    """Return the turn that an item holds; one that cannot be read has failed, and holds up no other."""
+    try:
+        return PendingTurn.model_validate({**item.value, "id": item.key})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        owner = unlabel(namespace[2]) if len(namespace) > 3 else None
+        return PendingTurn(
+            id=item.key,
+            machine=str(item.value.get("machine")),
+            identity=Identity(thread_id=owner) if namespace[1] == THREAD else Identity(user_id=owner),
+            turn={},
+            scheduled_at=item.created_at,
+            due_at=item.created_at,
+            status="failed",
+            error=f"this turn cannot be read: {wrong}"[:LONGEST_ERROR],
+        )
 
 
 def find_namespaces() -> Flow[list[Namespace]]:
@@ -166,7 +188,8 @@ def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
 
 def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:
     """Let failed turns wait again, due at once, and return how many these are."""
-    failed = [turn for turn in turns if turn.status == "failed"]
+    # One that cannot be read has no words here; writing it anew would lose those in the store.
+    failed = [turn for turn in turns if turn.status == "failed" and turn.turn]
     anew = {"status": "waiting", "attempts": 0, "due_at": now}
     if failed:
         yield from write([turn.model_copy(update=anew).put() for turn in failed], {})

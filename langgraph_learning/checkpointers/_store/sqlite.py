@@ -27,7 +27,7 @@ _SQL = Statements("sqlite")
 WAITS = 5
 """How often a writer waits again while other processes commit, because SQLite has no queue of writers."""
 LOOKS = 4
-"""How often in one wait a writer looks whether others have committed; threads that wait for it in turn count on that."""
+"""How often in one wait a writer looks whether others have committed; threads behind it count on that."""
 
 
 class SqliteSession:
