@@ -1,23 +1,23 @@
 """Turns that wait to be learned from: items of the store itself, beside what their user has taught."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
-from pydantic import JsonValue, ValidationError
+from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
-from langgraph_learning._engine.repository import EVERYTHING, find_commit
+from langgraph_learning._engine.repository import EVERYTHING, find_commit, put_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
 from langgraph_learning.labels import THREAD, unlabel
 from langgraph_learning.masking import Mask
-from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
-from langgraph_learning.versioned_store import VersionedStore
+from langgraph_learning.records import PENDING, ROOT, Commit, Frozen, Identity, Namespace, Scope
+from langgraph_learning.versioned_store import Address, VersionedStore
 
 log = logging.getLogger(__name__)
 
@@ -42,6 +42,8 @@ class PendingTurn(Frozen):
     due_at: datetime
     status: Literal["begun", "waiting", "failed"] = "waiting"
     """`begun`: by an agent inside another graph, which learns from it itself, at its next turn at the latest."""
+    checkpoints: Mapping[str, str] = Field(default_factory=dict)
+    """What the graphs around a turn that has begun worked on, by their namespaces: who shares it runs at once."""
     attempts: int = 0
     error: str | None = None
 
@@ -84,6 +86,7 @@ def schedule_turns(
     mask: Mask,
     thread: ThreadWords | None = None,
     defer: Callable[[object, Namespace, datetime], None] | None = None,
+    begun: Sequence[Address] = (),
 ) -> Flow[list[PendingTurn]]:
     """Write the turns of one user that are not learned yet, and return them.
 
@@ -95,6 +98,7 @@ def schedule_turns(
         mask: Takes secrets out of what is stored.
         thread: Who has said what in the thread so far.
         defer: Enters the job into a queue, on the connection of the transaction that writes the turns.
+        begun: Where a subgraph has begun these turns; the same transaction marks their ids as learned.
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
     spoken = _newest(thread.spoken, mask) if thread else ()
@@ -113,7 +117,9 @@ def schedule_turns(
     ]
     if made:
         within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
-        yield from write([turn.put() for turn in made], {}, within=within)
+        whose = made[-1].identity
+        taken = [put_commit(Commit(id=key, identity=whose, at=now)) for _, key in begun]
+        yield from write([*(turn.put() for turn in made), *taken], {}, within=within)
     return made
 
 
