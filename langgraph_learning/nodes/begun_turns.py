@@ -5,7 +5,7 @@ or whose client hangs up; the next turn begins with an empty state. So the words
 among the turns that wait, until they are learned: at the agent's next turn in the thread, in whatever process.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -74,7 +74,7 @@ def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
         return BegunItems(list(turns))
     whose = turns[-1].identity
     ids, opened_by = {turn.begun for turn in turns if turn.begun}, {turn.provenance.turn_id for turn in turns}
-    items = yield from _load_items(run, whose)
+    items = yield from _load_items(run, whose, ids)
     of_these = [(i, turn) for i, turn in items if i.id in ids or turn.provenance.turn_id in opened_by]
     # The commit that learns what an item holds is found under the item's id, too.
     keys = sorted({*ids, *(i.id for i, _ in of_these)})
@@ -102,12 +102,13 @@ def erase_begun(items: BegunItems) -> Flow[None]:
         yield from erase_items(items.all, scrub=False)
 
 
-def _load_items(run: Run, identity: Identity) -> Flow[list[tuple[PendingTurn, TurnInput]]]:
-    """Return what is begun in the thread, each with the turn it holds."""
+def _load_items(run: Run, identity: Identity, ids: Collection[str] = ()) -> Flow[list[tuple[PendingTurn, TurnInput]]]:
+    """Return what is begun in the thread, each with the turn it holds; of `ids` also what has come to wait by now."""
     if not _may_keep(run):
         return []
-    waiting = yield from load_pending(pending_namespace(identity), run.settings.name)
-    begun = [item for item in waiting if item.status == "begun" and item.identity.thread_id == identity.thread_id]
+    items = yield from load_pending(pending_namespace(identity), run.settings.name)
+    here = [item for item in items if item.identity.thread_id == identity.thread_id]
+    begun = [item for item in here if item.status == "begun" or item.id in ids]
     return [(item, replace(turn, begun=item.id)) for item in begun for turn in _read(item)]
 
 

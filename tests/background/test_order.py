@@ -254,6 +254,34 @@ def test_a_turn_of_another_version_is_kept_with_its_error_and_lets_others_pass()
     assert memories(world.store) == ["Likes tea"]
 
 
+def test_a_turn_that_has_begun_is_left_to_its_agent_for_a_day_and_then_waits() -> None:
+    world = World(likes("tea"))
+    world.say("I like tea.", "m1")
+    [item] = world.store.search(NAMESPACE)
+    world.store.delete(NAMESPACE, item.key)
+    world.store.put(NAMESPACE, "begun", {**item.value, "status": "begun"})
+
+    assert world.later(hours=23) == LearningProgress()
+    assert world.learner.learn(NAMESPACE, hasten=True) == LearningProgress(), "nor when the process is about to end"
+    assert world.pending == [("I like tea.", "begun", 0)]
+    assert world.later(hours=1) == LearningProgress(learned=1)
+    assert memories(world.store) == ["Likes tea"]
+    assert world.pending == []
+    assert world.later(hours=1) == LearningProgress()
+
+
+def test_a_turn_that_has_begun_and_is_learned_already_is_only_erased_after_a_day() -> None:
+    world = World(likes("tea"))
+    world.say("I like tea.", "m1")
+    [item] = world.store.search(NAMESPACE)
+    assert world.later(seconds=20).learned == 1
+    world.store.put(NAMESPACE, item.key, {**item.value, "status": "begun"})
+
+    assert world.later(days=1) == LearningProgress()
+    assert world.model.calls["extraction"] == 1
+    assert world.pending == []
+
+
 @pytest.mark.parametrize("spoiled", [{"status": "forgotten"}, {"scheduled_at": "soon"}, {"identity": None}])
 def test_an_item_that_cannot_be_read_is_kept_with_its_error_and_holds_up_no_other(spoiled: dict[str, Any]) -> None:
     world = World(likes("tea"))

@@ -30,6 +30,8 @@ log = logging.getLogger("langgraph_learning")
 
 LONGEST_WAIT = 15
 """A thread that is never silent is learned from after so many delays."""
+LONGEST_BEGUN = timedelta(days=1)
+"""How long a turn that an agent inside another graph has begun is left to that agent."""
 FIRST_WAIT = timedelta(seconds=60)
 FIRST_WAIT_AFTER_ANSWER = timedelta(seconds=10)
 """How long a turn waits after its first failure; longer where no answer came: the model may be down."""
@@ -69,7 +71,7 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
         ConfigurationError: There is no model; nothing was tried.
         StoreError: The store failed; what waits goes on waiting.
     """
-    turns = yield from load_pending(namespace, work.settings.name)
+    turns = yield from _load_waiting(work, namespace)
     if (group := next_group(turns, work)) is None:
         return LearningProgress(0, next_due(turns, work))
     works = work.settings.extractions(work.model)
@@ -82,7 +84,7 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
         while group:
             tried.add(group[0].id)
             learned += yield from _learn_group(work, works, group)
-            turns = yield from load_pending(namespace, work.settings.name)
+            turns = yield from _load_waiting(work, namespace)
             group = next_group(turns, work, tried)
     except Exception:
         work.held.pop(namespace, None)
@@ -92,6 +94,16 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
         work.held.pop(namespace, None)
     yield from release_lease(namespace, lease)
     return LearningProgress(learned, next_due(turns, work))
+
+
+def _load_waiting(work: Work, namespace: Namespace) -> Flow[list[PendingTurn]]:
+    """Return a user's turns; one that has begun long ago waits: its agent has not come back to it."""
+    turns = yield from load_pending(namespace, work.settings.name)
+    since = work.clock() - LONGEST_BEGUN
+    return [
+        turn.model_copy(update={"status": "waiting"}) if turn.status == "begun" and turn.scheduled_at <= since else turn
+        for turn in turns
+    ]
 
 
 def next_group(
