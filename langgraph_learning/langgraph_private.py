@@ -80,6 +80,11 @@ def checkpoint_of(config: RunnableConfig) -> str | None:
     return (configurable(config).get(CHECKPOINT_MAP) or {}).get("")
 
 
+def checkpoints_of(config: RunnableConfig) -> dict[str, str]:
+    """Return the checkpoints that the graphs around a running node work on, by namespace; the outermost's is empty."""
+    return dict(configurable(config).get(CHECKPOINT_MAP) or {})
+
+
 def resume_write(config: RunnableConfig) -> tuple[RunnableConfig, list[tuple[str, Any]], str] | None:
     """Return the arguments of `put_writes` that take back the answer a run was resumed with; None if none was stored.
 

@@ -83,6 +83,10 @@ class PatientLock:
         """Release the lock."""
         self._lock.release()
 
+    def note_movement(self) -> None:
+        """Record that the queue gets on: a holder has finished, or another process for which the holder waits."""
+        self._moved_at = time.monotonic()
+
     def moved_since(self, moment: float) -> bool:
         """Return whether a holder has finished without an error since `moment`."""
         return self._moved_at > moment
@@ -92,5 +96,5 @@ class PatientLock:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         if kind is None:
-            self._moved_at = time.monotonic()
+            self.note_movement()
         self.release()

@@ -15,7 +15,7 @@ from langgraph_learning._engine.learning.extract import turn_commit_id
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
-from langgraph_learning.nodes.begun_turns import erase_begun
+from langgraph_learning.nodes.begun_turns import erase_begun, find_begun
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Namespace
 
@@ -43,19 +43,19 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     learner.remember_model(run.model)
     works = run.settings.extractions(run.model)
     now = datetime.now(UTC)
-    # The background learner does not know this run, so each turn carries the run's checkpoint id and task id.
-    heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in turns]
+    # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
+    begun = yield from find_begun(run, turns)
+    heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in begun.unlearned]
     keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
     if not keyed:  # no learning store extracts, or no turn has words of the user
         return
     defer = yield from _find_queue(store, background, run.settings.name)
-    made = yield from schedule_turns(
-        keyed, run.settings.name, now, timedelta(seconds=background.delay), run.settings.mask, thread, defer
-    )
+    delay, mask = timedelta(seconds=background.delay), run.settings.mask
+    made = yield from schedule_turns(keyed, run.settings.name, now, delay, mask, thread, defer, begun.own)
     if made:
         learner.schedule(made[0].namespace, made[-1].due_at)
         run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
-    yield from erase_begun(run, turns)
+    yield from erase_begun(begun)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
 
 

@@ -1,12 +1,15 @@
 """A subgraph's turn, saved in the store when it starts, because a subgraph's state is lost when its run ends.
 
-Some runs never reach extraction: the agent hands over with `Command(graph=Command.PARENT)`, its process dies, or its
-client disconnects. The agent's next turn then starts with an empty state. So the store keeps the turn's words, next to
-the other turns that wait, until the agent's next turn in the thread learns from them, in any process.
+An agent that hands over by `Command(graph=Command.PARENT)` never comes to extraction, nor does one whose process dies
+or whose client hangs up; the next turn begins with an empty state. So the words are stored next to the user's records,
+among the waiting turns, until they are learned: at the agent's next turn in the thread, in any process, or in the
+background after a day.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from uuid import uuid4
 
 from pydantic import ValidationError
 
@@ -17,44 +20,97 @@ from langgraph_learning._engine.background.pending import (
     mask_turn,
     pending_namespace,
 )
-from langgraph_learning._engine.flow import Flow, pinned_revision, write
-from langgraph_learning._engine.learning.turn import TurnInput, derived_id
+from langgraph_learning._engine.flow import Flow, batch, pinned_revision, write
+from langgraph_learning._engine.learning.turn import TurnInput
+from langgraph_learning._engine.repository import find_commit
+from langgraph_learning.langgraph_private import checkpoints_of
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
+from langgraph_learning.versioned_store import Address
+
+
+@dataclass(frozen=True)
+class BegunItems:
+    """What lies in the store of some turns that are about to be learned."""
+
+    unlearned: list[TurnInput]
+    """The turns that no commit has learned from there."""
+    own: list[Address] = field(default_factory=list)
+    """The items of this agent; the commit marks their ids as learned, or another run would learn them once more."""
+    all: list[Address] = field(default_factory=list)
+    """Also those that other agents of the thread have begun of the same turns."""
 
 
 def load_begun(run: Run, identity: Identity, under_way: str) -> Flow[list[TurnInput]]:
-    """Return the earlier turns that this subgraph has begun in the thread and that are not learned from yet."""
+    """Return the turns that this subgraph has begun in the thread before, and that nobody has learned from."""
+    found = yield from _load_items(run, identity)
+    mine = [(item, turn) for item, turn in found if turn.provenance.turn_id != under_way and _is_ours(run, turn)]
+    left = {turn.provenance.turn_id: turn for item, turn in mine if not _is_under_way(run, item, turn)}
+    return list(left.values())  # a step that was killed and tried again has begun its turn twice
+
+
+def keep_begun(run: Run, turn: TurnInput) -> Flow[TurnInput]:
+    """Write a turn down as far as it has come, where the user has said something; return it with the item's id."""
+    if not (_may_keep(run) and turn.turn.human):
+        return turn
+    now = datetime.now(UTC)
+    kept = replace(turn, begun=turn.begun or str(uuid4()))
+    item = PendingTurn(
+        id=str(kept.begun),
+        machine=run.settings.name,
+        identity=kept.identity,
+        turn=mask_turn(kept, run.settings.mask).to_json(),
+        scheduled_at=now,
+        due_at=now,
+        status="begun",
+        checkpoints=checkpoints_of(run.config),
+    )
+    yield from write([item.put()], {})
+    return kept
+
+
+def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
+    """Return what is begun of the turns of one user."""
+    if not (turns and _may_keep(run)):
+        return BegunItems(list(turns))
+    whose = turns[-1].identity
+    ids, opened_by = {turn.begun for turn in turns if turn.begun}, {turn.provenance.turn_id for turn in turns}
+    items = yield from _load_items(run, whose, ids)
+    of_these = [(i, turn) for i, turn in items if i.id in ids or turn.provenance.turn_id in opened_by]
+    # The commit that learns what an item holds is found under the item's id, too.
+    keys = sorted({*ids, *(i.id for i, _ in of_these)})
+    commits = (yield from batch(*(find_commit(whose, key) for key in keys))) if keys else []
+    learned = {key for key, commit in zip(keys, commits, strict=True) if commit is not None}
+    unlearned = [turn for turn in turns if turn.begun not in learned]
+    mine = [i for i, turn in of_these if i.id not in learned and (i.id in ids or _is_ours(run, turn))]
+    return BegunItems(unlearned, [(i.namespace, i.id) for i in mine], [(i.namespace, i.id) for i, _ in of_these])
+
+
+def drop_gone(before: BegunItems, now: BegunItems) -> list[TurnInput]:
+    """Return the turns that are left where a commit found an item gone: another run has learned it, or it is forgotten.
+
+    Args:
+        before: What lay in the store before the commit.
+        now: What lies there now.
+    """
+    gone = {key for _, key in before.own} - {key for _, key in now.own}
+    return [turn for turn in now.unlearned if turn.begun not in gone]
+
+
+def erase_begun(items: BegunItems) -> Flow[None]:
+    """Erase what lies in the store of turns that are learned."""
+    if items.all:
+        yield from erase_items(items.all, scrub=False)
+
+
+def _load_items(run: Run, identity: Identity, ids: Collection[str] = ()) -> Flow[list[tuple[PendingTurn, TurnInput]]]:
+    """Return what is begun in the thread, each with the turn it holds; of `ids` also what has come to wait by now."""
     if not _may_keep(run):
         return []
-    waiting = yield from load_pending(pending_namespace(identity), run.settings.name)
-    begun = [turn for turn in waiting if turn.status == "begun" and turn.identity.thread_id == identity.thread_id]
-    return [
-        turn for kept in begun for turn in _read(kept) if turn.provenance.turn_id != under_way and _is_ours(run, turn)
-    ]
-
-
-def keep_begun(run: Run, turn: TurnInput) -> Flow[None]:
-    """Save a turn as far as it has come, if it has words of the user."""
-    if _may_keep(run) and turn.turn.human:
-        now = datetime.now(UTC)
-        kept = PendingTurn(
-            id=_key(run, turn),
-            machine=run.settings.name,
-            identity=turn.identity,
-            turn=mask_turn(turn, run.settings.mask).to_json(),
-            scheduled_at=now,
-            due_at=now,
-            status="begun",
-        )
-        yield from write([kept.put()], {})
-
-
-def erase_begun(run: Run, turns: Iterable[TurnInput]) -> Flow[None]:
-    """Erase the saved copies of learned turns, including copies that another agent of the thread saved."""
-    if _may_keep(run):
-        places = [(pending_namespace(turn.identity), _key(run, turn)) for turn in turns]
-        yield from erase_items(places, scrub=False)
+    items = yield from load_pending(pending_namespace(identity), run.settings.name)
+    here = [item for item in items if item.identity.thread_id == identity.thread_id]
+    begun = [item for item in here if item.status == "begun" or item.id in ids]
+    return [(item, replace(turn, begun=item.id)) for item in begun for turn in _read(item)]
 
 
 def _may_keep(run: Run) -> bool:
@@ -77,14 +133,22 @@ def _path(graph_ns: str) -> list[str]:
     return [part.partition(":")[0] for part in graph_ns.split("|")]
 
 
+def _is_under_way(run: Run, item: PendingTurn, turn: TurnInput) -> bool:
+    """Return whether a turn belongs to a graph that runs beside this one, in the same step of a graph around both."""
+    around: list[str] = []
+    for theirs, ours in zip(turn.provenance.graph_ns.split("|")[:-1], run.graph.split("|")[:-1], strict=True):
+        if theirs != ours:
+            break
+        around.append(ours)
+    return _same(item.checkpoints, checkpoints_of(run.config), "|".join(around))
+
+
+def _same(left: Mapping[str, str], right: Mapping[str, str], graph_ns: str) -> bool:
+    return graph_ns in left and left[graph_ns] == right.get(graph_ns)
+
+
 def _read(kept: PendingTurn) -> list[TurnInput]:
     try:
         return [kept.heard]
     except ValidationError:  # another version of this package wrote it
         return []
-
-
-def _key(run: Run, turn: TurnInput) -> str:
-    # The graph is not part of the key: agents of a thread that begin the same turn share one item.
-    whose = turn.identity
-    return derived_id("begun", run.settings.name, whose.user_id, whose.thread_id, turn.provenance.turn_id)

@@ -52,9 +52,10 @@ def keep_turns(run: Run, step: str, kept: Sequence[TurnInput]) -> Flow[Update]:
         return {}
     of_somebody = [turn for turn in kept if scoped_to(run.settings.learning, turn.identity)]
     ids = [message.id for turn in of_somebody for message in turn.turn.messages]
-    rows = [turn.to_json() for turn in keep_newest(of_somebody)]
     if of_somebody:
-        yield from run_guarded(run, step, keep_begun(run, of_somebody[-1]), None)
+        last = of_somebody.pop()
+        of_somebody.append((yield from run_guarded(run, step, keep_begun(run, last), last)))
+    rows = [turn.to_json() for turn in keep_newest(of_somebody)]
     return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
 
 

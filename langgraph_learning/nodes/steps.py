@@ -10,6 +10,7 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow, pinned_revision
+from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
@@ -26,7 +27,7 @@ from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import Recall, recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
-from langgraph_learning.nodes.begun_turns import erase_begun
+from langgraph_learning.nodes.begun_turns import BegunItems, drop_gone, erase_begun, find_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
 from langgraph_learning.nodes.recalled import recalled_in, tell_idle
@@ -272,7 +273,7 @@ def _extract_willing(
             raise
         if len(turns) == 1:
             run.report("extract", error)
-            yield from erase_begun(run, turns)
+            yield from erase_begun((yield from find_begun(run, turns)))
             return []
     else:
         return []
@@ -286,29 +287,46 @@ def _extract_willing(
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[None]:
-    works, capturing = run.settings.extractions(run.model), run.settings.capturing
-    unlearned = yield from drop_learned(works, turns, capturing)
-    if unlearned:
-        joined = join_turns(unlearned)
-        heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-        settings = run.settings
-        commit = yield from extract(
-            works,
-            heard,
-            settings.limits,
-            settings.mask,
-            shared=settings.shared,
-            thread=thread,
-            capturing=capturing,
-            current=current,
-        )
-        if commit is not None and commit.at == heard.at:  # an older commit was reported before
-            run.emit_commit(commit)
-    yield from erase_begun(run, turns)
+    begun = yield from find_begun(run, turns)
+    while begun.unlearned:
+        try:
+            yield from _extract_begun(run, begun, thread, current)
+            break
+        except TurnGone:
+            now = yield from find_begun(run, turns)
+            left = replace(now, unlearned=drop_gone(begun, now))
+            if left == begun:
+                raise
+            begun = left
+    yield from erase_begun(begun)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
 
 
-# The proposals of a turn are listed once, so that a resumed review shows the same ones in the same order.
+def _extract_begun(
+    run: Run, begun: BegunItems, thread: ThreadWords, current: Sequence[TurnMessage] | None
+) -> Flow[None]:
+    works, capturing = run.settings.extractions(run.model), run.settings.capturing
+    unlearned = yield from drop_learned(works, begun.unlearned, capturing)
+    if not unlearned:
+        return
+    heard = replace(join_turns(unlearned), at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
+    settings = run.settings
+    commit = yield from extract(
+        works,
+        heard,
+        settings.limits,
+        settings.mask,
+        shared=settings.shared,
+        thread=thread,
+        begun=begun.own,
+        capturing=capturing,
+        current=current,
+    )
+    if commit is not None and commit.at == heard.at:  # the one a turn already has is older
+        run.emit_commit(commit)
+
+
+# the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
 
 
 def list_proposals(run: Run, identity: Identity, turn: str) -> Flow[dict[str, Any]]:

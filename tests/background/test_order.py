@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from graphs.world import memories
 from langchain_core.messages import AIMessage
 from langgraph.store.base import PutOp
@@ -251,6 +252,69 @@ def test_a_turn_of_another_version_is_kept_with_its_error_and_lets_others_pass()
     assert world.later(seconds=20).next_at is None
     assert world.pending == [("", "failed", 1)]
     assert memories(world.store) == ["Likes tea"]
+
+
+def test_a_turn_that_has_begun_is_left_to_its_agent_for_a_day_and_then_waits() -> None:
+    world = World(likes("tea"))
+    world.say("I like tea.", "m1")
+    [item] = world.store.search(NAMESPACE)
+    world.store.delete(NAMESPACE, item.key)
+    world.store.put(NAMESPACE, "begun", {**item.value, "status": "begun"})
+
+    assert world.later(hours=23) == LearningProgress()
+    assert world.learner.learn(NAMESPACE, hasten=True) == LearningProgress(), "nor when the process is about to end"
+    assert world.pending == [("I like tea.", "begun", 0)]
+    assert world.later(hours=1) == LearningProgress(learned=1)
+    assert memories(world.store) == ["Likes tea"]
+    assert world.pending == []
+    assert world.later(hours=1) == LearningProgress()
+
+
+def test_a_turn_that_has_begun_and_is_learned_already_is_only_erased_after_a_day() -> None:
+    world = World(likes("tea"))
+    world.say("I like tea.", "m1")
+    [item] = world.store.search(NAMESPACE)
+    assert world.later(seconds=20).learned == 1
+    world.store.put(NAMESPACE, item.key, {**item.value, "status": "begun"})
+
+    assert world.later(days=1) == LearningProgress()
+    assert world.model.calls["extraction"] == 1
+    assert world.pending == []
+
+
+@pytest.mark.parametrize("spoiled", [{"status": "forgotten"}, {"scheduled_at": "soon"}, {"identity": None}])
+def test_an_item_that_cannot_be_read_is_kept_with_its_error_and_holds_up_no_other(spoiled: dict[str, Any]) -> None:
+    world = World(likes("tea"))
+    world.say("I like tea.", "m1")
+    [item] = world.store.search(NAMESPACE)
+    unreadable = {**item.value, **spoiled}
+    world.store.put(NAMESPACE, "other", unreadable)
+    ada = world.machine.scoped(user_id="ada", store=world.store)
+
+    assert world.later(seconds=20) == LearningProgress(learned=1)
+    assert memories(world.store) == ["Likes tea"]
+    [failed] = ada.pending()
+    assert (failed.id, failed.status, failed.identity.user_id) == ("other", "failed", "ada")
+    assert f"cannot be read: {next(iter(spoiled))}" in str(failed.error)
+    assert ada.retry_pending() == 0
+    there = world.store.get(NAMESPACE, "other")
+    assert there is not None
+    assert there.value == unreadable
+
+
+@pytest.mark.parametrize("ending", [KeyboardInterrupt, SystemExit])
+def test_a_lease_is_renewed_no_more_when_the_process_is_told_to_end(ending: type[BaseException]) -> None:
+    world = World()
+
+    def end(_: object) -> Any:
+        raise ending
+
+    world.model.extractions = [end]
+    world.say("I like tea.", "m1")
+    with pytest.raises(ending):
+        world.later(seconds=20)
+    assert world.learner.leases.held == {}
+    assert world.pending == [("I like tea.", "waiting", 0)]
 
 
 def test_an_item_that_names_another_user_is_not_learned_from() -> None:

@@ -1,5 +1,8 @@
 """A turn that an agent inside another graph hands over, or never ends, is learned: in whatever process comes next."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
-from langgraph.types import Command
+from langgraph.types import Command, Send
 
 from langgraph_learning import Background, LearningContext, LearningMachine, connect
 from langgraph_learning.records import ROOT
@@ -185,3 +188,131 @@ def test_what_was_learned_stays_in_no_history(tmp_path: Path) -> None:
 
         assert memories(db.store) == ["Keeps bees", "Drinks tea"]
         assert store.all_addresses(*begun) == []
+
+
+def gated(learning: LearningMachine, **steps: Any) -> Any:
+    """Return an agent by hand, with a step before it recalls, one as its answer, and one after it has learned."""
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    order = ["before", "recall", "answer", "extract", "after"]
+    nodes = {"recall": learning.recall_node(), "extract": learning.extract_node(), **steps}
+    for name in order:
+        builder.add_node(name, nodes[name])
+    for one, other in pairwise([START, *order, END]):
+        builder.add_edge(one, other)
+    return builder.compile()
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_a_turn_that_is_under_way_beside_another_is_learned_by_its_own_agent_alone(colour: Colour) -> None:
+    begun, learned = threading.Event(), threading.Event()
+
+    def before(state: MessagesState) -> Any:
+        assert "tea" in str(state) or begun.wait(20)
+        return {}
+
+    def answer(state: MessagesState) -> Any:
+        if "tea" in str(state):
+            begun.set()
+            assert learned.wait(20)
+        return {"messages": [AIMessage("I see.")]}
+
+    def after(state: MessagesState) -> Any:
+        learned.set()
+        return {}
+
+    def extracted(messages: Any) -> Any:
+        return [TEA] if "I drink tea" in messages[-1].text else [BEES]
+
+    model = ScriptedChatModel(extractions=[extracted, extracted])
+    learning, store = LearningMachine(model=model, user_memory=True), InMemoryStore()
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    builder.add_node("worker", gated(learning, before=before, answer=answer, after=after))
+    sends = [Send("worker", said("I keep bees", "p1")), Send("worker", said("I drink tea", "p2"))]
+    builder.add_conditional_edges(START, lambda _: sends, ["worker"])
+    graph = builder.compile(store=store, checkpointer=InMemorySaver())
+
+    await invoked(graph, colour, said("Do both", "h1"), thread(), context=ADA)
+
+    said_by_turn = [prompt[-1].text for prompt in model.prompts["extraction"]]
+    assert [("I keep bees" in text, "I drink tea" in text) for text in said_by_turn] == [(True, False), (False, True)]
+    assert sorted(memories(store)) == ["Drinks tea", "Keeps bees"]
+    assert learning.scoped(user_id="ada", store=store).pending() == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("backend", ["memory", "sqlite"])
+@pytest.mark.parametrize("meanwhile", ["while it answers", "while it learns"])
+async def test_a_turn_that_another_run_of_the_thread_has_learned_meanwhile_is_learned_once(
+    backend: str, meanwhile: str, colour: Colour, tmp_path: Path
+) -> None:
+    with connect(f"sqlite:///{tmp_path}/a.db") as db:
+        store: BaseStore = db.store if backend == "sqlite" else InMemoryStore()
+        second, _ = process("middleware", ["Hello."], [BEES, TEA])
+        other = second.compile(store=store, checkpointer=InMemorySaver())
+
+        def overtaken(_: Any) -> Any:
+            with ThreadPoolExecutor(1) as aside:  # as in another process: nothing of the run around it
+                aside.submit(lambda: other.invoke(said("I drink tea", "h2"), thread(), context=ADA)).result()
+            return "Hi." if meanwhile == "while it answers" else [{**BEES, "content": "Has long kept bees"}]
+
+        answers = meanwhile == "while it answers"
+        first, model = process("middleware", [overtaken if answers else "Hi."], *([] if answers else [overtaken]))
+        graph = first.compile(store=store, checkpointer=InMemorySaver())
+        await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+
+        assert memories(store) == ["Keeps bees", "Drinks tea"]
+        assert model.calls["extraction"] == (0 if answers else 1)
+        assert LearningMachine(user_memory=True).scoped(user_id="ada", store=store).pending() == []
+
+
+class Killed(BaseException):
+    """The process dies."""
+
+
+def die(*_: Any, **__: Any) -> Any:
+    raise Killed
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("background", [False, Background(delay=86_400)])
+@pytest.mark.parametrize("words", ["I keep bees", "I keep bees, my password: hunter2secret"])
+async def test_a_process_that_dies_after_it_has_learned_has_learned_once(
+    words: str, background: bool | Background, colour: Colour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    model = ScriptedChatModel(replies=["Hi.", "Hello."], extractions=[[BEES], [], []])
+    learning = LearningMachine(model=model, user_memory=True, background=background)
+    graph = alice_and_ben(learning, model, "middleware").compile(store=store, checkpointer=saver)
+
+    with monkeypatch.context() as dying:
+        dying.setattr("langgraph_learning.nodes.begun_turns.erase_items", die)
+        with pytest.raises(Killed):
+            await invoked(graph, colour, said(words, "h1"), thread(), context=ADA)
+    assert learning.drain(timeout=20)
+    await invoked(graph, colour, said("Hello", "h2"), thread(), context=ADA)
+    assert learning.drain(timeout=20)
+
+    assert memories(store) == ["Keeps bees"]
+    turns = [prompt[-1].text.partition("<turn>")[2] for prompt in model.prompts["extraction"]]
+    assert ["I keep bees" in turn for turn in turns] == [True, False]
+    assert learning.scoped(user_id="ada", store=store).pending() == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+async def test_of_two_agents_that_hear_a_turn_and_do_not_end_it_each_finds_its_own(colour: Colour) -> None:
+    model = ScriptedChatModel(replies=[call("to_ben"), RuntimeError("down"), "Hello."], extractions=[[BEES]])
+    learning, store = LearningMachine(model=model, user_memory=True), InMemoryStore()
+    builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+    for name, tools in (("alice", [hand_over_to("ben")]), ("ben", [])):
+        agent = create_agent(model, tools=tools, middleware=[*learning.middleware()], name=name)
+        builder.add_node(name, agent, destinations=("ben", END))
+    builder.add_edge(START, "alice").add_edge("ben", END)
+    graph = builder.compile(store=store, checkpointer=InMemorySaver())
+
+    with pytest.raises(RuntimeError, match="down"):
+        await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+    assert len(learning.scoped(user_id="ada", store=store).pending()) == 2
+    await invoked(graph, colour, said("Hello", "h2"), thread(), context=ADA)
+
+    assert memories(store) == ["Keeps bees"]
+    assert learning.scoped(user_id="ada", store=store).pending() == []

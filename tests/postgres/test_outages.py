@@ -1,6 +1,7 @@
 """A database that is away, silent, or held by a process that was stopped: the reply comes, and everything heals."""
 
 import asyncio
+import re
 import signal
 import sqlite3
 import subprocess
@@ -25,7 +26,7 @@ from langgraph_learning import LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.checkpointers._patience import BRIEF, SHARE, Patience, PatientLock
 from langgraph_learning.checkpointers._postgres import Connections
-from langgraph_learning.checkpointers._store.sqlite import WAITS, _begin_in_turn
+from langgraph_learning.checkpointers._store.sqlite import LOOKS, WAITS, SqliteDialect, _begin_in_turn
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import StoreError
 from langgraph_learning.testing import ScriptedChatModel
@@ -216,10 +217,45 @@ class Held:
 
 
 def test_a_writer_waits_on_for_a_file_while_other_processes_commit_and_not_for_one_that_is_held() -> None:
-    _begin_in_turn(cast("sqlite3.Connection", Held(WAITS - 1, commits=True)), "begin immediate")
-    for held in (Held(1, commits=False), Held(WAITS, commits=True)):
+    begin = "begin immediate"
+    _begin_in_turn(cast("sqlite3.Connection", Held(WAITS * LOOKS - 1, commits=True)), begin, lambda: None)
+    for held in (Held(LOOKS, commits=False), Held(WAITS * LOOKS, commits=True)):
         with pytest.raises(sqlite3.OperationalError, match="locked"):
-            _begin_in_turn(cast("sqlite3.Connection", held), "begin immediate")
+            _begin_in_turn(cast("sqlite3.Connection", held), begin, lambda: None)
+
+
+class Waited(Held):
+    """The same, by a clock on which every wait takes the whole of its time."""
+
+    def __init__(self, clock: list[float], times: int, *, commits: bool) -> None:
+        super().__init__(times, commits=commits)
+        self.clock, self.seconds, self.in_transaction = clock, 0.0, False
+
+    def execute(self, statement: str) -> Any:
+        if (found := re.search(r"busy_timeout\D*(\d+)", statement)) is not None:
+            self.seconds = int(found.group(1)) / 1_000
+            return self
+        if self.times and "data_version" not in statement:
+            self.clock[0] += self.seconds
+        return super().execute(statement)
+
+
+@pytest.mark.parametrize("commits", [True, False])
+def test_threads_wait_on_behind_a_writer_for_whom_other_processes_are_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, commits: bool
+) -> None:
+    clock = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    dialect = SqliteDialect(f"{tmp_path}/a.db", 5)
+    connection = cast("sqlite3.Connection", Waited(clock, 2 * LOOKS - 1, commits=commits))
+    if commits:
+        dialect._begin(connection, "begin_write")
+        assert clock[0] > 100 + 5 * SHARE, "longer than a thread behind it would wait for a holder that hangs"
+    else:
+        with pytest.raises(sqlite3.OperationalError, match="locked"):
+            dialect._begin(connection, "begin_write")
+        assert clock[0] == 100 + 5 * SHARE
+    assert dialect._writer.moved_since(clock[0] - 5 * SHARE) == commits
 
 
 @pytest.mark.parametrize("others_commit", [True, False])

@@ -13,7 +13,7 @@ from langgraph.store.base import GetOp
 from pydantic import ValidationError
 
 from langgraph_learning._engine.background.lease import acquire_lease, release_lease
-from langgraph_learning._engine.background.pending import PendingTurn, load_pending, remove_pending
+from langgraph_learning._engine.background.pending import LONGEST_ERROR, PendingTurn, load_pending, remove_pending
 from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import Extraction, extract
@@ -29,13 +29,14 @@ from langgraph_learning.records import Namespace
 log = logging.getLogger("langgraph_learning")
 
 LONGEST_WAIT = 15
-"""After how many delays a thread is learned from even if it is never silent."""
+"""A thread that is never silent is learned from after so many delays."""
+LONGEST_BEGUN = timedelta(days=1)
+"""How long a turn that an agent inside another graph has begun is left to that agent."""
 FIRST_WAIT = timedelta(seconds=60)
 FIRST_WAIT_AFTER_ANSWER = timedelta(seconds=10)
 """How long a turn waits after its first failure. If the model gave no answer, it may be down, and the turn waits
 longer (`FIRST_WAIT`)."""
 WAITS_FACTOR = 4
-LONGEST_ERROR = 500
 Clock = Callable[[], datetime]
 
 
@@ -71,7 +72,7 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
         ConfigurationError: There is no model, so nothing was tried.
         StoreError: The store failed; the turns go on waiting.
     """
-    turns = yield from load_pending(namespace, work.settings.name)
+    turns = yield from _load_waiting(work, namespace)
     if (group := next_group(turns, work)) is None:
         return LearningProgress(0, next_due(turns, work))
     works = work.settings.extractions(work.model)
@@ -84,20 +85,26 @@ def learn_pending(work: Work, namespace: Namespace) -> Flow[LearningProgress]:
         while group:
             tried.add(group[0].id)
             learned += yield from _learn_group(work, works, group)
-            turns = yield from load_pending(namespace, work.settings.name)
+            turns = yield from _load_waiting(work, namespace)
             group = next_group(turns, work, tried)
     except Exception:
-        # Not `finally`: the lease is released by a `yield`, and a generator that is being closed must not yield.
-        yield from _give_up(work, namespace, lease)
+        work.held.pop(namespace, None)
+        yield from release_lease(namespace, lease)
         raise
-    yield from _give_up(work, namespace, lease)
+    finally:  # also where the process ends in the middle: a lease that nobody uses is not renewed, and runs out
+        work.held.pop(namespace, None)
+    yield from release_lease(namespace, lease)
     return LearningProgress(learned, next_due(turns, work))
 
 
-def _give_up(work: Work, namespace: Namespace, lease: str) -> Flow[None]:
-    """Release the lease, and stop renewing it."""
-    work.held.pop(namespace, None)
-    yield from release_lease(namespace, lease)
+def _load_waiting(work: Work, namespace: Namespace) -> Flow[list[PendingTurn]]:
+    """Return a user's turns; one that has begun long ago waits: its agent has not come back to it."""
+    turns = yield from load_pending(namespace, work.settings.name)
+    since = work.clock() - LONGEST_BEGUN
+    return [
+        turn.model_copy(update={"status": "waiting"}) if turn.status == "begun" and turn.scheduled_at <= since else turn
+        for turn in turns
+    ]
 
 
 def next_group(

@@ -1,27 +1,30 @@
 """Turns that wait to be learned from: items of the store itself, next to their user's records."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal, cast
 
 from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, SearchOp
-from pydantic import JsonValue
+from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
-from langgraph_learning._engine.repository import EVERYTHING, find_commit
+from langgraph_learning._engine.repository import EVERYTHING, find_commit, put_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
+from langgraph_learning.labels import THREAD, unlabel
 from langgraph_learning.masking import Mask
-from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
-from langgraph_learning.versioned_store import VersionedStore
+from langgraph_learning.records import PENDING, ROOT, Commit, Frozen, Identity, Namespace, Scope
+from langgraph_learning.versioned_store import Address, VersionedStore
 
 log = logging.getLogger(__name__)
 
 KEPT_WORDS = 100_000
-"""How many characters of a thread's words are kept with a waiting turn."""
+"""How much of a thread's words is kept with a turn that waits, in characters."""
+LONGEST_ERROR = 500
+"""How much of an error is kept or shown with a turn, in characters."""
 LEASE = "lease"
 """The key of the lease item, which lies among the turns; the keys of turns are ids."""
 
@@ -38,8 +41,9 @@ class PendingTurn(Frozen):
     scheduled_at: datetime
     due_at: datetime
     status: Literal["begun", "waiting", "failed"] = "waiting"
-    """`begun`: an agent inside another graph has begun the turn. The same agent learns from it, at its next turn at the
-    latest."""
+    """`begun`: by an agent inside another graph, which learns from it itself, at its next turn at the latest."""
+    checkpoints: Mapping[str, str] = Field(default_factory=dict)
+    """What the graphs around a turn that has begun worked on, by their namespaces: who shares it runs at once."""
     attempts: int = 0
     error: str | None = None
 
@@ -82,17 +86,19 @@ def schedule_turns(
     mask: Mask,
     thread: ThreadWords | None = None,
     defer: Callable[[object, Namespace, datetime], None] | None = None,
+    begun: Sequence[Address] = (),
 ) -> Flow[list[PendingTurn]]:
     """Write those turns of one user that are not learned yet, and return them.
 
     Args:
         turns: The turns, each with the id of the commit that is to learn it.
         machine: The name of the machine that is to learn from them.
-        now: The current time.
-        delay: How long the thread must be silent before the turns are due.
-        mask: The function that removes secrets from what is stored.
-        thread: Who said what in the thread so far.
-        defer: The function that adds a job to a queue, on the connection of the transaction that writes the turns.
+        now: The present moment.
+        delay: How long the thread is to be silent before.
+        mask: Takes secrets out of what is stored.
+        thread: Who has said what in the thread so far.
+        defer: Enters the job into a queue, on the connection of the transaction that writes the turns.
+        begun: Where a subgraph has begun these turns; the same transaction marks their ids as learned.
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
     spoken = _newest(thread.spoken, mask) if thread else ()
@@ -111,7 +117,9 @@ def schedule_turns(
     ]
     if made:
         within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
-        yield from write([turn.put() for turn in made], {}, within=within)
+        whose = made[-1].identity
+        taken = [put_commit(Commit(id=key, identity=whose, at=now)) for _, key in begun]
+        yield from write([*(turn.put() for turn in made), *taken], {}, within=within)
     return made
 
 
@@ -144,10 +152,29 @@ def load_pending(namespace: Namespace, machine: str | None = None) -> Flow[list[
     """Return the begun, waiting and failed turns of one machine, or of all, in the order they were said."""
     [items] = yield from batch(SearchOp(namespace, limit=EVERYTHING, refresh_ttl=False))
     mine = [item for item in cast("list[Item]", items) if tuple(item.namespace) == namespace and item.key != LEASE]
-    turns = [PendingTurn.model_validate({**item.value, "id": item.key}) for item in mine]
-    # The identity in a turn decides where it is learned. If that is another namespace, we did not write the item.
+    turns = [_read_item(item, namespace) for item in mine]
+    # Whose it says it is decides where it is learned: an item that lies elsewhere was not written by us.
     ours = [turn for turn in turns if turn.namespace == namespace and machine in (None, turn.machine)]
     return sorted(ours, key=lambda turn: (turn.scheduled_at, turn.id))
+
+
+def _read_item(item: Item, namespace: Namespace) -> PendingTurn:
+    """Return the turn that an item holds; one that cannot be read has failed, and holds up no other."""
+    try:
+        return PendingTurn.model_validate({**item.value, "id": item.key})
+    except ValidationError as error:
+        wrong = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        owner = unlabel(namespace[2]) if len(namespace) > 3 else None
+        return PendingTurn(
+            id=item.key,
+            machine=str(item.value.get("machine")),
+            identity=Identity(thread_id=owner) if namespace[1] == THREAD else Identity(user_id=owner),
+            turn={},
+            scheduled_at=item.created_at,
+            due_at=item.created_at,
+            status="failed",
+            error=f"this turn cannot be read: {wrong}"[:LONGEST_ERROR],
+        )
 
 
 def find_namespaces() -> Flow[list[Namespace]]:
@@ -166,8 +193,9 @@ def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
 
 
 def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:
-    """Set failed turns to wait again, due at once, and return their number."""
-    failed = [turn for turn in turns if turn.status == "failed"]
+    """Let failed turns wait again, due at once, and return how many these are."""
+    # One that cannot be read has no words here; writing it anew would lose those in the store.
+    failed = [turn for turn in turns if turn.status == "failed" and turn.turn]
     anew = {"status": "waiting", "attempts": 0, "due_at": now}
     if failed:
         yield from write([turn.model_copy(update=anew).put() for turn in failed], {})

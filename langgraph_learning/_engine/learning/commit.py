@@ -14,7 +14,7 @@ from langgraph_learning._engine.learning.capture import commit_keys
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, Draft
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
-from langgraph_learning._engine.repository import ScopeSnapshot, load_past, put_commit, record_puts
+from langgraph_learning._engine.repository import ScopeSnapshot, commits_namespace, load_past, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.records import Change, Commit, Proposal, Refusal, Source
 from langgraph_learning.stores import LearningStore
@@ -111,23 +111,27 @@ def commit(
 
 
 def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
-    """Return the puts that delete the waiting turns, and mark the id of each as learned.
+    """Return the puts that delete the waiting turns, and mark the id of each as learned, also of those begun.
 
-    Turns that were joined become one commit. A replay brings back one of them alone, and finds its own id learned.
+    Turns that were joined become one commit. A replay brings back one of them alone, and finds its own id learned. What
+    has begun stays until its subgraph erases it: should its process die before, that tells the next turn of the thread
+    which words are no longer its own.
 
     Raises:
         TurnGone: One no longer waits: its user was forgotten, its thread deleted, or it is already learned.
     """
-    if not draft.pending:
+    places = (*draft.pending, *draft.begun)
+    if not places:
         return [], {}
-    items = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in draft.pending))
-    if any(item is None for item in items):
+    joined = [key for _, key in places if key != draft.id]
+    marks = [(commits_namespace(draft.identity), key) for key in joined]
+    found = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in (*places, *marks)))
+    items, marked = found[: len(places)], found[len(places) :]
+    if any(item is None for item in items) or any(mark is not None for mark in marked):
         raise TurnGone("the turn no longer waits: it was learned, or its user was forgotten")
-    learned = [
-        put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for _, key in draft.pending if key != draft.id
-    ]
-    versions = {place: getattr(item, "version", 0) for place, item in zip(draft.pending, items, strict=True)}
-    return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
+    learned = [put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for key in joined]
+    versions = {place: getattr(item, "version", 0) for place, item in zip(places, items, strict=True)}
+    return [*learned, *(PutOp(*place, None) for place in draft.pending)], {**versions, **dict.fromkeys(marks, 0)}
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:

@@ -101,6 +101,8 @@ class Draft:
     cited_by: tuple[Record, ...] = ()
     """The records that already rest on these messages."""
     pending: tuple[Address, ...] = ()
+    begun: tuple[Address, ...] = ()
+    """Where the turn lies as begun; the commit marks these ids as learned, and who erases the items comes later."""
     """The addresses of the turns in the store that the commit learns from; the commit deletes them."""
 
     def day_of(self, said_at: datetime | None) -> date:

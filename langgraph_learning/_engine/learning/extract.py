@@ -59,6 +59,7 @@ def extract(
     shared: Shared = "propose",
     thread: ThreadWords | None = None,
     pending: Sequence[Address] = (),
+    begun: Sequence[Address] = (),
     capturing: Sequence[LearningStore] = (),
     current: Sequence[TurnMessage] | None = None,
 ) -> Flow[Commit | None]:
@@ -72,6 +73,7 @@ def extract(
         shared: The policy for a change to what others taught in a shared namespace.
         thread: Who has said what in the thread so far; by default only this turn counts.
         pending: The addresses of the waiting turn in the store; the commit deletes them.
+        begun: The addresses at which a subgraph has begun it; the commit marks their ids as learned.
         capturing: The learning stores that keep messages, in the same commit; if a call fails, in a commit of their
             own.
         current: The messages of the thread, with their present texts.
@@ -110,6 +112,7 @@ def extract(
         query=query,
         thread=thread.including(spoken) if thread else spoken,
         pending=tuple(pending),
+        begun=tuple(begun),
         captured=captured,
         cited_by=tuple(cited_by),
         trajectory=failed_trajectory(turn, mask) if any(work.trajectory for work in works) else None,
@@ -119,7 +122,7 @@ def extract(
         requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, limits)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
         if captured is not None:
-            kept = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()))
+            kept = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()), pending=(), begun=())
             yield from commit(kept, [snapshot for snapshot in stored if snapshot.store.captures])
         raise
     asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage, costs=costs)

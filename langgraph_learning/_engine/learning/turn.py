@@ -116,6 +116,8 @@ class TurnInput:
     provenance: Provenance = field(default_factory=Provenance)
     anchors: tuple[str, ...] = ()
     """The ids of the last messages before the turn."""
+    begun: str | None = None
+    """The id of the item in the store that a subgraph has begun it with."""
 
     @property
     def said_at(self) -> datetime:

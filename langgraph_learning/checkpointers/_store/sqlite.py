@@ -26,6 +26,8 @@ from langgraph_learning.errors import StoreError
 _SQL = Statements("sqlite")
 WAITS = 5
 """How often a writer waits again while other processes commit, because SQLite has no queue of writers."""
+LOOKS = 4
+"""How often in one wait a writer looks whether others have committed; threads behind it count on that."""
 
 
 class SqliteSession:
@@ -199,17 +201,15 @@ class SqliteDialect:
 
     def _begin(self, connection: sqlite3.Connection, begin: str) -> None:
         """Begin a transaction; after a failed wait for the file, the next waits are short."""
-        brief = (seconds := self._patience.seconds) < self._patience.timeout * SHARE
-        if brief:
-            connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(int(1_000 * seconds))}))
+        milliseconds = int(1_000 * self._patience.seconds / LOOKS)
+        connection.execute(_SQL("set_busy_timeout", {"milliseconds": str(milliseconds)}))
         try:
-            _begin_in_turn(connection, _SQL(begin))
+            _begin_in_turn(connection, _SQL(begin), self._writer.note_movement)
         except sqlite3.OperationalError:
             self._patience.note_failure()
             raise
         finally:
-            if brief:
-                self._restore_busy_timeout(connection)
+            self._restore_busy_timeout(connection)
         self._patience.note_success()
 
     def _restore_busy_timeout(self, connection: sqlite3.Connection) -> None:
@@ -268,19 +268,30 @@ class SqliteDialect:
             self._idle.pop().close()
 
 
-def _begin_in_turn(connection: sqlite3.Connection, begin: str) -> None:
+def _begin_in_turn(connection: sqlite3.Connection, begin: str, note_movement: Callable[[], None]) -> None:
     """Begin a transaction; wait again while other processes are first and go on committing.
+
+    Args:
+        connection: The connection.
+        begin: The statement that begins; each time it waits for the `LOOKS`th part of a wait.
+        note_movement: Called when others have committed meanwhile.
 
     Raises:
         sqlite3.OperationalError: The file is locked and nobody commits meanwhile, or others were first too often.
     """
-    for tries_left in reversed(range(WAITS)):
+    in_vain = 0
+    for tries_left in reversed(range(WAITS * LOOKS)):
         version = connection.execute(_SQL("data_version")).fetchone()
         try:
             connection.execute(begin)
             return
         except sqlite3.OperationalError:
-            if not tries_left or connection.execute(_SQL("data_version")).fetchone() == version:
+            if connection.execute(_SQL("data_version")).fetchone() == version:
+                in_vain += 1
+            else:
+                in_vain = 0
+                note_movement()
+            if not tries_left or in_vain == LOOKS:
                 raise
 
 
