@@ -2,8 +2,8 @@
 
 An agent that hands over by `Command(graph=Command.PARENT)` never comes to extraction, nor does one whose process dies
 or whose client hangs up; the next turn begins with an empty state. So the words lie beside what their user has taught,
-among the turns that wait, until they are learned: at the agent's next turn in the thread, in whatever process; or after a day behind the reply,
-if anybody learns there.
+among the turns that wait, until they are learned: at the agent's next turn in the thread, in whatever process; or after
+a day behind the reply, if anybody learns there.
 """
 
 from collections.abc import Collection, Mapping, Sequence
