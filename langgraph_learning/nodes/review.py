@@ -1,6 +1,6 @@
 """The review step: an interrupt shows the turn's proposals; a proposed change is stored only if a person approves."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Literal, Self
 
 from langchain_core.messages import BaseMessage
@@ -61,6 +61,14 @@ class Answers(BaseModel):
     """One decision per action request, in the same order: LangChain's `HITLResponse`."""
 
     decisions: list[Annotated[Approve | Edit | Reject, Field(discriminator="type")]]
+
+    @model_validator(mode="before")
+    @classmethod
+    def check_shape(cls, value: object) -> object:
+        """Name the shape of an answer: a bare "yes" is what people try first."""
+        if isinstance(value, Mapping) and isinstance(value.get("decisions"), list):
+            return value
+        raise ValueError('resume with {"decisions": [{"type": "approve"}, ...]}: one for each action request, in order')
 
 
 def review_step(run: Run, state: Update) -> Flow[Update]:

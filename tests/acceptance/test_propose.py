@@ -119,6 +119,17 @@ WRONG: dict[str, list[dict[str, Any]]] = {
 }
 
 
+@pytest.mark.parametrize("wrong", ["yes", True, [{"type": "approve"}], {"type": "approve"}])
+def test_an_answer_of_another_shape_is_told_the_right_one(home: Home, wrong: Any) -> None:
+    agent = home.agent(machine(), replies=["Ok."], extractions=[[DOCKER]])
+    asked(agent, "host.docker.internal.")
+    config: Any = {"configurable": {"thread_id": "c1"}}
+    with pytest.raises(ValidationError, match=r'resume with {"decisions": \[{"type": "approve"}'):
+        agent.graph.invoke(Command(resume=wrong), config, context={"user_id": "alice"})
+    answer(agent, APPROVE)
+    assert len(agent.texts()) == 1
+
+
 @pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_answer_is_refused_and_the_next_right_one_works(home: Home, wrong: list[dict[str, Any]]) -> None:
     agent = home.agent(machine(), replies=["Ok."], extractions=[[DOCKER, REBOOT]])
