@@ -17,18 +17,35 @@ log = logging.getLogger("langgraph_learning")
 
 BATCH = 500
 """The number of items in one transaction."""
+_FIRST: Row = (0, "", 0)
 
 
 def settle_analysis(dialect: Dialect, fields: Sequence[str]) -> None:
     """Bring the index up to date with `text.terms`; `fields` are indexed unless a put names others."""
     current = analysis_version()
     with dialect.reading() as session:
-        kept = session.rows("get_fact", {"name": "analysis"})
-        if kept and kept[0][0] == current:
+        if _is_settled(session, current):
+            return
+    with dialect.writing(unhurried=True) as session:
+        # Looked at again: of many that open an empty database at once, one may have settled it and written already.
+        if _is_settled(session, current):
+            return
+        if not session.rows("indexed_items", {"after": 0, "limit": 1}) and not _versions_after(session, _FIRST, 1):
+            session.run("set_fact", {"name": "analysis", "value": current})
             return
     _reindex(dialect, fields)
     with dialect.writing(unhurried=True) as session:
         session.run("set_fact", {"name": "analysis", "value": current})
+
+
+def _is_settled(session: Session, current: str) -> bool:
+    kept = session.rows("get_fact", {"name": "analysis"})
+    return bool(kept) and kept[0][0] == current
+
+
+def _versions_after(session: Session, place: Row, limit: int) -> Sequence[Row]:
+    after = dict(zip(("ns", "key", "version"), place, strict=True))
+    return session.rows("indexed_versions", {**after, "limit": limit})
 
 
 def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
@@ -42,11 +59,10 @@ def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
         if not rows:
             break
         count, last = count + len(rows), int(rows[-1][0])
-    place: Row = (0, "", 0)
+    place = _FIRST
     while True:
         with dialect.writing(unhurried=True) as session:
-            after = dict(zip(("ns", "key", "version"), place, strict=True))
-            rows = session.rows("indexed_versions", {**after, "limit": BATCH})
+            rows = _versions_after(session, place, BATCH)
             changed = [
                 {"ns": ns, "key": key, "version": version, "terms": " ".join(indexed)}
                 for ns, key, version, value, stored in rows
