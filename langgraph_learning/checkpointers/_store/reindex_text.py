@@ -43,7 +43,7 @@ def _is_settled(session: Session, current: str) -> bool:
     return bool(kept) and kept[0][0] == current
 
 
-def _versions_after(session: Session, place: Row, limit: int) -> Sequence[Row]:
+def _versions_after(session: Session, place: Row, limit: int) -> list[Row]:
     after = dict(zip(("ns", "key", "version"), place, strict=True))
     return session.rows("indexed_versions", {**after, "limit": limit})
 
