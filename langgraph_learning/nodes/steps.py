@@ -221,7 +221,7 @@ def capture_step(run: Run, state: Update) -> Flow[Update]:
 
 def _capture(run: Run, turn: TurnInput, current: Sequence[TurnMessage] | None) -> Flow[None]:
     heard, settings = replace(turn, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id), run.settings
-    yield from extract([], heard, settings.limits, settings.mask, capturing=settings.capturing, current=current)
+    yield from extract([], heard, settings.rules, capturing=settings.capturing, current=current)
 
 
 def _end_turn(run: Run, turn: TurnState | None, messages: Sequence[BaseMessage]) -> Update:
@@ -314,9 +314,7 @@ def _extract_begun(
     commit = yield from extract(
         works,
         heard,
-        settings.limits,
-        settings.mask,
-        shared=settings.shared,
+        settings.rules,
         thread=thread,
         begun=begun.own,
         capturing=capturing,

@@ -19,6 +19,7 @@ from langgraph_learning._engine.flow import (
     VectorStoreCall,
     Write,
 )
+from langgraph_learning._engine.learning.draft import CommitRules
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage
@@ -86,9 +87,9 @@ def work(*stores: LearningStore, methods: OutputMethods | None = None) -> list[E
     return [Extraction(ScriptedChatModel(), stores, methods or OutputMethods())]
 
 
-def limits(*stores: LearningStore, limit: int = 10) -> dict[str, int]:
-    """Return the same limit for each."""
-    return {store.name: limit for store in stores}
+def rules(*stores: LearningStore, limit: int = 10) -> CommitRules:
+    """Return rules with the same limit for each."""
+    return CommitRules({store.name: limit for store in stores})
 
 
 def record(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from engine.hand import ALICE, AT, ByHand, answer, heard, items, limits, memory, record, work
+from engine.hand import ALICE, AT, ByHand, answer, heard, items, memory, record, rules, work
 from pydantic import Field, JsonValue
 
 from langgraph_learning import UserProfileConfig
@@ -42,7 +42,7 @@ def learned(
     *operations: object, known: tuple[Record, ...] = (), store: LearningStore = MEMORY, limit: int = 10
 ) -> Commit:
     """What an extraction that answers with `operations` comes to."""
-    hand: ByHand[Commit | None] = ByHand(extract(work(store), heard("I like tea."), limits(store, limit=limit)))
+    hand: ByHand[Commit | None] = ByHand(extract(work(store), heard("I like tea."), rules(store, limit=limit)))
     hand.gets(Batch, [None, items(*known)])
     hand.gets(ModelCall, answer(operations))
     hand.gets(Write, None)

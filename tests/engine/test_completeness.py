@@ -1,6 +1,6 @@
 """A prompt says that these are all entities only where nothing was left unread."""
 
-from engine.hand import ALICE, ByHand, heard, items, limits, record, work
+from engine.hand import ALICE, ByHand, heard, items, record, rules, work
 
 from langgraph_learning._engine.flow import Batch, DescribeStore, ModelCall, StoreCall, StoreInfo
 from langgraph_learning._engine.learning.extract import extract
@@ -24,7 +24,7 @@ def facts(count: int, status: str = "active") -> list[Record]:
 
 
 def extraction_prompt(*records: Record) -> str:
-    hand = ByHand(extract(work(STORE), heard("What about Ann?"), limits(STORE)))
+    hand = ByHand(extract(work(STORE), heard("What about Ann?"), rules(STORE)))
     hand.gets(Batch, [None, items(), items(*records), items()])  # commit, proposals, the newest, what fits the turn
     return str(hand.expects(ModelCall).messages[-1].text)
 

@@ -3,7 +3,7 @@
 from typing import Any, ClassVar
 
 import pytest
-from engine.hand import ALICE, AT, ByHand, answer, heard, item, items, limits, memory, work
+from engine.hand import ALICE, AT, ByHand, answer, heard, item, items, memory, rules, work
 from langgraph.store.base import GetOp
 
 from langgraph_learning import UserMemoryConfig
@@ -27,7 +27,7 @@ Extracting = ByHand[Commit | None]
 
 def started(said: str = "I like tea.", methods: OutputMethods | None = None) -> Extracting:
     """An extraction that waits for what is stored."""
-    return ByHand(extract(work(MEMORY, methods=methods), heard(said), limits(MEMORY)))
+    return ByHand(extract(work(MEMORY, methods=methods), heard(said), rules(MEMORY)))
 
 
 def asked(said: str = "I like tea.", methods: OutputMethods | None = None) -> Extracting:
@@ -182,7 +182,7 @@ class Refused(Exception):
 def test_an_integration_that_does_not_know_a_method_is_asked_in_the_next_way_from_then_on() -> None:
     methods, hand = OutputMethods(), ByHand[Commit | None]
     stranger = work(MEMORY, methods=methods)
-    one = hand(extract(stranger, heard("I like tea."), limits(MEMORY)))
+    one = hand(extract(stranger, heard("I like tea."), rules(MEMORY)))
     one.gets(Batch, [None, []])
     assert one.expects(ModelCall).options == {"method": "json_schema"}
     one.gets(ModelCall, TypeError("unexpected keyword 'method'"))
@@ -190,7 +190,7 @@ def test_an_integration_that_does_not_know_a_method_is_asked_in_the_next_way_fro
     one.gets(ModelCall, NotImplementedError("with_structured_output"))
     assert one.expects(ModelCall).options == {"method": "prompt"}
     one.gets(ModelCall, answer(TEA))
-    two = hand(extract(stranger, heard("I like cake."), limits(MEMORY)))
+    two = hand(extract(stranger, heard("I like cake."), rules(MEMORY)))
     two.gets(Batch, [None, []])
     assert two.expects(ModelCall).options == {"method": "prompt"}
 
@@ -199,13 +199,13 @@ def test_an_integration_that_does_not_know_a_method_is_asked_in_the_next_way_fro
 def test_a_server_that_refuses_the_schema_is_served_by_function_calling_once_and_remembered(status: int) -> None:
     methods = OutputMethods()
     works = work(MEMORY, methods=methods)
-    one: Extracting = ByHand(extract(works, heard("I like tea."), limits(MEMORY)))
+    one: Extracting = ByHand(extract(works, heard("I like tea."), rules(MEMORY)))
     one.gets(Batch, [None, []])
     one.gets(ModelCall, Refused(status))
     assert one.expects(ModelCall).options == {"method": "function_calling"}
     one.gets(ModelCall, answer(TEA))
     one.gets(Write, None)
-    two: Extracting = ByHand(extract(works, heard("I like cake."), limits(MEMORY)))
+    two: Extracting = ByHand(extract(works, heard("I like cake."), rules(MEMORY)))
     two.gets(Batch, [None, []])
     assert two.expects(ModelCall).options == {"method": "function_calling"}
 
@@ -240,14 +240,14 @@ def test_nobody_known_and_nobody_speaking_ask_for_nothing() -> None:
     nobody = heard("I like tea.", identity=Identity(thread_id="c1"))
     silent = TurnInput(turn=Turn((TurnMessage("assistant", "Hello?", "a1"),)), identity=ALICE, at=AT)
     for turn in (nobody, silent):
-        hand: Extracting = ByHand(extract(work(MEMORY), turn, limits(MEMORY)))
+        hand: Extracting = ByHand(extract(work(MEMORY), turn, rules(MEMORY)))
         assert hand.kinds == []
         assert hand.result is None
 
 
 def test_three_learning_stores_share_one_call_and_one_write() -> None:
     stores = (UserProfileStore(), MEMORY, SessionContextStore())
-    hand: Extracting = ByHand(extract(work(*stores), heard("I'm Alice, I like tea."), limits(*stores)))
+    hand: Extracting = ByHand(extract(work(*stores), heard("I'm Alice, I like tea."), rules(*stores)))
     hand.gets(Batch, [None, [], [], []])
     told = [*TEA, op("update_user_profile", name="Alice"), op("update_session_context", summary="Tea.")]
     hand.gets(ModelCall, answer(told))
@@ -259,7 +259,7 @@ def test_three_learning_stores_share_one_call_and_one_write() -> None:
 def test_two_models_are_two_calls_and_one_commit() -> None:
     profile = UserProfileStore()
     works = [*work(profile), *work(MEMORY)]
-    hand: Extracting = ByHand(extract(works, heard("I'm Alice, I like tea."), limits(profile, MEMORY)))
+    hand: Extracting = ByHand(extract(works, heard("I'm Alice, I like tea."), rules(profile, MEMORY)))
     hand.gets(Batch, [None, [], []])
     hand.gets(ModelCall, answer([op("update_user_profile", name="Alice")]))
     hand.gets(ModelCall, answer(TEA))
@@ -281,7 +281,7 @@ def test_a_turn_that_teaches_nothing_is_marked_so_that_it_is_not_asked_about_aga
 
 def test_the_prompt_tells_the_users_own_date_and_time_zone() -> None:
     identity = Identity(user_id="alice", timezone="Pacific/Auckland")
-    hand: Extracting = ByHand(extract(work(MEMORY), heard("Hi", identity=identity), limits(MEMORY)))
+    hand: Extracting = ByHand(extract(work(MEMORY), heard("Hi", identity=identity), rules(MEMORY)))
     hand.gets(Batch, [None, []])
     assert "Monday, 02 March 2026 (time zone Pacific/Auckland)" in hand.expects(ModelCall).messages[1].text
 
@@ -338,7 +338,7 @@ class Notes(UserMemoryStore):
 
 def test_the_short_ids_of_two_learning_stores_do_not_get_into_each_others_way() -> None:
     notes = Notes()
-    hand: Extracting = ByHand(extract(work(MEMORY, notes), heard("No cake."), limits(MEMORY, notes)))
+    hand: Extracting = ByHand(extract(work(MEMORY, notes), heard("No cake."), rules(MEMORY, notes)))
     hand.gets(Batch, [None, items(memory(MEMORY, "one", "Likes cake")), items(memory(notes, "two", "Bought cake"))])
     hand.gets(ModelCall, answer([op("delete_memory", id="m1")]))
     assert [put.key for put in hand.expects(Write).puts[1:]] == ["one"]
@@ -366,7 +366,7 @@ def test_a_very_long_message_is_shown_without_its_middle() -> None:
 
 def test_a_long_backlog_is_shown_from_its_newest_part() -> None:
     said = tuple(TurnMessage("user", f"number {n} " + "x" * 1_000, f"h{n}") for n in range(200))
-    hand: Extracting = ByHand(extract(work(MEMORY), TurnInput(turn=Turn(said), identity=ALICE, at=AT), limits(MEMORY)))
+    hand: Extracting = ByHand(extract(work(MEMORY), TurnInput(turn=Turn(said), identity=ALICE, at=AT), rules(MEMORY)))
     hand.gets(Batch, [None, []])
     turn = hand.expects(ModelCall).messages[1].text
     assert len(turn) < LONGEST_TURN + 1_000

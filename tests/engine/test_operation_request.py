@@ -5,7 +5,7 @@ import logging
 from typing import Any
 
 import pytest
-from engine.hand import ALICE, AT, ByHand, answer, items, limits, memory, work
+from engine.hand import ALICE, AT, ByHand, answer, items, memory, rules, work
 from langchain_core.messages import AIMessage
 from langgraph.store.base import PutOp, SearchOp
 
@@ -30,7 +30,7 @@ MEMORY, PROFILE = UserMemoryStore(), UserProfileStore()
 def started(user: str, assistant: str, *stores: LearningStore, known: tuple[Record, ...] = ()) -> ByHand[Commit | None]:
     """An extraction that waits for the model."""
     turn = Turn((TurnMessage("user", user, "h1"), TurnMessage("assistant", assistant, "a1")))
-    hand = ByHand(extract(work(*stores), TurnInput(turn=turn, identity=ALICE, at=AT), limits(*stores)))
+    hand = ByHand(extract(work(*stores), TurnInput(turn=turn, identity=ALICE, at=AT), rules(*stores)))
     stored = {store.name: items(*(record for record in known if record.store == store.name)) for store in stores}
     ops = hand.expects(Batch).ops
     newest = {op.namespace_prefix: op for op in reversed(ops) if isinstance(op, SearchOp)}.values()

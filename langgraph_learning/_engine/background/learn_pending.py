@@ -178,9 +178,7 @@ def _learn(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]
         made = yield from extract(
             works,
             joined,
-            settings.limits,
-            settings.mask,
-            shared=settings.shared,
+            settings.rules,
             thread=ThreadWords(fresh[-1].thread) if fresh[-1].thread else None,
             pending=[(turn.namespace, turn.id) for turn in fresh],
         )

@@ -57,9 +57,7 @@ def learn_history(
         part_commit = yield from extract(
             works,
             turn_input,
-            settings.limits,
-            settings.mask,
-            shared=settings.shared,
+            settings.rules,
             thread=thread,
             capturing=settings.capturing,
         )

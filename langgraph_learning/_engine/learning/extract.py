@@ -13,7 +13,7 @@ from langgraph_learning._engine.learning.capture import find_citing, read_captur
 from langgraph_learning._engine.learning.commit import commit, cut_operations
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.costs import share_usage
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Shared
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
@@ -23,7 +23,6 @@ from langgraph_learning._engine.learning.provenance import ThreadWords, read_tur
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, failed_trajectory, join_turns
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
-from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.versioned_store import Address
@@ -53,10 +52,8 @@ class Extraction:
 def extract(
     works: Sequence[Extraction],
     turn_input: TurnInput,
-    limits: Mapping[str, int],
-    mask: Mask = mask_secrets,
+    rules: CommitRules,
     *,
-    shared: Shared = "propose",
     thread: ThreadWords | None = None,
     pending: Sequence[Address] = (),
     begun: Sequence[Address] = (),
@@ -68,9 +65,7 @@ def extract(
     Args:
         works: The model calls to make, one per model; their answers become one commit.
         turn_input: The turn.
-        limits: The number of changes that each learning store may make.
-        mask: The function that masks secrets in what is stored.
-        shared: The policy for a change to what others taught in a shared namespace.
+        rules: The rules for the commit.
         thread: Who has said what in the thread so far; by default only this turn counts.
         pending: The addresses of the waiting turn in the store; the commit deletes them.
         begun: The addresses at which a subgraph has begun it; the commit marks their ids as learned.
@@ -84,12 +79,12 @@ def extract(
     """
     turn, identity = turn_input.turn, turn_input.identity
     reached = _stores(works, capturing, turn_input)
-    stores = [(store, scope) for store, scope in reached if may_teach(store, scope, identity, shared)]
+    stores = [(store, scope) for store, scope in reached if may_teach(store, scope, identity, rules.shared)]
     if not stores or not (turn.human or (capturing and turn.messages)):
         return None
     key = _commit_id(stores, turn_input)
     query = "\n".join(message.text for message in turn.human)[:LONGEST_QUERY]
-    captured = read_capture(turn_input, key, mask, current) if capturing else None
+    captured = read_capture(turn_input, key, rules.mask, current) if capturing else None
     turn_commit, snapshots, earlier = yield from load_turn(
         stores, identity, key, query, captured.session if captured else None
     )
@@ -106,7 +101,7 @@ def extract(
         key,
         identity,
         turn_input.at,
-        CommitRules(limits, mask, shared),
+        rules,
         provenance=turn_input.provenance,
         shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in snapshots},
         query=query,
@@ -115,11 +110,11 @@ def extract(
         begun=tuple(begun),
         captured=captured,
         cited_by=tuple(cited_by),
-        trajectory=failed_trajectory(turn, mask) if any(work.trajectory for work in works) else None,
+        trajectory=failed_trajectory(turn, rules.mask) if any(work.trajectory for work in works) else None,
     )
     try:
         asked_works = works if turn.human else ()
-        requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, limits)
+        requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, rules.limits)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
         if captured is not None:
             kept = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()), pending=(), begun=())
