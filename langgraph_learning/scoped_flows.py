@@ -33,6 +33,7 @@ from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
+from langgraph_learning.validity import with_timezone
 
 NOBODY_APPLIES = "the record would have no owner: give scoped(user_id=..., thread_id=...)"
 P = TypeVar("P", bound=UserProfile, default=UserProfile)
@@ -201,7 +202,7 @@ def with_zone(at: datetime | None) -> datetime | None:
     """Return a time with its zone; one without a zone is taken as UTC."""
     if at is not None and not isinstance(at, datetime):
         raise ConfigurationError(f"at={at!r}: give a datetime, such as datetime(2026, 1, 31, tzinfo=UTC)")
-    return at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at
+    return None if at is None else with_timezone(at)
 
 
 def _check_time(at: datetime | None, timezone: str) -> datetime | None:

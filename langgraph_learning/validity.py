@@ -6,16 +6,15 @@ from typing import Annotated, TypeAlias, TypedDict
 
 from pydantic import AfterValidator, JsonValue, model_validator
 
-from langgraph_learning.labels import PENDING as PENDING
-from langgraph_learning.labels import ROOT as ROOT
 from langgraph_learning.scope import Frozen
 
 
-def _with_timezone(at: datetime) -> datetime:
+def with_timezone(at: datetime) -> datetime:
+    """Return a time with its zone; one that names none is taken as UTC."""
     return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
 
 
-Timestamp: TypeAlias = Annotated[datetime, AfterValidator(_with_timezone)]
+Timestamp: TypeAlias = Annotated[datetime, AfterValidator(with_timezone)]
 """A time that can be compared with others; without a zone, as in some exports, it is taken as UTC."""
 VALIDITY = ("valid_from", "valid_to", "expires_at")
 
@@ -69,7 +68,7 @@ class Validity(Frozen):
 def _moment(value: JsonValue, *, end: bool) -> datetime | None:
     """Return the time that a text names: of a day its beginning or end; None for any other text."""
     try:
-        moment = _with_timezone(datetime.fromisoformat(str(value)))
+        moment = with_timezone(datetime.fromisoformat(str(value)))
     except ValueError:
         return None
     return moment + timedelta(days=1) if end and len(str(value)) == len("2026-01-31") else moment

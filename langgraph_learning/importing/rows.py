@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
 
+from langgraph_learning.validity import with_timezone
+
 Row: TypeAlias = dict[str, Any]
 
 
@@ -65,7 +67,7 @@ def moment(value: object) -> str | None:
         return None
     if parsed is None:
         return None
-    return (parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)).isoformat()
+    return with_timezone(parsed).isoformat()
 
 
 def parse_json(value: object) -> object:

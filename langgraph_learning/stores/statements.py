@@ -57,9 +57,8 @@ class StatementStore(LearningStore):
     def _plan_add(self, given: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
         statement = str(given[self.statement])
         alike = [record for record in records if same_statement(statement, str(record.content.get(self.statement)))]
-        if alike and all(
-            record.status == ARCHIVED for record in alike
-        ):  # archived before, and now said again: recall it again
+        # Archived before, and now said again: it is recalled again.
+        if alike and all(record.status == ARCHIVED for record in alike):
             return [self.update(alike[-1], {**alike[-1].content, **given})]
         return [] if alike else [Add(store=self.name, content=given, text=self.text(given))]
 

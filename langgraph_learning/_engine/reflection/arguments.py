@@ -2,7 +2,7 @@
 
 import copy
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.reflection.reflect import Reflector, reflect
@@ -11,6 +11,7 @@ from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import Reflection
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.validity import with_timezone
 
 
 def reflect_flow(
@@ -42,7 +43,7 @@ def reflect_flow(
         raise ConfigurationError(
             "there is no model to reflect with: give reflect(model=...) or LearningMachine(model=)"
         )
-    moment = since.replace(tzinfo=UTC) if since is not None and since.tzinfo is None else since
+    moment = None if since is None else with_timezone(since)
     reflector = Reflector(stores, chat, settings.methods, settings.rules, namespace, moment)
     return reflect(reflector, user_id, dry_run=dry_run)
 

@@ -17,7 +17,7 @@ BATCH = 100
 
 
 def fill_vectors(
-    dialect: Dialect, embedder: Embedder, fields: Sequence[str], told: Callable[[int], object] | None
+    dialect: Dialect, embedder: Embedder, fields: Sequence[str], progress: Callable[[int], object] | None
 ) -> int:
     """Write the missing vectors of all items with indexed words, and return the number of items that got vectors.
 
@@ -25,7 +25,7 @@ def fill_vectors(
         dialect: The database.
         embedder: The embedder that computes the vectors.
         fields: The fields that are indexed unless a put names others.
-        told: Called after each batch with the number of items in it.
+        progress: Called after each batch with the number of items in it.
     """
     filled, last = 0, 0
     while True:
@@ -47,8 +47,8 @@ def fill_vectors(
             ]
             session.many("put_vectors", vectors)
         filled, last = filled + len({vector["item"] for vector in vectors}), int(rows[-1][0])
-        if told is not None:
-            told(len(rows))
+        if progress is not None:
+            progress(len(rows))
 
 
 def _texts(row: Row, fields: Sequence[str]) -> list[tuple[str, str]]:

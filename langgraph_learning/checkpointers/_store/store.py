@@ -392,12 +392,14 @@ class HybridStore(BaseStore):
         with self._dialect.reading() as session:
             return int(session.rows("count_without_vectors", {})[0][0])
 
-    def fill_vectors(self, told: Callable[[int], object] | None = None) -> int:
+    def fill_vectors(self, progress: Callable[[int], object] | None = None) -> int:
         """Embed the items that were written without an embedder, and return their number.
 
-        A second call continues after an interruption. `told` is called after each batch with the number of its items.
+        A second call continues after an interruption. `progress` is called after each batch with its number of items.
         """
-        return fill_vectors(self._dialect, self._embedder, self._fields, told) if self.count_without_vectors() else 0
+        return (
+            fill_vectors(self._dialect, self._embedder, self._fields, progress) if self.count_without_vectors() else 0
+        )
 
     def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Return the namespaces between `prefix` and `suffix`, including those with nothing but history."""
