@@ -114,7 +114,8 @@ class Scoped(ScopedFlows):
         """Learn from `messages`; return the last commit that changed or refused something, or None.
 
         The same messages are learned only once. A long history is learned in parts, each with its own commit; after an
-        interruption, the same call continues where it stopped.
+        interruption, the same call continues where it stopped. A part whose commit was undone stays undone: it is
+        skipped with a warning that names the commit to `undo` to bring it back.
 
         Args:
             messages: A turn, or a history.
