@@ -95,8 +95,10 @@ class Scoped(ScopedFlows):
 
         Args:
             query: The user's words.
-            at: A time in the past: records that did not hold then are left out, and records superseded since are
-                included.
+            at: A time in the past: records that did not hold then and messages said later are left out, and records
+                superseded since are included. What counts is when something was said and held, not when it was
+                learned: a conversation loaded today with `learn(..., at=...)` is there as of its own day, and a record
+                without dates always. (A run from an old checkpoint recalls what was known at that checkpoint.)
         """
         return self._driver.run(self._recall(query, at))
 
