@@ -45,14 +45,19 @@ from langgraph_learning.nodes.wiring_checks import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.options import (
     Keywords,
+    check_bool,
     check_choice,
+    check_class,
+    check_duration,
     check_function,
     check_limit,
+    check_list,
     check_seconds,
     check_text,
 )
 from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
 from langgraph_learning.scoped import Scoped
+from langgraph_learning.scoped_flows import check_feedback
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
 from langgraph_learning.tools import tools
@@ -177,7 +182,8 @@ class LearningMachine(Keywords):
         check_function("LearningMachine", "mask", mask, "of a text")
         check_function("LearningMachine", "reviewers", reviewers, "of reviewer and proposal")
         check_function("LearningMachine", "author_name", author_name, "of a user id")
-        if isinstance(user_tools, str) or not all(isinstance(tool, str) for tool in user_tools):
+        check_list("LearningMachine(user_tools=...)", user_tools)
+        if not all(isinstance(tool, str) for tool in user_tools):
             raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
         check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
@@ -347,6 +353,9 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: A learning store needs a model to extract with, and there is none.
         """
+        check_text("around(name=...)", name)
+        check_class("around(state_schema=...)", state_schema)
+        check_class("around(context_schema=...)", context_schema)
         served = bind_agent(self, agent_name(node_or_graph))
         nodes = (served.recall_node(), served.extract_node(), served.review_node())
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
@@ -415,6 +424,7 @@ class LearningMachine(Keywords):
         Args:
             context_schema: The run's context; by default `LearningContext`.
         """
+        check_class("inbox(context_schema=...)", context_schema)
         return inbox(self._settings, context_schema=context_schema)
 
     def scoped(
@@ -512,6 +522,9 @@ class LearningMachine(Keywords):
     def _reflect(
         self, scoped: Scoped, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
     ) -> Flow[Reflection]:
+        check_bool("reflect(dry_run=...)", dry_run)
+        if namespace is not None:
+            check_text("reflect(namespace=...)", namespace)
         return reflect_flow(
             self._settings,
             user_id=scoped.identity.user_id,
@@ -549,6 +562,7 @@ class LearningMachine(Keywords):
         Raises:
             ScopeError: The turn is not this user's; nothing is counted.
         """
+        check_feedback(commit_or_receipt, helpful)
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return scoped.feedback(commit_or_receipt, helpful)
 
@@ -562,6 +576,7 @@ class LearningMachine(Keywords):
         store: BaseStore | None = None,
     ) -> Feedback:
         """Run `feedback` without blocking the event loop."""
+        check_feedback(commit_or_receipt, helpful)
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return await scoped.afeedback(commit_or_receipt, helpful)
 
@@ -574,11 +589,12 @@ class LearningMachine(Keywords):
         Args:
             timeout: The time to wait, in seconds; None waits until all is done.
         """
+        check_duration("drain(timeout=...)", timeout)
         return drain(self._settings, timeout)
 
     async def adrain(self, timeout: float | None = None) -> bool:
         """Run `drain` without blocking the event loop."""
-        return await asyncio.to_thread(drain, self._settings, timeout)
+        return await asyncio.to_thread(self.drain, timeout)
 
     def _voter(
         self,

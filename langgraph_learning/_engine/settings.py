@@ -47,7 +47,7 @@ def resolve_model(model: Model | None) -> BaseChatModel | None:
     """
     if model is None or isinstance(model, BaseChatModel):
         return model
-    if not isinstance(model, str):
+    if not isinstance(model, str) or not model.strip():
         raise ConfigurationError(f"model={model!r}: {A_MODEL}")
     from langchain.chat_models import init_chat_model
 
