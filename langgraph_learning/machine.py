@@ -43,7 +43,7 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring_checks import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.options import (
+from langgraph_learning.option_checks import (
     Keywords,
     check_choice,
     check_function,

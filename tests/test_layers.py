@@ -10,9 +10,9 @@ PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
     **dict.fromkeys(
-        ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
+        ("display", "errors", "namespaces", "text", "masking", "langgraph_private", "store_protocol", "scoring"), 0
     ),
-    **dict.fromkeys(("schemas", "prompts", "json_schema", "options"), 1),
+    **dict.fromkeys(("schemas", "prompts", "json_schema", "option_checks"), 1),
     "scope": 1.4,
     "validity": 1.5,
     "source": 1.5,
@@ -56,7 +56,15 @@ def misplaced_imports(path: Path) -> set[str]:
     """The layers that a module imports and may not."""
     own, found = layer(path), set(imported(path))
     if own == "checkpointers":
-        return found - {"checkpointers", "errors", "labels", "langgraph_private", "text", "versioned_store", "scoring"}
+        return found - {
+            "checkpointers",
+            "errors",
+            "namespaces",
+            "langgraph_private",
+            "text",
+            "store_protocol",
+            "scoring",
+        }
     if own == "testing":
         return found - {"text"}
     if own in ("agent", "cli", "__init__"):

@@ -15,8 +15,8 @@ from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError, RecordError
-from langgraph_learning.labels import label, unlabel
 from langgraph_learning.machine import LearningMachine
+from langgraph_learning.namespaces import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import typer
 
-from langgraph_learning.cli.ids import shorten
+from langgraph_learning.cli.short_ids import shorten
 
 DETAILED = 110
 """A terminal with at least this many columns also shows the detail columns."""

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from langgraph_learning.cli.ids import find_by_prefix
+from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import Column, day, say, show, write_json
+from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from langgraph_learning.cli.open_target import OpenTarget
     from langgraph_learning.records import Proposal
     from langgraph_learning.scoped import Scoped
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, proposals)
+    command(app, decide)
 
 
 def proposals(

@@ -18,8 +18,8 @@ from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
 from langgraph_learning.evals.store_revisions import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
+from langgraph_learning.store_protocol import is_versioned
 from langgraph_learning.text import tokens
-from langgraph_learning.versioned_store import is_versioned
 
 log = logging.getLogger("langgraph_learning")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, parse_json, row, to_text
-from langgraph_learning.stores.values import spell
+from langgraph_learning.importing.build_row import Found, Skipped, build_row, parse_json, to_text
+from langgraph_learning.stores.json_values import spell
 
 COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
 """The columns of a table of learnings, whatever its name."""
@@ -110,7 +110,7 @@ def _row(
     dated: Mapping[str, object] | None = None,
 ) -> Found:
     dates = dated if dated and dated.get("created_at") else learning
-    return row(
+    return build_row(
         store,
         id,
         kept,

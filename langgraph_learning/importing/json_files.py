@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.importing.rows import Skipped, parse_json
+from langgraph_learning.importing.build_row import Skipped, parse_json
 
 Document: TypeAlias = dict[str, Any]
 Entries: TypeAlias = list[tuple[str, object]]

@@ -14,9 +14,8 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.json_schema import Schema, inline_schema
 from langgraph_learning.records import Change, Record, Update
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores.changes import remove
-from langgraph_learning.stores.operations import Operation, Refused
-from langgraph_learning.stores.values import merge, spell
+from langgraph_learning.stores.json_values import merge, spell
+from langgraph_learning.stores.operations import Operation, Refused, remove_record
 from langgraph_learning.text import fold
 
 log = logging.getLogger("langgraph_learning.stores.user_profile")
@@ -100,7 +99,7 @@ def clear_field(record: Record, field: str, item: str | None) -> Change:
     """
     value = record.content.get(field)
     if item is None or not isinstance(value, list | dict):
-        return remove(record)
+        return remove_record(record)
     wanted = fold(item).strip()
     remaining: JsonValue
     if isinstance(value, dict):
@@ -110,7 +109,7 @@ def clear_field(record: Record, field: str, item: str | None) -> Change:
     if remaining == value:
         raise Refused(f"{item!r} is not in {field}, which has {spell(value)}")
     if not remaining:
-        return remove(record)
+        return remove_record(record)
     return Update(store=record.store, id=record.id, content={field: remaining}, text=f"{field}: {spell(remaining)}")
 
 

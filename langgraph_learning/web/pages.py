@@ -13,7 +13,7 @@ from langgraph_learning._engine.maintenance.learning_stats import FIGURES
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
 from langgraph_learning.web.access import visitor
-from langgraph_learning.web.fields import fields_of, find_operation, operations_on, read_form, values_of
+from langgraph_learning.web.operation_forms import fields_of, find_operation, operations_on, read_form, values_of
 from langgraph_learning.web.rendering import Renderer
 from langgraph_learning.web.service import CONVERSATIONS, count_by_store
 

@@ -18,7 +18,7 @@ from langgraph_learning.views.markup import Html, without_style
 from langgraph_learning.views.records import because
 from langgraph_learning.web.access import visitor
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
-from langgraph_learning.web.guard import Forms
+from langgraph_learning.web.security import Forms
 from langgraph_learning.web.service import Memory
 
 PATIENCE = 1.5

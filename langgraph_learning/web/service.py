@@ -13,8 +13,8 @@ from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import label, unlabel
 from langgraph_learning.machine import LearningMachine
+from langgraph_learning.namespaces import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Commit, Namespace, Proposal, Record, Revision
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.web.access import Visitor

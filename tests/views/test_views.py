@@ -10,7 +10,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
-from views.made import HOSTILE, NOW, Seen, entity, link, record
+from views.samples import HOSTILE, NOW, Seen, entity, link, record
 
 from langgraph_learning import (
     Commit,

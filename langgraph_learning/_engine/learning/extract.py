@@ -24,8 +24,8 @@ from langgraph_learning._engine.learning.structured_output import OutputMethods,
 from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, failed_trajectory, join_turns
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
 from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
+from langgraph_learning.store_protocol import Address
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger("langgraph_learning")
 LONGEST_QUERY = 4_000

@@ -15,11 +15,11 @@ from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
-from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
+from langgraph_learning.namespaces import unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
+from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.stores import LearningStore, Refused
-from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")

@@ -45,7 +45,7 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ConflictError, ExtractionError
-from langgraph_learning.labels import COMMITS, label
+from langgraph_learning.namespaces import COMMITS, label
 from langgraph_learning.records import (
     ROOT,
     Change,

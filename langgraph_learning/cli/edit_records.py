@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.ids import find_by_prefix
 from langgraph_learning.cli.output import notice, say, write_json
+from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 

@@ -22,7 +22,7 @@ class Skipped:
 Found: TypeAlias = Row | Skipped
 
 
-def row(
+def build_row(
     store: str,
     id: str,
     content: Mapping[str, object],
