@@ -19,7 +19,6 @@ from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
 from langgraph_learning.config import (
@@ -51,7 +50,8 @@ from langgraph_learning.option_checks import (
     check_seconds,
     check_text,
 )
-from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
+from langgraph_learning.records import Commit, Proposal
+from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores

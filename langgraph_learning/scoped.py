@@ -9,18 +9,19 @@ from zoneinfo import ZoneInfo
 from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.approval.approval import Outcome, proposals
+from langgraph_learning._engine.approval.approval import proposals
 from langgraph_learning._engine.background.pending import PendingTurn, load_pending, pending_namespace
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.learning.draft import CommitKind
 from langgraph_learning._engine.maintenance.history import history, undo
 from langgraph_learning._engine.maintenance.user_data import export, forget
-from langgraph_learning._engine.recall.recall import Recall, Receipt, search
+from langgraph_learning._engine.recall.recall import search
 from langgraph_learning._engine.settings import MachineSettings, check_store
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.identity import user_label
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision, check_ids
+from langgraph_learning.records import Commit, Identity, Proposal, Record, Revision, check_ids
+from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.scoped_flows import P, ScopedFlows, with_zone
 

@@ -11,7 +11,7 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
-from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, review_queue
+from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, review_queue
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
 from langgraph_learning._engine.background.pending import load_pending, pending_namespace, retry_failed
 from langgraph_learning._engine.flow import Flow, batch
@@ -23,14 +23,15 @@ from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
-from langgraph_learning._engine.recall.recall import Recall, Receipt, recall
+from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
+from langgraph_learning.records import Commit, Identity, Proposal, Record, Source
+from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 from langgraph_learning.validity import with_timezone

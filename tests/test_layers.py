@@ -17,6 +17,7 @@ RANKS = {
     "validity": 1.5,
     "source": 1.5,
     **dict.fromkeys(("records", "config"), 2),
+    "reports": 2.5,
     "stores": 3,
     "_engine": 4,
     "evals": 4.5,

@@ -7,13 +7,7 @@ from langchain_core.messages import BaseMessage
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
-from langgraph_learning._engine.approval.approval import (
-    Approver,
-    Outcome,
-    ReviewDecision,
-    decide,
-    mark_stale,
-)
+from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, mark_stale
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Flow, call_saver
 from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
@@ -24,6 +18,7 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
 from langgraph_learning.nodes.wiring_checks import REVIEW
 from langgraph_learning.records import Identity, Proposal
+from langgraph_learning.reports import Outcome
 from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.common_operations import MAINTENANCE
 

@@ -9,7 +9,8 @@ from pydantic import BaseModel, Field, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.json_schema import is_blank
-from langgraph_learning.records import Add, Change, Curated, Record, Update
+from langgraph_learning.records import Add, Change, Record, Update
+from langgraph_learning.reports import Curated
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores.base import LearningStore
 from langgraph_learning.stores.json_values import spell

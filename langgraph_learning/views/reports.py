@@ -1,6 +1,6 @@
 """Views of reports: the findings of a curation and of a reflection, and the effect of feedback."""
 
-from langgraph_learning.records import Curated, CurationReport, Feedback, Reflection
+from langgraph_learning.reports import Curated, CurationReport, Feedback, Reflection
 from langgraph_learning.views.commits import change_line, refusal, usage_text
 from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, tag, with_style
 

@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning._engine.background.pending import PendingTurn
-from langgraph_learning._engine.recall.recall import Recall
 from langgraph_learning.records import Commit, Proposal, Record, Revision
+from langgraph_learning.reports import Outcome, Recall
 from langgraph_learning.web.access import Visitor, visitor
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
 from langgraph_learning.web.service import Memory

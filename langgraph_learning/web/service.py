@@ -8,7 +8,6 @@ from typing import Any, Literal
 from langgraph.store.base import BaseStore
 from starlette.exceptions import HTTPException
 
-from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING
@@ -16,6 +15,7 @@ from langgraph_learning.errors import RecordError
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.namespaces import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Commit, Namespace, Proposal, Record, Revision
+from langgraph_learning.reports import Outcome
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.web.access import Visitor
 

@@ -21,19 +21,8 @@ from langgraph_learning._engine.learning.structured_output import OutputMethods,
 from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import (
-    ACTIVE,
-    Change,
-    Curated,
-    CurationReport,
-    Identity,
-    Proposal,
-    Record,
-    Refusal,
-    Scope,
-    Source,
-    Usage,
-)
+from langgraph_learning.records import ACTIVE, Change, Identity, Proposal, Record, Refusal, Scope, Source, Usage
+from langgraph_learning.reports import Curated, CurationReport
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.common_operations import MERGE, RETIRE, takes_text
 

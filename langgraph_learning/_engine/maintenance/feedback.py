@@ -20,7 +20,6 @@ from langgraph_learning._engine.maintenance.votes import (
     put_ballot,
     read_ballot,
 )
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.repository import (
     ScopeSnapshot,
     find_commit,
@@ -29,7 +28,8 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Feedback, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope
+from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.common_operations import KEEP, plan_maintenance
 from langgraph_learning.stores.curation import archive

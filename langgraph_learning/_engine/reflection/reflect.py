@@ -54,7 +54,6 @@ from langgraph_learning.records import (
     Namespace,
     Proposal,
     Provenance,
-    Reflection,
     Refusal,
     Remove,
     Scope,
@@ -62,6 +61,7 @@ from langgraph_learning.records import (
     Update,
     Usage,
 )
+from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import tokens, words
 
