@@ -251,6 +251,11 @@ class LearningMachine(Keywords):
         """The name that tells this machine from another one in the same agent."""
         return self._settings.name
 
+    @property
+    def messages_key(self) -> str:
+        """The key of the messages in the state of the graph."""
+        return self._settings.messages_key
+
     @_called_first
     def recall_node(self) -> FlowNode:
         """Return the node that recalls; place it before the model."""

@@ -11,6 +11,7 @@ as an agent's, and in a learning store that proposes they wait for a person.
 """
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from langgraph.store.base import BaseStore
@@ -18,6 +19,7 @@ from langgraph.store.base import BaseStore
 from langgraph_learning.errors import ConfigurationError, LearningError, failure_reason
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.scoped import Scoped, apply_for_agent
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.tools import describe_commit
 
 try:
@@ -120,7 +122,7 @@ def _add_profile(server: MCPServer[Any], scoped: Scoped) -> None:
         return current.model_dump_json(exclude_none=True)
 
 
-async def _apply(scoped: Scoped, operation: str, arguments: dict[str, Any]) -> str:
+async def _apply(scoped: Scoped, operation: str, arguments: Mapping[str, Json]) -> str:
     """Write, and return the effect in words; a failure is a tool error, so that no model reports success."""
     try:
         new_commit = await apply_for_agent(scoped, operation, arguments)

@@ -4,9 +4,11 @@ All of them are frozen and JSON-able: they travel through graph state, interrupt
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
+from uuid import UUID, uuid5
 
 from langgraph.store.base import Item
 from pydantic import Field, JsonValue, ValidationError, model_validator
@@ -41,6 +43,14 @@ CARE = "care"
 """The label under which workers record when they last did their regular tasks."""
 NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING, CARE})
 """The labels in a scope that are no learning stores."""
+
+_DERIVED_IDS = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
+
+
+def derived_id(*parts: object) -> str:
+    """Return an id that follows from `parts` alone."""
+    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+    return str(uuid5(_DERIVED_IDS, digest))
 
 
 class Ordered(Frozen):

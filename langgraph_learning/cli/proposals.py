@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -132,7 +132,7 @@ def _check_known(scoped: "Scoped", waiting: "Sequence[Proposal]") -> None:
             )
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
+def _object(text: str | None) -> dict[str, object] | None:
     if text is None:
         return None
     try:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning.importing.build_row import Found, Skipped, build_row, to_text
+from langgraph_learning.records import derived_id
 
 KEPT = ("categories", "metadata")
 """The keys that are kept beside the text."""

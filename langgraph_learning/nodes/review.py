@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, mark_stale
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Flow, call_saver
-from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
+from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run, run_guarded
@@ -21,6 +21,7 @@ from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.reports import Outcome
 from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.common_operations import MAINTENANCE
+from langgraph_learning.stores.operations import tool_schema
 
 ALLOWED = ["approve", "edit", "reject"]
 

@@ -22,6 +22,9 @@ from langgraph_learning.reports import Curated
 from langgraph_learning.stores.curation import duplicates, find_outdated
 from langgraph_learning.stores.operations import Operation, Refused, check_fields, operation, schema_fields
 
+LONGEST_STATEMENT = 30_000
+"""The number of characters that one statement may have: every later turn reads and ranks it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Ranked:

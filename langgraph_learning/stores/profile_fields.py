@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
@@ -54,7 +54,7 @@ class ProfileFields:
         for record in records:
             for field, value in record.content.items():
                 stored[field] = merge(stored.get(field), value, {}) if field == DETAILS else value
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         for field in stored.keys() & self.schema.model_fields.keys():
             typed, misfits = self._parse(field, stored[field])
             if typed is None:

@@ -17,7 +17,7 @@ from langgraph_learning.views.markup import style_sheet
 from langgraph_learning.web.access import Authenticate, Gate
 from langgraph_learning.web.api import rest
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
-from langgraph_learning.web.maintenance import Upkeep
+from langgraph_learning.web.maintenance import MaintenancePages
 from langgraph_learning.web.pages import Pages
 from langgraph_learning.web.security import Forms, Guard
 from langgraph_learning.web.service import Memory
@@ -56,7 +56,7 @@ def create_app(
         raise ConfigurationError("there is no store: give create_app(learning, store) or LearningMachine(store=...)")
     memory = Memory(learning, known)
     forms = Forms(secret)
-    pages, upkeep = Pages(memory, forms), Upkeep(memory, forms)
+    pages, upkeep = Pages(memory, forms), MaintenancePages(memory, forms)
     own = files(__package__).joinpath("static", "style.css").read_text(encoding="utf-8")
     sheet = f"{style_sheet()}\n{own}"
 

@@ -20,11 +20,10 @@ from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import Identity, Namespace, Proposal, Record
+from langgraph_learning.records import Identity, Namespace, Proposal, Record, derived_id
 from langgraph_learning.reports import Outcome, Result
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.common_operations import ON_REJECT

@@ -11,7 +11,6 @@ from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,
     RecordAddress,
@@ -28,7 +27,7 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope, derived_id
 from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.common_operations import KEEP, plan_maintenance

@@ -26,7 +26,6 @@ from langgraph_learning._engine.learning.extraction_prompt import describe_store
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
 from langgraph_learning._engine.reflection.evidence import (
     REFLECTION,
@@ -60,6 +59,7 @@ from langgraph_learning.records import (
     Source,
     Update,
     Usage,
+    derived_id,
 )
 from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
