@@ -12,7 +12,7 @@ as an agent's, and in a learning store that proposes they wait for a person.
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from langgraph.store.base import BaseStore
 
@@ -29,6 +29,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the MCP server needs mcp: pip install 'langgraph-learning[mcp]'", name="mcp") from error
 
+Server: TypeAlias = MCPServer[Any]
 MEMORY = "user_memory"
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 WRITES = ToolAnnotations(destructive_hint=False, open_world_hint=False)
@@ -47,7 +48,7 @@ def create_server(
     user_id: str,
     thread_id: str | None = None,
     name: str = "langgraph-learning",
-) -> MCPServer[Any]:
+) -> Server:
     """Return an MCP server of one user's memory.
 
     Args:
@@ -63,7 +64,7 @@ def create_server(
     if not user_id:
         raise ConfigurationError("create_server(user_id=...) needs the id of the user whose memory it serves")
     scoped = learning.scoped(user_id=user_id, thread_id=thread_id, store=store)
-    server: MCPServer[Any] = MCPServer(name, instructions=ABOUT, log_level="WARNING")
+    server: Server = MCPServer(name, instructions=ABOUT, log_level="WARNING")
     _add_reads(server, scoped)
     offered = {
         kind.__name__
@@ -77,7 +78,7 @@ def create_server(
     return server
 
 
-def _add_reads(server: MCPServer[Any], scoped: Scoped) -> None:
+def _add_reads(server: Server, scoped: Scoped) -> None:
     async def search(query: str, limit: int = 5) -> str:
         """Search what is remembered; each line has the id of a memory, for `update` and `forget`."""
         records = await scoped.asearch(query, limit=max(1, min(limit, MOST)))
@@ -95,7 +96,7 @@ def _add_reads(server: MCPServer[Any], scoped: Scoped) -> None:
     server.add_tool(recall, annotations=READS)
 
 
-def _add_writes(server: MCPServer[Any], scoped: Scoped, offered: set[str]) -> None:
+def _add_writes(server: Server, scoped: Scoped, offered: set[str]) -> None:
     async def remember(content: str) -> str:
         """Remember one thing about the user that will matter in later conversations, as a statement of its own."""
         return await _apply(scoped, "add_memory", {"content": content})
@@ -114,7 +115,7 @@ def _add_writes(server: MCPServer[Any], scoped: Scoped, offered: set[str]) -> No
             server.add_tool(tool, annotations=hints)
 
 
-def _add_profile(server: MCPServer[Any], scoped: Scoped) -> None:
+def _add_profile(server: Server, scoped: Scoped) -> None:
     @server.resource("memory://profile", name="profile", mime_type="application/json")
     async def profile() -> str:
         """Return who the user is, as far as it is known."""

@@ -20,7 +20,7 @@ from langgraph_learning.nodes.wiring_checks import REVIEW
 from langgraph_learning.records import Identity, Proposal
 from langgraph_learning.reports import Outcome
 from langgraph_learning.stores import LearningStore, Operation
-from langgraph_learning.stores.common_operations import MAINTENANCE
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE
 from langgraph_learning.stores.operations import tool_schema
 
 ALLOWED = ["approve", "edit", "reject"]

@@ -3,10 +3,11 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.datastructures import FormData
 
+from langgraph_learning.json_schema import Schema, choices, object_fields, required_names
 from langgraph_learning.records import Record
 from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.operations import tool_schema
@@ -54,11 +55,11 @@ def find_operation(stores: tuple[LearningStore, ...], name: str) -> type[Operati
 
 def fields_of(operation: type[Operation], values: Mapping[str, object]) -> list[Field]:
     """Return the form fields for `operation`, filled with `values`; there is none for `id`, which the page knows."""
-    schema: Any = tool_schema(operation)
-    required = set(schema["required"])
+    schema = tool_schema(operation)
+    required = required_names(schema)
     return [
         _field(name, part, values.get(name), required=name in required)
-        for name, part in schema["properties"].items()
+        for name, part in object_fields(schema).items()
         if name != "id"
     ]
 
@@ -100,21 +101,31 @@ def values_of(operation: type[Operation], record: Record) -> dict[str, object]:
     return {name: value for name, value in values.items() if name in fields}
 
 
-def _field(name: str, schema: Any, value: object, *, required: bool) -> Field:
-    plain = next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), schema)
+def _field(name: str, schema: Schema, value: object, *, required: bool) -> Field:
+    plain = next(iter(choices(schema)), schema)
     about = str(schema.get("description") or plain.get("description") or "")
-    kind, choices = _kind(plain), tuple(map(str, plain.get("enum", ())))
-    whole = plain.get("type") == "integer"
-    return Field(name, kind, _write_field(value, kind), about, required, choices, whole)
+    kind, allowed = _kind(plain), plain.get("enum")
+    return Field(
+        name,
+        kind,
+        _write_field(value, kind),
+        about,
+        required,
+        choices=tuple(map(str, allowed)) if isinstance(allowed, list) else (),
+        whole=plain.get("type") == "integer",
+    )
 
 
-def _kind(schema: Any) -> Kind:
+_KINDS: Mapping[object, Kind] = {"integer": "number", "number": "number", "boolean": "yes", "string": "text"}
+
+
+def _kind(schema: Schema) -> Kind:
     if "enum" in schema:
         return "choice"
-    kind = schema.get("type")
-    if kind == "array":
-        return "lines" if schema.get("items", {}).get("type") == "string" else "json"
-    return {"integer": "number", "number": "number", "boolean": "yes", "string": "text"}.get(kind, "json")  # type: ignore[return-value]
+    if schema.get("type") == "array":
+        items = schema.get("items")
+        return "lines" if isinstance(items, dict) and items.get("type") == "string" else "json"
+    return _KINDS.get(schema.get("type"), "json")
 
 
 def _write_field(value: object, kind: Kind) -> str:

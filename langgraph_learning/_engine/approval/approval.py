@@ -26,7 +26,7 @@ from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Identity, Namespace, Proposal, Record, derived_id
 from langgraph_learning.reports import Outcome, Result
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import ON_REJECT
+from langgraph_learning.stores.maintenance_operations import ON_REJECT
 
 Answer: TypeAlias = Literal["approve", "edit", "reject"]
 ProposalsById: TypeAlias = Mapping[str, tuple[Proposal, int]]

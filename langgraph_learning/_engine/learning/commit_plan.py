@@ -27,7 +27,7 @@ from langgraph_learning.masking import mask_values
 from langgraph_learning.records import Change, Identity, Proposal, Record, Refusal, Remove, Scope, Source, derived_id
 from langgraph_learning.stores import LearningStore, Operation, Refused
 from langgraph_learning.stores.base import FAULTS, LONGEST_STATEMENT
-from langgraph_learning.stores.common_operations import MAINTENANCE, plan_maintenance
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE, plan_maintenance
 
 log = logging.getLogger(__name__)
 

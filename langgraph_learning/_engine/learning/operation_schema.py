@@ -21,7 +21,7 @@ from langgraph_learning.json_schema import (
 )
 from langgraph_learning.records import Refusal
 from langgraph_learning.stores import LearningStore, Operation
-from langgraph_learning.stores.common_operations import MAINTENANCE
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE
 
 __all__ = ["Schema", "answer_schema", "read_operation", "signatures"]
 

@@ -34,7 +34,7 @@ from langgraph_learning.records import (
 )
 from langgraph_learning.reports import Curated, CurationReport
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import MERGE, RETIRE, takes_text
+from langgraph_learning.stores.maintenance_operations import MERGE, RETIRE, takes_text
 
 BATCH = 50
 """The number of records that a model judges in one call."""

@@ -30,8 +30,8 @@ from langgraph_learning.errors import ScopeError
 from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope, derived_id
 from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import KEEP, plan_maintenance
 from langgraph_learning.stores.curation import archive
+from langgraph_learning.stores.maintenance_operations import KEEP, plan_maintenance
 
 HARM = 2
 """The number of harmful votes from which, if they are the majority, a person is asked."""

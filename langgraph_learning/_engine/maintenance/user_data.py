@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
@@ -17,7 +17,7 @@ from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStor
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.namespaces import unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
-from langgraph_learning.store_protocol import VersionedStore
+from langgraph_learning.store_protocol import Json, VersionedStore
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import record_fault
 
@@ -87,7 +87,7 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     return [*repeat, *sorted(votes)]
 
 
-def _written_by(user_id: str) -> dict[str, Any]:
+def _written_by(user_id: str) -> dict[str, Json]:
     return {"source": {"user_id": user_id}}
 
 
@@ -124,11 +124,11 @@ def _address(item: Item) -> Address:
     return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
 
 
-def _author_of(value: Mapping[str, Any]) -> object:
+def _author_of(value: Mapping[str, Json]) -> object:
     return (value.get("source") or {}).get("user_id")
 
 
-def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
+def export(identity: Identity) -> Flow[list[dict[str, Json]]]:
     """Return the records of a user in all threads, one JSON row each."""
     if identity.user_id is None:
         return []
@@ -142,7 +142,7 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
 def load(
     stores: Sequence[LearningStore],
     identity: Identity,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Json]],
     mask: Mask = mask_secrets,
     *,
     vouched: bool = False,
@@ -183,7 +183,7 @@ def load(
 
 
 def _as_own_record(
-    row: Mapping[str, Any],
+    row: Mapping[str, Json],
     where: str,
     user_id: str,
     stores: Mapping[str, LearningStore],
