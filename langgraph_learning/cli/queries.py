@@ -34,7 +34,8 @@ RecordId = Annotated[
 ]
 
 AsOf = Annotated[
-    datetime | None, typer.Option("--as-of", help="What held then, also what something else holds in the place of now.")
+    datetime | None,
+    typer.Option("--as-of", help="What held and had been said then; also what something else has replaced since."),
 ]
 
 
