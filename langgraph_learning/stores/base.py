@@ -17,9 +17,13 @@ from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Curated, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Identity, Record, Scope
+from langgraph_learning.reports import Curated
 from langgraph_learning.stores.curation import duplicates, find_outdated
 from langgraph_learning.stores.operations import Operation, Refused, check_fields, operation, schema_fields
+
+LONGEST_STATEMENT = 30_000
+"""The number of characters that one statement may have: every later turn reads and ranks it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from langgraph_learning.config import ConversationsConfig
-from langgraph_learning.records import Add, Change, Curated, Record
+from langgraph_learning.records import Add, Change, Record
+from langgraph_learning.reports import Curated
 from langgraph_learning.stores.base import Entry, LearningStore, Ranked, SpokenMessage
 from langgraph_learning.stores.operations import Operation, Refused, operation
 

@@ -20,10 +20,10 @@ from langgraph.store.base import Item, PutOp, Result, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning._engine.learning.messages import TurnMessage
-from langgraph_learning._engine.learning.turn import Turn, TurnInput, derived_id
+from langgraph_learning._engine.learning.turn import Turn, TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, put_record
 from langgraph_learning.masking import Mask
-from langgraph_learning.records import ACTIVE, Add, Change, Commit, Record, Remove, Scope, Source, Update
+from langgraph_learning.records import ACTIVE, Add, Change, Commit, Record, Remove, Scope, Source, Update, derived_id
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.base import FAULTS, SpokenMessage
 

@@ -21,11 +21,11 @@ from langgraph_learning._engine.learning.operation_request import drop_repeated,
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, failed_trajectory, join_turns
+from langgraph_learning._engine.learning.turn import TurnInput, commit_id, failed_trajectory, join_turns
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, scoped_to
-from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
+from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage, derived_id
+from langgraph_learning.store_protocol import Address
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger("langgraph_learning")
 LONGEST_QUERY = 4_000

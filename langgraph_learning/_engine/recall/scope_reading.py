@@ -13,8 +13,8 @@ from langgraph_learning._engine.recall.session_search import find_ordered, read_
 from langgraph_learning._engine.recall.vector_index import add_nearest
 from langgraph_learning._engine.repository import SEARCH_LIMIT, read_op
 from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Scope
+from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import VersionedStore
 
 
 def read_stores(
