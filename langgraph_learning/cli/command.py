@@ -40,7 +40,15 @@ DATABASE: dict[str, tuple[object, object]] = {
 }
 SCOPE: dict[str, tuple[object, object]] = {
     "user": (Annotated[str | None, typer.Option("--user", "-u", metavar="ID", help="Whose records.")], None),
-    "thread": (Annotated[str | None, typer.Option("--thread", "-t", metavar="ID", help="In which thread.")], None),
+    "thread": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--thread", "-t", metavar="ID", help="In which thread; only session contexts belong to one alone."
+            ),
+        ],
+        None,
+    ),
     "namespace": (
         Annotated[str, typer.Option(metavar="NAME", help="Where shared knowledge lies.")],
         "global",

@@ -87,7 +87,7 @@ class OpenTarget:
         return self.machine(user, model).scoped(user_id=user, thread_id=asked, store=self.store)
 
     def records(self, user: str | None) -> list[Record]:
-        """Return the records of a user, in all threads or in that of `--thread`, and the shared ones; oldest first.
+        """Return the records of a user and the shared ones, oldest first; with `--thread` none of another session.
 
         An item that is not a valid record is reported on stderr and left out.
         """

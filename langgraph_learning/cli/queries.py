@@ -126,7 +126,7 @@ def records(
         ),
     ] = None,
 ) -> None:
-    """List what is known about a user, oldest first, over all threads unless one is named.
+    """List what is known about a user, oldest first; with --thread without the session contexts of other threads.
 
     Example: langgraph-learning records -d sqlite:///learning.db -u alex@example.com -s user_memory
     """

@@ -6,7 +6,7 @@ among the waiting turns, until they are learned: at the agent's next turn in the
 background after a day.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -21,6 +21,7 @@ from langgraph_learning._engine.background.pending import (
     pending_namespace,
 )
 from langgraph_learning._engine.flow import Flow, batch, pinned_revision, write
+from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import find_commit
 from langgraph_learning.langgraph_private import checkpoints_of
@@ -69,6 +70,27 @@ def keep_begun(run: Run, turn: TurnInput) -> Flow[TurnInput]:
     return kept
 
 
+def learn_begun(run: Run, turns: Sequence[TurnInput], learn: Callable[[BegunItems], Flow[None]]) -> Flow[None]:
+    """Learn from turns of one user, and erase what is begun of them.
+
+    If another run learns some of them meanwhile, `learn` writes nothing, raises `TurnGone`, and is called again for
+    those that are left.
+    """
+    begun = yield from find_begun(run, turns)
+    while begun.unlearned:
+        try:
+            yield from learn(begun)
+            break
+        except TurnGone:
+            now = yield from find_begun(run, turns)
+            left = replace(now, unlearned=_drop_gone(begun, now))
+            if left == begun:
+                raise
+            begun = left
+    yield from erase_begun(begun)
+    run.forget_calls(turn.provenance.turn_id for turn in turns)
+
+
 def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
     """Return what is begun of the turns of one user."""
     if not (turns and _may_keep(run)):
@@ -86,7 +108,7 @@ def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
     return BegunItems(unlearned, [(i.namespace, i.id) for i in mine], [(i.namespace, i.id) for i, _ in of_these])
 
 
-def drop_gone(before: BegunItems, now: BegunItems) -> list[TurnInput]:
+def _drop_gone(before: BegunItems, now: BegunItems) -> list[TurnInput]:
     """Return the turns that are left where a commit found an item gone: another run has learned it, or it is forgotten.
 
     Args:

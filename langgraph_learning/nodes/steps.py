@@ -10,7 +10,6 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow, pinned_revision
-from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import drop_learned, extract
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
@@ -27,7 +26,7 @@ from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
-from langgraph_learning.nodes.begun_turns import BegunItems, drop_gone, erase_begun, find_begun
+from langgraph_learning.nodes.begun_turns import BegunItems, erase_begun, find_begun, learn_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
 from langgraph_learning.nodes.recalled import recalled_in, tell_idle
@@ -288,19 +287,7 @@ def _extract_willing(
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[None]:
-    begun = yield from find_begun(run, turns)
-    while begun.unlearned:
-        try:
-            yield from _extract_begun(run, begun, thread, current)
-            break
-        except TurnGone:
-            now = yield from find_begun(run, turns)
-            left = replace(now, unlearned=drop_gone(begun, now))
-            if left == begun:
-                raise
-            begun = left
-    yield from erase_begun(begun)
-    run.forget_calls(turn.provenance.turn_id for turn in turns)
+    yield from learn_begun(run, turns, lambda begun: _extract_begun(run, begun, thread, current))
 
 
 def _extract_begun(

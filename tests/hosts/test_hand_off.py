@@ -265,6 +265,51 @@ async def test_a_turn_that_another_run_of_the_thread_has_learned_meanwhile_is_le
         assert LearningMachine(user_memory=True).scoped(user_id="ada", store=store).pending() == []
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("other_learns", ["at once", "behind the reply"])
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_a_turn_that_another_run_learns_while_this_one_schedules_it_is_learned_once(
+    database: str,
+    other_learns: str,
+    colour: Colour,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    url = request.getfixturevalue("postgres_url") if database == "postgres" else f"sqlite:///{tmp_path}/a.db"
+    with connect(url) as db:
+        store: Any = db.store
+        later = Background(delay=0.0)
+        model = ScriptedChatModel(
+            extractions=[[BEES, TEA], [{**BEES, "content": "Has long kept bees"}]], replies=["Hi."]
+        )
+        behind = LearningMachine(model=model, user_memory=True, background=Background(delay=3_600))
+        other_model = ScriptedChatModel(extractions=[[BEES, TEA]], replies=["Hello."])
+        at_once = other_learns == "at once"
+        second = LearningMachine(model=other_model, user_memory=True, background=False if at_once else later)
+        other = alice_and_ben(second, other_model, "middleware").compile(store=store, checkpointer=InMemorySaver())
+        transact, raced = type(store).transact, threading.Event()
+
+        def overtaken(self: Any, puts: Any, **options: Any) -> Any:
+            if not raced.is_set() and any((put.value or {}).get("status") == "waiting" for put in puts):
+                raced.set()
+                with ThreadPoolExecutor(1) as aside:
+                    aside.submit(lambda: other.invoke(said("I drink tea", "h2"), thread(), context=ADA)).result()
+                    aside.submit(lambda: second.drain(20)).result()
+            return transact(self, puts, **options)
+
+        monkeypatch.setattr(type(store), "transact", overtaken)
+        graph = alice_and_ben(behind, model, "middleware").compile(store=store, checkpointer=InMemorySaver())
+        await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+        assert raced.is_set()
+        assert behind.drain(20)
+
+        assert memories(store) == ["Keeps bees", "Drinks tea"]
+        assert other_model.calls["extraction"] == 1
+        assert model.calls["extraction"] == 0
+        assert behind.scoped(user_id="ada", store=store).pending() == []
+
+
 class Killed(BaseException):
     """The process dies."""
 
