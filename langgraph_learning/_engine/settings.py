@@ -10,7 +10,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
-from langgraph_learning._engine.learning.messages import TrajectoryStep
+from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
@@ -91,6 +91,8 @@ class MachineSettings:
     """The frozen scope of running turns, by thread and message: a subgraph cannot read its parent's state."""
     calls: dict[tuple[str, str], tuple[TrajectoryStep, ...]] = field(default_factory=dict)
     """The tool calls of running turns, by thread and turn: a graph may summarise them before its turn ends."""
+    replies: dict[tuple[str, str], tuple[TurnMessage, ...]] = field(default_factory=dict)
+    """The replies of running turns, by thread and turn: a node after the model may trim them away."""
     recalled: dict[int, object] = field(default_factory=dict)
     """The recalled text of running runs, by the run's control object."""
     background: Background | None = None

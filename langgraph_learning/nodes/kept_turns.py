@@ -103,8 +103,41 @@ def turns_to_learn(
     kept = yield from _load_turns(run, state, identity, opened_by)
     if not kept or kept[-1].provenance.turn_id != opened_by:
         return (yield from begin_turn(run, state, messages, identity, speakers, shown_in(turn, Provenance())))
-    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
+    current = complete_turn(_with_replies(run, kept[-1], messages), messages, speakers, datetime.now(UTC))
     return [*kept[:-1], current]
+
+
+def observe_replies(run: Run, messages: Sequence[BaseMessage], answers: Sequence[BaseMessage]) -> None:
+    """Remember what the agent has just said in the turn under way: a later node may trim the conversation.
+
+    Args:
+        run: The run.
+        messages: The messages that the agent was given.
+        answers: Those that it returned.
+    """
+    if not run.settings.learning:
+        return
+    given = {message.id for message in messages}
+    words = turn_of([answer for answer in answers if answer.id is None or answer.id not in given]).messages
+    said = tuple(replace(word, said_at=datetime.now(UTC)) for word in words if word.role == "assistant")
+    if said:
+        turn = run.turn_id(messages)
+        run.remember_replies(turn, (*run.replies_of(turn), *said))
+
+
+def _with_replies(run: Run, kept: TurnInput, messages: Sequence[BaseMessage]) -> TurnInput:
+    """Return a turn with the replies added that were trimmed away together with their question.
+
+    While the question is there, a missing reply was deleted on purpose, and stays away.
+    """
+    ids, texts = {message.id for message in messages}, {str(message.text).strip() for message in messages}
+    if not ids.isdisjoint(message.id for message in kept.turn.human):
+        return kept
+    replies = [reply for reply in run.replies_of(kept.provenance.turn_id) if reply.text not in texts]
+    lost = [reply for reply in replies if reply.id is None or reply.id not in ids]
+    end = max((message.position for message in kept.turn.with_tools), default=-1) + 1
+    placed = tuple(replace(reply, position=end + place) for place, reply in enumerate(lost))
+    return replace(kept, turn=replace(kept.turn, messages=(*kept.turn.messages, *placed)))
 
 
 def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:

@@ -17,7 +17,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver, Flow
-from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, is_human
+from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, TurnMessage, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError, describe_failure
@@ -40,7 +40,7 @@ log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
 TURNS = 1_024
 CALLS = 256
-"""How many turns this process remembers (`TURNS`), and for how many it remembers the tool calls (`CALLS`)."""
+"""How many turns this process remembers (`TURNS`), and for how many the tool calls and replies (`CALLS`)."""
 TOOL_NODE = "tools"
 """The name that `create_agent` and LangGraph's own agents give to the node that runs tool calls."""
 
@@ -236,10 +236,19 @@ class Run:
         """Keep the tool calls of a turn until it is learned from."""
         self._remember(self.settings.calls, self._call_key(turn), calls, CALLS)
 
+    def replies_of(self, turn: str) -> tuple[TurnMessage, ...]:
+        """Return the replies that this process remembers of an unfinished turn."""
+        return self.settings.replies.get(self._call_key(turn), ())
+
+    def remember_replies(self, turn: str, replies: tuple[TurnMessage, ...]) -> None:
+        """Keep the replies of a turn until it is learned from."""
+        self._remember(self.settings.replies, self._call_key(turn), replies, CALLS)
+
     def forget_calls(self, turns: Iterable[str]) -> None:
-        """Forget the tool calls of turns that were learned from."""
+        """Forget the tool calls and replies of turns that were learned from."""
         for turn in turns:
             self.settings.calls.pop(self._call_key(turn), None)
+            self.settings.replies.pop(self._call_key(turn), None)
 
     def _call_key(self, turn: str) -> tuple[str, str]:
         # A run without a thread cannot be resumed, so the run itself is enough as a key.

@@ -20,6 +20,7 @@ from langgraph_learning.langgraph_private import as_runnable
 from langgraph_learning.nodes.delivery_check import ModelCalls
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
+from langgraph_learning.nodes.kept_turns import observe_replies
 from langgraph_learning.nodes.placement import View, read_messages, show_first, show_in_turn
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import text_step
@@ -41,6 +42,7 @@ class Shower:
         try:
             with calls.watch(config or {}) as watched:
                 answer = call(self._with_text(state, messages, view), watched)
+            self._observe(run, messages, answer)
         except ParentCommand as handoff:  # a `Command` to the parent graph: its messages may hold the text
             raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
@@ -55,9 +57,16 @@ class Shower:
         try:
             with calls.watch(config or {}) as watched:
                 answer = await call(self._with_text(state, messages, view), watched)
+            self._observe(run, messages, answer)
         except ParentCommand as handoff:
             raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
+
+    def _observe(self, run: Run, messages: list[Any] | None, answer: object) -> None:
+        """Remember the replies in a node's answer, also in one that is a command."""
+        said = get_field(answer.update if isinstance(answer, Command) else answer, self._settings.messages_key)
+        listed = said if isinstance(said, list | tuple) else [said] if isinstance(said, BaseMessage) else []
+        observe_replies(run, read_messages(messages or []), [one for one in listed if isinstance(one, BaseMessage)])
 
     def _handoff(self, handoff: ParentCommand, view: View) -> ParentCommand:
         return ParentCommand(cast("Command[Any]", restore(handoff.args[0], view, self._settings.messages_key)))
