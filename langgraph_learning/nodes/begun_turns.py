@@ -23,7 +23,7 @@ from langgraph_learning._engine.background.pending import (
 from langgraph_learning._engine.flow import Flow, batch, pinned_revision, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.turn import TurnInput
-from langgraph_learning._engine.repository import find_commit
+from langgraph_learning._engine.repository import find_commit, read_commit
 from langgraph_learning.langgraph_private import checkpoints_of
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
@@ -74,10 +74,10 @@ def learn_begun(run: Run, turns: Sequence[TurnInput], learn: Callable[[BegunItem
     """Learn from turns of one user, and erase what is begun of them.
 
     If another run learns some of them meanwhile, `learn` writes nothing, raises `TurnGone`, and is called again for
-    those that are left.
+    those that are left; there may be none.
     """
     begun = yield from find_begun(run, turns)
-    while begun.unlearned:
+    while True:
         try:
             yield from learn(begun)
             break
@@ -102,10 +102,25 @@ def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
     # The commit that learns what an item holds is found under the item's id, too.
     keys = sorted({*ids, *(i.id for i, _ in of_these)})
     commits = (yield from batch(*(find_commit(whose, key) for key in keys))) if keys else []
-    learned = {key for key, commit in zip(keys, commits, strict=True) if commit is not None}
-    unlearned = [turn for turn in turns if turn.begun not in learned]
+    marks = zip(keys, map(read_commit, commits), strict=True)
+    learned = {key: mark.message_ids for key, mark in marks if mark is not None}
+    rests = (_unlearned_part(turn, learned) for turn in turns)
+    unlearned = [rest for rest in rests if rest is not None]
     mine = [i for i, turn in of_these if i.id not in learned and (i.id in ids or _is_ours(run, turn))]
     return BegunItems(unlearned, [(i.namespace, i.id) for i in mine], [(i.namespace, i.id) for i, _ in of_these])
+
+
+def _unlearned_part(turn: TurnInput, learned: Mapping[str, Sequence[str]]) -> TurnInput | None:
+    """Return the part of a turn that no commit has learned; None if there is none.
+
+    A turn that was interrupted for long is learned without its end. When it goes on, the end is learned by itself.
+    """
+    heard = learned.get(turn.begun) if turn.begun else None
+    if heard is None:
+        return turn
+    left = tuple(message for message in turn.turn.messages if message.id and message.id not in heard)
+    said = any(message.role == "user" for message in left)
+    return replace(turn, begun=None, turn=replace(turn.turn, messages=left)) if heard and said else None
 
 
 def _drop_gone(before: BegunItems, now: BegunItems) -> list[TurnInput]:

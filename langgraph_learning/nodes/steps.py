@@ -287,14 +287,21 @@ def _extract_willing(
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[None]:
-    yield from learn_begun(run, turns, lambda begun: _extract_begun(run, begun, thread, current))
+    yield from learn_begun(run, turns, lambda begun: _extract_begun(run, turns, begun, thread, current))
 
 
 def _extract_begun(
-    run: Run, begun: BegunItems, thread: ThreadWords, current: Sequence[TurnMessage] | None
+    run: Run,
+    turns: Sequence[TurnInput],
+    begun: BegunItems,
+    thread: ThreadWords,
+    current: Sequence[TurnMessage] | None,
 ) -> Flow[None]:
     works, capturing = run.settings.extractions(run.model), run.settings.capturing
-    unlearned = yield from drop_learned(works, begun.unlearned, capturing)
+    for turn in turns if capturing else ():
+        if turn not in begun.unlearned:  # learned, but it may say more by now
+            yield from _capture(run, turn, current)
+    unlearned = (yield from drop_learned(works, begun.unlearned, capturing)) if begun.unlearned else []
     if not unlearned:
         return
     heard = replace(join_turns(unlearned), at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)

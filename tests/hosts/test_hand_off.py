@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 import pytest
 from graphs.world import ADA, BOB, COLOURS, Colour, by_hand, invoked, memories, said, thread
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
-from langgraph.types import Command, Send
+from langgraph.types import Command, Send, interrupt
 
 from langgraph_learning import Background, LearningContext, LearningMachine, connect
-from langgraph_learning.records import ROOT
+from langgraph_learning._engine.background.learner import BackgroundLearner
+from langgraph_learning._engine.background.pending import pending_namespace
+from langgraph_learning.records import ROOT, Identity
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 BEES = op("add_memory", content="Keeps bees", quote="I keep bees")
@@ -360,4 +363,41 @@ async def test_of_two_agents_that_hear_a_turn_and_do_not_end_it_each_finds_its_o
     await invoked(graph, colour, said("Hello", "h2"), thread(), context=ADA)
 
     assert memories(store) == ["Keeps bees"]
+    assert learning.scoped(user_id="ada", store=store).pending() == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("words", ["I drink tea", ""])
+@pytest.mark.parametrize("goes_on", ["behind the reply", "at once"])
+async def test_what_is_said_after_a_turn_was_interrupted_for_days_is_learned_and_nothing_twice(
+    goes_on: str, words: str, colour: Colour
+) -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    model = ScriptedChatModel(extractions=[[BEES], [TEA]])
+
+    def ask(state: MessagesState) -> Any:
+        answer = interrupt("What else?")
+        return {"messages": [*([HumanMessage(answer, id="h2")] if answer else []), AIMessage("I see.", id="a1")]}
+
+    def graph_of(background: Any) -> tuple[LearningMachine, Any]:
+        learning = LearningMachine(model=model, user_memory=True, conversations=True, background=background)
+        builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+        builder.add_node("worker", by_hand(learning, ask).compile())
+        return learning, builder.add_edge(START, "worker").compile(store=store, checkpointer=saver)
+
+    learning, graph = graph_of(Background(delay=0.0))
+    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+    ada = Identity(user_id="ada", thread_id="t1")
+    later = BackgroundLearner(learning._settings, store, threads=0, clock=lambda: datetime.now(UTC) + timedelta(days=2))
+    assert later.learn(pending_namespace(ada)).learned == 1
+    assert memories(store) == ["Keeps bees"]
+
+    learning, graph = graph_of(Background(delay=0.0) if goes_on == "behind the reply" else False)
+    await invoked(graph, colour, Command(resume=words), thread(), context=ADA)
+    assert learning.drain(20)
+
+    assert sorted(memories(store)) == [*(["Drinks tea"] if words else []), "Keeps bees"]
+    assert model.calls["extraction"] == (2 if words else 1)
+    kept = learning.scoped(user_id="ada", store=store).records("conversations")
+    assert [record.source.message_ids[0] for record in kept] == ["h1", *(["h2"] if words else []), "a1"]
     assert learning.scoped(user_id="ada", store=store).pending() == []

@@ -123,7 +123,8 @@ def schedule_turns(
         within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
 
         def attempt() -> Flow[None]:
-            taken, expect = yield from mark_learned(begun, made[-1].identity, now)
+            heard = [id for _, turn in turns for id in turn.turn.message_ids]
+            taken, expect = yield from mark_learned(begun, made[-1].identity, now, heard)
             yield from write([*(turn.put() for turn in made), *taken], expect, within=within)
 
         yield from retry_on_conflict(attempt)

@@ -122,12 +122,13 @@ def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
     Raises:
         TurnGone: One no longer waits: its user was forgotten, its thread deleted, or it is already learned.
     """
-    learned, versions = yield from mark_learned((*draft.pending, *draft.begun), draft.identity, draft.at, draft.id)
+    places = (*draft.pending, *draft.begun)
+    learned, versions = yield from mark_learned(places, draft.identity, draft.at, draft.heard, draft.id)
     return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
 
 
 def mark_learned(
-    places: Sequence[Address], identity: Identity, at: datetime, own: str | None = None
+    places: Sequence[Address], identity: Identity, at: datetime, heard: Sequence[str], own: str | None = None
 ) -> Flow[tuple[list[PutOp], Expected]]:
     """Return the puts that mark the turns at `places` as learned, and the versions that they expect.
 
@@ -135,6 +136,7 @@ def mark_learned(
         places: Where the turns wait, or lie as begun.
         identity: Their user.
         at: The present time.
+        heard: The ids of their messages; what a turn begun in a subgraph has beyond these is still to be learned.
         own: The id of the commit that learns them, if there is one; it needs no mark.
 
     Raises:
@@ -148,7 +150,7 @@ def mark_learned(
     items, marked = found[: len(places)], found[len(places) :]
     if any(item is None for item in items) or any(mark is not None for mark in marked):
         raise TurnGone("the turn no longer waits: it was learned, or its user was forgotten")
-    learned = [put_commit(Commit(id=key, identity=identity, at=at)) for key in joined]
+    learned = [put_commit(Commit(id=key, identity=identity, at=at, message_ids=tuple(heard))) for key in joined]
     versions = {place: getattr(item, "version", 0) for place, item in zip(places, items, strict=True)}
     return learned, {**versions, **dict.fromkeys(marks, 0)}
 

@@ -121,6 +121,7 @@ def extract(
         pending=tuple(pending),
         begun=tuple(begun),
         captured=captured,
+        heard=turn.message_ids,
         cited_by=tuple(cited_by),
         trajectory=failed_trajectory(turn, rules.mask) if any(work.trajectory for work in works) else None,
     )
