@@ -24,13 +24,14 @@ from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
 from langgraph_learning._engine.recall.recall import Recall, Receipt, recall
+from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
+from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Reflection, Source
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
 from langgraph_learning.validity import with_timezone
@@ -153,6 +154,12 @@ class ScopedFlows:
         now = datetime.now(UTC)
         options = self._settings
         return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
+
+    def _reflect(
+        self, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
+    ) -> Flow[Reflection]:
+        user = self.identity.user_id
+        return reflect_flow(self._settings, user, namespace, since=since, model=model, dry_run=dry_run)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
