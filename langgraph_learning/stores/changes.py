@@ -1,8 +1,10 @@
 """Changes that many learning stores plan in the same way."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from langgraph_learning.records import Record, Remove
+from pydantic import JsonValue
+
+from langgraph_learning.records import ACTIVE, ARCHIVED, Add, Change, Record, Remove, Update
 from langgraph_learning.stores.operations import Refused
 
 
@@ -26,3 +28,35 @@ def find_record(records: Sequence[Record], record_id: object, kind: str) -> Reco
 def remove(record: Record) -> Remove:
     """Return the change that removes `record`."""
     return Remove(store=record.store, id=record.id, text=record.text)
+
+
+def archive(record: Record) -> Update:
+    """Return the change that archives `record`.
+
+    The record is not removed: its source stays, and every learning store can undo the change.
+    """
+    return Update(
+        store=record.store,
+        id=record.id,
+        content=record.content,
+        text=record.text,
+        status=ARCHIVED,
+        source=record.source,
+        **record.validity,
+    )
+
+
+def put(
+    store: str,
+    by_id: Mapping[str, Record],
+    key: str,
+    content: dict[str, JsonValue],
+    text: str,
+    status: str = ACTIVE,
+) -> list[Change]:
+    """Return the change that gives the record of an id this content; none if it has it already."""
+    old = by_id.get(key)
+    if old is not None and (old.content, old.text, old.status) == (content, text, status):
+        return []
+    kind = Add if old is None else Update
+    return [kind(store=store, id=key, content=content, text=text, status=status)]

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from langgraph_learning.records import ACTIVE, Change, Record, Remove
 from langgraph_learning.stores.base import ID
-from langgraph_learning.stores.curation import archive, merge_group
+from langgraph_learning.stores.changes import archive
+from langgraph_learning.stores.curation import merge_group
 from langgraph_learning.stores.operations import Operation, Refused, operation
 
 BECAUSE = (str, Field(description="Why, in a few words"))

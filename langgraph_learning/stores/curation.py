@@ -5,25 +5,10 @@ from datetime import date, datetime, timedelta
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import ACTIVE, ARCHIVED, SUPERSEDED, Curated, Record, Update
+from langgraph_learning.records import ACTIVE, SUPERSEDED, Curated, Record, Update
+from langgraph_learning.stores.changes import archive
 from langgraph_learning.stores.values import as_list, union
 from langgraph_learning.text import same_statement, statement_key
-
-
-def archive(record: Record) -> Update:
-    """Return the change that archives `record`.
-
-    The record is not removed: its source stays, and every learning store can undo the change.
-    """
-    return Update(
-        store=record.store,
-        id=record.id,
-        content=record.content,
-        text=record.text,
-        status=ARCHIVED,
-        source=record.source,
-        **record.validity,
-    )
 
 
 def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:

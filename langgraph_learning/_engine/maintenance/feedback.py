@@ -31,8 +31,8 @@ from langgraph_learning._engine.repository import (
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Feedback, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores.changes import archive
 from langgraph_learning.stores.common_operations import KEEP, plan_maintenance
-from langgraph_learning.stores.curation import archive
 
 HARM = 2
 """The number of harmful votes from which, if they are the majority, a person is asked."""
