@@ -16,7 +16,6 @@ from langgraph.store.base import BaseStore
 from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.settings import MachineSettings, Placement, resolve_model
 from langgraph_learning.config import Background, Model, resolve_background
 from langgraph_learning.masking import mask_secrets
@@ -33,8 +32,9 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step
 from langgraph_learning.nodes.wiring_checks import TOOLS, explain_missing_call
 from langgraph_learning.nodes.wrap import context_text, require_messages
-from langgraph_learning.options import Keywords
-from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
+from langgraph_learning.option_checks import Keywords
+from langgraph_learning.records import Commit, Proposal
+from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
@@ -200,6 +200,11 @@ class LearningMachine(Keywords):
     def name(self) -> str:
         """The name that tells this machine from another one in the same agent."""
         return self._settings.name
+
+    @property
+    def messages_key(self) -> str:
+        """The key of the messages in the state of the graph."""
+        return self._settings.messages_key
 
     @explain_missing_call
     def recall_node(self) -> FlowNode:

@@ -15,7 +15,7 @@ from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.options import check_choice, check_function, check_limit, check_seconds, check_text
+from langgraph_learning.option_checks import check_choice, check_function, check_limit, check_seconds, check_text
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")

@@ -24,7 +24,7 @@ from langgraph_learning._engine.learning.turn import (
     watermark,
 )
 from langgraph_learning._engine.recall.follow_up import recall_query
-from langgraph_learning._engine.recall.recall import Recall, recall
+from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import BegunItems, drop_gone, erase_begun, find_begun
@@ -36,6 +36,7 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
 from langgraph_learning.records import Identity, Provenance
+from langgraph_learning.reports import Recall
 
 CURRENT = 500
 """How many of a thread's newest messages are compared with the kept conversation: they may have been edited."""

@@ -10,10 +10,11 @@ from pydantic import BaseModel, Field, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.json_schema import is_blank
-from langgraph_learning.records import Change, Curated, Record
+from langgraph_learning.records import Change, Record
+from langgraph_learning.reports import Curated
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores.base import LearningStore
-from langgraph_learning.stores.changes import put
+from langgraph_learning.stores.json_values import spell
 from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.profile_fields import (
     DETAILS,
@@ -23,7 +24,7 @@ from langgraph_learning.stores.profile_fields import (
     field_name,
     normal_name,
 )
-from langgraph_learning.stores.values import spell
+from langgraph_learning.stores.record_changes import set_record
 
 UPDATE = (
     "Store what the user said about themself in these fields; lists are added to, what is left blank stays as it is."
@@ -97,7 +98,7 @@ class UserProfileStore(LearningStore):
     def _set(self, field: str, value: JsonValue, known: Mapping[str, Record]) -> list[Change]:
         record = known.get(self.record_id(field))
         merged = self._fields.merge(field, record.content.get(field) if record else None, value)
-        return put(self.name, known, self.record_id(field), {field: merged}, f"{field}: {spell(merged)}")
+        return set_record(self.name, known, self.record_id(field), {field: merged}, f"{field}: {spell(merged)}")
 
     def _set_detail(self, name: str, value: JsonValue, known: Mapping[str, Record]) -> list[Change]:
         """Return the change that sets a further fact.
@@ -109,7 +110,7 @@ class UserProfileStore(LearningStore):
         if name in self._fields.declared:
             return self._set(name, value, known) if self._fields.fits(name, value) else []
         key, text = self.record_id(f"{DETAILS}.{name}"), f"{name.replace('_', ' ')}: {value}"
-        return put(self.name, known, key, {DETAILS: {name: value}}, text)
+        return set_record(self.name, known, key, {DETAILS: {name: value}}, text)
 
     def _plan_clear(self, field: str, item: str | None, known: Mapping[str, Record]) -> Change:
         name = field if field in self._fields.declared else normal_name(field)

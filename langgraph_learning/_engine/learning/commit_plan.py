@@ -22,18 +22,15 @@ from langgraph_learning._engine.learning.provenance import (
     judge_statement,
     tool_only_terms,
 )
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.masking import mask_values
-from langgraph_learning.records import Change, Identity, Proposal, Record, Refusal, Remove, Scope, Source
+from langgraph_learning.records import Change, Identity, Proposal, Record, Refusal, Remove, Scope, Source, derived_id
 from langgraph_learning.stores import LearningStore, Operation, Refused
-from langgraph_learning.stores.base import FAULTS
-from langgraph_learning.stores.common_operations import MAINTENANCE, plan_maintenance
+from langgraph_learning.stores.base import FAULTS, LONGEST_STATEMENT
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE, plan_maintenance
 
 log = logging.getLogger(__name__)
 
-LONGEST_STATEMENT = 30_000
-"""The number of characters that one statement may have: every later turn reads and ranks it."""
 NAMED = 20
 """The number of short ids that a refusal lists, of those that there are."""
 LONGEST_QUOTE = 1_000

@@ -5,7 +5,6 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -15,7 +14,7 @@ from pydantic import BaseModel, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, ModelCall, call_model
 from langgraph_learning._engine.learning.answer_text import OperationList, UnusableAnswer, read_answer
-from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options
+from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options, RawAnswer
 from langgraph_learning.errors import ExtractionError
 from langgraph_learning.json_schema import Schema
 from langgraph_learning.records import Usage
@@ -112,14 +111,14 @@ def ask_for_operations(
     return answer
 
 
-def _to_answer(answer: dict[str, Any], usage: Usage) -> Answer:
+def _to_answer(answer: RawAnswer, usage: Usage) -> Answer:
     read = _operations(answer)
     return Answer(read.operations, usage, read.cut_off)
 
 
 def _call_with_fallback(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
-) -> Flow[dict[str, Any]]:
+) -> Flow[RawAnswer]:
     """Call the model; if its integration or server refuses one way, try the next, and remember the way that works."""
     candidates = methods.candidates(model)
     while True:
@@ -171,7 +170,7 @@ def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseExceptio
         error, depth = error.__cause__ or error.__context__, depth - 1
 
 
-def _operations(answer: dict[str, Any]) -> OperationList:
+def _operations(answer: RawAnswer) -> OperationList:
     raw = answer.get("raw")
     cut_off = isinstance(raw, AIMessage) and _is_cut_off(raw)
     if (refusal := _refusal(answer)) is not None:
@@ -191,7 +190,7 @@ def _operations(answer: dict[str, Any]) -> OperationList:
     return OperationList(operations, any(part.cut_off for part in read))
 
 
-def _texts(answer: dict[str, Any]) -> list[str]:
+def _texts(answer: RawAnswer) -> list[str]:
     """Return the texts of the answer as they came: LangChain's own parser silently completes half a sentence."""
     raw = answer.get("raw")
     if isinstance(raw, AIMessage):
@@ -211,7 +210,7 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _refusal(answer: dict[str, Any]) -> str | None:
+def _refusal(answer: RawAnswer) -> str | None:
     """Return why the model, or a filter in front of it, refused to answer."""
     message = answer.get("raw")
     if not isinstance(message, AIMessage):
@@ -252,6 +251,6 @@ def _is_cut_off(message: AIMessage) -> bool:
     return bool(_finish_reasons(message) & limits) or message.response_metadata.get("status") == "incomplete"
 
 
-def _usage(answer: dict[str, Any]) -> Usage:
+def _usage(answer: RawAnswer) -> Usage:
     counted = getattr(answer.get("raw"), "usage_metadata", None) or {}
     return Usage(calls=1, input_tokens=counted.get("input_tokens", 0), output_tokens=counted.get("output_tokens", 0))

@@ -11,7 +11,6 @@ from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,
     RecordAddress,
@@ -20,7 +19,6 @@ from langgraph_learning._engine.maintenance.votes import (
     put_ballot,
     read_ballot,
 )
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.repository import (
     ScopeSnapshot,
     find_commit,
@@ -29,10 +27,11 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Feedback, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope, derived_id
+from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.changes import archive
-from langgraph_learning.stores.common_operations import KEEP, plan_maintenance
+from langgraph_learning.stores.maintenance_operations import KEEP, plan_maintenance
+from langgraph_learning.stores.record_changes import archive_record
 
 HARM = 2
 """The number of harmful votes from which, if they are the majority, a person is asked."""
@@ -165,7 +164,7 @@ def _set_aside(
     plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots})
     for voted in harmful:
         name, source = voted.record.store, voted.record.source
-        suspended = archive(voted.record).model_copy(update={"status": PROPOSED})
+        suspended = archive_record(voted.record).model_copy(update={"status": PROPOSED})
         plan.add_changes(plan.known[name], [suspended], source)
         keep = KEEP(id=voted.record.id, because=voted.why)  # type: ignore[call-arg]  # its fields are made at run time
         remaining = plan.known[name]

@@ -8,7 +8,6 @@ from langgraph.store.base import Item, PutOp
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
 from langgraph_learning.errors import ConflictError, ScopeError
@@ -26,9 +25,10 @@ from langgraph_learning.records import (
     Scope,
     Source,
     Update,
+    derived_id,
 )
+from langgraph_learning.store_protocol import Json, StoredState, VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
@@ -110,7 +110,8 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
         refused=tuple(refused),
         namespaces=commit.namespaces,
     )
-    yield from _write_undo(new_commit, commit.identity.user_id, reversals, own_stores)
+    undone = commit.model_copy(update={"undone_by": new_commit.id})
+    yield from _write_undo(new_commit, undone, getattr(result, "version", 0), reversals, own_stores)
     return new_commit
 
 
@@ -179,12 +180,16 @@ def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None
 
 def _write_undo(
     new_commit: Commit,
-    user_id: str | None,
+    undone: Commit,
+    version: int,
     reversals: Sequence[Reversal],
     own_stores: Mapping[str, tuple[LearningStore, Scope]],
 ) -> Flow[None]:
-    """Write the commit of an undo and its reversals, unless another writer was first; then update vector stores."""
-    marker = put_commit(new_commit)
+    """Write the commit of an undo, its reversals and the undone commit; then update vector stores.
+
+    Nothing is written if another writer was first. `version` is the one that the undone commit was read at.
+    """
+    new, old = put_commit(new_commit), put_commit(undone)
     puts = [reversal.put for reversal in reversals]
     expect = {
         (reversal.put.namespace, reversal.put.key): reversal.last.version if reversal.last.value is not None else 0
@@ -194,8 +199,8 @@ def _write_undo(
         put for reversal in reversals for put in outbox_entries(*own_stores[reversal.change.store], [reversal.put.key])
     ]
     pairs = [reversal.records for reversal in reversals if own_stores[reversal.change.store][0].keys_messages]
-    keyed, versions = yield from key_puts(user_id, pairs, expect, new_commit.at)
-    address = (marker.namespace, marker.key)
-    yield from write([marker, *puts, *outbox, *keyed], {**expect, **versions, address: 0}, new_commit.id)
+    keyed, versions = yield from key_puts(undone.identity.user_id, pairs, expect, new_commit.at)
+    expect = {**expect, **versions, (new.namespace, new.key): 0, (old.namespace, old.key): version}
+    yield from write([new, old, *puts, *outbox, *keyed], expect, new_commit.id)
     for store, scope in own_stores.values():
         yield from sync_index(store, scope, [change.id for change in new_commit.changes])

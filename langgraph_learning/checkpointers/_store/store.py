@@ -27,7 +27,7 @@ from langgraph_learning.checkpointers._store.metadata import RevisionTracker, se
 from langgraph_learning.checkpointers._store.reading import AsOf, all_addresses, all_namespaces, count, history
 from langgraph_learning.checkpointers._store.reindex_text import settle_analysis
 from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.versioned_store import Address
+from langgraph_learning.store_protocol import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")

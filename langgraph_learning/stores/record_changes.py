@@ -25,12 +25,12 @@ def find_record(records: Sequence[Record], record_id: object, kind: str) -> Reco
     return match
 
 
-def remove(record: Record) -> Remove:
+def remove_record(record: Record) -> Remove:
     """Return the change that removes `record`."""
     return Remove(store=record.store, id=record.id, text=record.text)
 
 
-def archive(record: Record) -> Update:
+def archive_record(record: Record) -> Update:
     """Return the change that archives `record`.
 
     The record is not removed: its source stays, and every learning store can undo the change.
@@ -46,7 +46,7 @@ def archive(record: Record) -> Update:
     )
 
 
-def put(
+def set_record(
     store: str,
     by_id: Mapping[str, Record],
     key: str,

@@ -9,10 +9,10 @@ from typing import TypeAlias
 from pydantic import JsonValue
 
 from langgraph_learning.records import ACTIVE, Change, Record
-from langgraph_learning.stores import changes
 from langgraph_learning.stores.entities.names import one_line, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id
-from langgraph_learning.stores.values import as_list, spell
+from langgraph_learning.stores.json_values import as_list, spell
+from langgraph_learning.stores.record_changes import set_record
 from langgraph_learning.text import fold
 
 STORE = "entity_memory"
@@ -20,7 +20,7 @@ FIELDS = frozenset({"kind", "name", "type", "description", "aliases", "propertie
 """The keys in the content of every entity; further keys are fields of a custom schema."""
 
 Content: TypeAlias = dict[str, JsonValue]
-put = partial(changes.put, STORE)
+put = partial(set_record, STORE)
 
 
 def say(by_id: Mapping[str, Record], key: str, content: Content, text: str) -> list[Change]:
