@@ -81,9 +81,8 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
     if isinstance(model, RunnableSequence):
         steps = [_show(step, settings) for step in model.steps]
         count = sum(number for _, number in steps)
-        shown = [cast("Runnable[Any, Any]", step) for step, _ in steps]
-        made: RunnableSequence[Any, Any] = RunnableSequence(*shown, name=model.name)
-        return (made if count else model), count
+        shown = [cast("Runnable[object, object]", step) for step, _ in steps]
+        return (RunnableSequence(*shown, name=model.name) if count else model), count
     return model, 0
 
 
@@ -91,16 +90,18 @@ def _shown_model(model: BaseChatModel, settings: MachineSettings) -> BaseChatMod
     plain = type(without_context(model))
 
     class Shown(plain):  # type: ignore[misc, valid-type]
-        def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
             return super().invoke(_add_text(settings, input, config), config, **kwargs)
 
-        async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
             return await super().ainvoke(await _aadd_text(settings, input, config), config, **kwargs)
 
-        def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        def stream(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> Iterator[object]:
             yield from super().stream(_add_text(settings, input, config), config, **kwargs)
 
-        async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
+        async def astream(
+            self, input: object, config: RunnableConfig | None = None, **kwargs: object
+        ) -> AsyncIterator[object]:
             async for chunk in super().astream(await _aadd_text(settings, input, config), config, **kwargs):
                 yield chunk
 
@@ -112,14 +113,14 @@ def _shown_model(model: BaseChatModel, settings: MachineSettings) -> BaseChatMod
     return made
 
 
-def _add_text(settings: MachineSettings, given: Any, config: RunnableConfig | None) -> Any:
+def _add_text(settings: MachineSettings, given: object, config: RunnableConfig | None) -> object:
     run, messages = _begin(settings, given, config)
     if run is None:
         return given
     return _place(settings, messages, run.driver.run(model_text_step(run, messages)))
 
 
-async def _aadd_text(settings: MachineSettings, given: Any, config: RunnableConfig | None) -> Any:
+async def _aadd_text(settings: MachineSettings, given: object, config: RunnableConfig | None) -> object:
     run, messages = _begin(settings, given, config)
     if run is None:
         return given
@@ -127,7 +128,7 @@ async def _aadd_text(settings: MachineSettings, given: Any, config: RunnableConf
 
 
 def _begin(
-    settings: MachineSettings, given: Any, config: RunnableConfig | None
+    settings: MachineSettings, given: object, config: RunnableConfig | None
 ) -> tuple[Run | None, list[BaseMessage]]:
     """Return the run and the messages of a call; the run is None if the model is called outside a graph."""
     handed = runtime_of(config)

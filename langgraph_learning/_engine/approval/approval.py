@@ -16,8 +16,8 @@ from langgraph_learning._engine.approval.proposals import (
     put_proposal,
     read_proposal,
 )
-from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
 from langgraph_learning._engine.learning.turn import derived_id
@@ -272,11 +272,7 @@ def _write_round(decision_round: ApprovalRound, snapshots: Sequence[ScopeSnapsho
     """Write the commit and the decided proposals, unless another writer changed one of them meanwhile."""
     operations = [put_proposal(proposal) for proposal in decision_round.changed]
     expect = {(put.namespace, put.key): held[put.key][1] for put in operations}
-    commit = to_commit(decision_round.plan)
-    if commit.changes:
-        yield from write_commit(commit, snapshots, more=operations, expects=expect)
-    elif operations:
-        yield from write(operations, expect)
+    yield from write_commit(decision_round.plan, snapshots, operations, expect)
 
 
 def _load_proposals(identity: Identity, decisions: Iterable[ReviewDecision]) -> Flow[ProposalsById]:

@@ -17,12 +17,13 @@ from pydantic import JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
-from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import cut_operations, to_commit, write_commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
+from langgraph_learning._engine.learning.operation_request import cut_operations
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
@@ -201,7 +202,7 @@ def _reflect_on_agent(
         progress.usage += lessons.usage
         if dry_run:
             plan = _plan(reflector, material, lessons)
-            progress.add(plan, to_commit(plan), written=False)
+            progress.add(plan, plan.to_commit(), written=False)
         elif not (yield from _commit_lessons(reflector, material, commits, lessons, progress, first=first)):
             continue  # another reflection was first: go on from its mark
         progress.events += len(events)
@@ -221,20 +222,16 @@ def _commit_lessons(
     mark, last = material.mark, lessons.events[-1]
     for _ in range(TRIES):
         plan = _plan(reflector, material, lessons)
-        made = to_commit(plan)
         expects = {(mark.namespace, mark.key): mark.version}
         try:
-            if made.changes or made.proposed:
-                yield from write_commit(made, material.snapshots, plan.proposed, [mark.moved_to(last)], expects)
-            else:
-                yield from write([mark.moved_to(last)], expects)
+            new_commit = yield from write_commit(plan, material.snapshots, [mark.moved_to(last)], expects)
         except ConflictError:
             # Something changed since it was read. If it was not the mark, plan again on what is stored now.
             material = yield from _gather(reflector, material.identity, commits, votes_on_shared=first)
             if material.mark != mark:
                 return False
         else:
-            progress.add(plan, made, written=bool(made.changes or made.proposed))
+            progress.add(plan, new_commit, written=bool(new_commit.changes or new_commit.proposed))
             return True
     raise ConflictError("others were first every time: reflect again")
 
