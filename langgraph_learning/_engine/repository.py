@@ -115,12 +115,12 @@ class ScopeSnapshot:
         for change in changes:
             if isinstance(change, Remove):
                 present.pop(change.id, None)
-                past = {key: kept for key, kept in past.items() if change.id not in (key, kept.past_of)}
+                past = {key: state for key, state in past.items() if change.id not in (key, state.past_of)}
                 continue
             old = present.get(change.id)
             if change.from_now_on and old is not None and self.keeps_past:
-                kept = old.as_past(change.valid_from)
-                past |= {kept.id: kept} if kept is not None else {}
+                earlier = old.as_past(change.valid_from)
+                past |= {earlier.id: earlier} if earlier is not None else {}
             # The records of one commit keep their order, because short ids depend on it.
             present[change.id] = self.record(change, old, at + timedelta(microseconds=len(present)))
         kept_past = tuple(past.values())
@@ -260,10 +260,10 @@ def load_past(snapshots: Sequence[ScopeSnapshot], changes: Sequence[Change]) -> 
             wanted.append((place, read_op(snapshot.store, snapshot.scope, limit=EVERYTHING)._replace(filter=filter_)))
     loaded = list(snapshots)
     for (place, _), result in zip(wanted, (yield from batch(*(op for _, op in wanted))) if wanted else (), strict=True):
-        known = loaded[place]
-        read = read_snapshot(known.store, known.scope, result)
-        past = {record.id: record for record in (*read.past, *known.past)}
-        loaded[place] = replace(known, past=tuple(past.values()))
+        snapshot = loaded[place]
+        read = read_snapshot(snapshot.store, snapshot.scope, result)
+        past = {record.id: record for record in (*read.past, *snapshot.past)}
+        loaded[place] = replace(snapshot, past=tuple(past.values()))
     return loaded
 
 

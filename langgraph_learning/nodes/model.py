@@ -52,9 +52,9 @@ def without_context(model: T) -> T:
         return model
     if is_configurable_model(model):
         return cast("T", with_class(model, plain))
-    made = cast("BaseChatModel", model).model_copy()
-    object.__setattr__(made, "__class__", plain)
-    return cast("T", made)
+    bare = cast("BaseChatModel", model).model_copy()
+    object.__setattr__(bare, "__class__", plain)
+    return cast("T", bare)
 
 
 def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
@@ -63,9 +63,9 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
         return _shown_model(model, settings), 1
     if is_configurable_model(model):
         plain = type(without_context(model))
-        return show_configurable(without_context(model), plain, PLAIN, lambda made: _show(made, settings)[0]), 1
+        return show_configurable(without_context(model), plain, PLAIN, lambda chosen: _show(chosen, settings)[0]), 1
     if isinstance(model, DynamicRunnable):
-        return show_alternatives(model, lambda made: _show(made, settings)[0]), _show(model.default, settings)[1]
+        return show_alternatives(model, lambda chosen: _show(chosen, settings)[0]), _show(model.default, settings)[1]
     if isinstance(model, RunnableBindingBase):
         bound, count = _show(model.bound, settings)
         return model.model_copy(update={"bound": bound}), count
@@ -108,9 +108,9 @@ def _shown_model(model: BaseChatModel, settings: MachineSettings) -> BaseChatMod
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Shown, name, getattr(plain, name))  # tracing and serialisation identify a model by these
     setattr(Shown, PLAIN, plain)
-    made = without_context(model).model_copy()
-    object.__setattr__(made, "__class__", Shown)
-    return made
+    shown = without_context(model).model_copy()
+    object.__setattr__(shown, "__class__", Shown)
+    return shown
 
 
 def _add_text(settings: MachineSettings, given: object, config: RunnableConfig | None) -> object:

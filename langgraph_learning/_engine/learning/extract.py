@@ -117,8 +117,8 @@ def extract(
         requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, rules.limits)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
         if captured is not None:
-            kept = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()), pending=(), begun=())
-            yield from commit(kept, [snapshot for snapshot in stored if snapshot.store.captures])
+            messages_only = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()), pending=(), begun=())
+            yield from commit(messages_only, [snapshot for snapshot in stored if snapshot.store.captures])
         raise
     asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage, costs=costs)
     turn_commit = yield from commit(asked, stored, earlier, withdrawn, edited_proposals(earlier, turn, identity))
