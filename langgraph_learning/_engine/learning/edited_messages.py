@@ -44,9 +44,10 @@ def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Id
 def edited_proposals(earlier: Iterable[Proposal], turn: Turn, identity: Identity) -> list[Proposal]:
     """Return the pending proposals that rest on what messages of `turn` said before they were edited."""
     spoken = {message.id: message for message in turn.messages if message.id}
-    pending = [proposal for proposal in earlier if proposal.status == "pending"]
-    own = [proposal for proposal in pending if proposal.source.thread_id == identity.thread_id is not None]
-    return [proposal for proposal in own if _was_edited(proposal.source, spoken)]
+    if identity.thread_id is None:
+        return []
+    own = [proposal for proposal in earlier if proposal.source.thread_id == identity.thread_id]
+    return [proposal for proposal in own if proposal.status == "pending" and _was_edited(proposal.source, spoken)]
 
 
 def _is_theirs(record: Record, identity: Identity) -> bool:
