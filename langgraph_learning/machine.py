@@ -19,7 +19,6 @@ from langgraph_learning._engine.background.learner import drain
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
 from langgraph_learning.config import (
@@ -43,7 +42,7 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring_checks import TOOLS
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.options import (
+from langgraph_learning.option_checks import (
     Keywords,
     check_choice,
     check_function,
@@ -51,7 +50,8 @@ from langgraph_learning.options import (
     check_seconds,
     check_text,
 )
-from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
+from langgraph_learning.records import Commit, Proposal
+from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
@@ -250,6 +250,11 @@ class LearningMachine(Keywords):
     def name(self) -> str:
         """The name that tells this machine from another one in the same agent."""
         return self._settings.name
+
+    @property
+    def messages_key(self) -> str:
+        """The key of the messages in the state of the graph."""
+        return self._settings.messages_key
 
     @_called_first
     def recall_node(self) -> FlowNode:

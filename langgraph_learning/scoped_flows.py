@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
 from langchain_core.messages import convert_to_messages
@@ -11,7 +11,7 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
-from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, review_queue
+from langgraph_learning._engine.approval.approval import Answer, Approver, ReviewDecision, decide, review_queue
 from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
 from langgraph_learning._engine.background.pending import load_pending, pending_namespace, retry_failed
 from langgraph_learning._engine.flow import Flow, batch
@@ -19,19 +19,20 @@ from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
-from langgraph_learning._engine.recall.recall import Recall, Receipt, recall
+from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
+from langgraph_learning.records import Commit, Identity, Proposal, Record, Source, derived_id
+from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
 from langgraph_learning.schemas import UserProfile
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores import LearningStore, UserProfileStore
 from langgraph_learning.validity import with_timezone
 
@@ -56,7 +57,7 @@ class ScopedFlows:
         """The function that masks secrets in a text before it is stored."""
         return self._settings.mask
 
-    def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
+    def _load(self, rows: Iterable[Mapping[str, Json]], vouched: bool) -> Flow[int]:
         return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
@@ -76,7 +77,7 @@ class ScopedFlows:
         return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
 
     def _decide(
-        self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
+        self, key: str, answer: object, edit: Mapping[str, Json] | None, by: str | None, message: str | None
     ) -> Flow[Outcome]:
         if not isinstance(key, str):
             raise ProposalError(f"decide({key!r}, ...): give the id of a proposal, as `proposals()` lists them")
@@ -86,14 +87,14 @@ class ScopedFlows:
             )
         approver = self._approver(by)
         proposal = yield from self._find_proposal(key, approver)
-        args: dict[str, Any] | None = None
+        args: dict[str, Json] | None = None
         if edit is not None and proposal is not None:
             args = {**proposal.args, **edit}
             try:
                 check_edit(self._settings.stores, proposal, proposal.name, args)
             except ValueError as error:
                 raise ProposalError(f"the edit is not valid: {error}") from error
-        kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
+        kind: Answer = "edit" if edit is not None else "approve" if answer == "approve" else "reject"
         owner = proposal.identity if proposal is not None else None
         decision = ReviewDecision(key, kind, args=args, message=message, owner=owner)
         [outcome] = yield from decide(self._settings.stores, self.identity, [decision], approver, self._settings.mask)
@@ -120,7 +121,7 @@ class ScopedFlows:
         whole = self.identity.user_id is None
         return review_queue(self._settings.stores, None if whole else self._approver(), namespace)
 
-    def _apply(self, name: str, arguments: Mapping[str, Any], kind: CommitKind = CommitKind.PERSON) -> Flow[Commit]:
+    def _apply(self, name: str, arguments: Mapping[str, Json], kind: CommitKind = CommitKind.PERSON) -> Flow[Commit]:
         offering = [store for store in self._settings.stores if any(kind.__name__ == name for kind in store.operations)]
         if not offering:
             names = [kind.__name__ for store in self._settings.stores for kind in store.operations]

@@ -13,7 +13,7 @@ from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, Sea
 from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
-from langgraph_learning.labels import COMMITS
+from langgraph_learning.namespaces import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
@@ -306,6 +306,16 @@ def _written_change(change: Change) -> dict[str, JsonValue]:
 def read_commit(result: Result) -> Commit | None:
     """Return the commit that a result holds; None if it holds none."""
     return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
+
+
+def find_undo(commit: Commit) -> Flow[Commit | None]:
+    """Return the commit that has undone `commit`; None if it stands, also because the undo was itself undone."""
+    if commit.undone_by is None:
+        return None
+    [item] = yield from batch(find_commit(commit.identity, commit.undone_by))
+    if (undo := read_commit(item)) is None:
+        return None
+    return None if (yield from find_undo(undo)) is not None else undo
 
 
 def put_record(record: Record, at: datetime) -> PutOp:

@@ -9,12 +9,13 @@ from langgraph_learning.cli import (
     backup,
     database,
     doctor,
-    edit,
+    edit_records,
     evaluate,
     importing,
     learn,
+    maintenance,
     mcp,
-    mutations,
+    proposals,
     queries,
     serve,
     worker,
@@ -27,7 +28,21 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, edit, mutations, learn, evaluate, worker, serve, mcp, backup, importing, database, doctor):
+for part in (
+    queries,
+    proposals,
+    edit_records,
+    maintenance,
+    learn,
+    evaluate,
+    worker,
+    serve,
+    mcp,
+    backup,
+    importing,
+    database,
+    doctor,
+):
     part.register(app)
 
 

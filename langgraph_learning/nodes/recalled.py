@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from langgraph_learning._engine.recall.recall import Recall
 from langgraph_learning.nodes.identity import FIX, idle_stores
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
+from langgraph_learning.reports import Recall
 
 RUNS = 512
 """How many runs are remembered; the oldest are dropped."""

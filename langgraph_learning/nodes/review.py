@@ -7,16 +7,10 @@ from langchain_core.messages import BaseMessage
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
-from langgraph_learning._engine.approval.approval import (
-    Approver,
-    Outcome,
-    ReviewDecision,
-    decide,
-    mark_stale,
-)
+from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, mark_stale
 from langgraph_learning._engine.approval.proposals import fetch_proposals
 from langgraph_learning._engine.flow import Flow, call_saver
-from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
+from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run, run_guarded
@@ -24,8 +18,10 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
 from langgraph_learning.nodes.wiring_checks import REVIEW
 from langgraph_learning.records import Identity, Proposal
+from langgraph_learning.reports import Outcome
 from langgraph_learning.stores import LearningStore, Operation
-from langgraph_learning.stores.common_operations import MAINTENANCE
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE
+from langgraph_learning.stores.operations import tool_schema
 
 ALLOWED = ["approve", "edit", "reject"]
 

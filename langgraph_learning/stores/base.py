@@ -17,9 +17,13 @@ from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Curated, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Identity, Record, Scope
+from langgraph_learning.reports import Curated
 from langgraph_learning.stores.curation import duplicates, find_outdated
 from langgraph_learning.stores.operations import Operation, Refused, check_fields, operation, schema_fields
+
+LONGEST_STATEMENT = 30_000
+"""The number of characters that one statement may have: every later turn reads and ranks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,10 @@ class LearningStore(ABC):
             kept: The present record of the message, if it was edited; else None.
         """
         return None
+
+    def said_at(self, record: Record) -> datetime:
+        """Return the time at which a kept message was said, for a recall as of a time; by default when it was kept."""
+        return record.created_at
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Check the content of a record that is loaded from a file.

@@ -8,7 +8,8 @@ from typing import ClassVar
 from pydantic import Field
 
 from langgraph_learning.config import ConversationsConfig
-from langgraph_learning.records import Add, Change, Curated, Record
+from langgraph_learning.records import Add, Change, Record
+from langgraph_learning.reports import Curated
 from langgraph_learning.stores.base import Entry, LearningStore, Ranked, SpokenMessage
 from langgraph_learning.stores.operations import Operation, Refused, operation
 
@@ -66,6 +67,10 @@ class ConversationsStore(LearningStore):
             text=f"({_day(said_at)}) {speaker}: {text}",
             expires_at=said_at + self.config.retention if self.config.retention else None,
         )
+
+    def said_at(self, record: Record) -> datetime:
+        """Return the time at which a message was said, which may be long before it was learned."""
+        return _said_at(record)
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Propose nothing: if a user says the same twice, both messages stay."""

@@ -5,8 +5,9 @@ from datetime import date, datetime, timedelta
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import ACTIVE, ARCHIVED, SUPERSEDED, Curated, Record, Update
-from langgraph_learning.stores.values import as_list, union
+from langgraph_learning.records import ACTIVE, ARCHIVED, SUPERSEDED, Record, Update
+from langgraph_learning.reports import Curated
+from langgraph_learning.stores.json_values import as_list, union
 from langgraph_learning.text import same_statement, statement_key
 
 

@@ -12,9 +12,8 @@ from langgraph_learning.config import DecisionLogConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import Decision
 from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
-from langgraph_learning.stores.changes import find_record
-from langgraph_learning.stores.operations import Operation, operation, schema_fields
-from langgraph_learning.stores.values import rest_of
+from langgraph_learning.stores.json_values import rest_of
+from langgraph_learning.stores.operations import Operation, find_record, operation, schema_fields
 from langgraph_learning.text import same_statement
 
 AGENT = "agent"

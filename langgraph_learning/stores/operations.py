@@ -1,12 +1,14 @@
 """Operations: what a model or a person may ask a learning store to do. Each is a pydantic class."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import is_dataclass
 
 from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.json_schema import Schema, inline_schema, object_fields, object_to_wire, required_names
+from langgraph_learning.records import Record, Remove
 
 
 class Operation(BaseModel):
@@ -71,3 +73,32 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
         info = FieldInfo.merge_field_infos(given, **changed)
         fields[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
     return fields
+
+
+def tool_schema(kind: type[Operation]) -> Schema:
+    """Return the JSON schema of an operation as an agent tool; optional fields may be left out."""
+    schema = inline_schema(kind)
+    parameters = object_to_wire(object_fields(schema), required_names(schema), blanks=False)
+    return {"title": kind.__name__, "description": kind.__doc__ or "", **parameters}
+
+
+def find_record(records: Sequence[Record], record_id: object, kind: str) -> Record:
+    """Return the record that an operation names.
+
+    Args:
+        records: All records in scope.
+        record_id: The full id of the record.
+        kind: The word for a record in the message to the model, such as `"memory"`.
+
+    Raises:
+        Refused: There is no such record.
+    """
+    match = next((record for record in records if record.id == record_id), None)
+    if match is None:
+        raise Refused(f"there is no such {kind}")
+    return match
+
+
+def remove_record(record: Record) -> Remove:
+    """Return the change that removes `record`."""
+    return Remove(store=record.store, id=record.id, text=record.text)

@@ -5,7 +5,7 @@ import logging
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,9 +14,8 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.json_schema import Schema, inline_schema
 from langgraph_learning.records import Change, Record, Update
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores.changes import remove
-from langgraph_learning.stores.operations import Operation, Refused
-from langgraph_learning.stores.values import merge, spell
+from langgraph_learning.stores.json_values import merge, spell
+from langgraph_learning.stores.operations import Operation, Refused, remove_record
 from langgraph_learning.text import fold
 
 log = logging.getLogger("langgraph_learning.stores.user_profile")
@@ -55,7 +54,7 @@ class ProfileFields:
         for record in records:
             for field, value in record.content.items():
                 stored[field] = merge(stored.get(field), value, {}) if field == DETAILS else value
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         for field in stored.keys() & self.schema.model_fields.keys():
             typed, misfits = self._parse(field, stored[field])
             if typed is None:
@@ -100,7 +99,7 @@ def clear_field(record: Record, field: str, item: str | None) -> Change:
     """
     value = record.content.get(field)
     if item is None or not isinstance(value, list | dict):
-        return remove(record)
+        return remove_record(record)
     wanted = fold(item).strip()
     remaining: JsonValue
     if isinstance(value, dict):
@@ -110,7 +109,7 @@ def clear_field(record: Record, field: str, item: str | None) -> Change:
     if remaining == value:
         raise Refused(f"{item!r} is not in {field}, which has {spell(value)}")
     if not remaining:
-        return remove(record)
+        return remove_record(record)
     return Update(store=record.store, id=record.id, content={field: remaining}, text=f"{field}: {spell(remaining)}")
 
 

@@ -9,13 +9,13 @@ from pydantic.json_schema import SkipJsonSchema
 
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
-from langgraph_learning.labels import SESSION_CONTEXT
+from langgraph_learning.namespaces import SESSION_CONTEXT
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores.base import LearningStore
+from langgraph_learning.stores.json_values import as_list, spell, union
 from langgraph_learning.stores.operations import Operation, check_fields, operation, schema_fields
 from langgraph_learning.stores.session_plan import is_new_goal, stands_in, without_withdrawn
-from langgraph_learning.stores.values import as_list, spell, union
 
 UPDATE = "Write down where this conversation stands now; what is left blank stays as it is."
 WITHDRAWN = "withdrawn"

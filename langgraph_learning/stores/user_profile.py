@@ -9,9 +9,11 @@ from pydantic import BaseModel, Field, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.json_schema import is_blank
-from langgraph_learning.records import Add, Change, Curated, Record, Update
+from langgraph_learning.records import Add, Change, Record, Update
+from langgraph_learning.reports import Curated
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores.base import LearningStore
+from langgraph_learning.stores.json_values import spell
 from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.profile_fields import (
     DETAILS,
@@ -21,7 +23,6 @@ from langgraph_learning.stores.profile_fields import (
     field_name,
     normal_name,
 )
-from langgraph_learning.stores.values import spell
 
 UPDATE = (
     "Store what the user said about themself in these fields; lists are added to, what is left blank stays as it is."

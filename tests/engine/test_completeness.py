@@ -4,9 +4,10 @@ from engine.hand import ALICE, ByHand, heard, items, record, rules, work
 
 from langgraph_learning._engine.flow import Batch, DescribeStore, ModelCall, StoreCall, StoreInfo
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.recall.recall import Recall, RecallRules, recall
+from langgraph_learning._engine.recall.recall import RecallRules, recall
 from langgraph_learning._engine.repository import PLAN_LIMIT
 from langgraph_learning.records import SUPERSEDED, Record
+from langgraph_learning.reports import Recall
 from langgraph_learning.stores import EntityMemoryStore
 
 STORE = EntityMemoryStore()

@@ -22,9 +22,10 @@ from langgraph_learning._engine.flow import (
     write,
 )
 from langgraph_learning._engine.recall.ranking import rank_records
-from langgraph_learning._engine.recall.recall import Recall, RecallRules, recall
+from langgraph_learning._engine.recall.recall import RecallRules, recall
 from langgraph_learning.errors import ConfigurationError, ConflictError, StoreError
 from langgraph_learning.records import Identity
+from langgraph_learning.reports import Recall
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore
 from langgraph_learning.testing import ScriptedChatModel
 from langgraph_learning.text import tokens

@@ -20,16 +20,15 @@ from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import Frozen, Identity, Namespace, Proposal, Record
+from langgraph_learning.records import Identity, Namespace, Proposal, Record, derived_id
+from langgraph_learning.reports import Outcome, Result
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import ON_REJECT
+from langgraph_learning.stores.maintenance_operations import ON_REJECT
 
 Answer: TypeAlias = Literal["approve", "edit", "reject"]
-Result: TypeAlias = Literal["approved", "rejected", "stale", "refused", "decided", "gone"]
 ProposalsById: TypeAlias = Mapping[str, tuple[Proposal, int]]
 
 
@@ -90,20 +89,6 @@ def ask_reviewers(reviewers: Reviewers, name: str, proposal: Proposal) -> object
     if set(asked) <= offered.keys():
         return reviewers(**{parameter: offered[parameter] for parameter in asked})
     return reviewers(name, proposal)
-
-
-class Outcome(Frozen):
-    """The result of a decision.
-
-    `stale`: a record it would change has changed since, so nothing was applied, and the proposal waits for another
-    look. `refused`: it cannot be carried out, and waits. `decided`: another person was first. `gone`: there is no such
-    proposal.
-    """
-
-    proposal: str
-    result: Result
-    reason: str = ""
-    commit: str | None = None
 
 
 @dataclass

@@ -14,10 +14,10 @@ from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, find_commit, put_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
-from langgraph_learning.labels import THREAD, unlabel
 from langgraph_learning.masking import Mask
+from langgraph_learning.namespaces import THREAD, unlabel
 from langgraph_learning.records import PENDING, ROOT, Commit, Frozen, Identity, Namespace, Scope
-from langgraph_learning.versioned_store import Address, VersionedStore
+from langgraph_learning.store_protocol import Address, VersionedStore
 
 log = logging.getLogger(__name__)
 

@@ -95,7 +95,7 @@ def _decode(text: str, start: int) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def _operations_of(value: object, listed: bool) -> list[Any] | None:
+def _operations_of(value: object, listed: bool) -> list[object] | None:
     """Return the operations of a decoded value; None if it is something else.
 
     A single operation, or a list of some, counts as the answer if the text has no list of its own (`listed`).

@@ -19,7 +19,6 @@ from langgraph_learning._engine.learning.provenance import (
     judge_change,
     tool_only_terms,
 )
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.masking import mask_values
 from langgraph_learning.records import (
@@ -33,15 +32,14 @@ from langgraph_learning.records import (
     Remove,
     Scope,
     Source,
+    derived_id,
 )
 from langgraph_learning.stores import LearningStore, Operation, Refused
-from langgraph_learning.stores.base import FAULTS
-from langgraph_learning.stores.common_operations import MAINTENANCE, plan_maintenance
+from langgraph_learning.stores.base import FAULTS, LONGEST_STATEMENT
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE, plan_maintenance
 
 log = logging.getLogger(__name__)
 
-LONGEST_STATEMENT = 30_000
-"""The number of characters that one statement may have: every later turn reads and ranks it."""
 NAMED = 20
 """The number of short ids that a refusal lists, of those that there are."""
 LONGEST_QUOTE = 1_000

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -15,7 +15,7 @@ from pydantic import BaseModel, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, ModelCall
 from langgraph_learning._engine.learning.answer_text import UnusableAnswer, read_answer
-from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options
+from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options, RawAnswer
 from langgraph_learning.errors import ExtractionError
 from langgraph_learning.json_schema import Schema
 from langgraph_learning.records import Usage
@@ -114,13 +114,13 @@ def ask_for_operations(
 
 def _call_with_fallback(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
-) -> Flow[dict[str, Any]]:
+) -> Flow[RawAnswer]:
     """Call the model; if its integration or server refuses one way, try the next, and remember the way that works."""
     candidates = methods.candidates(model)
     while True:
         options = candidates.pop(0)
         try:
-            answer = cast("dict[str, Any]", (yield ModelCall(model, schema, tuple(messages), options, methods.limits)))
+            answer = cast("RawAnswer", (yield ModelCall(model, schema, tuple(messages), options, methods.limits)))
         except TimeoutError as error:
             raise ExtractionError(
                 f"the model has not answered within {methods.limits.timeout:g} s; give"
@@ -165,7 +165,7 @@ def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseExceptio
         error, depth = error.__cause__ or error.__context__, depth - 1
 
 
-def _read(answer: dict[str, Any], usage: Usage) -> Answer:
+def _read(answer: RawAnswer, usage: Usage) -> Answer:
     """Return the operations of an answer.
 
     Raises:
@@ -190,7 +190,7 @@ def _read(answer: dict[str, Any], usage: Usage) -> Answer:
     return Answer(operations, usage, any(part.cut_off for part in read))
 
 
-def _texts(answer: dict[str, Any]) -> list[str]:
+def _texts(answer: RawAnswer) -> list[str]:
     """Return the texts of the answer as they came: LangChain's own parser silently completes half a sentence."""
     raw = answer.get("raw")
     if isinstance(raw, AIMessage):
@@ -210,7 +210,7 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _refusal(answer: dict[str, Any]) -> str | None:
+def _refusal(answer: RawAnswer) -> str | None:
     """Return why the model, or a filter in front of it, refused to answer."""
     message = answer.get("raw")
     if not isinstance(message, AIMessage):
@@ -251,6 +251,6 @@ def _is_cut_off(message: AIMessage) -> bool:
     return bool(_finish_reasons(message) & limits) or message.response_metadata.get("status") == "incomplete"
 
 
-def _usage(answer: dict[str, Any]) -> Usage:
+def _usage(answer: RawAnswer) -> Usage:
     counted = getattr(answer.get("raw"), "usage_metadata", None) or {}
     return Usage(calls=1, input_tokens=counted.get("input_tokens", 0), output_tokens=counted.get("output_tokens", 0))

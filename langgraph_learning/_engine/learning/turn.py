@@ -1,13 +1,10 @@
 """A turn as plain data: what was said and done from one message of the user to the end of the reply."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import TypedDict
-from uuid import UUID, uuid5
 
 from langchain_core.messages import BaseMessage
 from pydantic import JsonValue, TypeAdapter
@@ -27,7 +24,7 @@ from langgraph_learning._engine.learning.messages import (
 from langgraph_learning._engine.learning.messages import (
     TurnMessage as TurnMessage,
 )
-from langgraph_learning.records import Identity, Provenance, ToolCallOutcome, Trajectory
+from langgraph_learning.records import Identity, Provenance, ToolCallOutcome, Trajectory, derived_id
 
 ANCHORS = 20
 """The number of earlier message ids that a turn keeps: its beginning can be found again by any of them."""
@@ -39,8 +36,6 @@ KEPT_TOOL_CHARS = 2_000
 KEPT_CALL_CHARS = 4_000
 """The number of characters of a trajectory that are kept with the commit of its turn."""
 KEPT_QUESTION_CHARS = 500
-
-_NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
 
 class Watermark(TypedDict, total=False):
@@ -304,9 +299,3 @@ def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], ru
     unambiguous = identity.thread_id is not None or all(message.id for message in turn.human)
     scope = [identity.user_id, identity.thread_id, identity.agent, None if unambiguous else run]
     return derived_id("turn", *scope, sorted(learning_stores), human_messages)
-
-
-def derived_id(*parts: object) -> str:
-    """Return an id that follows from `parts` alone."""
-    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
-    return str(uuid5(_NAMESPACE, digest))

@@ -18,14 +18,11 @@ from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import (
     ACTIVE,
     Change,
-    Curated,
-    CurationReport,
     Identity,
     Proposal,
     Record,
@@ -33,9 +30,11 @@ from langgraph_learning.records import (
     Scope,
     Source,
     Usage,
+    derived_id,
 )
+from langgraph_learning.reports import Curated, CurationReport
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import MERGE, RETIRE, takes_text
+from langgraph_learning.stores.maintenance_operations import MERGE, RETIRE, takes_text
 
 BATCH = 50
 """The number of records that a model judges in one call."""

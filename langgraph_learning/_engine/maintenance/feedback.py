@@ -11,7 +11,6 @@ from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,
     RecordAddress,
@@ -20,7 +19,6 @@ from langgraph_learning._engine.maintenance.votes import (
     put_ballot,
     read_ballot,
 )
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.repository import (
     ScopeSnapshot,
     find_commit,
@@ -29,10 +27,11 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Feedback, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope, derived_id
+from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import KEEP, plan_maintenance
 from langgraph_learning.stores.curation import archive
+from langgraph_learning.stores.maintenance_operations import KEEP, plan_maintenance
 
 HARM = 2
 """The number of harmful votes from which, if they are the majority, a person is asked."""

@@ -7,7 +7,6 @@ from langgraph.store.base import Item, PutOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
 from langgraph_learning.errors import ConflictError, ScopeError
@@ -24,9 +23,10 @@ from langgraph_learning.records import (
     Revision,
     Source,
     Update,
+    derived_id,
 )
+from langgraph_learning.store_protocol import Json, StoredState, VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
@@ -97,7 +97,9 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     done = [(put.namespace, put.key) for put in operations]
     keyed, versions = yield from key_puts(commit.identity.user_id, pairs, done, at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from _write_undo(new_commit, operations, expect)
+    undone = put_commit(commit.model_copy(update={"undone_by": new_commit.id}))
+    expect = {**expect, (undone.namespace, undone.key): getattr(result, "version", 0)}
+    yield from _write_undo(new_commit, [*operations, undone], expect)
     for each, scope in own_stores.values():
         yield from sync_index(each, scope, [change.id for change in changes])
     return new_commit

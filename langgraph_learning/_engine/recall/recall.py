@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import TypeAlias
 
 from langchain_core.messages import BaseMessage
-from pydantic import Field
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow
@@ -16,7 +15,8 @@ from langgraph_learning._engine.recall.follow_up import search_text
 from langgraph_learning._engine.recall.scope_reading import read_stores
 from langgraph_learning._engine.repository import RankedSnapshot, scoped_to
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import Frozen, Identity, Record, Scope
+from langgraph_learning.records import Identity, Record, Scope
+from langgraph_learning.reports import Recall, Receipt, ShownRecord
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
@@ -29,45 +29,6 @@ AuthorName: TypeAlias = Callable[[str], str | None]
 """Returns the name to show for a user id; None if there is none."""
 LONGEST_QUERY = 4_000
 """The longest text that is searched for, in characters."""
-
-
-class ShownRecord(Frozen):
-    """One recalled record: where it is, how it is called, and why it was chosen. No text: it may be forgotten."""
-
-    id: str
-    store: str
-    label: str
-    score: float
-    reason: str
-    tokens: int
-    parts: dict[str, float] = Field(default_factory=dict)
-    """The parts that add up to the score: `words` and `meaning`, or the store's own `search`; for a record in a
-    session also `neighbours` and `session`; `votes` if there are any."""
-
-
-class Receipt(Frozen):
-    """What a recall considered, chose and why, in which turn and for whom; ids only."""
-
-    shown: tuple[ShownRecord, ...] = ()
-    left_out: dict[str, int] = Field(default_factory=dict)
-    tokens: int = 0
-    turn: str = ""
-    """The id of the human message that the turn answers; empty outside of a graph."""
-    identity: Identity | None = None
-    at: datetime | None = None
-
-
-class Recall(Frozen):
-    """What a model is shown, the records it was made of, and the receipt."""
-
-    text: str = ""
-    records: tuple[Record, ...] = ()
-    receipt: Receipt = Receipt()
-
-    def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
-        """Return this recall with the turn, the user and the time in its receipt."""
-        receipt = self.receipt.model_copy(update={"turn": turn, "identity": identity, "at": at})
-        return self.model_copy(update={"receipt": receipt})
 
 
 @dataclass(frozen=True)

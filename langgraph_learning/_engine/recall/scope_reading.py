@@ -20,8 +20,8 @@ from langgraph_learning._engine.repository import (
     read_snapshot,
 )
 from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Scope
+from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import VersionedStore
 
 
 def read_stores(
@@ -44,7 +44,7 @@ def read_stores(
         seen: Messages, by thread and id, that need not be found: the model gets them anyway.
     """
     info = yield from describe_store()
-    searches = [_read_ops(store, scope, query, info) for store, scope in stores]
+    searches = [_read_ops(store, scope, query, info, at) for store, scope in stores]
     voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
     every_op = [*(op for ops in searches for op in ops), *map(find_ballots, voting)]
     results = yield from batch(*every_op, as_of=info.revision)
@@ -54,7 +54,7 @@ def read_stores(
     for (store, scope), ops in zip(stores, searches, strict=True):
         own = [next(remaining) for _ in ops]
         if store.captures:
-            snapshot = yield from read_sessions(store, scope, query, own, info)
+            snapshot = yield from read_sessions(store, scope, query, own, info, at)
         else:
             snapshot = read_snapshot(store, scope, *own, limit=ops[0].limit)
             snapshot = yield from _complete(snapshot, ops[0], info, status)
@@ -71,7 +71,7 @@ def read_stores(
     return snapshots
 
 
-def _read_ops(store: LearningStore, scope: Scope, query: str, info: StoreInfo) -> list[SearchOp]:
+def _read_ops(store: LearningStore, scope: Scope, query: str, info: StoreInfo, at: datetime | None) -> list[SearchOp]:
     """Return the searches that read a learning store.
 
     A store that ranks returns the best fits, then the newest. Any other store returns all records, to be ranked here.
@@ -81,6 +81,8 @@ def _read_ops(store: LearningStore, scope: Scope, query: str, info: StoreInfo) -
         return [everything]
     if info.ranks:
         most = NEWEST if store.captures and not query else store.recall_limit
+        # What was said after `at` is sorted out later, so it must not fill the places of what was said before.
+        most = EVERYTHING if store.captures and at is not None else most
         return [everything._replace(query=query or None, limit=most)]
     return [everything, *([everything._replace(query=query, limit=SEARCH_LIMIT)] if query else [])]
 

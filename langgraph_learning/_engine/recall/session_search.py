@@ -27,15 +27,24 @@ SHOWN = 25
 
 
 def read_sessions(
-    store: LearningStore, scope: Scope, query: str, results: Sequence[Result], info: StoreInfo
+    store: LearningStore,
+    scope: Scope,
+    query: str,
+    results: Sequence[Result],
+    info: StoreInfo,
+    at: datetime | None = None,
 ) -> Flow[RankedSnapshot]:
-    """Return the records that fit `query` best, and their neighbours, from the results of a search for `query`."""
+    """Return the records that fit `query` best, and their neighbours, from the results of a search for `query`.
+
+    With `at`, only records of what was said by then. Without it, nothing is compared with this machine's clock: what
+    another machine has said "now" may seem to be later.
+    """
     namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     items = [
         item
         for result in results
         for item in cast("list[SearchItem]", result or [])
-        if tuple(item.namespace) == namespace
+        if tuple(item.namespace) == namespace and _was_said(store, item, at)
     ]
     by_place = {_place(item.key): item for item in items}
     if not query:
@@ -48,11 +57,19 @@ def read_sessions(
     wanted = [*best, *neighbours(ranking.place for ranking in rankings[:SHOWN])]
     if missing := [place for place in wanted if place not in present] if info.ranks else []:
         gets: list[Op] = [GetOp(namespace, f"{session}-{place}", refresh_ttl=False) for session, place in missing]
-        read = [item for item in (yield from batch(*gets, as_of=info.revision)) if isinstance(item, Item)]
+        read = [
+            item
+            for item in (yield from batch(*gets, as_of=info.revision))
+            if isinstance(item, Item) and _was_said(store, item, at)
+        ]
         present = {**present, **{_place(item.key): item for item in read}}
     ranked = [(best.get(place), Record.from_item(present[place])) for place in wanted if place in present]
     asked = query_terms(query)
     return _snapshot(store, scope, [_rank(record, ranking, asked) for ranking, record in ranked])
+
+
+def _was_said(store: LearningStore, item: Item, at: datetime | None) -> bool:
+    return at is None or store.said_at(Record.from_item(item)) <= at
 
 
 def _place(key: str) -> Place:

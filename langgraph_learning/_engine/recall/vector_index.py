@@ -17,11 +17,10 @@ from langchain_core.documents import Document
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 
 from langgraph_learning._engine.flow import Flow, batch, call_vector_store, write
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.ranking import blend_with_nearest
 from langgraph_learning._engine.repository import RankedSnapshot
 from langgraph_learning.errors import ConflictError, StoreError
-from langgraph_learning.records import DOCUMENT, Namespace, Record, Scope, Source
+from langgraph_learning.records import DOCUMENT, Namespace, Record, Scope, Source, derived_id
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from langgraph_learning._engine.reflection.reflect import Reflector, reflect
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import Reflection
+from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.validity import with_timezone
 

@@ -27,7 +27,6 @@ from langgraph_learning._engine.learning.operation_request import cut_operations
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
 from langgraph_learning._engine.reflection.evidence import (
     REFLECTION,
@@ -46,7 +45,7 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ConflictError, ExtractionError
-from langgraph_learning.labels import COMMITS, label
+from langgraph_learning.namespaces import COMMITS, label
 from langgraph_learning.records import (
     ROOT,
     Change,
@@ -55,14 +54,15 @@ from langgraph_learning.records import (
     Namespace,
     Proposal,
     Provenance,
-    Reflection,
     Refusal,
     Remove,
     Scope,
     Source,
     Update,
     Usage,
+    derived_id,
 )
+from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import tokens, words
 

@@ -45,7 +45,7 @@ from langgraph_learning.checkpointers._store.reading import (
 from langgraph_learning.checkpointers._store.reindex_text import settle_analysis
 from langgraph_learning.checkpointers._store.search import rank
 from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.versioned_store import Address
+from langgraph_learning.store_protocol import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")

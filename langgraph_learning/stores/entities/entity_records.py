@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from langgraph_learning.records import ACTIVE, Add, Change, Record, Update
 from langgraph_learning.stores.entities.names import one_line, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id
-from langgraph_learning.stores.values import as_list, spell
+from langgraph_learning.stores.json_values import as_list, spell
 from langgraph_learning.text import fold
 
 STORE = "entity_memory"
