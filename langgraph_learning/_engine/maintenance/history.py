@@ -32,16 +32,17 @@ from langgraph_learning.stores import LearningStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
-    """Return all states of a record, the oldest first; none if it does not exist or belongs to another user.
+    """Return all states of a record, the oldest first.
 
     Raises:
+        ScopeError: This user has no such record, and had none.
         UnsupportedByStore: The store keeps no history.
     """
-    for store, scope in scoped_to(stores, identity):
+    for store, scope in scoped_to(stores, identity) if isinstance(record_id, str) else ():
         namespace = (*scope.path, store.name)
         if states := (yield from call_store(VersionedStore.history, namespace, record_id)):
             return [_revision(namespace, record_id, state) for state in states]
-    return []
+    raise ScopeError(f"there is no record {record_id!r} of this user: give an id, as `records()` lists them")
 
 
 def _revision(namespace: Namespace, key: str, state: StoredState) -> Revision:
