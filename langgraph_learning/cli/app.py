@@ -46,8 +46,8 @@ for part in (
     part.register(app)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+def _print_version(version: bool) -> None:
+    if version:
         typer.echo(f"langgraph-learning {langgraph_learning.__version__}")
         raise typer.Exit
 

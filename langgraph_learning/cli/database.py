@@ -83,8 +83,8 @@ def migrate(at: Target) -> None:
     before = at.state()
     with at.open(make=True) as opened:
         waiting = opened.store.count_without_vectors()
-        with progress("Embedding what is there", waiting) as told:
-            embedded = opened.store.fill_vectors(told)
+        with progress("Embedding what is there", waiting) as report:
+            embedded = opened.store.fill_vectors(report)
     after = check_exists(at.state())
     done = [name for name in after.applied if before is None or name not in before.applied]
     if at.as_json:
@@ -105,8 +105,8 @@ def migrate(at: Target) -> None:
 
 
 def _migration_summary(before: "DatabaseState | None", after: "DatabaseState", done: list[str]) -> str:
-    made = before is None or not before.made
-    return f"{'made' if made else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
+    is_new = before is None or not before.made
+    return f"{'made' if is_new else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
 
 
 def _size(size: float) -> str:

@@ -93,12 +93,12 @@ def _packages() -> Iterator[Check]:
     from packaging.requirements import Requirement
 
     try:
-        wanted = [Requirement(line) for line in requires(PACKAGE) or ()]
+        requirements = [Requirement(line) for line in requires(PACKAGE) or ()]
         yield Check("package", "ok", f"{PACKAGE} {version(PACKAGE)}")
     except PackageNotFoundError:
         yield Check("package", "warning", f"{PACKAGE} is not installed", f"pip install {PACKAGE}")
         return
-    for requirement in wanted:
+    for requirement in requirements:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue  # for an extra, or for another platform
         mend = f"pip install '{requirement.name}{requirement.specifier}'"
@@ -152,13 +152,13 @@ def _file(url: str) -> Iterator[Check]:
 
 def _migrations(state: "DatabaseState") -> Check:
     if state.unknown:
-        told = f"the tables are of a newer version (migration {state.unknown[-1]})"
-        return Check("migrations", "error", told, f"pip install -U {PACKAGE}")
+        finding = f"the tables are of a newer version (migration {state.unknown[-1]})"
+        return Check("migrations", "error", finding, f"pip install -U {PACKAGE}")
     if not state.made:
         return Check("migrations", "warning", "there are no tables yet", "langgraph-learning migrate, or the first use")
     if state.pending:
-        told = f"{len(state.pending)} to be applied: {', '.join(state.pending)}"
-        return Check("migrations", "warning", told, "langgraph-learning migrate, or the next use")
+        finding = f"{len(state.pending)} to be applied: {', '.join(state.pending)}"
+        return Check("migrations", "warning", finding, "langgraph-learning migrate, or the next use")
     return Check("migrations", "ok", f"{len(state.applied)} applied, none to do")
 
 
@@ -174,9 +174,9 @@ def _pgvector(state: "DatabaseState", *, wanted: bool) -> Check:
     if state.extension is not None:
         return Check("pgvector", "ok", state.extension)
     if state.available is not None:
-        told = f"{state.available} can be installed in this database"
+        finding = f"{state.available} can be installed in this database"
         mend = "create extension vector; (opening it with an embedder does that, if its role may)"
-        return Check("pgvector", "warning" if wanted else "ok", told, mend if wanted else "")
+        return Check("pgvector", "warning" if wanted else "ok", finding, mend if wanted else "")
     mend = "install pgvector on the server (https://github.com/pgvector/pgvector), or use the image pgvector/pgvector"
     if wanted:
         return Check("pgvector", "error", "this server has none, and --embed needs it", mend)
@@ -194,28 +194,28 @@ def _embedder(embed: str, state: "DatabaseState | None") -> Check:
     except LearningError as error:
         return Check("embedder", "error", str(error), "pip install 'langgraph-learning[local]'")
     if state is not None and state.dims not in (None, dims):
-        told = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
+        finding = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
         return Check(
             "embedder",
             "error",
-            told,
+            finding,
             "give the embedder it was made with, or export and import into another schema or file",
         )
     return Check("embedder", "ok", f"'local', {dims} dimensions")
 
 
-def _provider(what: str, named: str) -> Check:
+def _provider(what: str, model: str) -> Check:
     """Check that a provider's package is installed and its key is set; the key itself is not tested."""
-    provider, colon, name = named.partition(":")
+    provider, colon, name = model.partition(":")
     if not (provider and colon and name):
-        return Check(what, "error", f"{named!r} names no provider", "write provider:name, e.g. openai:gpt-5.2")
+        return Check(what, "error", f"{model!r} names no provider", "write provider:name, e.g. openai:gpt-5.2")
     package = PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
     if find_spec(package.replace("-", "_")) is None:
-        return Check(what, "error", f"{named} needs the package {package}", f"pip install {package}")
+        return Check(what, "error", f"{model} needs the package {package}", f"pip install {package}")
     key = KEYS.get(provider, f"{provider.upper()}_API_KEY")
     if key and not os.environ.get(key):
-        return Check(what, "error", f"{named} needs a key, and {key} is not set", f"export {key}=...")
-    return Check(what, "ok", f"{named}: {package} {version(package)}{f', {key} is set' if key else ''}")
+        return Check(what, "error", f"{model} needs a key, and {key} is not set", f"export {key}=...")
+    return Check(what, "ok", f"{model}: {package} {version(package)}{f', {key} is set' if key else ''}")
 
 
 def redact_url(url: str) -> str:

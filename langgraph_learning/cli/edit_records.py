@@ -59,12 +59,12 @@ def edit(
     """
     with at.open() as opened:
         opened.check_user()
-        known = opened.records(at.whose)
-        key = find_by_prefix(record, (one.id for one in known), "record", "records")
+        stored = opened.records(at.whose)
+        key = find_by_prefix(record, (item.id for item in stored), "record", "records")
         scoped = opened.scoped_for(at.whose)
-        operation, given, text_is = _editing(scoped, next(one for one in known if one.id == key))
+        operation, arguments, text_is = _editing(scoped, next(item for item in stored if item.id == key))
         kind = _operations(scoped)[operation]
-        _apply(at, scoped, operation, {**given, **_arguments(kind, values, text_is)})
+        _apply(at, scoped, operation, {**arguments, **_arguments(kind, values, text_is)})
 
 
 def _operations(scoped: "Scoped") -> "dict[str, type[Operation]]":
@@ -87,9 +87,11 @@ def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, object]
     )
 
 
-def _first_required(kind: "type[Operation]", given: Collection[str] = ()) -> str | None:
+def _first_required(kind: "type[Operation]", excluded: Collection[str] = ()) -> str | None:
     """Return the name of the first required argument that is not in `given`; None if there is none."""
-    return next((name for name, field in kind.model_fields.items() if field.is_required() and name not in given), None)
+    return next(
+        (name for name, field in kind.model_fields.items() if field.is_required() and name not in excluded), None
+    )
 
 
 def _arguments(kind: "type[Operation]", values: Sequence[str], text_is: str | None) -> dict[str, object]:

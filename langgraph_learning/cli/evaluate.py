@@ -84,9 +84,9 @@ def evaluate(
         numbers = [int(part) for part in counts.split(",")]
     except ValueError:
         raise ConfigurationError(f"--at {counts}: give numbers of commits, such as 0,10,100") from None
-    asked = read_tasks(tasks)
-    with at.open() as opened, progress("Asking", len(asked) * len(numbers)):
+    task_list = read_tasks(tasks)
+    with at.open() as opened, progress("Asking", len(task_list) * len(numbers)):
         graph = load_agent(agent)
         copied = graph.copy({"store": opened.store}) if hasattr(graph, "copy") else graph
-        curve = put_tasks(copied, asked, learning=opened.machine(at.user), at=numbers, store=opened.store)
+        curve = put_tasks(copied, task_list, learning=opened.machine(at.user), at=numbers, store=opened.store)
     write_json(curve) if at.as_json else say(str(curve))

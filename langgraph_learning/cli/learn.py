@@ -87,13 +87,13 @@ def learn_threads(at: Target, model: str | None) -> None:
         with progress("Learning", len(ids)) as done:
             for thread_id in ids:
                 machine = keeping or opened.machine(at.user, model)
-                found = read_thread(saver, thread_id, machine.messages_key)
-                user = found.user_id or at.user
-                if user is None or at.user not in (None, user) or not found.turns:
-                    report.leave_out(thread_id, user, at.user, bool(found.turns))
+                stored_thread = read_thread(saver, thread_id, machine.messages_key)
+                user = stored_thread.user_id or at.user
+                if user is None or at.user not in (None, user) or not stored_thread.turns:
+                    report.leave_out(thread_id, user, at.user, bool(stored_thread.turns))
                 else:
                     scoped = machine.scoped(user_id=user, thread_id=thread_id, store=opened.store)
-                    for turn in found.turns:
+                    for turn in stored_thread.turns:
                         report.turns += 1
                         report.add(scoped.learn(turn.messages, at=turn.said_at))
                 done(1)
@@ -117,14 +117,14 @@ class _Report:
             for refusal in commit.refused:
                 notice(f"not {refusal.operation}: {refusal.reason}")
 
-    def leave_out(self, thread: str, user: str | None, asked: str | None, spoken: bool) -> None:
+    def leave_out(self, thread: str, user: str | None, wanted_user: str | None, has_messages: bool) -> None:
         """Note why nothing is learned from a thread."""
-        if not spoken:
+        if not has_messages:
             why = "it keeps no messages"
         elif user is None:
             why = "nobody knows whose it is: give --user"
         else:
-            why = f"it is of another user than {asked}"
+            why = f"it is of another user than {wanted_user}"
         self.left_out[thread] = why
 
     def write(self, at: Target) -> None:
@@ -174,7 +174,7 @@ def _turns(messages: Sequence[Message]) -> Iterator[list[Message]]:
     turn: list[Message] = []
     for message in messages:
         begins = (message.get("role") or message.get("type")) in USERS_ROLES
-        if begins and any((said.get("role") or said.get("type")) not in USERS_ROLES for said in turn):
+        if begins and any((earlier.get("role") or earlier.get("type")) not in USERS_ROLES for earlier in turn):
             yield turn
             turn = []
         turn.append(message)

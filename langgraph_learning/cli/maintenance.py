@@ -33,12 +33,12 @@ def undo(
         whose = at.whose
         opened.check_user()
         scoped = opened.scoped_for(whose)
-        commits = {made.id: made for made in scoped.commits()}
-        meant = commits[find_by_prefix(commit, commits, "commit", "history")]
-        for change in meant.changes:
+        commits = {item.id: item for item in scoped.commits()}
+        target = commits[find_by_prefix(commit, commits, "commit", "history")]
+        for change in target.changes:
             notice(f"{change.kind} {change.store}: {change.text}")
         confirm("Undo this?", yes=yes)
-        undone = scoped.undo(meant.id)
+        undone = scoped.undo(target.id)
     for refusal in undone.refused:
         notice(f"not {refusal.operation}: {refusal.reason}")
     write_json(undone) if at.as_json else say(f"undone by commit {undone.id}")
@@ -58,18 +58,18 @@ def forget(at: Target, yes: Yes = False) -> None:
         whose = at.whose
         opened.check_user()
         scoped = opened.scoped_for(whose)
-        kept = Counter(row["store"] for row in scoped.export())
+        counts = Counter(row["store"] for row in scoped.export())
         beside = {"commits": len(scoped.commits()), "proposals": len(scoped.proposals())}
-        question = f"Erase all {kept.total()} records of {whose!r}, what they taught to all, and its history?"
+        question = f"Erase all {counts.total()} records of {whose!r}, what they taught to all, and its history?"
         confirm(question, yes=yes)
         erased = scoped.forget()
     notice("what was said stays in the checkpoints of the threads: checkpointer.delete_thread erases it")
     beside["shared"] = erased.get("shared", 0)
     if at.as_json:
-        write_json({"records": dict(sorted(kept.items())), **beside, "items": erased.get("items", 0)})
+        write_json({"records": dict(sorted(counts.items())), **beside, "items": erased.get("items", 0)})
         return
-    told = [f"{count} {what}" for what, count in (*sorted(kept.items()), *beside.items()) if count]
-    say(f"forgotten: {', '.join(told)}" if told else "nothing was known")
+    parts = [f"{count} {what}" for what, count in (*sorted(counts.items()), *beside.items()) if count]
+    say(f"forgotten: {', '.join(parts)}" if parts else "nothing was known")
 
 
 def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do it, as a commit.")] = False) -> None:
@@ -84,8 +84,8 @@ def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do i
     if at.as_json:
         write_json(report)
         return
-    for found in (*report.merged, *report.retired):
-        say(f"{found.kind} {found.store}: {' | '.join(found.texts)} ({found.reason})")
+    for finding in (*report.merged, *report.retired):
+        say(f"{finding.kind} {finding.store}: {' | '.join(finding.texts)} ({finding.reason})")
     if report.commit:
         say(f"done by commit {report.commit}")
     elif report.changes:

@@ -103,12 +103,12 @@ def users(at: Target) -> None:
         if namespace[:2] == (ROOT, "user"):
             kind = namespace[-1] if namespace[-1] in NOT_RECORDS else "records"
             counts.setdefault(unlabel(namespace[2]), Counter())[kind] += count
-    known = [
+    rows = [
         KnownUser(user, counts[user]["records"], counts[user]["commits"], counts[user]["proposals"])
         for user in sorted(counts)
         if counts[user].total()
     ]
-    show(known, USERS, as_json=at.as_json, none="no users")
+    show(rows, USERS, as_json=at.as_json, none="no users")
 
 
 def records(
@@ -130,12 +130,14 @@ def records(
     """
     with at.open() as opened:
         opened.check_user()
-        known = opened.records(at.user)
-        names = {record.store for record in known} | {kept.name for kept in opened.scoped_for(at.user).stores}
+        stored = opened.records(at.user)
+        names = {record.store for record in stored} | {
+            learning_store.name for learning_store in opened.scoped_for(at.user).stores
+        }
     if store is not None and store not in names:
         raise ConfigurationError(f"there is no learning store {store!r} here; there are {', '.join(sorted(names))}")
-    wanted = [record for record in known if store in (None, record.store)]
-    show(wanted, RECORDS, as_json=at.as_json, none="no records")
+    matching = [record for record in stored if store in (None, record.store)]
+    show(matching, RECORDS, as_json=at.as_json, none="no records")
 
 
 def search(
@@ -171,13 +173,13 @@ def recall(
     say(recalled.text or "(nothing is recalled)")
     texts = {record.id: record.text for record in recalled.records}
     columns = (
-        Column("text", lambda shown: texts.get(shown.id, "")),
-        Column("label", lambda shown: shown.label, "name"),
-        Column("learning store", lambda shown: shown.store, "name"),
-        Column("why", lambda shown: shown.reason, "detail"),
-        Column("score", lambda shown: f"{shown.score:.2f}", "time"),
-        Column("tokens", lambda shown: shown.tokens, "time"),
-        Column("id", lambda shown: shown.id, "id"),
+        Column("text", lambda item: texts.get(item.id, "")),
+        Column("label", lambda item: item.label, "name"),
+        Column("learning store", lambda item: item.store, "name"),
+        Column("why", lambda item: item.reason, "detail"),
+        Column("score", lambda item: f"{item.score:.2f}", "time"),
+        Column("tokens", lambda item: item.tokens, "time"),
+        Column("id", lambda item: item.id, "id"),
     )
     show(receipt.shown, columns, as_json=False)
     left = "".join(f"; left out: {count} of {store}" for store, count in receipt.left_out.items())
@@ -200,14 +202,14 @@ def history(at: Target, record: RecordId = None) -> None:
     show(states, REVISIONS, as_json=at.as_json)
 
 
-def _states_of(opened: "OpenTarget", wanted: str) -> "list[Revision]":
+def _states_of(opened: "OpenTarget", prefix: str) -> "list[Revision]":
     """Return the versions of a record, by its id or the beginning of it; a removed record needs its whole id."""
     user = opened.target.user
-    if removed := opened.scoped_for(user).history(wanted):
+    if removed := opened.scoped_for(user).history(prefix):
         return removed
-    known = opened.records(user)
-    key = find_by_prefix(wanted, (record.id for record in known), "record", "records")
-    threads = {record.scope.thread_id for record in known if record.id == key}
+    stored = opened.records(user)
+    key = find_by_prefix(prefix, (record.id for record in stored), "record", "records")
+    threads = {record.scope.thread_id for record in stored if record.id == key}
     if len(threads) > 1:  # the id of a session context is the same in every thread
         raise ConfigurationError(f"there is a record {key!r} in {len(threads)} threads: say which, by --thread")
     return opened.scoped_for(user, next(iter(threads))).history(key)

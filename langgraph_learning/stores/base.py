@@ -221,8 +221,8 @@ class LearningStore(ABC):
         """Return the text of a record as the model reads it."""
         # A statement that was made on an earlier day shows its date, because it may have changed since.
         dated = record.source.said_at if self.about_user and not record.validity_label else None
-        said = f" (said {dated:%Y-%m-%d})" if dated else ""
-        return f"{record.text}{said}{record.validity_label}{record.source.label}"
+        note = f" (said {dated:%Y-%m-%d})" if dated else ""
+        return f"{record.text}{note}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
@@ -266,8 +266,8 @@ class LearningStore(ABC):
         changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
-        gone = {key for finding in retired for key in finding.ids}
-        remaining = [record for record in records if record.status == ACTIVE and record.id not in gone]
+        retired_ids = {key for finding in retired for key in finding.ids}
+        remaining = [record for record in records if record.status == ACTIVE and record.id not in retired_ids]
         return [*retired, *duplicates(self.name, remaining)]
 
     @property

@@ -82,14 +82,14 @@ class DecisionLogStore(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the change that logs a decision or its outcome; none if it is logged already."""
-        given = operation.model_dump(mode="json", exclude_none=True)
+        arguments = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._log):
-            given = {name: value for name, value in given.items() if name not in OUTCOME}
+            arguments = {name: value for name, value in arguments.items() if name not in OUTCOME}
             # A decision that has an outcome is closed: the same decision again is a new record.
-            known = any(not record.content.get("outcome") and _same(record.content, given) for record in records)
-            return [] if known else [Add(store=self.name, content=given, text=_text(given))]
-        record = find_record(records, given.pop("id"), "decision")
-        content = {**record.content, **given}
+            is_open = any(not record.content.get("outcome") and _same(record.content, arguments) for record in records)
+            return [] if is_open else [Add(store=self.name, content=arguments, text=_text(arguments))]
+        record = find_record(records, arguments.pop("id"), "decision")
+        content = {**record.content, **arguments}
         if content == record.content:
             return []
         return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
@@ -98,18 +98,18 @@ class DecisionLogStore(LearningStore):
         """Return the decisions of the last `days` that the search asks for."""
         days = search.model_dump().get("days")
         fitting = super().filter_search(search, ranked, at)
-        return [each for each in fitting if days is None or (at - each.record.created_at) / DAY <= days]
+        return [item for item in fitting if days is None or (at - item.record.created_at) / DAY <= days]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return one entry per decision; the newest ones are always shown, and each has a brief form."""
-        by_age = sorted((each.record for each in ranked), key=lambda record: (record.created_at, record.id))
+        by_age = sorted((item.record for item in ranked), key=lambda record: (record.created_at, record.id))
         newest = {record.id for record in by_age[-LATEST:]}
         entries = [replace(entry, brief=_brief(entry.ranked[0].record.content)) for entry in super().entries(ranked)]
         return [replace(entry, first=entry.ranked[0].record.id in newest) for entry in entries]
 
 
-def _same(one: dict[str, JsonValue], other: dict[str, JsonValue]) -> bool:
-    return all(same_statement(str(one.get(name)), str(other.get(name))) for name in ("decision", "reasoning"))
+def _same(first: dict[str, JsonValue], second: dict[str, JsonValue]) -> bool:
+    return all(same_statement(str(first.get(name)), str(second.get(name))) for name in ("decision", "reasoning"))
 
 
 def _text(content: dict[str, JsonValue]) -> str:

@@ -50,11 +50,11 @@ class InstructionsStore(StatementStore):
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return all rules, whatever the user asks: the most helpful first; with equal votes, the oldest first."""
-        by_age = sorted(ranked, key=lambda each: (each.record.created_at, each.record.id))
-        best = sorted(by_age, key=lambda each: each.votes[1] - each.votes[0])
+        by_age = sorted(ranked, key=lambda item: (item.record.created_at, item.record.id))
+        best = sorted(by_age, key=lambda item: item.votes[1] - item.votes[0])
         return [
-            Entry(self.render(each.record), (each,), brief=str(each.record.content["rule"]), first=True, place=place)
-            for place, each in enumerate(best)
+            Entry(self.render(item.record), (item,), brief=str(item.record.content["rule"]), first=True, place=place)
+            for place, item in enumerate(best)
         ]
 
     def text(self, content: dict[str, JsonValue]) -> str:

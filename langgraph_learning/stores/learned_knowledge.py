@@ -47,15 +47,15 @@ class LearnedKnowledgeStore(TitledStore):
         """The vector store of the configuration, or None."""
         return self.config.knowledge
 
-    def join(self, old: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def join(self, old: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the content when the same learning arrives under another title: title and learning stay as they were.
 
         Only the context grows: the text of the new one is appended.
         """
-        contexts = [str(content["context"]) for content in (old, given) if content.get("context")]
+        contexts = [str(content["context"]) for content in (old, new) if content.get("context")]
         differ = len(contexts) == 2 and not same_statement(*contexts)
         context: dict[str, JsonValue] = {"context": "; ".join(contexts if differ else contexts[:1])} if contexts else {}
-        return {**given, **{name: old[name] for name in ("title", "learning")}, **context}
+        return {**new, **{name: old[name] for name in ("title", "learning")}, **context}
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return one entry per learning; the brief form of a long one is its beginning."""

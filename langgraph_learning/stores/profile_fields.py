@@ -100,12 +100,12 @@ def clear_field(record: Record, field: str, item: str | None) -> Change:
     value = record.content.get(field)
     if item is None or not isinstance(value, list | dict):
         return remove_record(record)
-    wanted = fold(item).strip()
+    folded = fold(item).strip()
     remaining: JsonValue
     if isinstance(value, dict):
-        remaining = {key: part for key, part in value.items() if fold(key).strip() != wanted}
+        remaining = {key: part for key, part in value.items() if fold(key).strip() != folded}
     else:
-        remaining = [part for part in value if wanted not in _spellings(part)]
+        remaining = [part for part in value if folded not in _spellings(part)]
     if remaining == value:
         raise Refused(f"{item!r} is not in {field}, which has {spell(value)}")
     if not remaining:

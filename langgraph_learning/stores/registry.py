@@ -52,8 +52,8 @@ def resolve_stores(
     """
     if not isinstance(custom, Iterable):
         raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
-    given = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
-    stores = tuple(_in_namespace(store, namespace) for store in given if store is not None)
+    configured = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
+    stores = tuple(_in_namespace(store, namespace) for store in configured if store is not None)
     _check_distinct(stores)
     return tuple(map(_keying_messages, stores)) if any(store.captures for store in stores) else stores
 
@@ -62,10 +62,10 @@ def _learning_store(option: str, choice: Choice) -> LearningStore | None:
     """Return the learning store for True, a configuration, or the store itself; None for False."""
     kind = SLOTS[option]
     if isinstance(choice, LearningStore):
-        if (named := getattr(choice, "name", None)) != option:
+        if (label := getattr(choice, "name", None)) != option:
             raise ConfigurationError(
-                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {named!r}:"
-                f" give it as {f'{named}=...' if named in SLOTS else 'custom_stores=[...]'}"
+                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {label!r}:"
+                f" give it as {f'{label}=...' if label in SLOTS else 'custom_stores=[...]'}"
             )
         return choice
     if isinstance(choice, bool):

@@ -88,8 +88,8 @@ def rest(memory: Memory) -> FastAPI:
 
     async def not_valid(request: Request, error: Exception) -> JSONResponse:
         wrong = error.errors() if isinstance(error, RequestValidationError) else []
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong[:5])
-        return JSONResponse({"detail": told or "that is not valid"}, 422)
+        reason = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in wrong[:5])
+        return JSONResponse({"detail": reason or "that is not valid"}, 422)
 
     handlers: dict[Any, Callable[[Request, Exception], Awaitable[JSONResponse]]] = dict.fromkeys(ANSWERED, answer_error)
     for kind, handler in {**handlers, RequestValidationError: not_valid}.items():
@@ -111,8 +111,8 @@ def _add_reads(app: FastAPI, memory: Memory) -> None:
         user: User, store: Annotated[str | None, Query(max_length=200)] = None, limit: Limit = 100, offset: Offset = 0
     ) -> list[Record]:
         """List a user's records, the newest first."""
-        found = [record for record in await memory.records(user) if store in (None, record.store)]
-        return found[offset : offset + limit]
+        matching = [record for record in await memory.records(user) if store in (None, record.store)]
+        return matching[offset : offset + limit]
 
     @app.get("/users/{user:path}/search", operation_id="search_records")
     async def search(user: User, q: Text, limit: Annotated[int, Query(ge=1, le=50)] = 5) -> list[Record]:
