@@ -55,11 +55,11 @@ def _print_version(version: bool) -> None:
 @app.callback()
 def options(
     version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True)
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
     ] = False,
 ) -> None:
-    """Look into what a learning machine has learned, mend it, move it.
+    """Inspect, correct, back up and move what a learning machine has learned.
 
-    Give the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 done, 1 refused or failed (one line
-    on stderr says why), 2 wrong usage.
+    Name the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 success, 1 refused or failed (one
+    line on stderr says why), 2 wrong usage.
     """

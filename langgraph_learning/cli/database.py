@@ -21,10 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(at: Target) -> None:
-    """Count records, commits, refused operations and proposals that wait, of one user or of all.
+    """Count records, commits, refused operations and waiting proposals, of one user or of all.
 
-    Then by learning store: what was learned, changed, retired, proposed, approved, recalled, found helpful and harmful,
-    the tokens that learning it took, and those that showing it took of the agent's prompts.
+    A table shows for each learning store what was learned, changed, retired, proposed, approved and recalled, the votes
+    (helpful, harmful), the tokens that learning cost (tokens), and those of recalled text in prompts (shown).
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
@@ -76,14 +76,14 @@ def _tell_figures(figures: "Figures") -> None:
 
 
 def migrate(at: Target) -> None:
-    """Make the tables, or bring them up to date; with --embed also the vectors of what is there already.
+    """Create the tables, or bring them up to date; with --embed, also add missing vectors.
 
     Example: langgraph-learning migrate -d postgresql://localhost/app --schema learning
     """
     before = at.state()
     with at.open(make=True) as opened:
         waiting = opened.store.count_without_vectors()
-        with progress("Embedding what is there", waiting) as report:
+        with progress("Embedding stored items", waiting) as report:
             embedded = opened.store.fill_vectors(report)
     after = check_exists(at.state())
     done = [name for name in after.applied if before is None or name not in before.applied]
@@ -100,7 +100,7 @@ def migrate(at: Target) -> None:
     for name in done:
         say(f"applied {name}")
     if embedded:
-        say(f"embedded {embedded} items that were there")
+        say(f"embedded {embedded} stored items")
     say(_migration_summary(before, after, done))
 
 

@@ -62,7 +62,7 @@ def doctor(
         str | None, typer.Option(metavar="PROVIDER:NAME", help="A chat model to check, without calling it.")
     ] = None,
 ) -> None:
-    """Check Python, packages, database, embedder and model, and say how to mend what is wrong.
+    """Check Python, packages, database, embedder and model, and say how to fix what is wrong.
 
     Example: langgraph-learning doctor -d postgresql://localhost/app --embed local --model openai:gpt-5.2
     """
@@ -119,7 +119,7 @@ def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
     """Check the database and return its state, without opening it for use: that would create tables and migrate."""
     if not at.url:
         mend = "give --db sqlite:///learning.db, or set LANGGRAPH_LEARNING_DB"
-        yield Check("database", "error", "none is named", mend)
+        yield Check("database", "error", "no database is named", mend)
         return None
     try:
         state = at.state()
@@ -129,8 +129,8 @@ def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
         yield Check("database", "error", f"{redact_url(at.url)}: {' '.join(str(error).split())}", mend)
         return None
     if state is None:
-        mend = "it is made by the first use, or by `langgraph-learning migrate`"
-        yield Check("database", "warning", f"{redact_url(at.url)} is not there yet", mend)
+        mend = "the first use creates it, or `langgraph-learning migrate`"
+        yield Check("database", "warning", f"{redact_url(at.url)} does not exist yet", mend)
         return None
     yield Check("database", "ok", f"{redact_url(at.url)}, {state.server}")
     yield from _file(at.url)
@@ -147,7 +147,7 @@ def _file(url: str) -> Iterator[Check]:
 
     path = Path(sqlite_path(url.partition("://")[2])) if url.startswith("sqlite:") else None
     if path is not None and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
-        yield Check("file", "error", "it cannot be written", f"chmod u+w {path} {path.resolve().parent}")
+        yield Check("file", "error", "this process may not write it", f"chmod u+w {path} {path.resolve().parent}")
 
 
 def _migrations(state: "DatabaseState") -> Check:
@@ -165,7 +165,7 @@ def _migrations(state: "DatabaseState") -> Check:
 def _turns(state: "DatabaseState") -> Check:
     failed, waiting = state.turns.get("failed", 0), state.turns.get("waiting", 0)
     if failed:
-        mend = "langgraph-learning pending shows them with their errors, --retry lets them wait again"
+        mend = "langgraph-learning pending shows them with their errors; --retry makes them wait again"
         return Check("turns", "warning", f"{failed} failed turns, and {waiting} wait to be learned from", mend)
     return Check("turns", "ok", f"{waiting} wait to be learned from")
 
@@ -175,12 +175,12 @@ def _pgvector(state: "DatabaseState", *, wanted: bool) -> Check:
         return Check("pgvector", "ok", state.extension)
     if state.available is not None:
         finding = f"{state.available} can be installed in this database"
-        mend = "create extension vector; (opening it with an embedder does that, if its role may)"
+        mend = "create extension vector; (opening the database with an embedder does so, if the role may)"
         return Check("pgvector", "warning" if wanted else "ok", finding, mend if wanted else "")
     mend = "install pgvector on the server (https://github.com/pgvector/pgvector), or use the image pgvector/pgvector"
     if wanted:
-        return Check("pgvector", "error", "this server has none, and --embed needs it", mend)
-    return Check("pgvector", "warning", "this server has none: search goes by words alone", mend)
+        return Check("pgvector", "error", "this server does not have it, and --embed needs it", mend)
+    return Check("pgvector", "warning", "this server does not have it: search uses words only", mend)
 
 
 def _embedder(embed: str, state: "DatabaseState | None") -> Check:
@@ -199,7 +199,7 @@ def _embedder(embed: str, state: "DatabaseState | None") -> Check:
             "embedder",
             "error",
             finding,
-            "give the embedder it was made with, or export and import into another schema or file",
+            "use the embedder of this database, or export and load into another schema or file",
         )
     return Check("embedder", "ok", f"'local', {dims} dimensions")
 

@@ -18,7 +18,7 @@ from langgraph_learning.namespaces import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
 
-NOBODY = "no --user: only what is shared by the namespace is looked at"
+NOBODY = "no --user: only shared records of the namespace are read"
 _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespace": "namespace"}
 
 
@@ -110,7 +110,7 @@ class OpenTarget:
         folded = {name.casefold(): name for name in users}
         alike = get_close_matches(user.casefold(), folded, n=3, cutoff=0.7)
         hint = f"; did you mean {' or '.join(repr(folded[name]) for name in alike)}?" if alike else ""
-        notice(f"nothing is kept of a user {user!r}{hint or '; `users` lists those who are known'}")
+        notice(f"the database has no data of a user {user!r}{hint or '; `users` lists the users'}")
 
     def _namespaces(self, user: str | None) -> list[Namespace]:
         return [namespace for prefix in self._prefixes(user) for namespace in self.store.all_namespaces(prefix, ())]

@@ -27,10 +27,10 @@ def register(app: typer.Typer) -> None:
 def proposals(
     at: Target,
     everybody: Annotated[
-        bool, typer.Option("--all", help="Of all users, and of unknown ones: the reviewers' queue.")
+        bool, typer.Option("--all", help="The proposals of all users, and of runs without a user.")
     ] = False,
 ) -> None:
-    """List the changes that wait for a decision, the oldest first: of a user, or of all.
+    """List the proposals that wait for a decision, oldest first: of one user, or with --all of everybody.
 
     Example: langgraph-learning proposals -d sqlite:///learning.db --all
     """
@@ -71,14 +71,16 @@ def decide(
     proposal: Annotated[str, typer.Argument(help="The id of a proposal, or its beginning.")],
     answer: Annotated[Literal["approve", "reject"], typer.Argument(help="approve or reject.")],
     edit: Annotated[
-        str | None, typer.Option(metavar="JSON", help="With approve: arguments to change, as a JSON object.")
+        str | None, typer.Option(metavar="JSON", help="With approve: the arguments to change, as a JSON object.")
     ] = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; by default the user.")] = None,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; kept with the proposal.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="The person who decides; by default the user.")] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="The reason; it is stored with the proposal.")
+    ] = None,
 ) -> None:
-    """Approve a proposal, as it is or edited, or reject it.
+    """Approve a proposal, unchanged or edited, or reject it.
 
-    Without --user it may be anybody's, as `proposals --all` lists them.
+    Without --user it may be a proposal of any user, as `proposals --all` lists them.
 
     Example: langgraph-learning decide -d sqlite:///learning.db 7f3c... approve --by bo
     """

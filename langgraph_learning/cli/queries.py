@@ -34,7 +34,7 @@ RecordId = Annotated[
 ]
 
 AsOf = Annotated[
-    datetime | None, typer.Option("--as-of", help="What held then, also what something else holds in the place of now.")
+    datetime | None, typer.Option("--as-of", help="Only what held at this time, including what was replaced since.")
 ]
 
 
@@ -91,7 +91,7 @@ USERS = (
 
 
 def users(at: Target) -> None:
-    """List the users of whom something is kept, with how many records, commits and proposals.
+    """List the users that the database has data of, with numbers of records, commits and proposals.
 
     Example: langgraph-learning users -d sqlite:///learning.db
     """
@@ -119,12 +119,12 @@ def records(
             "--store",
             "-s",
             metavar="NAME",
-            help="Of one learning store, also of your own.",
+            help="Only the records of one learning store.",
             autocompletion=complete_store,
         ),
     ] = None,
 ) -> None:
-    """List what is known about a user, oldest first, over all threads unless one is named.
+    """List the records of a user, oldest first, from all threads unless --thread names one.
 
     Example: langgraph-learning records -d sqlite:///learning.db -u alex@example.com -s user_memory
     """
@@ -135,31 +135,33 @@ def records(
             learning_store.name for learning_store in opened.scoped_for(at.user).stores
         }
     if store is not None and store not in names:
-        raise ConfigurationError(f"there is no learning store {store!r} here; there are {', '.join(sorted(names))}")
+        raise ConfigurationError(
+            f"there is no learning store {store!r} in this database; there are {', '.join(sorted(names))}"
+        )
     matching = [record for record in stored if store in (None, record.store)]
     show(matching, RECORDS, as_json=at.as_json, none="no records")
 
 
 def search(
     at: Target,
-    query: Annotated[str, typer.Argument(help="Words, or with --embed a meaning.")],
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 5,
+    query: Annotated[str, typer.Argument(help="Words; with --embed, their meaning counts too.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of records.")] = 5,
     as_of: AsOf = None,
 ) -> None:
-    """List the records that fit a query best, the best first.
+    """List the records that match a query, the best match first.
 
     Example: langgraph-learning search -d sqlite:///learning.db -u alex@example.com "databases"
     """
     with at.open() as opened:
         opened.check_user()
         best = opened.scoped_for(at.user).search(query, limit=limit, at=as_of)
-    show(best, RECORDS, as_json=at.as_json, none="nothing fits")
+    show(best, RECORDS, as_json=at.as_json, none="no matches")
 
 
 def recall(
-    at: Target, query: Annotated[str, typer.Argument(help="What the user would say.")], as_of: AsOf = None
+    at: Target, query: Annotated[str, typer.Argument(help="The message of the user.")], as_of: AsOf = None
 ) -> None:
-    """Show what a model would be told if the user said this, and the receipt: why each record was chosen.
+    """Show the text that a model would get with this message of the user, and why each record was chosen.
 
     Example: langgraph-learning recall -d sqlite:///learning.db -u alex@example.com "Where do I deploy?"
     """
@@ -187,7 +189,7 @@ def recall(
 
 
 def history(at: Target, record: RecordId = None) -> None:
-    """List the commits of a user, or all states of one record with the commits that made them.
+    """List the commits of a user, or all versions of one record with the commits that made them.
 
     Example: langgraph-learning history -d sqlite:///learning.db -u alex@example.com user_profile:name
     """
@@ -211,7 +213,7 @@ def _states_of(opened: "OpenTarget", prefix: str) -> "list[Revision]":
     key = find_by_prefix(prefix, (record.id for record in stored), "record", "records")
     threads = {record.scope.thread_id for record in stored if record.id == key}
     if len(threads) > 1:  # the id of a session context is the same in every thread
-        raise ConfigurationError(f"there is a record {key!r} in {len(threads)} threads: say which, by --thread")
+        raise ConfigurationError(f"there is a record {key!r} in {len(threads)} threads: name one by --thread")
     return opened.scoped_for(user, next(iter(threads))).history(key)
 
 

@@ -40,7 +40,7 @@ def test_everything_comes_back_and_a_second_load_changes_nothing(
     assert "Acme" in file.read_text("utf-8")
     rows = len(file.read_text("utf-8").splitlines())
     assert run("load", str(file), "-d", other, "--json").json == {"written": rows, "unchanged": 0}
-    assert run("load", str(file), "-d", other).out == f"0 written, {rows} there already\n"
+    assert run("load", str(file), "-d", other).out == f"0 written, {rows} unchanged\n"
     assert run("export", "-d", other, *history).out == file.read_text("utf-8")
     commit = run("history", "-d", other, "-u", ALEX, "--json").lines[-1]["id"]
     assert run("undo", commit, "-d", other, "-u", ALEX, "--yes").code == (0 if history else 1)

@@ -100,7 +100,7 @@ def test_search_ranks_and_reads_what_is_not_configured_here(run: Run, url: str) 
     found = run("search", "tea", "-d", url, "-u", ALEX, "--json").lines
     assert {row["text"] for row in found} == {"Drinks tea", "Buy tea"}
     assert len(run("search", "tea", "-d", url, "-u", ALEX, "-n", "1", "--json").lines) == 1
-    assert "nothing fits" in run("search", "quasar", "-d", url, "-u", ALEX).err
+    assert "no matches" in run("search", "quasar", "-d", url, "-u", ALEX).err
 
 
 def test_recall_shows_the_text_and_why_each_record_was_chosen(run: Run, url: str) -> None:
