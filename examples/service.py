@@ -87,10 +87,7 @@ async def memories(user: User) -> list[Json]:
 
 @app.get("/proposals")
 async def proposals(user: User) -> list[Json]:
-    return [
-        {"id": proposal.id, "name": proposal.name, "args": proposal.args}
-        for proposal in await scoped(user).aproposals()
-    ]
+    return [{"id": item.id, "name": item.name, "args": item.args} for item in await scoped(user).aproposals()]
 
 
 @app.post("/proposals/{key}/decide")
@@ -106,10 +103,8 @@ async def decide(key: str, user: User, decision: Decision, edit: Annotated[Json 
 @app.delete("/me")
 async def forget(user: User) -> dict[str, int]:
     saver = app.state.db.checkpointer
-    threads = {
-        checkpoint.config["configurable"]["thread_id"]
-        async for checkpoint in saver.alist(None, filter={"user_id": user})
-    }
+    checkpoints = saver.alist(None, filter={"user_id": user})
+    threads = {checkpoint.config["configurable"]["thread_id"] async for checkpoint in checkpoints}
     for thread in threads:  # what was said there is no record of the learning machine's
         await saver.adelete_thread(thread)
     return {**await scoped(user).aforget(), "threads": len(threads)}

@@ -24,11 +24,12 @@ OUTCOME = ("outcome", "outcome_quality")
 """The fields of the schema that only `record_outcome` sets."""
 DAY = timedelta(days=1)
 
-LOG = "Write down a decision of yours, so that later conversations can build on it."
-WHEN = "Do so when you chose between alternatives, recommended one, or settled how something is to be done; once each."
-RECORD = "Write down what came of an earlier decision, as soon as you learn of it; a later outcome replaces it."
+LOG = "Log a decision that you made, so that later conversations can build on it."
+WHEN = "Log it when you chose between alternatives, recommended one, or settled how to do something; log each one once."
+RECORD = "Record the outcome of an earlier decision as soon as you learn it; a later outcome replaces an earlier one."
 SEARCH = (
-    "Search your decisions of all conversations, the newest first, or those that fit. Do so before you decide again."
+    "Search your decisions from all conversations; without a query, list the newest. Search before you decide about"
+    " the same question again."
 )
 
 
@@ -60,8 +61,8 @@ class DecisionLogStore(LearningStore):
             outcome_quality=(Literal["good", "bad", "neutral"], Field(description=quality)),
         )
         self.operations = (self._log, self._record)
-        query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
-        days = (int | None, Field(default=None, ge=1, description="Only those of the last so many days"))
+        query = (str | None, Field(default=None, description="What to look for; leave it out to get the newest"))
+        days = (int | None, Field(default=None, ge=1, description="Only decisions of the last so many days"))
         self.searches = (operation("search_decisions", SEARCH, query=query, days=days),)
 
     @property

@@ -24,7 +24,7 @@ REMEMBER = (
 )
 LINK = "Store how one entity stands to another: entity, relation, related entity, read as a sentence."
 FORGET = "Forget an entity, or with `fact` one fact, relationship, event or property of it."
-SEARCH = "Look up entities, by name or by what is known about them; without a query all of them, the newest first."
+SEARCH = "Search entities by name or by what is known about them; without a query, list all of them, newest first."
 
 
 class EntityMemoryStore(LearningStore):
@@ -50,7 +50,7 @@ class EntityMemoryStore(LearningStore):
         relation, target = ((str, Relationship.model_fields[name]) for name in ("relation", "target"))
         what = "What of it, as it is shown; left out, the whole entity is forgotten"
         fact = (str | None, Field(default=None, description=what))
-        query = (str | None, Field(default=None, description="A name, or words of what is looked for"))
+        query = (str | None, Field(default=None, description="A name, or words to look for"))
         kind = (str | None, Field(default=None, description="Only entities of this type"))
         self._remember = operation("remember_about", REMEMBER, **remember_arguments.build_fields(schema))
         self._link = operation("link_entities", LINK, entity=entity, relation=relation, related_entity=target)

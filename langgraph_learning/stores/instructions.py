@@ -12,10 +12,10 @@ from langgraph_learning.stores.decision_log import AGENT
 from langgraph_learning.stores.json_values import rest_of
 from langgraph_learning.stores.statement_store import StatementStore
 
-ADD = "Lay down a rule that you work by from now on, with everybody."
-WHEN = "Do so only when you are told how to work in general, or when the same mistake was pointed out again."
+ADD = "Add a rule that you follow from now on, with every user."
+WHEN = "Add one only when you are told how to work in general, or when the same mistake was pointed out again."
 UPDATE = "Replace a rule that no longer fits; give the whole new rule."
-REMOVE = "Take out a rule that turned out to be wrong."
+REMOVE = "Remove a rule that turned out to be wrong."
 
 
 class InstructionsStore(StatementStore):

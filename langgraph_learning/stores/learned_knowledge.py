@@ -30,15 +30,15 @@ class LearnedKnowledgeStore(TitledStore):
     kind = "learning"
     body = "learning"
     grows = "tags"
-    save = "Keep what was learned for later conversations, whoever asks then. What has the same title is replaced."
+    save = "Save an insight for later conversations, also with other users. A learning with the same title is replaced."
     when = (
-        "Do so whenever the user asks you to, and when they state a goal, a constraint or a policy; else when something"
-        " was worked out that will help again. Nothing that is only about this user."
+        "Save one when the user asks you to, when they state a goal, a constraint or a policy, and when you worked out"
+        " something that will help again. Save nothing that is only about this user."
     )
-    delete = "Take out what turned out to be wrong, or is to be forgotten."
+    delete = "Delete a learning that turned out to be wrong, or that should be forgotten."
     search = (
-        "Search what was learned in earlier conversations, other people's too. Do so before you answer what it may help"
-        " with, and before you save: what is there already needs no second title."
+        "Search the insights from earlier conversations, also with other users. Search before you answer what"
+        " they may help with, and before you save one: it may be there already."
     )
     query = "What to look for, in your own words"
 

@@ -54,7 +54,7 @@ class TitledStore(LearningStore):
         self._delete = operation(f"delete_{self.kind}", self.delete, id=(str, ID))
         self.operations = (saved, self._delete)
         query = (str, Field(min_length=1, description=self.query))
-        limit = (int, Field(default=5, ge=1, le=50, description="How many at most, from 1 to 50"))
+        limit = (int, Field(default=5, ge=1, le=50, description="The largest number of results, from 1 to 50"))
         self.searches = (operation(f"search_{self.kind}s", self.search, query=query, limit=limit),)
 
     @property

@@ -61,7 +61,7 @@ def test_a_file_that_breaks_in_the_middle_says_where_and_what_is_in(run: Run, sh
     ended = run("load", str(file), "-d", other)
     assert (ended.code, ended.out) == (1, "")
     assert f"line {len(whole.splitlines()) + 1} is no JSON" in ended.err
-    assert "run it again" in ended.err
+    assert "run the command again" in ended.err
     missing = run("load", str(tmp_path / "nothing.jsonl"), "-d", other)
     assert (missing.code, missing.err.startswith("error: cannot read")) == (1, True)
 
