@@ -97,8 +97,10 @@ class Scoped(ScopedFlows):
 
         Args:
             query: The user's words.
-            at: A time in the past: records that did not hold then are left out, and records superseded since are
-                included.
+            at: A time in the past: records that did not hold then and messages said later are left out, and records
+                superseded since are included. What counts is when something was said and held, not when it was
+                learned: a conversation loaded today with `learn(..., at=...)` is there as of its own day, and a record
+                without dates always. (A run from an old checkpoint recalls what was known at that checkpoint.)
         """
         return self._driver.run(self._recall(query, at))
 
@@ -116,7 +118,8 @@ class Scoped(ScopedFlows):
         """Learn from `messages`; return the last commit that changed or refused something, or None.
 
         The same messages are learned only once. A long history is learned in parts, each with its own commit; after an
-        interruption, the same call continues where it stopped.
+        interruption, the same call continues where it stopped. A part whose commit was undone stays undone: it is
+        skipped with a warning that names the commit to `undo` to bring it back.
 
         Args:
             messages: A turn, or a history.

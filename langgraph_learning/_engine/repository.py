@@ -293,6 +293,16 @@ def read_commit(result: Result) -> Commit | None:
     return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
 
 
+def find_undo(commit: Commit) -> Flow[Commit | None]:
+    """Return the commit that has undone `commit`; None if it stands, also because the undo was itself undone."""
+    if commit.undone_by is None:
+        return None
+    [item] = yield from batch(find_commit(commit.identity, commit.undone_by))
+    if (undo := read_commit(item)) is None:
+        return None
+    return None if (yield from find_undo(undo)) is not None else undo
+
+
 def put_record(record: Record, at: datetime) -> PutOp:
     """Return the operation that stores a record; a message expires in the store too."""
     over = record.expires_at if record.session is not None else None

@@ -34,7 +34,8 @@ RecordId = Annotated[
 ]
 
 AsOf = Annotated[
-    datetime | None, typer.Option("--as-of", help="Only what held at this time, including what was replaced since.")
+    datetime | None,
+    typer.Option("--as-of", help="Only what was said and held at this time, including what was replaced since."),
 ]
 
 

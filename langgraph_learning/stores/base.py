@@ -188,6 +188,10 @@ class LearningStore(ABC):
         """
         return None
 
+    def said_at(self, record: Record) -> datetime:
+        """Return the time at which a kept message was said, for a recall as of a time; by default when it was kept."""
+        return record.created_at
+
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Check the content of a record that is loaded from a file.
 

@@ -68,6 +68,10 @@ class ConversationsStore(LearningStore):
             expires_at=said_at + self.config.retention if self.config.retention else None,
         )
 
+    def said_at(self, record: Record) -> datetime:
+        """Return the time at which a message was said, which may be long before it was learned."""
+        return _said_at(record)
+
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Propose nothing: if a user says the same twice, both messages stay."""
         return []

@@ -109,8 +109,10 @@ def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> l
     """Return the changes after which the records of a session hold the messages with their present texts."""
     records = sorted(_in_session(snapshot.records, captured.session), key=lambda record: record.place or 0)
     kept = {id: record for record in records for id in record.source.message_ids}
-    place = 1 + max((record.place or 0 for record in records), default=-1)
-    changes: list[Change] = []
+    changes = _taken_away(snapshot.store, records, captured)
+    gone = {change.id for change in changes}
+    # A reply that is given anew takes the place of the old one, so that it stays beside its question.
+    place = 1 + max((record.place or 0 for record in records if record.id not in gone), default=-1)
     for message in dict((message.id, message) for message in _as_now(captured, kept)).values():
         record = kept.get(message.id)
         add = _capture(snapshot.store, message, captured.zone, record)
@@ -121,7 +123,7 @@ def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> l
             where = {"id": f"{captured.session}-{place}", "session": captured.session, "place": place}
             changes.append(add.model_copy(update={"source": source, **where}))
             place += 1
-    return [*changes, *_taken_away(snapshot.store, records, captured)]
+    return changes
 
 
 def _in_session(records: Iterable[Record], session: str) -> list[Record]:

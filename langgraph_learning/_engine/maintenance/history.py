@@ -97,7 +97,9 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     done = [(put.namespace, put.key) for put in operations]
     keyed, versions = yield from key_puts(commit.identity.user_id, pairs, done, at)
     operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from _write_undo(new_commit, operations, expect)
+    undone = put_commit(commit.model_copy(update={"undone_by": new_commit.id}))
+    expect = {**expect, (undone.namespace, undone.key): getattr(result, "version", 0)}
+    yield from _write_undo(new_commit, [*operations, undone], expect)
     for each, scope in own_stores.values():
         yield from sync_index(each, scope, [change.id for change in changes])
     return new_commit

@@ -36,7 +36,7 @@ def read_stores(
     """
     stand = yield from describe_store()
     asked = [
-        find_ordered(store, scope, query, stand) if store.captures else _read_ops(store, scope, query, stand)
+        find_ordered(store, scope, query, stand, at) if store.captures else _read_ops(store, scope, query, stand)
         for store, scope in stores
     ]
     voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
@@ -46,7 +46,7 @@ def read_stores(
     for (store, scope), ops in zip(stores, asked, strict=True):
         mine = [next(results) for _ in ops]
         if store.captures:
-            read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
+            read_here.append((yield from read_ordered(store, scope, query, mine, stand, at)))
         else:
             read_here.append(read_ranked(store, scope, *mine, limit=ops[0].limit))
     ballots = {scope: read_ballots(scope, next(results)) for scope in voting}

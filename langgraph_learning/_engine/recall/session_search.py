@@ -30,23 +30,36 @@ SHOWN = 25
 """For how many of the best records the neighbours are read."""
 
 
-def find_ordered(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
+def find_ordered(
+    store: LearningStore, scope: Scope, query: str, stand: StoreInfo, at: datetime | None = None
+) -> list[SearchOp]:
     """Return the searches for the records of `store` that fit `query`; `read_ordered` takes their results."""
     if stand.ranks:
-        return [read_op(store, scope, query, FOUND if query else NEWEST)]
+        # What was said after `at` is sorted out here, so it must not fill the places of what was said before.
+        most = EVERYTHING if at is not None else FOUND if query else NEWEST
+        return [read_op(store, scope, query, most)]
     return [read_op(store, scope, limit=EVERYTHING), *([read_op(store, scope, query, FOUND)] if query else [])]
 
 
 def read_ordered(
-    store: LearningStore, scope: Scope, query: str, results: Sequence[Result], stand: StoreInfo
+    store: LearningStore,
+    scope: Scope,
+    query: str,
+    results: Sequence[Result],
+    stand: StoreInfo,
+    at: datetime | None = None,
 ) -> Flow[RankedSnapshot]:
-    """Return the records that fit `query` best, and their neighbours, from the results of `find_ordered`."""
+    """Return the records that fit `query` best, and their neighbours, from the results of `find_ordered`.
+
+    With `at`, only records of what was said by then. Without it, nothing is compared with this machine's clock: what
+    another machine has said "now" may seem to be later.
+    """
     namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     items = [
         item
         for result in results
         for item in cast("list[SearchItem]", result or [])
-        if tuple(item.namespace) == namespace
+        if tuple(item.namespace) == namespace and _was_said(store, item, at)
     ]
     by_place = {_place(item.key): item for item in items}
     if not query:
@@ -60,11 +73,19 @@ def read_ordered(
     wanted = [*best, *neighbours(each.place for each in ranking[:SHOWN])]
     if missing := [place for place in wanted if place not in known] if stand.ranks else []:
         gets: list[Op] = [GetOp(namespace, f"{session}-{place}", refresh_ttl=False) for session, place in missing]
-        read = [item for item in (yield from batch(*gets, as_of=stand.revision)) if isinstance(item, Item)]
+        read = [
+            item
+            for item in (yield from batch(*gets, as_of=stand.revision))
+            if isinstance(item, Item) and _was_said(store, item, at)
+        ]
         known = {**known, **{_place(item.key): item for item in read}}
     read_here = [(best.get(place), Record.from_item(known[place])) for place in wanted if place in known]
     asked = query_terms(query)
     return _snapshot(store, scope, [_rank(record, ranking, asked) for ranking, record in read_here])
+
+
+def _was_said(store: LearningStore, item: Item, at: datetime | None) -> bool:
+    return at is None or store.said_at(Record.from_item(item)) <= at
 
 
 def _place(key: str) -> Place:
