@@ -101,7 +101,7 @@ def _check(at: Target, opened: "OpenTarget | None") -> "Callable[[Record], str |
     """
     from langgraph_learning.cli.machines import machine_for_everything
     from langgraph_learning.records import NOT_RECORDS
-    from langgraph_learning.stores.registry import record_fault
+    from langgraph_learning.stores.base import record_fault
 
     machine = opened.machine(None) if opened is not None else machine_for_everything("global", {})
     stores = {store.name: store for store in machine.stores}

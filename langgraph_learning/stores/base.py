@@ -365,3 +365,16 @@ def _is_operation(kind: object) -> bool:
 ID = Field(description="The short id of the record, as shown")
 QUERY = (str | None, Field(default=None, description="What to look for; leave it out to get the newest"))
 """The field of a search that also works without a text."""
+
+
+def record_fault(stores: Mapping[str, LearningStore], record: Record) -> str | None:
+    """Return why none of these learning stores could have written a record; None if one could."""
+    if (store := stores.get(record.store)) is None:
+        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
+    if len(record.text) > LONGEST_STATEMENT:
+        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
+    try:
+        store.check_content(record.content)
+    except Refused as error:
+        return f"{record.store}: {error.args[0]}"
+    return None

@@ -68,7 +68,7 @@ def test_old_threads_are_kept_for_their_users_and_once_however_often_they_are_le
     assert kept(database, "bo") == ["My boat leaks", "You said: My boat leaks"]
     again = run("learn", "--threads", "-d", database, "-u", "alex", "--json").json
     assert (again["turns"], again["commits"]) == (3, 1)  # what was learned teaches nothing; `nobody` is Alex's now
-    assert again["left_out"] == {"tuesday": "it is of another user than alex"}
+    assert again["left_out"] == {"tuesday": "it belongs to another user than alex"}
     assert kept(database, "alex")[-2:] == ["Who am I?", "You said: Who am I?"]
 
 
