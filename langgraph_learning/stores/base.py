@@ -227,8 +227,8 @@ class LearningStore(ABC):
         """Return the text of a record as the model reads it."""
         # A statement that was made on an earlier day shows its date, because it may have changed since.
         dated = record.source.said_at if self.about_user and not record.validity_label else None
-        said = f" (said {dated:%Y-%m-%d})" if dated else ""
-        return f"{record.text}{said}{record.validity_label}{record.source.label}"
+        note = f" (said {dated:%Y-%m-%d})" if dated else ""
+        return f"{record.text}{note}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
@@ -278,8 +278,8 @@ class LearningStore(ABC):
         changed for `max_age`. `plan` still gets archived records.
         """
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
-        gone = {key for finding in retired for key in finding.ids}
-        remaining = [record for record in records if record.status == ACTIVE and record.id not in gone]
+        retired_ids = {key for finding in retired for key in finding.ids}
+        remaining = [record for record in records if record.status == ACTIVE and record.id not in retired_ids]
         return [*retired, *duplicates(self.name, remaining)]
 
     @property
@@ -363,5 +363,18 @@ def _is_operation(kind: object) -> bool:
 
 
 ID = Field(description="The short id of the record, as shown")
-QUERY = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
+QUERY = (str | None, Field(default=None, description="What to look for; leave it out to get the newest"))
 """The field of a search that also works without a text."""
+
+
+def record_fault(stores: Mapping[str, LearningStore], record: Record) -> str | None:
+    """Return why none of these learning stores could have written a record; None if one could."""
+    if (store := stores.get(record.store)) is None:
+        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
+    if len(record.text) > LONGEST_STATEMENT:
+        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
+    try:
+        store.check_content(record.content)
+    except Refused as error:
+        return f"{record.store}: {error.args[0]}"
+    return None

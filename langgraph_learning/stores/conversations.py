@@ -13,7 +13,7 @@ from langgraph_learning.reports import Curated
 from langgraph_learning.stores.base import QUERY, Entry, LearningStore, Ranked, SpokenMessage
 from langgraph_learning.stores.operations import Operation, Refused, operation
 
-SEARCH = "Search what was said in earlier conversations: exact words, names, dates, who said what."
+SEARCH = "Search the messages of earlier conversations: exact words, names, dates, who said what."
 LONGEST_SPEAKER = 60
 SHOWN_CHARS, BRIEF_CHARS = 1_500, 300
 """The most characters shown of a message: if it matches, and if it is a neighbour or the entry is brief."""
@@ -33,8 +33,8 @@ class ConversationsStore(LearningStore):
         """Create the search tool. There are no operations, because messages are kept without a model."""
         super().__init__(config)
         self.operations = ()
-        days = (int | None, Field(default=None, ge=1, description="Only what was said in the last so many days"))
-        limit = (int, Field(default=5, ge=1, le=50, description="How many passages at most"))
+        days = (int | None, Field(default=None, ge=1, description="Only messages of the last so many days"))
+        limit = (int, Field(default=5, ge=1, le=50, description="The largest number of passages"))
         self.searches = (operation("search_conversations", SEARCH, query=QUERY, days=days, limit=limit),)
 
     @property

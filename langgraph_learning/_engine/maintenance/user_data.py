@@ -19,7 +19,7 @@ from langgraph_learning.namespaces import unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 from langgraph_learning.store_protocol import Json, VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.registry import record_fault
+from langgraph_learning.stores.base import record_fault
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
