@@ -65,7 +65,7 @@ class ScopedFlows:
         return [record for snapshot in snapshots for record in snapshot.records]
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
-        return recall(self._settings.recall_rules, self.identity, query, with_zone(at))
+        return recall(self._settings.recall_rules, self.identity, query, at=with_zone(at))
 
     def _learn(
         self,
