@@ -7,16 +7,18 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast, get_type_hints
 
 from langchain_core.language_models import BaseLanguageModel
-from langchain_core.messages import BaseMessage, RemoveMessage
+from langchain_core.messages import BaseMessage, RemoveMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.errors import ParentCommand
 from langgraph.pregel import Pregel
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
+from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings, Placement
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import as_runnable
+from langgraph_learning.langgraph_private import as_runnable, read_channel
 from langgraph_learning.nodes.delivery_check import ModelCalls
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
@@ -162,6 +164,37 @@ def get_messages(state: object, key: str) -> list[BaseMessage] | None:
     """Return the messages of a state of any type; None if it has none."""
     raw = _raw_messages(state, key)
     return read_messages(raw) if raw is not None else None
+
+
+def require_messages(settings: MachineSettings, state: object) -> list[BaseMessage]:
+    """Return the messages of a state, or of a list given in place of one.
+
+    Raises:
+        ConfigurationError: There are none.
+    """
+    if (messages := _given_messages(settings, state)) is None:
+        raise ConfigurationError(
+            f"there are no messages at {settings.messages_key!r} in this state: give"
+            " LearningMachine(messages_key=...) the key they have, or give the list of messages itself"
+        )
+    return messages
+
+
+def context_text(run: Run, state: object) -> Flow[str]:
+    """Return the recalled text of the run for the messages of `state`, by default for the graph's own."""
+    messages = _given_messages(run.settings, state)
+    if messages is None:
+        messages = read_messages(read_channel(run.config, run.settings.messages_key))
+    return text_step(run, messages)
+
+
+def _given_messages(settings: MachineSettings, state: object) -> list[BaseMessage] | None:
+    messages = get_messages(state, settings.messages_key)
+    if isinstance(state, Mapping) and state.get(settings.messages_key, ...) is None:  # nothing was written to it yet
+        return []
+    if messages is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
+        return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
+    return messages
 
 
 def _raw_messages(state: object, key: str) -> list[object] | None:

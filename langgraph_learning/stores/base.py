@@ -69,6 +69,7 @@ class SpokenMessage:
     name: str | None = None
 
 
+DAY = timedelta(days=1)
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """Errors of a bug in a learning store. The engine catches them, so that the other learning stores still work."""
 
@@ -152,7 +153,8 @@ class LearningStore(ABC):
     """Whether a message can be found by the records made from it; a machine sets this if it also keeps messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
-    """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show."""
+    """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show, and a
+    field `days` leaves out what is older."""
     config: StoreConfig
 
     def __init__(self, config: StoreConfig | None = None) -> None:
@@ -247,7 +249,13 @@ class LearningStore(ABC):
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return those of `ranked`, which may have any status, that meet the other fields of a search."""
-        return [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
+        days = getattr(search, "days", None)
+        active = [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
+        return [item for item in active if days is None or (at - self.made_at(item.record)) / DAY <= days]
+
+    def made_at(self, record: Record) -> datetime:
+        """Return the time of a record, by which a search for the last so many days chooses."""
+        return record.created_at
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
@@ -355,3 +363,5 @@ def _is_operation(kind: object) -> bool:
 
 
 ID = Field(description="The short id of the record, as shown")
+QUERY = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
+"""The field of a search that also works without a text."""

@@ -1,6 +1,6 @@
 """Operations: what a model or a person may ask a learning store to do. Each is a pydantic class."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import is_dataclass
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -8,7 +8,6 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.json_schema import Schema, inline_schema, object_fields, object_to_wire, required_names
-from langgraph_learning.records import Record, Remove
 
 
 class Operation(BaseModel):
@@ -80,25 +79,3 @@ def tool_schema(kind: type[Operation]) -> Schema:
     schema = inline_schema(kind)
     parameters = object_to_wire(object_fields(schema), required_names(schema), blanks=False)
     return {"title": kind.__name__, "description": kind.__doc__ or "", **parameters}
-
-
-def find_record(records: Sequence[Record], record_id: object, kind: str) -> Record:
-    """Return the record that an operation names.
-
-    Args:
-        records: All records in scope.
-        record_id: The full id of the record.
-        kind: The word for a record in the message to the model, such as `"memory"`.
-
-    Raises:
-        Refused: There is no such record.
-    """
-    match = next((record for record in records if record.id == record_id), None)
-    if match is None:
-        raise Refused(f"there is no such {kind}")
-    return match
-
-
-def remove_record(record: Record) -> Remove:
-    """Return the change that removes `record`."""
-    return Remove(store=record.store, id=record.id, text=record.text)

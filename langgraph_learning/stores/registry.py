@@ -7,6 +7,7 @@ from typing import TypeAlias
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.option_checks import check_text
 from langgraph_learning.records import Record
 from langgraph_learning.stores import (
     ConversationsStore,
@@ -50,6 +51,7 @@ def resolve_stores(
     Raises:
         ConfigurationError: An option is no learning store, lacks something, or occurs twice.
     """
+    check_text("LearningMachine(namespace=...)", namespace)
     if not isinstance(custom, Iterable):
         raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
     given = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]

@@ -11,7 +11,8 @@ from langgraph_learning.config import NamespaceConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.stores.base import ID, LearningStore
 from langgraph_learning.stores.json_values import as_list, spell, union
-from langgraph_learning.stores.operations import Operation, find_record, operation, remove_record, schema_fields
+from langgraph_learning.stores.operations import Operation, operation, schema_fields
+from langgraph_learning.stores.record_changes import find_record, remove_record
 from langgraph_learning.text import fold, same_statement
 
 

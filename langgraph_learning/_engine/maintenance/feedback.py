@@ -30,8 +30,8 @@ from langgraph_learning.errors import ScopeError
 from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope, derived_id
 from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.curation import archive
 from langgraph_learning.stores.maintenance_operations import KEEP, plan_maintenance
+from langgraph_learning.stores.record_changes import archive_record
 
 HARM = 2
 """The number of harmful votes from which, if they are the majority, a person is asked."""
@@ -161,7 +161,7 @@ def _set_aside(
     plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots})
     for voted in harmful:
         name, source = voted.record.store, voted.record.source
-        suspended = archive(voted.record).model_copy(update={"status": PROPOSED})
+        suspended = archive_record(voted.record).model_copy(update={"status": PROPOSED})
         plan.add_changes(plan.known[name], [suspended], source)
         keep = KEEP(id=voted.record.id, because=voted.why)  # type: ignore[call-arg]  # its fields are made at run time
         remaining = plan.known[name]

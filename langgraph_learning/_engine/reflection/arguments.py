@@ -16,9 +16,9 @@ from langgraph_learning.validity import with_timezone
 
 def reflect_flow(
     settings: MachineSettings,
-    *,
     user_id: str | None,
-    namespace: str,
+    namespace: str | None,
+    *,
     since: datetime | None,
     model: Model | None,
     dry_run: bool,
@@ -32,6 +32,7 @@ def reflect_flow(
         raise ConfigurationError(f"reflect(dry_run={dry_run!r}): give True or False")
     if since is not None and not isinstance(since, datetime):
         raise ConfigurationError(f"reflect(since={since!r}): give a datetime, or None for the last reflection")
+    namespace = namespace or settings.namespace
     stores = [_in_namespace(store, namespace) for store in settings.stores if store.reflects]
     if not stores:
         raise ConfigurationError(
