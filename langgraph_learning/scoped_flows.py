@@ -85,7 +85,7 @@ class ScopedFlows:
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
         check_string("recall(query)", query)
-        return recall(self._settings.recall_rules, self.identity, query, with_zone(at))
+        return recall(self._settings.recall_rules, self.identity, query, at=with_zone(at))
 
     def _learn(
         self,

@@ -100,7 +100,7 @@ class ApprovalRound:
 
     def __post_init__(self) -> None:
         # The records before this answer, so that proposals in one answer do not make each other stale.
-        self.before = {name: snapshot.by_id for name, snapshot in self.plan.known.items()}
+        self.before = {name: snapshot.by_id for name, snapshot in self.plan.snapshots.items()}
 
     def decide_one(self, decision: ReviewDecision, proposal: Proposal | None) -> None:
         """Apply one decision, or say in its outcome why it cannot be applied."""
@@ -116,7 +116,7 @@ class ApprovalRound:
             self._add_outcome(
                 decision, "refused", f"this machine has no learning store {proposal.store!r} for this user"
             )
-        elif (namespace := self.plan.known[proposal.store].scope.namespace) != proposal.namespace:
+        elif (namespace := self.plan.snapshots[proposal.store].scope.namespace) != proposal.namespace:
             wanted, own = _describe_namespace(proposal.namespace), _describe_namespace(namespace)
             reason = f"it is for {wanted}, and this machine keeps {proposal.store} in {own}"
             self._add_outcome(decision, "refused", reason)
@@ -232,8 +232,8 @@ def _decide_together(
         # The same approval gives the same commit id, so that a second answer finds the first and adds nothing.
         pending = sorted(key for key, proposal in proposals_by_id.items() if proposal.status == "pending")
         draft = Draft(CommitKind.APPROVAL, derived_id("approved", *pending), owner, approver.at, CommitRules(mask=mask))
-        known = {snapshot.store.name: snapshot for snapshot in snapshots}
-        decision_round = ApprovalRound(CommitPlan(draft, known), approver)
+        by_store = {snapshot.store.name: snapshot for snapshot in snapshots}
+        decision_round = ApprovalRound(CommitPlan(draft, by_store), approver)
         for decision in decisions:
             decision_round.decide_one(decision, proposals_by_id.get(decision.proposal))
         operations = [put_proposal(proposal) for proposal in decision_round.changed]

@@ -38,12 +38,12 @@ def load_figures(prefix: Namespace) -> Flow[Figures]:
     places = [tuple(place) for place in cast("list[Namespace]", listed) if place[-1] in kinds]
     reads: list[Op] = [SearchOp(place, limit=EVERYTHING, refresh_ttl=False) for place in places]
     results = (yield from batch(*reads)) if reads else []
-    kept: dict[str, list[Item]] = {kind: [] for kind in kinds}
+    items_of: dict[str, list[Item]] = {kind: [] for kind in kinds}
     for place, items in zip(places, results, strict=True):
-        kept[place[-1]] += [item for item in cast("list[Item]", items) if tuple(item.namespace) == place]
-    commits = [commit for item in kept[COMMITS] if (commit := read_commit(item)) is not None]
-    ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in kept[BALLOTS]]
-    return count_figures(commits, [read_proposal(item) for item in kept[PROPOSALS]], ballots)
+        items_of[place[-1]] += [item for item in cast("list[Item]", items) if tuple(item.namespace) == place]
+    commits = [commit for item in items_of[COMMITS] if (commit := read_commit(item)) is not None]
+    ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in items_of[BALLOTS]]
+    return count_figures(commits, [read_proposal(item) for item in items_of[PROPOSALS]], ballots)
 
 
 def count_figures(
