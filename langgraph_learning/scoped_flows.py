@@ -66,14 +66,7 @@ class ScopedFlows:
         return [record for snapshot in snapshots for record in snapshot.records]
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
-        return recall(
-            self._settings.stores,
-            self.identity,
-            query,
-            self._settings.context_tokens,
-            self._settings.author_name,
-            with_zone(at),
-        )
+        return recall(self._settings.recall_rules, self.identity, query, with_zone(at))
 
     def _learn(
         self,

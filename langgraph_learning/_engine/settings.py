@@ -12,6 +12,7 @@ from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Sh
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.messages import TrajectoryStep
 from langgraph_learning._engine.learning.structured_output import OutputMethods
+from langgraph_learning._engine.recall.recall import RecallRules
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.masking import Mask, mask_secrets
@@ -145,6 +146,11 @@ class MachineSettings:
     def rules(self) -> CommitRules:
         """The rules for every commit."""
         return CommitRules(self.limits, self.mask, self.shared, self.reviewers)
+
+    @property
+    def recall_rules(self) -> RecallRules:
+        """The rules for every recall."""
+        return RecallRules(self.stores, self.context_tokens, self.author_name)
 
     def warn_once(self, kind: str, message: str) -> None:
         """Log a warning of a kind, unless one of that kind was logged before."""

@@ -32,7 +32,7 @@ def explain_missing_call(factory: F) -> F:
 def check_recall(run: Run, turn: str) -> None:
     """Warn once if no extraction followed an earlier turn of this thread."""
     settings, thread = run.settings, run.thread
-    earlier = any(known == thread and other != turn for known, other in settings.turns)
+    earlier = any(thread_id == thread and other != turn for thread_id, other in settings.turns)
     if settings.extracting and thread and earlier and not settings.steps & {EXTRACT, WIRED}:
         names = ", ".join(store.name for store in settings.extracting)
         settings.warn_once(

@@ -16,8 +16,8 @@ from langgraph_learning._engine.approval.proposals import (
     pending_proposals,
     put_proposal,
 )
-from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
 from langgraph_learning._engine.repository import load_snapshots, scoped_to
@@ -238,11 +238,7 @@ def _decide_together(
             decision_round.decide_one(decision, proposals_by_id.get(decision.proposal))
         operations = [put_proposal(proposal) for proposal in decision_round.changed]
         expect = {(put.namespace, put.key): current[put.key][1] for put in operations}
-        new_commit = to_commit(decision_round.plan)
-        if new_commit.changes:
-            yield from write_commit(new_commit, snapshots, more=operations, expects=expect)
-        elif operations:
-            yield from write(operations, expect)
+        yield from write_commit(decision_round.plan, snapshots, operations, expect)
         return decision_round.outcomes
 
     return (yield from retry_on_conflict(attempt))

@@ -108,13 +108,13 @@ def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
 def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> list[Change]:
     """Return the changes after which the records of a session hold the messages with their present texts."""
     records = sorted(_in_session(snapshot.records, captured.session), key=lambda record: record.place or 0)
-    kept = {id: record for record in records for id in record.source.message_ids}
+    stored = {id: record for record in records for id in record.source.message_ids}
     changes = _taken_away(snapshot.store, records, captured)
     gone = {change.id for change in changes}
     # A reply that is given anew takes the place of the old one, so that it stays beside its question.
     place = 1 + max((record.place or 0 for record in records if record.id not in gone), default=-1)
-    for message in dict((message.id, message) for message in _as_now(captured, kept)).values():
-        record = kept.get(message.id)
+    for message in dict((message.id, message) for message in _as_now(captured, stored)).values():
+        record = stored.get(message.id)
         add = _capture(snapshot.store, message, captured.zone, record)
         if record is not None:
             changes += _change(snapshot.store, record, add)
@@ -146,9 +146,9 @@ def _as_now(captured: Captured, stored: Mapping[str, Record]) -> list[SpokenMess
     return [*messages, *older]
 
 
-def _capture(store: LearningStore, message: SpokenMessage, zone: ZoneInfo, kept: Record | None) -> Add | None:
+def _capture(store: LearningStore, message: SpokenMessage, zone: ZoneInfo, record: Record | None) -> Add | None:
     try:
-        return store.capture(message, zone, kept)
+        return store.capture(message, zone, record)
     except FAULTS:
         log.exception("%s cannot keep a message", store.name)
         return None
@@ -188,14 +188,14 @@ def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captu
 
 def find_citing(user_id: str, captured: Captured, snapshots: Sequence[ScopeSnapshot]) -> Flow[list[Record]]:
     """Return the user's records that rest on messages which are about to be kept: a tool may have learned first."""
-    kept = {
+    stored = {
         id
         for snapshot in snapshots
         for record in snapshot.records
         if record.session
         for id in record.source.message_ids
     }
-    new = [message.id for message in captured.messages if message.id not in kept and message.role == "user"]
+    new = [message.id for message in captured.messages if message.id not in stored and message.role == "user"]
     thread = captured.source.thread_id
     items = yield from _find_items(user_id, {(thread, id) for id in new}, messages=False)
     return [Record.from_item(item) for item in items if isinstance(item.value.get("source"), dict)]

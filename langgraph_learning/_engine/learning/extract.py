@@ -10,14 +10,14 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.capture import find_citing, read_capture
-from langgraph_learning._engine.learning.commit import commit, cut_operations
+from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
-from langgraph_learning._engine.learning.operation_request import drop_repeated, read_requests
+from langgraph_learning._engine.learning.operation_request import cut_operations, read_requests
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
@@ -187,8 +187,8 @@ def _ask_models(
             schema = answer_schema(offered_operations(asked_snapshots))
             prompt = build_prompt(asked_snapshots, turn_input, work.tools, work.trajectory, work.model)
             answer = yield from ask_for_operations(work.model, schema, prompt.messages, work.methods)
-            distinct = drop_repeated(answer.operations)
-            items, dropped = cut_operations(distinct, [snapshot.store for snapshot in asked_snapshots], limits)
+            stores = [snapshot.store for snapshot in asked_snapshots]
+            items, dropped = cut_operations(answer.operations, stores, limits)
             asked, objections = read_requests(items, turn, source, asked_snapshots, work.tools, work.trajectory)
             requests += asked
             refused += [*([_CUT_OFF] if answer.cut_off else []), *dropped, *objections]
@@ -216,19 +216,21 @@ def _stores(
     return scoped_to([*(store for work in works for store in work.stores), *capturing], turn_input.identity)
 
 
-def drop_learned(
+def join_unlearned(
     works: Sequence[Extraction], turns: Sequence[TurnInput], capturing: Sequence[LearningStore] = ()
-) -> Flow[list[TurnInput]]:
-    """Return the turns of a user, one after the other, that no commit has yet.
+) -> Flow[TurnInput | None]:
+    """Return those turns of a user that no commit has yet, as one; None if there are none.
 
     A process may die after it has committed some turns and before its graph has recorded that.
     """
+    if not turns:
+        return None
     stores = _stores(works, capturing, turns[-1])
     beginnings = [join_turns(turns[:count]) for count in range(1, len(turns))]
     reads = [find_commit(joined.identity, _commit_id(stores, joined)) for joined in beginnings]
     commits = (yield from batch(*reads)) if reads else []
     learned = max((count for count, item in enumerate(commits, 1) if item is not None), default=0)
-    return list(turns[learned:])
+    return join_turns(turns[learned:])
 
 
 def turn_commit_id(works: Sequence[Extraction], turn_input: TurnInput) -> str:

@@ -39,7 +39,7 @@ def reflect_flow(
             "there is nothing to reflect into: give LearningMachine(procedures=True), instructions or learned_knowledge"
         )
     configured = (settings.models.get(store.name) for store in stores)
-    chat = resolve_model(model) or next((each for each in configured if each is not None), None)
+    chat = resolve_model(model) or next((chat_model for chat_model in configured if chat_model is not None), None)
     if chat is None:
         raise ConfigurationError(
             "there is no model to reflect with: give reflect(model=...) or LearningMachine(model=)"
