@@ -42,11 +42,7 @@ class ConversationsStore(LearningStore):
         return self.config.share
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Refuse every operation: messages do not change.
-
-        Raises:
-            Refused: Always.
-        """
+        """Refuse every operation, because messages do not change."""
         raise Refused("messages of a conversation cannot be changed")
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
