@@ -195,7 +195,8 @@ def decide(
         ScopeError: The person may not decide about one of them; nothing is decided.
         ConflictError: Other writers were first every time.
     """
-    outcomes = {key: Outcome(proposal=key, result="gone", reason=NO_PROPOSAL) for key in _ids(decisions)}
+    ids = [decision.proposal for decision in decisions]
+    outcomes = {key: Outcome(proposal=key, result="gone", reason=NO_PROPOSAL) for key in ids}
     by_owner: dict[Identity, list[ReviewDecision]] = {}
     for decision in decisions:
         if decision.proposal in held:
@@ -203,14 +204,10 @@ def decide(
             approver.check(proposal, decision.answer)
             by_owner.setdefault(proposal.identity, []).append(decision)
     for owner, own_decisions in by_owner.items():
-        own = {key: held[key] for key in _ids(own_decisions)}
+        own = {decision.proposal: held[decision.proposal] for decision in own_decisions}
         results = yield from _decide_together(stores, owner, own_decisions, own, approver, mask)
         outcomes.update((outcome.proposal, outcome) for outcome in results)
-    return [outcomes[decision.proposal] for decision in decisions]
-
-
-def _ids(decisions: Iterable[ReviewDecision]) -> list[str]:
-    return [decision.proposal for decision in decisions]
+    return [outcomes[key] for key in ids]
 
 
 def _decide_together(
@@ -225,7 +222,7 @@ def _decide_together(
     first_try = iter([held])
 
     def attempt() -> Flow[list[Outcome]]:
-        current = next(first_try, None) or (yield from load_proposals((owner, key) for key in _ids(decisions)))
+        current = next(first_try, None) or (yield from load_proposals((owner, key) for key in held))
         proposals_by_id = {key: proposal for key, (proposal, _) in current.items()}
         names = {proposal.store for proposal in proposals_by_id.values()}
         _, snapshots = yield from load_snapshots(scoped_to([store for store in stores if store.name in names], owner))

@@ -67,7 +67,9 @@ def count_figures(
             add(change.store, "learned" if change.kind == "add" else "retired" if gone else "changed")
         for store, cost in commit.costs.items():
             add(store, "tokens", cost)
-    for commit in _one_per_turn(commits):
+    # Tools make commits of their own in a turn, about the same recall: it counts once for each turn.
+    turns = {(commit.identity, commit.provenance.turn_id or commit.id): commit for commit in commits if commit.recalled}
+    for commit in turns.values():
         for store, _ in commit.recalled:
             add(store, "recalled")
         for store, cost in commit.provenance.recalled_tokens.items():
@@ -80,9 +82,3 @@ def count_figures(
         add(store, "helpful", helpful)
         add(store, "harmful", len(ballot.votes) - helpful)
     return {store: {what: counts[what] for what in FIGURES} for store, counts in sorted(figures.items())}
-
-
-def _one_per_turn(commits: Sequence[Commit]) -> list[Commit]:
-    """Return one commit for each turn: tools make commits of their own in a turn, about the same recall."""
-    turns = {(commit.identity, commit.provenance.turn_id or commit.id): commit for commit in commits if commit.recalled}
-    return list(turns.values())
