@@ -17,10 +17,10 @@ class Keywords:
         Raises:
             ConfigurationError: An unknown keyword, or an argument without one.
         """
-        known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
         if positional:
-            raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(known)}")
-        check_known(cls.__name__, options, known)
+            raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(names)}")
+        check_known(cls.__name__, options, names)
         return super().__new__(cls)
 
 

@@ -13,7 +13,7 @@ from langgraph.store.base import Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
 from langgraph_learning._engine.approval.approval import Answer, Approver, ReviewDecision, decide, review_queue
-from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
+from langgraph_learning._engine.approval.proposals import find_proposal, load_proposals, load_turn
 from langgraph_learning._engine.background.pending import load_pending, pending_namespace, retry_failed
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
@@ -24,6 +24,7 @@ from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
 from langgraph_learning._engine.recall.recall import recall, search
+from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
@@ -39,7 +40,7 @@ from langgraph_learning.option_checks import (
     check_text,
 )
 from langgraph_learning.records import Commit, Identity, Proposal, Record, Source, derived_id
-from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
+from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt, Reflection
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores import LearningStore, UserProfileStore
@@ -84,14 +85,7 @@ class ScopedFlows:
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
         check_string("recall(query)", query)
-        return recall(
-            self._settings.stores,
-            self.identity,
-            query,
-            self._settings.context_tokens,
-            self._settings.author_name,
-            with_zone(at),
-        )
+        return recall(self._settings.recall_rules, self.identity, query, at=with_zone(at))
 
     def _learn(
         self,
@@ -137,19 +131,21 @@ class ScopedFlows:
             raise ProposalError(
                 f"decide({key!r}, {answer!r}): give 'approve', with edit={{...}} or without, or 'reject'"
             )
-        approver = self._approver(by)
-        proposal = yield from self._find_proposal(key, approver)
+        stores, reviewers = self._settings.stores, self._settings.reviewers
+        held = yield from load_proposals([(self.identity, key)])
+        if not held and reviewers is not None:  # a reviewer may decide about proposals to any user
+            held = yield from find_proposal(key)
         args: dict[str, Json] | None = None
-        if edit is not None and proposal is not None:
+        if edit is not None and key in held:
+            proposal = held[key][0]
             args = {**proposal.args, **edit}
             try:
-                check_edit(self._settings.stores, proposal, proposal.name, args)
+                check_edit(stores, proposal, proposal.name, args)
             except ValueError as error:
                 raise ProposalError(f"the edit is not valid: {error}") from error
         kind: Answer = "edit" if edit is not None else "approve" if answer == "approve" else "reject"
-        owner = proposal.identity if proposal is not None else None
-        decision = ReviewDecision(key, kind, args=args, message=message, owner=owner)
-        [outcome] = yield from decide(self._settings.stores, self.identity, [decision], approver, self._settings.mask)
+        decision = ReviewDecision(key, kind, args=args, message=message)
+        [outcome] = yield from decide(stores, [decision], held, self._approver(by), self._settings.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
@@ -161,13 +157,6 @@ class ScopedFlows:
     def _approver(self, by: str | None = None) -> Approver:
         user = self.identity.user_id
         return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
-
-    def _find_proposal(self, key: str, approver: Approver) -> Flow[Proposal | None]:
-        """Return a proposal to this user; if reviewers are configured, to any user."""
-        own = yield from fetch_proposals(self.identity, [key])
-        if own or self._settings.reviewers is None:
-            return own[0] if own else None
-        return (yield from find_proposal(key))
 
     def _review_queue(self, namespace: str | None) -> Flow[list[Proposal]]:
         if namespace is not None:
@@ -206,6 +195,15 @@ class ScopedFlows:
         now = datetime.now(UTC)
         options = self._settings
         return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
+
+    def _reflect(
+        self, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
+    ) -> Flow[Reflection]:
+        check_bool("reflect(dry_run=...)", dry_run)
+        if namespace is not None:
+            check_text("reflect(namespace=...)", namespace)
+        user = self.identity.user_id
+        return reflect_flow(self._settings, user, namespace, since=since, model=model, dry_run=dry_run)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         check_feedback(about, helpful)

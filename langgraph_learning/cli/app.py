@@ -46,20 +46,13 @@ for part in (
     part.register(app)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Inspect, correct, back up and move what a learning machine has learned.
+
+    Name the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 success, 1 refused or failed (one
+    line on stderr says why), 2 wrong usage.
+    """
+    if version:
         typer.echo(f"langgraph-learning {langgraph_learning.__version__}")
         raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
-    """Look into what a learning machine has learned, mend it, move it.
-
-    Give the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 done, 1 refused or failed (one line
-    on stderr says why), 2 wrong usage.
-    """

@@ -28,29 +28,29 @@ DATABASE: dict[str, tuple[object, object]] = {
         ],
         None,
     ),
-    "schema": (Annotated[str | None, typer.Option(metavar="NAME", help="The schema of a Postgres database.")], None),
+    "schema": (Annotated[str | None, typer.Option(metavar="NAME", help="The schema in a Postgres database.")], None),
     "embed": (
         Annotated[
             str | None,
-            typer.Option(metavar="NAME", help="What turns texts into vectors: 'local' or 'provider:model'."),
+            typer.Option(metavar="NAME", help="The embedder, for search by meaning: 'local' or 'provider:model'."),
         ],
         None,
     ),
-    "as_json": (Annotated[bool, typer.Option("--json", help="Write JSON, one object a line.")], False),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Write JSON, one object per line.")], False),
 }
 SCOPE: dict[str, tuple[object, object]] = {
-    "user": (Annotated[str | None, typer.Option("--user", "-u", metavar="ID", help="Whose records.")], None),
+    "user": (Annotated[str | None, typer.Option("--user", "-u", metavar="ID", help="The id of the user.")], None),
     "thread": (
         Annotated[
             str | None,
             typer.Option(
-                "--thread", "-t", metavar="ID", help="In which thread; only session contexts belong to one alone."
+                "--thread", "-t", metavar="ID", help="The id of the thread; only session contexts belong to one thread."
             ),
         ],
         None,
     ),
     "namespace": (
-        Annotated[str, typer.Option(metavar="NAME", help="Where shared knowledge lies.")],
+        Annotated[str, typer.Option(metavar="NAME", help="The namespace of shared records.")],
         "global",
     ),
     "machine": (

@@ -117,14 +117,14 @@ def _check_owner(records: Sequence[Record], user: str | None, skipped: list[Skip
     if user is None:
         return list(records)
     several = len({record.scope.user_id for record in records} - {None}) > 1
-    kept = []
+    own = []
     for record in records:
         if several and record.scope.user_id not in (None, user):
             where = f"record {record.id} ({record.text[:TOLD]!r})"
             skipped.append(Skipped(where, f"it belongs to {record.scope.user_id!r}, not to {user!r}"))
         else:
-            kept.append(record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user})}))
-    return kept
+            own.append(record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user})}))
+    return own
 
 
 def _key(record: Record) -> Key:

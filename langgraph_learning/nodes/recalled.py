@@ -53,13 +53,13 @@ def recalled_in(run: Run) -> RunRecall:
     if control is None:
         return RunRecall(control)
     _check_name(run, control)
-    kept = run.settings.recalled
-    found = kept.get(id(control))
-    if not isinstance(found, RunRecall):
-        found = kept[id(control)] = RunRecall(control)
-        for oldest in _surplus(kept):
-            kept.pop(oldest, None)
-    return found
+    runs = run.settings.recalled
+    memory = runs.get(id(control))
+    if not isinstance(memory, RunRecall):
+        memory = runs[id(control)] = RunRecall(control)
+        for oldest in _surplus(runs):
+            runs.pop(oldest, None)
+    return memory
 
 
 def _check_name(run: Run, control: object) -> None:
@@ -75,5 +75,5 @@ def _check_name(run: Run, control: object) -> None:
         )
 
 
-def _surplus(kept: Mapping[int, object]) -> list[int]:
-    return list(kept)[: max(0, len(kept) - RUNS)]
+def _surplus(runs: Mapping[int, object]) -> list[int]:
+    return list(runs)[: max(0, len(runs) - RUNS)]

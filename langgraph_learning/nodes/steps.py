@@ -10,31 +10,29 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow, pinned_revision
-from langgraph_learning._engine.learning.extract import drop_learned, extract
+from langgraph_learning._engine.learning.extract import extract, join_unlearned
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
 from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import (
     TurnInput,
-    join_turns,
     last_human,
     turn_id,
     turn_of,
     watermark,
 )
-from langgraph_learning._engine.recall.follow_up import recall_query
 from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import BegunItems, erase_begun, find_begun, learn_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
-from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
+from langgraph_learning.nodes.kept_turns import collect_turns, keep_turns, observe_calls
 from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import TurnState, shown_in
+from langgraph_learning.nodes.turn_state import TurnState
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
-from langgraph_learning.records import Identity, Provenance
+from langgraph_learning.records import Identity
 from langgraph_learning.reports import Recall
 
 CURRENT = 500
@@ -74,28 +72,30 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
-    made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
+    memory = recalled_in(run)
+    rules, query = run.settings.recall_rules, conversation.query
+    flow = recall(rules, identity, query, messages=messages, speakers=speakers, turn=opened_by)
+    recalled = yield from run_guarded(run, "recall", flow, Recall())
+    run.emit_recall(recalled)
+    memory.current = memory.key(run, identity, opened_by)
+    memory.texts[memory.current] = recalled.text
     wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
     run.settings.steps.add(RECALL)
-    memory = recalled_in(run)
-    memory.current = memory.key(run, identity, opened_by)
-    memory.texts[memory.current] = made.text
     turn: TurnState = {
         "turn_id": opened_by,
         "graph_ns": run.graph,
         "identity": identity.model_dump(),
-        "receipt": made.receipt.model_dump(mode="json"),
+        "receipt": recalled.receipt.model_dump(mode="json"),
         "human_ids": [one.id for one in messages[last_turn_start(messages) :] if is_human(one) and one.id],
     }
     run.remember_turn(turn)
-    kept: Update = {}
+    update: Update = {keys.turn: PrivateUpdate(turn, turn)}
     if keep:
-        shown = shown_in(turn, Provenance())
-        begun = yield from begin_turn(run, state, messages, identity, speakers, shown)
-        kept = yield from keep_turns(run, "recall", begun)
-    return {keys.turn: PrivateUpdate(turn, turn), **kept}
+        turns = yield from collect_turns(run, state, messages, identity, speakers, turn)
+        update |= yield from keep_turns(run, "recall", turns)
+    return update
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
@@ -149,8 +149,12 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     memory = recalled_in(run)
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
-        flow = _recall(run, identity, conversation, run.speakers(messages, identity), opened_by)
-        memory.texts[key] = (yield from run_guarded(run, "recall", flow, Recall())).text
+        speakers = run.speakers(messages, identity)
+        rules, query = run.settings.recall_rules, conversation.query
+        flow = recall(rules, identity, query, messages=messages, speakers=speakers, turn=opened_by)
+        recalled = yield from run_guarded(run, "recall", flow, Recall())
+        run.emit_recall(recalled)
+        memory.texts[key] = recalled.text
     return memory.texts[key]
 
 
@@ -168,19 +172,6 @@ def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     return (yield from text_step(run, conversation.messages or messages))
 
 
-def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
-    messages, query = conversation.messages, conversation.query
-    query = recall_query(messages, speakers) if query is None else query
-    settings = run.settings
-    there = frozenset(message.id for message in messages if message.id)
-    made = yield from recall(
-        settings.stores, identity, query, settings.context_tokens, settings.author_name, shown=there
-    )
-    made = made.of_turn(turn, identity, datetime.now(UTC))
-    run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
-    return made
-
-
 def extract_step(run: Run, state: Update) -> Flow[Update]:
     """Learn from the turns that wait, and move the watermark, also past turns without a known user."""
     keys = Keys(run.settings.name)
@@ -194,16 +185,16 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
     tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
-    waiting = yield from turns_to_learn(run, state, messages, identity, speakers)
+    turns = yield from collect_turns(run, state, messages, identity, speakers, turn)
     thread = read_thread(messages, run.settings.name, speakers)
     current = turn_of(messages[-CURRENT:], speakers).messages if run.settings.capturing else None
     learns = run.settings.learning and pinned_revision() is None
-    left = (yield from _learn_each(run, waiting, thread, current)) if learns else []
+    left = (yield from _learn_each(run, turns, thread, current)) if learns else []
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
-    kept = yield from keep_turns(run, "extract", left)
-    return {**({keys.mark: mark} if mark is not None else {}), **kept, **ended, **listed}
+    unlearned = yield from keep_turns(run, "extract", left)
+    return {**({keys.mark: mark} if mark is not None else {}), **unlearned, **ended, **listed}
 
 
 def capture_step(run: Run, state: Update) -> Flow[Update]:
@@ -213,7 +204,8 @@ def capture_step(run: Run, state: Update) -> Flow[Update]:
         identity = run.identity(messages)
         speakers = run.speakers(messages, identity)
         current = turn_of(messages[-CURRENT:], speakers).messages
-        for turn in (yield from turns_to_learn(run, state, messages, identity, speakers)):
+        frozen = run.frozen_turn(messages)
+        for turn in (yield from collect_turns(run, state, messages, identity, speakers, frozen)):
             if run.may_act_for(turn.identity):
                 yield from run_guarded(run, "extract", _capture(run, turn, current), None)
     return {}
@@ -287,6 +279,7 @@ def _extract_willing(
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[None]:
+    """Learn from turns in one commit; if another run learns some of them meanwhile, learn from the others."""
     yield from learn_begun(run, turns, lambda begun: _extract_begun(run, turns, begun, thread, current))
 
 
@@ -297,23 +290,16 @@ def _extract_begun(
     thread: ThreadWords,
     current: Sequence[TurnMessage] | None,
 ) -> Flow[None]:
-    works, capturing = run.settings.extractions(run.model), run.settings.capturing
+    settings = run.settings
+    works, capturing = settings.extractions(run.model), settings.capturing
     for turn in turns if capturing else ():
         if turn not in begun.unlearned:  # learned, but it may say more by now
             yield from _capture(run, turn, current)
-    unlearned = (yield from drop_learned(works, begun.unlearned, capturing)) if begun.unlearned else []
-    if not unlearned:
+    if (joined := (yield from join_unlearned(works, begun.unlearned, capturing))) is None:
         return
-    heard = replace(join_turns(unlearned), at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-    settings = run.settings
+    heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
     commit = yield from extract(
-        works,
-        heard,
-        settings.rules,
-        thread=thread,
-        begun=begun.own,
-        capturing=capturing,
-        current=current,
+        works, heard, settings.rules, thread=thread, begun=begun.own, capturing=capturing, current=current
     )
     if commit is not None and commit.at == heard.at:  # the one a turn already has is older
         run.emit_commit(commit)

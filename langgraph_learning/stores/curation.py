@@ -5,26 +5,11 @@ from datetime import date, datetime, timedelta
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import ACTIVE, ARCHIVED, SUPERSEDED, Record, Update
+from langgraph_learning.records import ACTIVE, SUPERSEDED, Record, Update
 from langgraph_learning.reports import Curated
 from langgraph_learning.stores.json_values import as_list, union
+from langgraph_learning.stores.record_changes import archive_record
 from langgraph_learning.text import same_statement, statement_key
-
-
-def archive(record: Record) -> Update:
-    """Return the change that archives `record`.
-
-    The record is not removed: its source stays, and every learning store can undo the change.
-    """
-    return Update(
-        store=record.store,
-        id=record.id,
-        content=record.content,
-        text=record.text,
-        status=ARCHIVED,
-        source=record.source,
-        **record.validity,
-    )
 
 
 def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:
@@ -36,7 +21,7 @@ def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: 
             ids=(record.id,),
             texts=(record.text,),
             reason=reason,
-            changes=(archive(record),),
+            changes=(archive_record(record),),
         )
         for record in records
         if (reason := _why_outdated(record, at, max_age))
@@ -102,19 +87,19 @@ def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> 
 
     The first record is updated even if no field changes: the user said it again, so it counts as new.
     """
-    kept, *others = group
-    content = {name: text if value == kept.text else value for name, value in union_content(group).items()}
+    first, *others = group
+    content = {name: text if value == first.text else value for name, value in union_content(group).items()}
     own = any(same_statement(text, record.text) for record in group)
     # A text that no record of the group has comes from a model, so the user's quote does not support it.
-    source = kept.source if own else kept.source.model_copy(update={"quote": None, "actor": "assistant"})
-    update = Update(store=store, id=kept.id, content=content, text=text, source=source, **kept.validity)
+    source = first.source if own else first.source.model_copy(update={"quote": None, "actor": "assistant"})
+    update = Update(store=store, id=first.id, content=content, text=text, source=source, **first.validity)
     return Curated(
         store=store,
         kind="merged",
         ids=tuple(record.id for record in group),
         texts=tuple(record.text for record in group),
         reason=reason,
-        changes=(update, *(archive(record) for record in others)),
+        changes=(update, *(archive_record(record) for record in others)),
     )
 
 

@@ -1,5 +1,6 @@
 """JSON values of records: merge them, and write them as text."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from pydantic import JsonValue
@@ -26,8 +27,8 @@ def union(old: list[JsonValue], new: list[JsonValue]) -> list[JsonValue]:
 def _is_same(first: JsonValue, second: JsonValue) -> bool:
     """Return whether two items count as one: they are equal, or objects of which one has all fields of the other."""
     if isinstance(first, dict) and isinstance(second, dict):
-        given = ({key: part for key, part in item.items() if not is_blank(part)} for item in (first, second))
-        smaller, larger = sorted(given, key=len)
+        filled = ({key: part for key, part in item.items() if not is_blank(part)} for item in (first, second))
+        smaller, larger = sorted(filled, key=len)
         return bool(smaller) and all(key in larger and _is_same(larger[key], value) for key, value in smaller.items())
     if isinstance(first, str) and isinstance(second, str):
         return fold(first).strip() == fold(second).strip()
@@ -40,9 +41,9 @@ def merge(old: JsonValue, new: JsonValue, schema: Schema) -> JsonValue:
     A tuple and a list with a maximum length count as one value: they are replaced.
     """
     if isinstance(old, dict) and isinstance(new, dict):
-        given = {key: value for key, value in new.items() if key not in old or not is_blank(value)}
-        inner = {key: _schema_of_key(schema, key) for key in given}
-        return {**old, **{key: merge(old.get(key), value, inner[key]) for key, value in given.items()}}
+        changes = {key: value for key, value in new.items() if key not in old or not is_blank(value)}
+        inner = {key: _schema_of_key(schema, key) for key in changes}
+        return {**old, **{key: merge(old.get(key), value, inner[key]) for key, value in changes.items()}}
     if isinstance(new, list):
         grows = any(_grows(choice) for choice in choices(schema))
         return union(old if isinstance(old, list) else [], new) if grows else new
@@ -80,3 +81,18 @@ def rest_of(content: dict[str, JsonValue], *shown: str) -> list[str]:
 def as_list(value: JsonValue) -> list[JsonValue]:
     """Return `value` if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def without_item(value: list[JsonValue] | dict[str, JsonValue], named: str) -> JsonValue:
+    """Return a list without the items of that text, or an object without the key of that name."""
+    wanted = fold(named).strip()
+    if isinstance(value, dict):
+        return {key: part for key, part in value.items() if fold(key).strip() != wanted}
+    return [part for part in value if wanted not in _spellings(part)]
+
+
+def _spellings(value: JsonValue) -> Iterator[str]:
+    """Yield the texts by which an item of a list can be named: its full text, and for an object its first value."""
+    yield fold(spell(value)).strip()
+    if isinstance(value, dict):
+        yield from (fold(spell(part)).strip() for part in [next(iter(value.values()), "")])

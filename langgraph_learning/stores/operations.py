@@ -1,6 +1,6 @@
 """Operations: what a model or a person may ask a learning store to do. Each is a pydantic class."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import is_dataclass
 
 from pydantic import BaseModel, ConfigDict, create_model
@@ -8,7 +8,6 @@ from pydantic.fields import FieldInfo
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.json_schema import Schema, inline_schema, object_fields, object_to_wire, required_names
-from langgraph_learning.records import Record, Remove
 
 
 class Operation(BaseModel):
@@ -45,8 +44,8 @@ def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RE
     Raises:
         ConfigurationError: A field has one.
     """
-    if taken := sorted(reserved & set(names)):
-        raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
+    if reserved_names := sorted(reserved & set(names)):
+        raise ConfigurationError(f"the field {reserved_names[0]!r} of {owner} has a reserved name: rename it")
 
 
 class _PydanticInit(BaseModel):
@@ -68,10 +67,10 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
     """Return the fields of `schema` as arguments for `operation`; if `optional`, each is null by default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     fields: dict[str, tuple[object, FieldInfo]] = {}
-    for name, given in schema.model_fields.items():
+    for name, field in schema.model_fields.items():
         changed = {"default": None, "default_factory": None} if optional else {}
-        info = FieldInfo.merge_field_infos(given, **changed)
-        fields[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
+        info = FieldInfo.merge_field_infos(field, **changed)
+        fields[name] = (field.annotation | None if optional else field.annotation, info)  # type: ignore[operator]
     return fields
 
 
@@ -80,25 +79,3 @@ def tool_schema(kind: type[Operation]) -> Schema:
     schema = inline_schema(kind)
     parameters = object_to_wire(object_fields(schema), required_names(schema), blanks=False)
     return {"title": kind.__name__, "description": kind.__doc__ or "", **parameters}
-
-
-def find_record(records: Sequence[Record], record_id: object, kind: str) -> Record:
-    """Return the record that an operation names.
-
-    Args:
-        records: All records in scope.
-        record_id: The full id of the record.
-        kind: The word for a record in the message to the model, such as `"memory"`.
-
-    Raises:
-        Refused: There is no such record.
-    """
-    match = next((record for record in records if record.id == record_id), None)
-    if match is None:
-        raise Refused(f"there is no such {kind}")
-    return match
-
-
-def remove_record(record: Record) -> Remove:
-    """Return the change that removes `record`."""
-    return Remove(store=record.store, id=record.id, text=record.text)

@@ -10,11 +10,12 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
 from langgraph_learning.namespaces import SESSION_CONTEXT
-from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
+from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores.base import LearningStore
 from langgraph_learning.stores.json_values import as_list, spell, union
 from langgraph_learning.stores.operations import Operation, check_fields, operation, schema_fields
+from langgraph_learning.stores.record_changes import set_record
 from langgraph_learning.stores.session_plan import is_new_goal, stands_in, without_withdrawn
 
 UPDATE = "Write down where this conversation stands now; what is left blank stays as it is."
@@ -61,8 +62,8 @@ class SessionContextStore(LearningStore):
         fields: dict[str, tuple[object, FieldInfo]] = {"summary": own.pop("summary")}
         for name, (_, info) in own.items():
             kind, null = optional[name]
-            shown = SkipJsonSchema[kind] if name in self._hidden else kind  # type: ignore[misc, valid-type]
-            fields[name] = (shown, null if info.is_required() else info)
+            field_type = SkipJsonSchema[kind] if name in self._hidden else kind  # type: ignore[misc, valid-type]
+            fields[name] = (field_type, null if info.is_required() else info)
         return fields
 
     @property
@@ -84,20 +85,18 @@ class SessionContextStore(LearningStore):
         its progress.
         """
         old = records[0].content if records else {}
-        told = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
-        given = {name: value for name, value in told.items() if value not in (None, [])}
-        withdrawn = [str(item) for item in as_list(given.pop(WITHDRAWN, None))]
-        kept = without_withdrawn(old, withdrawn)
-        if is_new_goal(old, given):
-            kept = {name: value for name, value in kept.items() if name not in ("plan", "progress")}
-        if isinstance(progress := given.get("progress"), list):
+        arguments = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
+        changes = {name: value for name, value in arguments.items() if value not in (None, [])}
+        withdrawn = [str(item) for item in as_list(changes.pop(WITHDRAWN, None))]
+        remaining = without_withdrawn(old, withdrawn)
+        if is_new_goal(old, changes):
+            remaining = {name: value for name, value in remaining.items() if name not in ("plan", "progress")}
+        if isinstance(progress := changes.get("progress"), list):
             done = [step for step in progress if not stands_in(step, withdrawn)]
-            given["progress"] = union(as_list(kept.get("progress")), done)
-        content = {**kept, **given}
-        if content == old:
-            return []
-        kind = Update if records else Add
-        return [kind(store=self.name, id=self.name, content=content, text=str(content["summary"]))]
+            changes["progress"] = union(as_list(remaining.get("progress")), done)
+        content = {**remaining, **changes}
+        by_id = {record.id: record for record in records}
+        return set_record(self.name, by_id, self.name, content, str(content["summary"]))
 
     def recall_hint(self, records: Sequence[Record]) -> str:
         """Return the goal: a short question is often about it."""

@@ -106,7 +106,7 @@ def schedule_turns(
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
     spoken = _newest(thread.spoken, mask) if thread else ()
-    made = [
+    pending = [
         PendingTurn(
             id=key,
             machine=machine,
@@ -119,27 +119,27 @@ def schedule_turns(
         for place, ((key, turn), commit) in enumerate(zip(turns, learned, strict=True))
         if commit is None
     ]
-    if made:
-        within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
+    if pending:
+        within = (lambda connection: defer(connection, pending[0].namespace, pending[-1].due_at)) if defer else None
 
         def attempt() -> Flow[None]:
             heard = [id for _, turn in turns for id in turn.turn.message_ids]
-            taken, expect = yield from mark_learned(begun, made[-1].identity, now, heard)
-            yield from write([*(turn.put() for turn in made), *taken], expect, within=within)
+            taken, expect = yield from mark_learned(begun, pending[-1].identity, now, heard)
+            yield from write([*(turn.put() for turn in pending), *taken], expect, within=within)
 
         yield from retry_on_conflict(attempt)
-    return made
+    return pending
 
 
 def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spoken, str], ...]:
     """Return the newest of the thread's words that fit into `KEPT_WORDS`, masked."""
-    kept: list[tuple[Spoken, str]] = []
+    newest: list[tuple[Spoken, str]] = []
     room = KEPT_WORDS
     for speaker, text in reversed(spoken):
         if (room := room - len(text)) < 0:
             break
-        kept.append((speaker, mask(text)))
-    return tuple(reversed(kept))
+        newest.append((speaker, mask(text)))
+    return tuple(reversed(newest))
 
 
 def mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
@@ -188,16 +188,16 @@ def _read_item(item: Item, namespace: Namespace) -> PendingTurn:
 def find_namespaces() -> Flow[list[Namespace]]:
     """Return the namespaces in which turns wait, of all users."""
     conditions = (MatchCondition("prefix", (ROOT,)), MatchCondition("suffix", (PENDING,)))
-    [found] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
-    return [tuple(namespace) for namespace in cast("list[Namespace]", found)]
+    [namespaces] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
+    return [tuple(namespace) for namespace in cast("list[Namespace]", namespaces)]
 
 
 def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
     """Return the begun, waiting and failed turns of all users."""
-    found: list[PendingTurn] = []
+    turns: list[PendingTurn] = []
     for namespace in (yield from find_namespaces()):
-        found += yield from load_pending(namespace, machine)
-    return sorted(found, key=lambda turn: (turn.scheduled_at, turn.id))
+        turns += yield from load_pending(namespace, machine)
+    return sorted(turns, key=lambda turn: (turn.scheduled_at, turn.id))
 
 
 def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:

@@ -40,8 +40,8 @@ def claim_period(name: str, every: timedelta, now: datetime) -> Flow[bool]:
 def curate_all(settings: MachineSettings, now: datetime) -> Flow[None]:
     """Curate the records of every user."""
     conditions = (MatchCondition("prefix", (ROOT, "user")),)
-    [found] = yield from batch(ListNamespacesOp(conditions, max_depth=3, limit=EVERYTHING))
-    for namespace in cast("list[Namespace]", found):
+    [namespaces] = yield from batch(ListNamespacesOp(conditions, max_depth=3, limit=EVERYTHING))
+    for namespace in cast("list[Namespace]", namespaces):
         identity = Identity(user_id=unlabel(namespace[2]))
         try:
             yield from curate(settings.stores, identity, now, dry_run=False, mask=settings.mask)

@@ -68,7 +68,7 @@ def read_answer(text: str) -> OperationList:
 
 def _without_thoughts(text: str) -> str:
     """Return `text` without the model's thoughts; some servers remove only the opening tag."""
-    kept, end, unclosed = [], 0, set[str]()
+    parts, end, unclosed = [], 0, set[str]()
     for opening in _OPENING.finditer(text):
         # Search once for a closing tag that is missing: a model in a loop may open the tag ten thousand times.
         if opening.start() < end or (name := opening[1].lower()) in unclosed:
@@ -76,9 +76,9 @@ def _without_thoughts(text: str) -> str:
         if (closing := _CLOSING[name].search(text, opening.end())) is None:
             unclosed.add(name)
             continue
-        kept.append(text[end : opening.start()])
+        parts.append(text[end : opening.start()])
         end = closing.end()
-    text = "".join([*kept, text[end:]])
+    text = "".join([*parts, text[end:]])
     return text if text.lstrip().startswith("{") else _THOUGHTS_END.sub("", text)
 
 
@@ -133,9 +133,5 @@ def _clean(value: Any, levels: int = MOST_LEVELS) -> JsonValue:
     if isinstance(value, dict | list) and not levels:
         return None
     if isinstance(value, dict):
-        return {_clean_key(key): _clean(part, levels - 1) for key, part in value.items()}
+        return {str(_clean(key)): _clean(part, levels - 1) for key, part in value.items()}
     return [_clean(part, levels - 1) for part in value] if isinstance(value, list) else value
-
-
-def _clean_key(key: str) -> str:
-    return str(_clean(key))

@@ -5,6 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -12,8 +13,8 @@ from langchain_core.messages.ai import UsageMetadata
 from pydantic import BaseModel, JsonValue
 
 from langgraph_learning import prompts
-from langgraph_learning._engine.flow import Flow, ModelCall, call_model
-from langgraph_learning._engine.learning.answer_text import OperationList, UnusableAnswer, read_answer
+from langgraph_learning._engine.flow import Flow, ModelCall
+from langgraph_learning._engine.learning.answer_text import UnusableAnswer, read_answer
 from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options, RawAnswer
 from langgraph_learning.errors import ExtractionError
 from langgraph_learning.json_schema import Schema
@@ -89,7 +90,7 @@ def ask_for_operations(
     """
     first = yield from _call_with_fallback(model, schema, messages, methods)
     try:
-        return _to_answer(first, _usage(first))
+        return _read(first, _usage(first))
     except UnusableAnswer as error:
         spoilt = next((text for text in _texts(first) if text.strip()), "")
         repair = [
@@ -99,7 +100,7 @@ def ask_for_operations(
         ]
     second = yield from _call_with_fallback(model, schema, repair, methods)
     try:
-        answer = _to_answer(second, _usage(first) + _usage(second))
+        answer = _read(second, _usage(first) + _usage(second))
     except UnusableAnswer as error:
         kind = RefusedAnswer if _refusal(second) is not None else ExtractionError
         raise kind(f"the model's answer cannot be used, also after a repair: {error}") from error
@@ -111,11 +112,6 @@ def ask_for_operations(
     return answer
 
 
-def _to_answer(answer: RawAnswer, usage: Usage) -> Answer:
-    read = _operations(answer)
-    return Answer(read.operations, usage, read.cut_off)
-
-
 def _call_with_fallback(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
 ) -> Flow[RawAnswer]:
@@ -124,8 +120,7 @@ def _call_with_fallback(
     while True:
         options = candidates.pop(0)
         try:
-            call = ModelCall(model, schema, tuple(messages), options, methods.limits)
-            answer = yield from call_model(call)
+            answer = cast("RawAnswer", (yield ModelCall(model, schema, tuple(messages), options, methods.limits)))
         except TimeoutError as error:
             raise ExtractionError(
                 f"the model has not answered within {methods.limits.timeout:g} s; give"
@@ -137,7 +132,7 @@ def _call_with_fallback(
         except Exception as error:
             if (completion := getattr(error, "completion", None)) is not None:
                 return {"raw": _unfinished_message(completion)}
-            if any(getattr(each, "code", None) == "content_filter" for each in _chain(error)):  # Azure, of the prompt
+            if any(getattr(cause, "code", None) == "content_filter" for cause in _chain(error)):  # Azure, of the prompt
                 return {"raw": AIMessage("", response_metadata={"finish_reason": "content_filter"})}
             if not candidates or _status(error) not in _REFUSED_BY_SERVER:
                 raise
@@ -170,7 +165,12 @@ def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseExceptio
         error, depth = error.__cause__ or error.__context__, depth - 1
 
 
-def _operations(answer: RawAnswer) -> OperationList:
+def _read(answer: RawAnswer, usage: Usage) -> Answer:
+    """Return the operations of an answer.
+
+    Raises:
+        UnusableAnswer: The model refused, or the answer has no complete operation.
+    """
     raw = answer.get("raw")
     cut_off = isinstance(raw, AIMessage) and _is_cut_off(raw)
     if (refusal := _refusal(answer)) is not None:
@@ -187,7 +187,7 @@ def _operations(answer: RawAnswer) -> OperationList:
     operations = [operation for part in read for operation in part.operations]
     if cut_off and not operations:
         raise UnusableAnswer(_CUT_OFF)
-    return OperationList(operations, any(part.cut_off for part in read))
+    return Answer(operations, usage, any(part.cut_off for part in read))
 
 
 def _texts(answer: RawAnswer) -> list[str]:

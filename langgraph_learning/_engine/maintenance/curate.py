@@ -1,7 +1,7 @@
 """The flow that curates: duplicates are merged, and what no longer holds is archived, all in one commit."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
@@ -59,7 +59,7 @@ class Judgement:
 
     def holds(self, plan: CommitPlan) -> bool:
         """Return whether the records still are as the model was shown."""
-        present = {record.id: record for record in plan.known[self.shown[0].store].records}
+        present = {record.id: record for record in plan.snapshots[self.shown[0].store].records}
         return all(
             (now := present.get(record.id)) is not None and (now.text, now.status) == (record.text, record.status)
             for record in self.shown
@@ -88,11 +88,11 @@ class CurationRound:
     def tidy(self, max_age: timedelta | None) -> None:
         """Apply what the learning stores themselves find."""
         at = self.plan.draft.at.astimezone(ZoneInfo(self.plan.draft.identity.timezone))
-        for snapshot in list(self.plan.known.values()):
+        for snapshot in list(self.plan.snapshots.values()):
             curated = snapshot.store.curate(snapshot.records, at, max_age)
             # All changes at once: applying them one by one would copy all records for each merge.
             changes = [change for finding in curated for change in finding.changes]
-            self.plan.add_changes(self.plan.known[snapshot.store.name], changes, Source())
+            self.plan.add_changes(self.plan.snapshots[snapshot.store.name], changes, Source())
             self.merged += [finding for finding in curated if finding.kind == "merged"]
             self.retired += [finding for finding in curated if finding.kind != "merged"]
 
@@ -111,7 +111,7 @@ class CurationRound:
 
     def report(self, *, dry_run: bool) -> CurationReport:
         """Return what was found, and what was done about it."""
-        planned = to_commit(self.plan)
+        planned = self.plan.to_commit()
         written = not dry_run and bool(planned.changes or planned.proposed)
         return CurationReport(
             dry_run=dry_run,
@@ -177,12 +177,15 @@ def curate(
         )
         curation_round.tidy(max_age)
         if judge is not None and judged is None:
-            judged = curation_round.judged = yield from _judge_scopes(judge, list(curation_round.plan.known.values()))
+            judged = curation_round.judged = yield from _judge_scopes(
+                judge, list(curation_round.plan.snapshots.values())
+            )
         curation_round.judge()
         report = curation_round.report(dry_run=dry_run)
         if report.commit is not None:
-            commit = to_commit(curation_round.plan).model_copy(update={"usage": curation_round.judged.usage})
-            yield from write_commit(commit, snapshots, curation_round.plan.proposed)
+            plan = curation_round.plan
+            plan.draft = replace(draft, usage=curation_round.judged.usage)
+            yield from write_commit(plan, snapshots)
         return report
 
     return (yield from retry_on_conflict(attempt))

@@ -102,7 +102,10 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
     puts = []
     for namespace, key in addresses:
         item = store.get(namespace, key, refresh_ttl=False)
-        if item is not None and (value := _strip_commit(item.value)) != item.value:
+        if item is None:
+            continue
+        value = {**item.value, "changes": [_strip_change(change) for change in item.value.get("changes") or ()]}
+        if value != item.value:
             puts.append(PutOp(namespace, key, value, index=False))
     if puts:
         store.batch(puts)
@@ -119,10 +122,6 @@ def _find_items(store: BaseStore, conditions: dict[str, Json], prefix: tuple[str
 
 def _in_thread(thread_id: str) -> dict[str, Json]:
     return {"identity": {"thread_id": thread_id}}
-
-
-def _strip_commit(value: Mapping[str, Json]) -> dict[str, Json]:
-    return {**value, "changes": [_strip_change(change) for change in value.get("changes") or ()]}
 
 
 def _strip_change(change: dict[str, Json]) -> dict[str, Json]:
