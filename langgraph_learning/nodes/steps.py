@@ -280,29 +280,23 @@ def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[None]:
     """Learn from turns in one commit; if another run learns some of them meanwhile, learn from the others."""
-    yield from learn_begun(run, turns, lambda begun: _extract_begun(run, turns, begun, thread, current))
-
-
-def _extract_begun(
-    run: Run,
-    turns: Sequence[TurnInput],
-    begun: BegunItems,
-    thread: ThreadWords,
-    current: Sequence[TurnMessage] | None,
-) -> Flow[None]:
     settings = run.settings
     works, capturing = settings.extractions(run.model), settings.capturing
-    for turn in turns if capturing else ():
-        if turn not in begun.unlearned:  # learned, but it may say more by now
-            yield from _capture(run, turn, current)
-    if (joined := (yield from join_unlearned(works, begun.unlearned, capturing))) is None:
-        return
-    heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-    commit = yield from extract(
-        works, heard, settings.rules, thread=thread, begun=begun.own, capturing=capturing, current=current
-    )
-    if commit is not None and commit.at == heard.at:  # the one a turn already has is older
-        run.emit_commit(commit)
+
+    def learn(begun: BegunItems) -> Flow[None]:
+        for turn in turns if capturing else ():
+            if turn not in begun.unlearned:  # learned, but it may say more by now
+                yield from _capture(run, turn, current)
+        if (joined := (yield from join_unlearned(works, begun.unlearned, capturing))) is None:
+            return
+        heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
+        commit = yield from extract(
+            works, heard, settings.rules, thread=thread, begun=begun.own, capturing=capturing, current=current
+        )
+        if commit is not None and commit.at == heard.at:  # the one a turn already has is older
+            run.emit_commit(commit)
+
+    yield from learn_begun(run, turns, learn)
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order
