@@ -45,8 +45,8 @@ class Recall(Frozen):
 
     def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
         """Return this recall with the turn, the user and the time in its receipt."""
-        known = {"turn": turn, "identity": identity, "at": at}
-        return self.model_copy(update={"receipt": self.receipt.model_copy(update=known)})
+        fields = {"turn": turn, "identity": identity, "at": at}
+        return self.model_copy(update={"receipt": self.receipt.model_copy(update=fields)})
 
 
 class Outcome(Frozen):
