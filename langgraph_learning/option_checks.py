@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from langgraph_learning.errors import ConfigurationError
@@ -62,6 +62,36 @@ def check_seconds(name: str, seconds: object) -> None:
     """Raise `ConfigurationError` unless `seconds` is None or a number above 0."""
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
         raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+
+
+def check_duration(name: str, seconds: object) -> None:
+    """Raise `ConfigurationError` unless `seconds` is None or a number from 0."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0):
+        raise ConfigurationError(f"{name} is a number of seconds from 0, or None, not {seconds!r}")
+
+
+def check_string(name: str, text: object) -> None:
+    """Raise `ConfigurationError` unless `text` is a string; it may be empty."""
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{name} is a text, not {text!r}")
+
+
+def check_bool(name: str, given: object) -> None:
+    """Raise `ConfigurationError` unless `given` is True or False."""
+    if not isinstance(given, bool):
+        raise ConfigurationError(f"{name}: give True or False, not {given!r}")
+
+
+def check_class(name: str, given: object) -> None:
+    """Raise `ConfigurationError` unless `given` is None or a class."""
+    if given is not None and not isinstance(given, type) and not hasattr(given, "__origin__"):
+        raise ConfigurationError(f"{name}: give a class, such as a TypedDict, not {given!r}")
+
+
+def check_list(name: str, given: object) -> None:
+    """Raise `ConfigurationError` unless `given` is a list or another iterable; a text alone is none."""
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
+        raise ConfigurationError(f"{name}: give a list, not {given!r:.80}")
 
 
 def check_text(name: str, text: object) -> None:

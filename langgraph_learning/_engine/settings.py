@@ -16,7 +16,14 @@ from langgraph_learning._engine.recall.recall import RecallRules
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.option_checks import check_choice, check_function, check_limit, check_seconds, check_text
+from langgraph_learning.option_checks import (
+    check_choice,
+    check_function,
+    check_limit,
+    check_list,
+    check_seconds,
+    check_text,
+)
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
@@ -57,7 +64,7 @@ def resolve_model(model: Model | None) -> BaseChatModel | None:
     """
     if model is None or isinstance(model, BaseChatModel):
         return model
-    if not isinstance(model, str):
+    if not isinstance(model, str) or not model.strip():
         raise ConfigurationError(f"model={model!r}: {A_MODEL}")
     from langchain.chat_models import init_chat_model
 
@@ -133,7 +140,8 @@ class MachineSettings:
         check_text(f"{owner}(messages_key=...)", self.messages_key)
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigurationError(f"{owner}(name={self.name!r}): give a Python identifier, it names state keys")
-        if isinstance(self.user_tools, str) or not all(isinstance(tool, str) for tool in self.user_tools):
+        check_list(f"{owner}(user_tools=...)", self.user_tools)
+        if not all(isinstance(tool, str) for tool in self.user_tools):
             raise ConfigurationError(f"{owner}(user_tools={self.user_tools!r}): give names of tools, ('ask_human',)")
         object.__setattr__(self, "user_tools", tuple(self.user_tools))  # the caller may change a list later
 

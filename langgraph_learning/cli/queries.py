@@ -1,6 +1,7 @@
 """The commands that read users, records, recall and history."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import Column, day, say, show, write_json
 from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target, check_exists
-from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.errors import ConfigurationError, ScopeError
 
 if TYPE_CHECKING:
     from langgraph_learning.cli.open_target import OpenTarget
@@ -208,8 +209,8 @@ def history(at: Target, record: RecordId = None) -> None:
 def _states_of(opened: "OpenTarget", prefix: str) -> "list[Revision]":
     """Return the versions of a record, by its id or the beginning of it; a removed record needs its whole id."""
     user = opened.target.user
-    if removed := opened.scoped_for(user).history(prefix):
-        return removed
+    with suppress(ScopeError):
+        return opened.scoped_for(user).history(prefix)
     stored = opened.records(user)
     key = find_by_prefix(prefix, (record.id for record in stored), "record", "records")
     threads = {record.scope.thread_id for record in stored if record.id == key}

@@ -35,6 +35,7 @@ from langgraph_learning.nodes.identity import (
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
+from langgraph_learning.reports import Recall
 
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
@@ -108,6 +109,11 @@ class Run:
     def graph(self) -> str:
         """The checkpoint namespace of the graph that this step belongs to; empty for the outermost graph."""
         return str(configurable(self.config).get("checkpoint_ns") or "").rpartition("|")[0]
+
+    def emit_recall(self, recalled: Recall) -> None:
+        """Write to the custom stream what was recalled; nothing if the recall failed, which leaves an empty receipt."""
+        if recalled.receipt.at is not None:
+            self.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
 
     def emit_commit(self, commit: Commit) -> None:
         """Write to the custom stream what was learned, and what was proposed."""

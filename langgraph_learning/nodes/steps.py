@@ -34,6 +34,7 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
 from langgraph_learning.records import Identity
+from langgraph_learning.reports import Recall
 
 CURRENT = 500
 """How many of a thread's newest messages are compared with the kept conversation: they may have been edited."""
@@ -73,9 +74,12 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     memory = recalled_in(run)
-    flow = recall(run.settings.recall_rules, identity, conversation.query, messages=messages, speakers=speakers)
-    recalled = memory.remember(run, identity, opened_by, (yield from run_guarded(run, "recall", flow, None)))
+    rules, query = run.settings.recall_rules, conversation.query
+    flow = recall(rules, identity, query, messages=messages, speakers=speakers, turn=opened_by)
+    recalled = yield from run_guarded(run, "recall", flow, Recall())
+    run.emit_recall(recalled)
     memory.current = memory.key(run, identity, opened_by)
+    memory.texts[memory.current] = recalled.text
     wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
@@ -147,8 +151,11 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
         speakers = run.speakers(messages, identity)
-        flow = recall(run.settings.recall_rules, identity, conversation.query, messages=messages, speakers=speakers)
-        memory.remember(run, identity, opened_by, (yield from run_guarded(run, "recall", flow, None)))
+        rules, query = run.settings.recall_rules, conversation.query
+        flow = recall(rules, identity, query, messages=messages, speakers=speakers, turn=opened_by)
+        recalled = yield from run_guarded(run, "recall", flow, Recall())
+        run.emit_recall(recalled)
+        memory.texts[key] = recalled.text
     return memory.texts[key]
 
 

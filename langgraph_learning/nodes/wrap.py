@@ -104,7 +104,12 @@ class Wrapped(Node):
                 f"wrap() and around() take a node or a graph, not a model ({type(node).__name__}): give a chat model to"
                 " learning.model(...)"
             )
-        self._node = as_runnable(node)
+        try:
+            self._node = as_runnable(node)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"wrap() and around() take a node, such as a function or a Runnable, or a graph, not {node!r:.80}"
+            ) from error
         self.name = name or getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
         if self.name == "<lambda>":
             self.name = "agent"

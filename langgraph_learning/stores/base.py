@@ -191,7 +191,7 @@ class LearningStore(ABC):
         return None
 
     def said_at(self, record: Record) -> datetime:
-        """Return the time at which a kept message was said, for a recall as of a time; by default when it was kept."""
+        """Return the time at which a record was said, for a recall as of a time and a search by `days`."""
         return record.created_at
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
@@ -251,11 +251,7 @@ class LearningStore(ABC):
         """Return those of `ranked`, which may have any status, that meet the other fields of a search."""
         days = getattr(search, "days", None)
         active = [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
-        return [item for item in active if days is None or (at - self.made_at(item.record)) / DAY <= days]
-
-    def made_at(self, record: Record) -> datetime:
-        """Return the time of a record, by which a search for the last so many days chooses."""
-        return record.created_at
+        return [item for item in active if days is None or (at - self.said_at(item.record)) / DAY <= days]
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
@@ -275,8 +271,11 @@ class LearningStore(ABC):
         By default records with the same statement are merged if none of their fields contradict each other: the oldest
         one stays and gets the fields that it lacks from the others. These records are archived: one that another has
         superseded, one that has expired or no longer holds, and, if `recalled` is `"relevant"`, one that was not
-        changed for `max_age`. `plan` still gets archived records.
+        changed for `max_age`. `plan` still gets archived records. Messages stay as they are, also if one says the same
+        as another.
         """
+        if self.captures:
+            return []
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
         retired_ids = {key for finding in retired for key in finding.ids}
         remaining = [record for record in records if record.status == ACTIVE and record.id not in retired_ids]

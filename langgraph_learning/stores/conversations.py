@@ -2,14 +2,13 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from pydantic import Field
 
 from langgraph_learning.config import ConversationsConfig
 from langgraph_learning.records import Add, Change, Record
-from langgraph_learning.reports import Curated
 from langgraph_learning.stores.base import QUERY, Entry, LearningStore, Ranked, SpokenMessage
 from langgraph_learning.stores.operations import Operation, Refused, operation
 
@@ -43,11 +42,7 @@ class ConversationsStore(LearningStore):
         return self.config.share
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Refuse every operation: messages do not change.
-
-        Raises:
-            Refused: Always.
-        """
+        """Refuse every operation, because messages do not change."""
         raise Refused("messages of a conversation cannot be changed")
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
@@ -69,14 +64,6 @@ class ConversationsStore(LearningStore):
 
     def said_at(self, record: Record) -> datetime:
         """Return the time at which a message was said, which may be long before it was learned."""
-        return _said_at(record)
-
-    def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Propose nothing: if a user says the same twice, both messages stay."""
-        return []
-
-    def made_at(self, record: Record) -> datetime:
-        """Return the time at which the message was said."""
         return _said_at(record)
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:

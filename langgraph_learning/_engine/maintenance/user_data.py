@@ -62,7 +62,8 @@ def _find_taught(user_id: str) -> Flow[list[Address]]:
         return (yield from call_store(VersionedStore.all_addresses, SHARED, _written_by(user_id)))
     except UnsupportedByStore:
         items = _under(SHARED, (yield from _read(SHARED, EVERYTHING)))
-        return [(tuple(item.namespace), item.key) for item in items if _author_of(item.value) == user_id]
+        authors = {(tuple(item.namespace), item.key): (item.value.get("source") or {}).get("user_id") for item in items}
+        return [address for address, author in authors.items() if author == user_id]
 
 
 def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
@@ -107,25 +108,17 @@ def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flo
     """Bring the vector store up to date where the user had written."""
     own_records = [(namespace[:-1], key) for namespace, key in taught if namespace[-1] == store.name]
     for path in dict.fromkeys(path for path, _ in own_records):
-        scope, keys = _shared_scope(path), [key for place, key in own_records if place == path]
+        _, _, namespace, *agent = path  # a namespace, or an agent in one
+        scope = Scope(namespace=unlabel(namespace), agent=unlabel(agent[-1]) if agent else None)
+        keys = [key for place, key in own_records if place == path]
         yield from write(outbox_entries(store, scope, keys), {})
         yield from sync_index(store, scope, keys)
-
-
-def _shared_scope(path: Namespace) -> Scope:
-    """Return the shared scope at `path`: a namespace, or an agent in one."""
-    _, _, namespace, *agent = path
-    return Scope(namespace=unlabel(namespace), agent=unlabel(agent[-1]) if agent else None)
 
 
 def _address(item: Item) -> Address:
     """Return the address of a record, or of the record that an outbox entry names."""
     *path, last = item.namespace
     return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
-
-
-def _author_of(value: Mapping[str, Json]) -> object:
-    return (value.get("source") or {}).get("user_id")
 
 
 def export(identity: Identity) -> Flow[list[dict[str, Json]]]:
