@@ -40,16 +40,16 @@ def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> Non
             raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")
 
 
-def check_choice(owner: str, option: str, given: object, choices: Sequence[str]) -> None:
-    """Raise `ConfigurationError` unless `given` is one of `choices`."""
-    if given not in choices:
-        raise ConfigurationError(f"{owner}({option}={given!r}): give {' or '.join(map(repr, choices))}")
+def check_choice(owner: str, option: str, value: object, choices: Sequence[str]) -> None:
+    """Raise `ConfigurationError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ConfigurationError(f"{owner}({option}={value!r}): give {' or '.join(map(repr, choices))}")
 
 
-def check_function(owner: str, option: str, given: object, what: str) -> None:
-    """Raise `ConfigurationError` unless `given` is None or a function; `what` says in the message which function."""
-    if given is not None and not callable(given):
-        raise ConfigurationError(f"{owner}({option}={given!r}): give a function {what}, or None")
+def check_function(owner: str, option: str, value: object, what: str) -> None:
+    """Raise `ConfigurationError` unless `value` is None or a function; `what` says in the message which function."""
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{owner}({option}={value!r}): give a function {what}, or None")
 
 
 def check_limit(name: str, limit: object) -> None:

@@ -79,13 +79,13 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
     shared = DATABASE | (SCOPE if scoped else {})
 
     @wraps(step)
-    def run(**given: Any) -> None:
-        target = Target(**{option: given.pop(option) for option in shared})
+    def run(**values: Any) -> None:
+        target = Target(**{option: values.pop(option) for option in shared})
         try:
-            step(target, **given)
+            step(target, **values)
         except LearningError as error:
             # Any option may have a password in it, such as the URL of the source of an import.
-            texts = [option for option in given.values() if isinstance(option, str)]
+            texts = [option for option in values.values() if isinstance(option, str)]
             complain(target.without_secrets(str(error), *texts))
             raise typer.Exit(1) from None
 

@@ -39,7 +39,7 @@ class ImportPreview:
 
 
 def preview_rows(
-    found: Iterable[Found],
+    rows: Iterable[Found],
     user: str | None,
     read_present: Callable[[str], Iterable[Mapping[str, object]]],
     at: datetime,
@@ -49,7 +49,7 @@ def preview_rows(
     """Check and sort the rows of a source.
 
     Args:
-        found: The rows of an importer.
+        rows: The rows of an importer.
         user: The user to import for; rows that name another of several users are left out. By default the rows' own
             users.
         read_present: A function that returns the present records of a user, as `export` does.
@@ -59,7 +59,7 @@ def preview_rows(
     """
     result = ImportPreview()
     owned = _check_owner(
-        _check_rows((_mask_row(item, mask) for item in found), user, at, result.skipped), user, result.skipped
+        _check_rows((_mask_row(item, mask) for item in rows), user, at, result.skipped), user, result.skipped
     )
     records = []
     for record in owned:

@@ -73,10 +73,9 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     memory = recalled_in(run)
-    rules, query = run.settings.recall_rules, conversation.query
-    flow = recall(rules, identity, query, messages=messages, speakers=speakers, turn=opened_by)
-    recalled = yield from run_guarded(run, "recall", flow, Recall())
-    run.emit_recall(recalled)
+    recalled = yield from run_guarded(
+        run, "recall", _recall(run, conversation, identity, speakers, opened_by), Recall()
+    )
     memory.current = memory.key(run, identity, opened_by)
     memory.texts[memory.current] = recalled.text
     wake_learner(run)
@@ -150,12 +149,22 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
         speakers = run.speakers(messages, identity)
-        rules, query = run.settings.recall_rules, conversation.query
-        flow = recall(rules, identity, query, messages=messages, speakers=speakers, turn=opened_by)
+        flow = _recall(run, conversation, identity, speakers, opened_by)
         recalled = yield from run_guarded(run, "recall", flow, Recall())
-        run.emit_recall(recalled)
         memory.texts[key] = recalled.text
     return memory.texts[key]
+
+
+def _recall(
+    run: Run, conversation: Conversation, identity: Identity, speakers: Speakers, opened_by: str
+) -> Flow[Recall]:
+    """Recall for the turn, and write the receipt to the custom stream."""
+    rules, messages = run.settings.recall_rules, conversation.messages
+    recalled = yield from recall(
+        rules, identity, conversation.query, messages=messages, speakers=speakers, turn=opened_by
+    )
+    run.emit_recall(recalled)
+    return recalled
 
 
 def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:

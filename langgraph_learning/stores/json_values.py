@@ -72,9 +72,9 @@ def spell(value: JsonValue) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def rest_of(content: dict[str, JsonValue], *shown: str) -> list[str]:
-    """Return a line for each field that has a value and is not in `shown`."""
-    values = {name: value for name, value in content.items() if name not in shown and value not in (None, "", [])}
+def rest_of(content: dict[str, JsonValue], *excluded: str) -> list[str]:
+    """Return a line for each field that has a value and is not in `excluded`."""
+    values = {name: value for name, value in content.items() if name not in excluded and value not in (None, "", [])}
     return [f"{name}: {spell(value)}" for name, value in values.items()]
 
 
@@ -83,12 +83,12 @@ def as_list(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else []
 
 
-def without_item(value: list[JsonValue] | dict[str, JsonValue], named: str) -> JsonValue:
+def without_item(value: list[JsonValue] | dict[str, JsonValue], item: str) -> JsonValue:
     """Return a list without the items of that text, or an object without the key of that name."""
-    wanted = fold(named).strip()
+    folded = fold(item).strip()
     if isinstance(value, dict):
-        return {key: part for key, part in value.items() if fold(key).strip() != wanted}
-    return [part for part in value if wanted not in _spellings(part)]
+        return {key: part for key, part in value.items() if fold(key).strip() != folded}
+    return [part for part in value if folded not in _spellings(part)]
 
 
 def _spellings(value: JsonValue) -> Iterator[str]:

@@ -99,11 +99,11 @@ def _end(record: Record, side: str) -> str:
 
 def _entity(record: Record) -> EntityNode:
     kind, live = str(record.content.get("type") or ""), record.status == ACTIVE
-    name, known = str(record.content.get("name") or "?"), kind != UNKNOWN
-    if not known:  # a model may name a thing that is not stored, in the form it sees others in: tool/Dagster
+    name, is_known = str(record.content.get("name") or "?"), kind != UNKNOWN
+    if not is_known:  # a model may name a thing that is not stored, in the form it sees others in: tool/Dagster
         kind, name = _split_type(name)
     type_note = kind if live else ", ".join(part for part in (kind, record.status) if part)
-    return EntityNode(name, type_note, live and known, record.text if known else f"{name} ({type_note})")
+    return EntityNode(name, type_note, live and is_known, record.text if is_known else f"{name} ({type_note})")
 
 
 def _split_type(name: str) -> tuple[str, str]:

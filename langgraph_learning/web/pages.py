@@ -167,11 +167,11 @@ class Pages(Renderer):
     async def conversations(self, request: Request) -> Response:
         """Show the messages of one thread, and a list of all threads."""
         user = self.user(request)
-        spoken = [record for record in await self.memory.records(user) if record.store == CONVERSATIONS]
+        messages = [record for record in await self.memory.records(user) if record.store == CONVERSATIONS]
         threads: dict[str, list[Record]] = {}
-        for record in reversed(spoken):
+        for record in reversed(messages):
             threads.setdefault(record.source.thread_id or "", []).append(record)
-        newest = request.query_params.get("thread") or (spoken[0].source.thread_id if spoken else None) or ""
+        newest = request.query_params.get("thread") or (messages[0].source.thread_id if messages else None) or ""
         return self.show(
             request,
             "conversations.html",
