@@ -90,7 +90,7 @@ def extract(
     )
     if turn_commit is not None:
         return turn_commit
-    cited_by = (yield from find_citing(str(identity.user_id), captured, snapshots)) if captured else []
+    cited_by = (yield from find_citing(identity, captured, snapshots)) if captured else []
     withdrawn = yield from withdraw_edited(
         [snapshot for snapshot in snapshots if not snapshot.store.captures], turn, identity
     )
