@@ -273,12 +273,11 @@ def key_puts(
     written, puts, expect = set(done), [], {}
     for owner, messages in wanted.items():
         # A graph inside another may have kept the message once more: what is taken away is searched for everywhere.
-        sure = {message for message, keys in messages.items() if None not in keys.values() and owner == user_id}
-        read = [known[message] for message in sure if message in known]
-        items = yield from _find_items(
-            [Scope(user_id=owner).path], messages.keys() - sure & known.keys(), messages=True
-        )
-        records = {(record.namespace, record.id): record for record in (*read, *map(Record.from_item, items))}
+        added = {message for message, keys in messages.items() if None not in keys.values()}
+        here = added & known.keys() if owner == user_id else set[Cited]()
+        items = yield from _find_items([Scope(user_id=owner).path], messages.keys() - here, messages=True)
+        read = [*map(known.__getitem__, here), *map(Record.from_item, items)]
+        records = {(record.namespace, record.id): record for record in read}
         for address, record in records.items():
             changed = {
                 key: text

@@ -185,7 +185,9 @@ def turn_since(
 ) -> Turn:
     """Return the messages after the watermark, or the last turn: see `turn_beginning`."""
     start = turn_beginning(messages, mark, user_id)
-    before = count_user_messages(messages[:start], speakers)
+    # Only messages without ids are known by their number, and to count the messages of a long thread takes time.
+    numbered = not all(message.id for message in messages)
+    before = count_user_messages(messages[:start], speakers) if numbered else 0
     return replace(turn_of(messages[start:], speakers, said_at), human_offset=before)
 
 
