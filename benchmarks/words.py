@@ -2,13 +2,13 @@
 
 `python -m benchmarks.words`: milliseconds of the processor for a text of 20,000 characters, and the ratio of 80,000 to
 20,000 characters, which is near 4 where the analysis is linear. The last rows are attacks: marks that Unicode would
-sort, words without end, markup without text.
+sort, and words without end.
 """
 
 import time
 from collections.abc import Callable
 
-from langgraph_learning.text import fold, fold_quote, query_terms, terms
+from langgraph_learning.text import fold, query_terms, terms
 
 TEXTS = {
     "English": "She adopted two puppies and lives in a house near the river. ",
@@ -24,14 +24,11 @@ TEXTS = {
     "letters under twenty marks": "a" + "\u0301\u0323" * 10,
     "one long word": "x",
     "one long accented word": "é",
-    "markup": "** __ ",
-    "brackets": "](",
 }
 ANALYSES: dict[str, Callable[[str], object]] = {
     "fold": fold,
     "terms": terms,
     "query_terms": query_terms,
-    "fold_quote": fold_quote,
 }
 
 

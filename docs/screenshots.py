@@ -1,54 +1,47 @@
 """Take the pictures of the memory browser anew: `python -m docs.screenshots`; it needs playwright and a Chromium.
 
-What is shown was learned by the package from a scripted conversation, so the words are ours and the pages are real.
+The conversation is the demo's, with more words in it, and its extractions are scripted; the pages are real.
 """
 
+import re
 import shutil
-import socket
+import subprocess
+import sys
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 from urllib.parse import urlencode
 
-import uvicorn
 from playwright.sync_api import sync_playwright
 from pydantic import JsonValue
 
+from examples.demo import CONVERSATIONS, EXTRACTIONS
 from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig, connect
 from langgraph_learning.testing import ScriptedChatModel, op
-from langgraph_learning.web import create_app
 
 IMAGES = Path(__file__).parent / "images"
-ALEX = "alex@example.com"
+ALEX = CONVERSATIONS[0][0]
 MONDAY = (
-    "Hi, I'm Alex Rivera, data engineer at a climate start-up. Short answers, please. We are moving our pipelines from"
-    " Airflow to Dagster. Maria Chen leads the platform team, which runs the warehouse on Postgres."
+    " ".join(text for user, thread, text in CONVERSATIONS if (user, thread) == (ALEX, "monday"))
+    + " Maria Chen leads the platform team, which runs the warehouse on Postgres."
 )
 THURSDAY = "The warehouse went to version 17 yesterday, and I do the nightly runs at 02:00 now."
 PROPOSED = "On Fridays I work from Lisbon, and no meetings before ten, please."
 
 
-def _link(one: str, relation: str, other: str, quote: str) -> dict[str, JsonValue]:
-    return op("link_entities", entity=one, relation=relation, related_entity=other, quote=quote)
+def _link(source: str, relation: str, target: str, quote: str) -> dict[str, JsonValue]:
+    return op("link_entities", entity=source, relation=relation, related_entity=target, quote=quote)
+
+
+def _teaches(operation: dict[str, JsonValue]) -> bool:
+    return operation["operation"] != "update_session_context"
 
 
 LEARNED = [
     [
-        op("update_user_profile", name="Alex Rivera", quote="I'm Alex Rivera"),
-        op(
-            "add_memory",
-            content="Is a data engineer at a climate start-up",
-            quote="data engineer at a climate start-up",
-        ),
-        op("add_memory", content="Prefers short answers", quote="Short answers, please"),
-        op(
-            "add_memory",
-            content="Is moving the team's pipelines from Airflow to Dagster",
-            quote="We are moving our pipelines from Airflow to Dagster",
-        ),
+        *(operation for operations in EXTRACTIONS[:2] for operation in operations if _teaches(operation)),
         op("remember_about", entity="Maria Chen", entity_type="person", quote="Maria Chen leads the platform team"),
         op("remember_about", entity="Platform team", entity_type="team", quote="the platform team"),
         op(
@@ -102,36 +95,41 @@ PAGES = {
 
 
 @contextmanager
-def served() -> Iterator[str]:
-    """Teach a machine what is shown, and serve its pages on a free port; yields the address."""
-    kinds: dict[str, Any] = dict.fromkeys(("user_profile", "session_context", "entity_memory", "conversations"), True)
-    learning = LearningMachine(model=ScriptedChatModel(extractions=LEARNED), user_memory=True, **kinds)
+def serve_memory() -> Iterator[str]:
+    """Teach a machine what is shown, and serve its pages by the command `serve`; yield their address."""
+    learning = LearningMachine(
+        model=ScriptedChatModel(extractions=LEARNED),
+        user_profile=True,
+        user_memory=True,
+        session_context=True,
+        entity_memory=True,
+        conversations=True,
+    )
     careful = LearningMachine(
         model=ScriptedChatModel(extractions=[ASKED]), user_memory=UserMemoryConfig(mode=LearningMode.PROPOSE)
     )
-    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/shown.db") as db:
-        for machine, thread, text in (
-            (learning, "monday", MONDAY),
-            (learning, "thursday", THURSDAY),
-            (careful, "friday", PROPOSED),
-        ):
-            machine.scoped(user_id=ALEX, thread_id=thread, store=db.store).learn([("user", text)])
-        app = create_app(learning, db.store, authenticate=None)
-        with socket.create_server(("127.0.0.1", 0)) as listening:
-            server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off"))
-            serving = threading.Thread(target=server.run, kwargs={"sockets": [listening]})
-            serving.start()
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/shown.db"
+        with connect(url) as db:
+            for machine, thread, text in (
+                (learning, "monday", MONDAY),
+                (learning, "thursday", THURSDAY),
+                (careful, "friday", PROPOSED),
+            ):
+                machine.scoped(user_id=ALEX, thread_id=thread, store=db.store).learn([("user", text)])
+        command = [sys.executable, "-m", "langgraph_learning.cli", "serve", "--db", url, "--port", "0"]
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as server:
             try:
-                yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+                assert server.stderr is not None
+                yield re.findall(r"http://[^ ]+", server.stderr.readline())[0].rstrip("/")
             finally:
-                server.should_exit = True
-                serving.join()
+                server.terminate()
 
 
 def main() -> None:
     """Write the pictures into docs/images."""
     program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    with served() as address, sync_playwright() as playwright:
+    with serve_memory() as address, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         for name, shot in PAGES.items():
             page = chromium.new_page(

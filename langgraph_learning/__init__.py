@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 from langgraph_learning.display import register_views
 
 if TYPE_CHECKING:
-    from langgraph_learning._engine.approval.approval import Outcome
-    from langgraph_learning._engine.recall.recall import Recall, Receipt
     from langgraph_learning.agent import create_learning_agent
     from langgraph_learning.checkpointers import LearningDB, LearningSaver, connect
     from langgraph_learning.config import (
@@ -27,16 +25,14 @@ if TYPE_CHECKING:
     from langgraph_learning.machine import LearningMachine
     from langgraph_learning.records import (
         Commit,
-        CurationReport,
-        Feedback,
         Identity,
         Proposal,
         Record,
-        Reflection,
         Revision,
         Scope,
         Source,
     )
+    from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt, Reflection
     from langgraph_learning.scoped import Scoped
     from langgraph_learning.stores import LearningStore
 
@@ -78,8 +74,6 @@ __version__ = "0.1.0"
 
 # A name is imported when it is first asked for: the command line answers --help and TAB without LangChain.
 _MODULES = {
-    "_engine.approval.approval": ("Outcome",),
-    "_engine.recall.recall": ("Recall", "Receipt"),
     "agent": ("create_learning_agent",),
     "checkpointers": ("LearningDB", "LearningSaver", "connect"),
     "config": (
@@ -99,16 +93,14 @@ _MODULES = {
     "machine": ("LearningMachine",),
     "records": (
         "Commit",
-        "CurationReport",
-        "Feedback",
         "Identity",
         "Proposal",
         "Record",
-        "Reflection",
         "Revision",
         "Scope",
         "Source",
     ),
+    "reports": ("CurationReport", "Feedback", "Outcome", "Recall", "Receipt", "Reflection"),
     "scoped": ("Scoped",),
     "stores": ("LearningStore",),
 }

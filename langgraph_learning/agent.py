@@ -20,7 +20,7 @@ from langgraph_learning.config import LearningContext
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import is_configurable_model
 from langgraph_learning.machine import LearningMachine, bind_agent
-from langgraph_learning.options import check_known
+from langgraph_learning.option_checks import check_known
 
 log = logging.getLogger("langgraph_learning")
 

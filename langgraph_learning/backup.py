@@ -11,7 +11,7 @@ Example:
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from langgraph.store.base import BaseStore
 
@@ -64,7 +64,7 @@ async def aexport(store: BaseStore, *, user_id: str | None = None, history: bool
 
 def load(
     store: BaseStore,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, object]],
     *,
     stores: Sequence[LearningStore] = (),
     mask: Mask = mask_secrets,
@@ -91,7 +91,7 @@ def load(
 
 async def aload(
     store: BaseStore,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, object]],
     *,
     stores: Sequence[LearningStore] = (),
     mask: Mask = mask_secrets,

@@ -13,7 +13,7 @@ from typing_extensions import TypedDict  # pydantic refuses typing's own before 
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.json_schema import inline_schema
-from langgraph_learning.options import Keywords, check_limit, check_text
+from langgraph_learning.option_checks import Keywords, check_limit, check_text
 from langgraph_learning.schemas import (
     Decision,
     Entity,

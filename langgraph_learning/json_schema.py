@@ -265,3 +265,14 @@ def _read_pairs(pairs: Iterable[dict[str, JsonValue]], schema: Schema) -> JsonVa
 
 def _key(value: JsonValue) -> str:
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def object_fields(schema: Schema) -> dict[str, Schema]:
+    """Return the fields of an object, with the id of a record first: the subject before the statement."""
+    fields = cast("dict[str, Schema]", schema.get("properties", {}))
+    return {name: fields[name] for name in sorted(fields, key=lambda name: name != "id")}
+
+
+def required_names(schema: Schema) -> list[str]:
+    """Return the names of the fields that an object must have."""
+    return cast("list[str]", schema.get("required", []))

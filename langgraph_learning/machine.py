@@ -2,33 +2,22 @@
 
 import asyncio
 import copy
-import functools
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal, TypeVar, cast
 
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage, convert_to_messages
-from langchain_core.messages.utils import MessageLikeRepresentation
+from langchain_core.messages import BaseMessage
 from langchain_core.tools import BaseTool
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.background.learner import drain
-from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.model_call import CallLimits
 from langgraph_learning._engine.learning.structured_output import OutputMethods
-from langgraph_learning._engine.recall.recall import Receipt
-from langgraph_learning._engine.reflection.arguments import reflect_flow
-from langgraph_learning._engine.settings import MachineSettings, Placement, check_store, resolve_model
-from langgraph_learning.config import (
-    Background,
-    Model,
-    resolve_background,
-)
-from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import read_channel
+from langgraph_learning._engine.settings import MachineSettings, Placement, resolve_model
+from langgraph_learning.config import Background, Model, resolve_background
 from langgraph_learning.masking import mask_secrets
 from langgraph_learning.middleware import LearningMiddleware, ReviewMiddleware
 from langgraph_learning.nodes import AnyGraph, FlowNode, Wrapped
@@ -37,42 +26,22 @@ from langgraph_learning.nodes.identity import agent_name
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.into import into
 from langgraph_learning.nodes.model import show_to_model, without_context
-from langgraph_learning.nodes.placement import read_messages, show_first
+from langgraph_learning.nodes.placement import show_first
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.steps import extract_step, recall_step, text_step
-from langgraph_learning.nodes.wiring_checks import TOOLS
-from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.options import (
-    Keywords,
-    check_choice,
-    check_function,
-    check_limit,
-    check_seconds,
-    check_text,
-)
-from langgraph_learning.records import Commit, Feedback, Proposal, Reflection
+from langgraph_learning.nodes.steps import extract_step, recall_step
+from langgraph_learning.nodes.wiring_checks import TOOLS, explain_missing_call
+from langgraph_learning.nodes.wrap import context_text, require_messages
+from langgraph_learning.option_checks import Keywords
+from langgraph_learning.records import Commit, Proposal
+from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
 from langgraph_learning.tools import tools
 
 log = logging.getLogger("langgraph_learning")
-F = TypeVar("F", bound=Callable[..., Any])
 M = TypeVar("M")
-
-
-def _called_first(factory: F) -> F:
-    """Return a factory that explains the mistake of `learning.recall_node` without the call `()`."""
-
-    @functools.wraps(factory)
-    def checking_factory(*arguments: Any, **options: Any) -> Any:
-        if len(arguments) > 1:
-            name = factory.__name__
-            raise ConfigurationError(f"learning.{name} makes the node: call it, builder.add_node(learning.{name}())")
-        return factory(*arguments, **options)
-
-    return cast("F", checking_factory)
 
 
 class LearningMachine(Keywords):
@@ -166,25 +135,6 @@ class LearningMachine(Keywords):
         placement: Placement = "turn",
         background: bool | Background = False,
     ) -> None:
-        check_limit("LearningMachine(max_updates_per_run=...)", max_updates_per_run)
-        check_limit("LearningMachine(context_tokens=...)", context_tokens)
-        check_choice("LearningMachine", "on_error", on_error, ("log", "raise"))
-        check_choice("LearningMachine", "placement", placement, ("turn", "system"))
-        check_choice("LearningMachine", "shared", shared, ("propose", "write"))
-        check_store("LearningMachine", store)
-        check_function("LearningMachine", "scope", scope, "that returns the user id")
-        check_function("LearningMachine", "turn", turn, "of the state that returns messages")
-        check_function("LearningMachine", "mask", mask, "of a text")
-        check_function("LearningMachine", "reviewers", reviewers, "of reviewer and proposal")
-        check_function("LearningMachine", "author_name", author_name, "of a user id")
-        if isinstance(user_tools, str) or not all(isinstance(tool, str) for tool in user_tools):
-            raise ConfigurationError(f"LearningMachine(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
-        check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
-        check_seconds("LearningMachine(extraction_timeout=...)", extraction_timeout)
-        check_text("LearningMachine(namespace=...)", namespace)
-        check_text("LearningMachine(messages_key=...)", messages_key)
-        if not isinstance(name, str) or not name.isidentifier():
-            raise ConfigurationError(f"LearningMachine(name={name!r}): give a Python identifier, it names state keys")
         choices = {
             "instructions": instructions,
             "user_profile": user_profile,
@@ -203,32 +153,27 @@ class LearningMachine(Keywords):
                 "this machine has a model and nothing to learn: name its learning stores, e.g."
                 " LearningMachine(model=..., user_profile=True, user_memory=True)"
             )
-        self.namespace = namespace
+        own_models = {store.name: without_context(resolve_model(store.config.model)) for store in stores}
         self._settings = MachineSettings(
             stores=stores,
-            models={
-                learning_store.name: without_context(resolve_model(learning_store.config.model)) or default
-                for learning_store in stores
-            },
-            limits={
-                learning_store.name: learning_store.config.max_updates_per_run or max_updates_per_run
-                for learning_store in stores
-            },
-            placement=placement,
-            background=resolve_background(background),
+            models={name: own or default for name, own in own_models.items()},
+            namespace=namespace,
             store=store,
+            max_updates_per_run=max_updates_per_run,
             context_tokens=context_tokens,
             scope=scope,
             on_error=on_error,
             name=name,
             messages_key=messages_key,
             turn=turn,
-            user_tools=frozenset(user_tools),
-            mask=mask or str,
+            user_tools=user_tools,
+            mask=str if mask is None else mask,
             methods=OutputMethods(CallLimits(extraction_max_tokens, extraction_timeout)),
             shared=shared,
             reviewers=reviewers,
             author_name=author_name,
+            placement=placement,
+            background=resolve_background(background),
         )
 
     def __repr__(self) -> str:
@@ -247,16 +192,26 @@ class LearningMachine(Keywords):
         return self._settings.store
 
     @property
+    def namespace(self) -> str:
+        """The shared namespace."""
+        return self._settings.namespace
+
+    @property
     def name(self) -> str:
         """The name that tells this machine from another one in the same agent."""
         return self._settings.name
 
-    @_called_first
+    @property
+    def messages_key(self) -> str:
+        """The key of the messages in the state of the graph."""
+        return self._settings.messages_key
+
+    @explain_missing_call
     def recall_node(self) -> FlowNode:
         """Return the node that recalls; place it before the model."""
         return FlowNode("recall", self._settings, recall_step)
 
-    @_called_first
+    @explain_missing_call
     def extract_node(self) -> FlowNode:
         """Return the node that learns from the turn; place it after the model.
 
@@ -266,7 +221,7 @@ class LearningMachine(Keywords):
         self._settings.extractions()
         return FlowNode("extract", self._settings, extract_step)
 
-    @_called_first
+    @explain_missing_call
     def review_node(self) -> FlowNode:
         """Return the node in which a person decides; place it after extraction. It does nothing if nothing is proposed.
 
@@ -384,12 +339,12 @@ class LearningMachine(Keywords):
             state: The node's state, or a list of messages, if it holds other messages than the graph's.
         """
         run = Run.current(self._settings)
-        return run.driver.run(self._text(run, state))
+        return run.driver.run(context_text(run, state))
 
     async def acontext(self, state: object = None) -> str:
         """Return the same as `context`, in async nodes."""
         run = Run.current(self._settings)
-        return await run.driver.arun(self._text(run, state))
+        return await run.driver.arun(context_text(run, state))
 
     def messages(self, state: object) -> list[BaseMessage]:
         """Return the messages of `state` with the recalled text first, ready for a model.
@@ -400,12 +355,14 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: The state has no messages under the key of the machine.
         """
-        return show_first(self._get_messages(state), self.context(state), self._settings.context_id).messages
+        messages = require_messages(self._settings, state)
+        return show_first(messages, self.context(state), self._settings.context_id).messages
 
     async def amessages(self, state: object) -> list[BaseMessage]:
         """Return the same as `messages`, in async nodes."""
+        messages = require_messages(self._settings, state)
         text = await self.acontext(state)
-        return show_first(self._get_messages(state), text, self._settings.context_id).messages
+        return show_first(messages, text, self._settings.context_id).messages
 
     def inbox(self, *, context_schema: type[Any] | None = None) -> AnyGraph:
         """Return a graph that shows a user's pending proposals, a few at a time, until none is left.
@@ -493,7 +450,7 @@ class LearningMachine(Keywords):
             ExtractionError: The model's first answer cannot be used; nothing is written.
         """
         scoped = self.scoped(user_id=user_id, store=store)
-        return scoped._driver.run(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
+        return scoped._driver.run(scoped._reflect(namespace, since, model, dry_run=dry_run))
 
     async def areflect(
         self,
@@ -507,19 +464,7 @@ class LearningMachine(Keywords):
     ) -> Reflection:
         """Run `reflect` without blocking the event loop."""
         scoped = self.scoped(user_id=user_id, store=store)
-        return await scoped._driver.arun(self._reflect(scoped, namespace, since, model, dry_run=dry_run))
-
-    def _reflect(
-        self, scoped: Scoped, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
-    ) -> Flow[Reflection]:
-        return reflect_flow(
-            self._settings,
-            user_id=scoped.identity.user_id,
-            namespace=namespace or self.namespace,
-            since=since,
-            model=model,
-            dry_run=dry_run,
-        )
+        return await scoped._driver.arun(scoped._reflect(namespace, since, model, dry_run=dry_run))
 
     def feedback(
         self,
@@ -592,34 +537,9 @@ class LearningMachine(Keywords):
         thread = thread_id if thread_id is not None or turns is None else turns.thread_id
         return self.scoped(user_id=user, thread_id=thread, store=store)
 
-    def _text(self, run: Run, state: object) -> Flow[str]:
-        messages = _messages(state, self._settings.messages_key)
-        if messages is None:
-            messages = read_messages(read_channel(run.config, self._settings.messages_key))
-        return text_step(run, messages)
-
-    def _get_messages(self, state: object) -> list[BaseMessage]:
-        key = self._settings.messages_key
-        if (messages := _messages(state, key)) is None:
-            raise ConfigurationError(
-                f"there are no messages at {key!r} in this state: give LearningMachine(messages_key=...) the key they"
-                " have, or give the list of messages itself"
-            )
-        return messages
-
 
 def bind_agent(machine: LearningMachine, agent: str | None) -> LearningMachine:
     """Return a copy of the machine for one agent; `agent` is its name, empty for none, None if the run decides."""
     served = copy.copy(machine)
     served._settings = replace(machine._settings, agent=agent)
     return served
-
-
-def _messages(state: object, key: str) -> list[BaseMessage] | None:
-    """Return the messages of a state, or of a list given in place of one; None if there are none."""
-    messages = get_messages(state, key)
-    if isinstance(state, Mapping) and state.get(key, ...) is None:  # a key that nothing was written to yet
-        return []
-    if messages is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
-        return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
-    return messages

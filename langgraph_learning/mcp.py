@@ -11,13 +11,15 @@ as an agent's, and in a learning store that proposes they wait for a person.
 """
 
 import json
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeAlias
 
 from langgraph.store.base import BaseStore
 
 from langgraph_learning.errors import ConfigurationError, LearningError, failure_reason
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.scoped import Scoped, apply_for_agent
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.tools import describe_commit
 
 try:
@@ -27,6 +29,7 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError("the MCP server needs mcp: pip install 'langgraph-learning[mcp]'", name="mcp") from error
 
+Server: TypeAlias = MCPServer[Any]
 MEMORY = "user_memory"
 READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 WRITES = ToolAnnotations(destructive_hint=False, open_world_hint=False)
@@ -45,7 +48,7 @@ def create_server(
     user_id: str,
     thread_id: str | None = None,
     name: str = "langgraph-learning",
-) -> MCPServer[Any]:
+) -> Server:
     """Return an MCP server of one user's memory.
 
     Args:
@@ -61,7 +64,7 @@ def create_server(
     if not user_id:
         raise ConfigurationError("create_server(user_id=...) needs the id of the user whose memory it serves")
     scoped = learning.scoped(user_id=user_id, thread_id=thread_id, store=store)
-    server: MCPServer[Any] = MCPServer(name, instructions=ABOUT, log_level="WARNING")
+    server: Server = MCPServer(name, instructions=ABOUT, log_level="WARNING")
     _add_reads(server, scoped)
     offered = {
         kind.__name__
@@ -75,7 +78,7 @@ def create_server(
     return server
 
 
-def _add_reads(server: MCPServer[Any], scoped: Scoped) -> None:
+def _add_reads(server: Server, scoped: Scoped) -> None:
     async def search(query: str, limit: int = 5) -> str:
         """Search what is remembered; each line has the id of a memory, for `update` and `forget`."""
         records = await scoped.asearch(query, limit=max(1, min(limit, MOST)))
@@ -93,7 +96,7 @@ def _add_reads(server: MCPServer[Any], scoped: Scoped) -> None:
     server.add_tool(recall, annotations=READS)
 
 
-def _add_writes(server: MCPServer[Any], scoped: Scoped, offered: set[str]) -> None:
+def _add_writes(server: Server, scoped: Scoped, offered: set[str]) -> None:
     async def remember(content: str) -> str:
         """Remember one thing about the user that will matter in later conversations, as a statement of its own."""
         return await _apply(scoped, "add_memory", {"content": content})
@@ -112,7 +115,7 @@ def _add_writes(server: MCPServer[Any], scoped: Scoped, offered: set[str]) -> No
             server.add_tool(tool, annotations=hints)
 
 
-def _add_profile(server: MCPServer[Any], scoped: Scoped) -> None:
+def _add_profile(server: Server, scoped: Scoped) -> None:
     @server.resource("memory://profile", name="profile", mime_type="application/json")
     async def profile() -> str:
         """Return who the user is, as far as it is known."""
@@ -120,7 +123,7 @@ def _add_profile(server: MCPServer[Any], scoped: Scoped) -> None:
         return current.model_dump_json(exclude_none=True)
 
 
-async def _apply(scoped: Scoped, operation: str, arguments: dict[str, Any]) -> str:
+async def _apply(scoped: Scoped, operation: str, arguments: Mapping[str, Json]) -> str:
     """Write, and return the effect in words; a failure is a tool error, so that no model reports success."""
     try:
         new_commit = await apply_for_agent(scoped, operation, arguments)

@@ -4,17 +4,19 @@ All of them are frozen and JSON-able: they travel through graph state, interrupt
 """
 
 import hashlib
+import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Literal, TypeAlias
+from uuid import UUID, uuid5
 
 from langgraph.store.base import Item
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import COMMITS
-from langgraph_learning.labels import PENDING as PENDING
-from langgraph_learning.labels import ROOT as ROOT
+from langgraph_learning.namespaces import COMMITS
+from langgraph_learning.namespaces import PENDING as PENDING
+from langgraph_learning.namespaces import ROOT as ROOT
 from langgraph_learning.scope import Frozen as Frozen
 from langgraph_learning.scope import Identity as Identity
 from langgraph_learning.scope import Namespace as Namespace
@@ -41,6 +43,14 @@ CARE = "care"
 """The label under which workers record when they last did their regular tasks."""
 NOT_RECORDS = frozenset({COMMITS, "proposals", "feedback", "unindexed", "reflections", PENDING, CARE})
 """The labels in a scope that are no learning stores."""
+
+_DERIVED_IDS = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
+
+
+def derived_id(*parts: object) -> str:
+    """Return an id that follows from `parts` alone."""
+    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
+    return str(uuid5(_DERIVED_IDS, digest))
 
 
 class Ordered(Frozen):
@@ -157,18 +167,6 @@ class Remove(Frozen):
 Change: TypeAlias = Annotated[Add | Update | Remove, Field(discriminator="kind")]
 
 
-class Curated(Frozen):
-    """A finding of curation about some records of a learning store, with the reason."""
-
-    store: str
-    kind: Literal["merged", "retired"]
-    ids: tuple[str, ...]
-    """The records; if they are merged, the one that stays comes first."""
-    texts: tuple[str, ...]
-    reason: str
-    changes: tuple[Change, ...] = ()
-
-
 class Revision(Frozen):
     """One state of a record; `record` is None if it was removed."""
 
@@ -247,6 +245,8 @@ class Commit(Frozen):
     """The shared namespace of each changed learning store; those without one are the user's own."""
     trajectory: Trajectory | None = None
     """The agent's tool calls of the turn, if one failed and a learning store reads them."""
+    undone_by: str | None = None
+    """The id of the last commit that undid this one; an `undo` of that one redoes it."""
 
     _read_older = model_validator(mode="before")(_gather_provenance)
 
@@ -259,35 +259,6 @@ class Commit(Frozen):
     def recalled(self) -> tuple[tuple[str, str], ...]:
         """The records recalled in that turn, as learning store and id."""
         return self.provenance.recalled
-
-
-class CurationReport(Frozen):
-    """The findings of a curation, and what it did unless it was a dry run."""
-
-    dry_run: bool
-    merged: tuple[Curated, ...] = ()
-    retired: tuple[Curated, ...] = ()
-    proposed: tuple[Curated, ...] = ()
-    """Findings of a model about a learning store that proposes; they wait for a person."""
-    refused: tuple[Refusal, ...] = ()
-    """Requests of a model that cannot be carried out."""
-    changes: int = 0
-    """The number of changes, without proposed ones."""
-    commit: str | None = None
-    """The commit to `undo`; None if nothing was written."""
-    usage: Usage = Usage()
-
-
-class Feedback(Frozen):
-    """The effect of a person's feedback on a turn."""
-
-    helpful: bool
-    records: tuple[tuple[str, str], ...] = ()
-    """The records that were voted on, as learning store and id; none if the turn recalled none that are ranked."""
-    proposed: tuple[str, ...] = ()
-    """The ids of proposals about records found harmful too often; these are not recalled until a person decides."""
-    commit: str | None = None
-    """The commit that set them aside."""
 
 
 class Proposal(Frozen):
@@ -352,25 +323,6 @@ class Proposal(Frozen):
         lines += [f'Because it was said: "{self.source.quote}"'] if self.source.quote else []
         lines += ["What it would change has changed meanwhile: look again."] if self.stale else []
         return "\n".join([f"{self.store}: {self.name}", *lines])
-
-
-class Reflection(Frozen):
-    """The findings of a reflection, and what it did unless it was a dry run."""
-
-    dry_run: bool
-    events: int = 0
-    """The number of turns, votes, outcomes and corrections that the model was shown."""
-    changes: tuple[Change, ...] = ()
-    """The changes it made, or would make; the source of each lists the turns it rests on."""
-    proposed: tuple[Proposal, ...] = ()
-    """The proposals that wait for a person."""
-    refused: tuple[Refusal, ...] = ()
-    """Requests of the model that cannot be carried out, or that rest on nothing."""
-    commits: tuple[str, ...] = ()
-    """The commits to `undo`, the last one first."""
-    usage: Usage = Usage()
-    failed: str | None = None
-    """Why it stopped half way; the commits so far stay, and the next reflection continues from there."""
 
 
 def _status(change: Change) -> str | None:

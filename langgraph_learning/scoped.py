@@ -3,26 +3,28 @@
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.approval.approval import Outcome, proposals
+from langgraph_learning._engine.approval.approval import proposals
 from langgraph_learning._engine.background.pending import PendingTurn, load_pending, pending_namespace
 from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.learning.draft import CommitKind
 from langgraph_learning._engine.maintenance.history import history, undo
 from langgraph_learning._engine.maintenance.user_data import export, forget
-from langgraph_learning._engine.recall.recall import Recall, Receipt, search
+from langgraph_learning._engine.recall.recall import search
 from langgraph_learning._engine.settings import MachineSettings, check_store
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.identity import user_label
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Revision, check_ids
+from langgraph_learning.records import Commit, Identity, Proposal, Record, Revision, check_ids
+from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.scoped_flows import P, ScopedFlows, with_zone
+from langgraph_learning.store_protocol import Json
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,10 @@ class Scoped(ScopedFlows):
 
         Args:
             query: The user's words.
-            at: A time in the past: records that did not hold then are left out, and records superseded since are
-                included.
+            at: A time in the past: records that did not hold then and messages said later are left out, and records
+                superseded since are included. What counts is when something was said and held, not when it was
+                learned: a conversation loaded today with `learn(..., at=...)` is there as of its own day, and a record
+                without dates always. (A run from an old checkpoint recalls what was known at that checkpoint.)
         """
         return self._driver.run(self._recall(query, at))
 
@@ -114,7 +118,8 @@ class Scoped(ScopedFlows):
         """Learn from `messages`; return the last commit that changed or refused something, or None.
 
         The same messages are learned only once. A long history is learned in parts, each with its own commit; after an
-        interruption, the same call continues where it stopped.
+        interruption, the same call continues where it stopped. A part whose commit was undone stays undone: it is
+        skipped with a warning that names the commit to `undo` to bring it back.
 
         Args:
             messages: A turn, or a history.
@@ -209,7 +214,7 @@ class Scoped(ScopedFlows):
         """Return the same as `review_queue`."""
         return await self._driver.arun(self._review_queue(namespace))
 
-    def apply(self, operation: str, /, **arguments: Any) -> Commit:
+    def apply(self, operation: str, /, **arguments: Json) -> Commit:
         """Run one operation as a person's own edit; a record is named by its own id.
 
         A change of other users' words in a shared namespace is proposed, as in a conversation. So is a change in a
@@ -231,7 +236,7 @@ class Scoped(ScopedFlows):
         """
         return self._driver.run(self._apply(operation, arguments))
 
-    async def aapply(self, operation: str, /, **arguments: Any) -> Commit:
+    async def aapply(self, operation: str, /, **arguments: Json) -> Commit:
         """Run `apply` without blocking the event loop."""
         return await self._driver.arun(self._apply(operation, arguments))
 
@@ -240,7 +245,7 @@ class Scoped(ScopedFlows):
         proposal_id: str,
         decision: Literal["approve", "reject"],
         *,
-        edit: Mapping[str, Any] | None = None,
+        edit: Mapping[str, Json] | None = None,
         by: str | None = None,
         message: str | None = None,
     ) -> Outcome:
@@ -265,7 +270,7 @@ class Scoped(ScopedFlows):
         proposal_id: str,
         decision: Literal["approve", "reject"],
         *,
-        edit: Mapping[str, Any] | None = None,
+        edit: Mapping[str, Json] | None = None,
         by: str | None = None,
         message: str | None = None,
     ) -> Outcome:
@@ -341,16 +346,16 @@ class Scoped(ScopedFlows):
         """Run `forget` without blocking the event loop."""
         return await self._driver.arun(forget(self._settings.stores, self.identity))
 
-    def export(self) -> Iterator[dict[str, Any]]:
+    def export(self) -> Iterator[dict[str, Json]]:
         """Return the records of this user in all threads, one JSON row each."""
         return iter(self._driver.run(export(self.identity)))
 
-    async def aexport(self) -> AsyncIterator[dict[str, Any]]:
+    async def aexport(self) -> AsyncIterator[dict[str, Json]]:
         """Return the same as `export`."""
         for row in await self._driver.arun(export(self.identity)):
             yield row
 
-    def load(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
+    def load(self, rows: Iterable[Mapping[str, Json]], *, vouched: bool = False) -> int:
         """Import the rows of an `export` as this user's records, and return their number.
 
         Args:
@@ -364,12 +369,12 @@ class Scoped(ScopedFlows):
         """
         return self._driver.run(self._load(rows, vouched))
 
-    async def aload(self, rows: Iterable[Mapping[str, Any]], *, vouched: bool = False) -> int:
+    async def aload(self, rows: Iterable[Mapping[str, Json]], *, vouched: bool = False) -> int:
         """Run `load` without blocking the event loop."""
         return await self._driver.arun(self._load(rows, vouched))
 
 
-async def apply_for_agent(scoped: Scoped, operation: str, arguments: Mapping[str, Any]) -> Commit:
+async def apply_for_agent(scoped: Scoped, operation: str, arguments: Mapping[str, Json]) -> Commit:
     """Run one operation that a model asks for; in a learning store that proposes, it waits for a person.
 
     Args:

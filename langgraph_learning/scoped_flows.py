@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, cast
+from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
 from langchain_core.messages import convert_to_messages
@@ -11,27 +11,29 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
 
-from langgraph_learning._engine.approval.approval import Approver, Outcome, ReviewDecision, decide, review_queue
-from langgraph_learning._engine.approval.proposals import fetch_proposals, find_proposal, load_turn
+from langgraph_learning._engine.approval.approval import Answer, Approver, ReviewDecision, decide, review_queue
+from langgraph_learning._engine.approval.proposals import find_proposal, load_proposals, load_turn
 from langgraph_learning._engine.background.pending import load_pending, pending_namespace, retry_failed
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
-from langgraph_learning._engine.recall.recall import Recall, Receipt, recall
+from langgraph_learning._engine.recall.recall import recall
+from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
-from langgraph_learning.records import Commit, CurationReport, Feedback, Identity, Proposal, Record, Source
+from langgraph_learning.records import Commit, Identity, Proposal, Record, Source, derived_id
+from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt, Reflection
 from langgraph_learning.schemas import UserProfile
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores import LearningStore, UserProfileStore
 from langgraph_learning.validity import with_timezone
 
@@ -56,7 +58,7 @@ class ScopedFlows:
         """The function that masks secrets in a text before it is stored."""
         return self._settings.mask
 
-    def _load(self, rows: Iterable[Mapping[str, Any]], vouched: bool) -> Flow[int]:
+    def _load(self, rows: Iterable[Mapping[str, Json]], vouched: bool) -> Flow[int]:
         return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
@@ -64,14 +66,7 @@ class ScopedFlows:
         return [record for snapshot in snapshots for record in snapshot.records]
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
-        return recall(
-            self._settings.stores,
-            self.identity,
-            query,
-            self._settings.context_tokens,
-            self._settings.author_name,
-            with_zone(at),
-        )
+        return recall(self._settings.recall_rules, self.identity, query, with_zone(at))
 
     def _learn(
         self,
@@ -83,7 +78,7 @@ class ScopedFlows:
         return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
 
     def _decide(
-        self, key: str, answer: object, edit: Mapping[str, Any] | None, by: str | None, message: str | None
+        self, key: str, answer: object, edit: Mapping[str, Json] | None, by: str | None, message: str | None
     ) -> Flow[Outcome]:
         if not isinstance(key, str):
             raise ProposalError(f"decide({key!r}, ...): give the id of a proposal, as `proposals()` lists them")
@@ -91,19 +86,21 @@ class ScopedFlows:
             raise ProposalError(
                 f"decide({key!r}, {answer!r}): give 'approve', with edit={{...}} or without, or 'reject'"
             )
-        approver = self._approver(by)
-        proposal = yield from self._find_proposal(key, approver)
-        args: dict[str, Any] | None = None
-        if edit is not None and proposal is not None:
+        stores, reviewers = self._settings.stores, self._settings.reviewers
+        held = yield from load_proposals([(self.identity, key)])
+        if not held and reviewers is not None:  # a reviewer may decide about proposals to any user
+            held = yield from find_proposal(key)
+        args: dict[str, Json] | None = None
+        if edit is not None and key in held:
+            proposal = held[key][0]
             args = {**proposal.args, **edit}
             try:
-                check_edit(self._settings.stores, proposal, proposal.name, args)
+                check_edit(stores, proposal, proposal.name, args)
             except ValueError as error:
                 raise ProposalError(f"the edit is not valid: {error}") from error
-        kind: Literal["approve", "edit", "reject"] = "edit" if edit is not None else cast("Any", answer)
-        owner = proposal.identity if proposal is not None else None
-        decision = ReviewDecision(key, kind, args=args, message=message, owner=owner)
-        [outcome] = yield from decide(self._settings.stores, self.identity, [decision], approver, self._settings.mask)
+        kind: Answer = "edit" if edit is not None else "approve" if answer == "approve" else "reject"
+        decision = ReviewDecision(key, kind, args=args, message=message)
+        [outcome] = yield from decide(stores, [decision], held, self._approver(by), self._settings.mask)
         if outcome.result not in ("approved", "rejected"):
             raise ProposalError(f"proposal {key!r}: {outcome.reason}")
         return outcome
@@ -116,18 +113,11 @@ class ScopedFlows:
         user = self.identity.user_id
         return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
 
-    def _find_proposal(self, key: str, approver: Approver) -> Flow[Proposal | None]:
-        """Return a proposal to this user; if reviewers are configured, to any user."""
-        own = yield from fetch_proposals(self.identity, [key])
-        if own or self._settings.reviewers is None:
-            return own[0] if own else None
-        return (yield from find_proposal(key))
-
     def _review_queue(self, namespace: str | None) -> Flow[list[Proposal]]:
         whole = self.identity.user_id is None
         return review_queue(self._settings.stores, None if whole else self._approver(), namespace)
 
-    def _apply(self, name: str, arguments: Mapping[str, Any], kind: CommitKind = CommitKind.PERSON) -> Flow[Commit]:
+    def _apply(self, name: str, arguments: Mapping[str, Json], kind: CommitKind = CommitKind.PERSON) -> Flow[Commit]:
         offering = [store for store in self._settings.stores if any(kind.__name__ == name for kind in store.operations)]
         if not offering:
             names = [kind.__name__ for store in self._settings.stores for kind in store.operations]
@@ -158,6 +148,12 @@ class ScopedFlows:
         now = datetime.now(UTC)
         options = self._settings
         return curate(options.stores, self.identity, now, dry_run=dry_run, max_age=age, judge=judge, mask=options.mask)
+
+    def _reflect(
+        self, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
+    ) -> Flow[Reflection]:
+        user = self.identity.user_id
+        return reflect_flow(self._settings, user, namespace, since=since, model=model, dry_run=dry_run)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
         if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):

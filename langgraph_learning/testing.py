@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal, TypeAlias
 
 from langchain_core.callbacks import CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
+from langchain_core.language_models import BaseChatModel, LanguageModelInput
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage, ToolCall
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
@@ -33,6 +33,8 @@ Purpose = Literal["reply", "extraction"]
 Operations: TypeAlias = Sequence[dict[str, JsonValue]]
 Scripted: TypeAlias = str | AIMessage | Operations | BaseException
 Script: TypeAlias = Scripted | Callable[[list[BaseMessage]], Scripted]
+JsonSchema: TypeAlias = dict[str, Any]
+"""A schema that a test reads by its keys."""
 
 
 def op(operation: str, /, *, quote: str | None = None, **arguments: JsonValue) -> dict[str, JsonValue]:
@@ -47,7 +49,7 @@ SCRIPTED = (
 
 
 def model_or_script(
-    replies: Sequence[Any], extractions: Sequence[Any] = (), *, repeat: bool = False
+    replies: Sequence[object], extractions: Sequence[object] = (), *, repeat: bool = False
 ) -> tuple[BaseChatModel, str]:
     """Return a real model if the environment names one, or else a script; and a line that says which it is.
 
@@ -89,14 +91,14 @@ class ScriptedChatModel(BaseChatModel):
         repeat: Whether the last entry of each list is repeated for ever.
     """
 
-    replies: Sequence[Any] = ()
-    extractions: Sequence[Any] = ()
+    replies: Sequence[object] = ()
+    extractions: Sequence[object] = ()
     repeat: bool = False
 
     _calls: Counter[str] = PrivateAttr(default_factory=Counter)
     _prompts: dict[str, list[list[BaseMessage]]] = PrivateAttr(default_factory=_no_prompts)
     _bound: list[list[str]] = PrivateAttr(default_factory=list)
-    _schemas: list[dict[str, Any]] = PrivateAttr(default_factory=list)
+    _schemas: list[JsonSchema] = PrivateAttr(default_factory=list)
 
     @property
     def calls(self) -> Counter[str]:
@@ -114,7 +116,7 @@ class ScriptedChatModel(BaseChatModel):
         return self._bound
 
     @property
-    def schemas(self) -> list[dict[str, Any]]:
+    def schemas(self) -> list[JsonSchema]:
         """The schemas of structured answers that were requested."""
         return self._schemas
 
@@ -126,18 +128,18 @@ class ScriptedChatModel(BaseChatModel):
     def _llm_type(self) -> str:
         return "scripted"
 
-    def bind_tools(self, tools: Sequence[Any], **kwargs: Any) -> Runnable[Any, AIMessage]:
+    def bind_tools(self, tools: Sequence[object], **kwargs: object) -> Runnable[LanguageModelInput, AIMessage]:
         """Record the tools; whether they are called is up to the script."""
-        self._bound.append([str(_name_of(tool)) for tool in tools])
+        self._bound.append([_name_of(tool) for tool in tools])
         return self.bind()
 
     def with_structured_output(  # type: ignore[override]
-        self, schema: dict[str, Any], *, include_raw: bool = False, **kwargs: Any
-    ) -> Runnable[Any, Any]:
+        self, schema: JsonSchema, *, include_raw: bool = False, **kwargs: object
+    ) -> Runnable[LanguageModelInput, object]:
         """Answer from `extractions` for the schema of an extraction, and from `replies` for any other schema."""
         self._schemas.append(schema)
 
-        def parse(raw: AIMessage) -> Any:
+        def parse(raw: AIMessage) -> object:
             try:
                 value, error = _read(schema, str(raw.text)), None
             except ValueError as failure:
@@ -154,7 +156,7 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         *,
         purpose: Purpose = "reply",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> ChatResult:
         return ChatResult(generations=[ChatGeneration(message=self._next(purpose, messages))])
 
@@ -165,7 +167,7 @@ class ScriptedChatModel(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         *,
         purpose: Purpose = "reply",
-        **kwargs: Any,
+        **kwargs: object,
     ) -> Iterator[ChatGenerationChunk]:
         message = self._next(purpose, messages)
         words = str(message.text).split(" ")
@@ -195,13 +197,13 @@ class ScriptedChatModel(BaseChatModel):
         return _message(entry(messages) if callable(entry) else entry, messages)
 
 
-def _message(entry: Scripted, messages: list[BaseMessage]) -> AIMessage:
+def _message(entry: object, messages: list[BaseMessage]) -> AIMessage:
     if isinstance(entry, BaseException):
         raise entry
     if isinstance(entry, AIMessage):
         answer = entry.model_copy()
     else:
-        text = entry if isinstance(entry, str) else json.dumps({"operations": list(entry)}, ensure_ascii=False)
+        text = entry if isinstance(entry, str) else json.dumps({"operations": entry}, ensure_ascii=False)
         answer = AIMessage(text)
     if answer.usage_metadata is None:
         asked, answered = sum(tokens(str(message.text)) for message in messages), tokens(str(answer.text))
@@ -215,7 +217,7 @@ def _read(schema: object, text: str) -> object:
     return json.loads(text)
 
 
-def _name_of(tool: Any) -> Any:
+def _name_of(tool: object) -> str:
     if isinstance(tool, dict):
-        return tool.get("name") or tool.get("function", {}).get("name")
-    return getattr(tool, "name", None) or getattr(tool, "__name__", tool)
+        return str(tool.get("name") or tool.get("function", {}).get("name"))
+    return str(getattr(tool, "name", None) or getattr(tool, "__name__", tool))

@@ -6,7 +6,6 @@ query is often too short to show its language: `query_terms` gives each word the
 to, unless the query is certainly English.
 """
 
-import html
 import math
 import re
 import unicodedata
@@ -231,26 +230,6 @@ def _stems(word: str, language: str) -> tuple[str, ...]:
 
 
 _TURKISH_CAPITALS = str.maketrans({"I": "ı", "İ": "i"})
-
-
-# Marks that a chat shows as bold or as a picture, and that a model omits when it copies the text.
-_MARKUP = re.compile(r"\*\*|~~|(?<![^\W_])[*_`#>]+|[*_`]+(?![^\W_])|(?<=\])\([^()\s]{0,500}\)")
-_QUOTED = re.compile(rf"\w[\w{_MARKS}]*[+#]*")
-_BETWEEN_UNSPACED = re.compile(f"(?<=[{_UNSPACED}]) (?=[{_UNSPACED}])")
-
-
-def fold_quote(text: str) -> str:
-    """Return `text` in the form in which a quote is compared with its source: only its words.
-
-    Markdown, emoji, punctuation, accents, escapes and the kind of quotation marks do not count, because a model copies
-    none of them reliably.
-
-    Example:
-        >>> fold_quote("I **love** café crème ☕!") in fold_quote("Well, I love cafe creme.")
-        True
-    """
-    plain = fold_letters(_MARKUP.sub("", html.unescape(text)).translate(_INVISIBLE))
-    return _BETWEEN_UNSPACED.sub("", " ".join(_QUOTED.findall(plain))) or " ".join(plain.split())
 
 
 # Words that add nothing to a statement about a user; "no", "over", "than", "for", tenses and the like do.

@@ -3,7 +3,7 @@
 from collections.abc import Container
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from langchain.tools import ToolRuntime
 from langchain_core.messages import AIMessage, BaseMessage
@@ -18,9 +18,9 @@ from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
 from langgraph_learning._engine.learning.messages import Speakers, has_human_role
-from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
+from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
-from langgraph_learning._engine.learning.turn import derived_id, turn_of
+from langgraph_learning._engine.learning.turn import turn_of
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning._engine.settings import MachineSettings
@@ -30,8 +30,10 @@ from langgraph_learning.nodes.run_context import AnyRuntime, Run
 from langgraph_learning.nodes.state import MACHINE
 from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wrap import get_messages
-from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source
+from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source, derived_id
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores import LearningStore, Operation
+from langgraph_learning.stores.operations import tool_schema
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
 BEFORE_EXTRACTION = 1_000_000
@@ -63,11 +65,11 @@ def _tool(settings: MachineSettings, store: LearningStore, operation: type[Opera
         """Return the result, marked as nobody's words if it only reports a change or an empty search."""
         return text, {CHANGED_BY: settings.name} if not searching or text == NOTHING_FOUND else None
 
-    def call(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
+    def call(runtime: ToolRuntime, **arguments: Json) -> tuple[str, object]:
         run = _run(settings, runtime)
         return mark(run.driver.run(_step(run, name, work(run, store, name, arguments))))
 
-    async def acall(runtime: ToolRuntime, **arguments: Any) -> tuple[str, object]:
+    async def acall(runtime: ToolRuntime, **arguments: Json) -> tuple[str, object]:
         run = _run(settings, runtime)
         return mark(await run.driver.arun(_step(run, name, work(run, store, name, arguments))))
 

@@ -10,24 +10,41 @@ PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
     **dict.fromkeys(
-        ("display", "errors", "labels", "text", "masking", "langgraph_private", "versioned_store", "scoring"), 0
+        ("display", "errors", "namespaces", "text", "masking", "langgraph_private", "store_protocol", "scoring"), 0
     ),
-    **dict.fromkeys(("schemas", "prompts", "json_schema", "options"), 1),
+    **dict.fromkeys(("schemas", "prompts", "json_schema", "option_checks"), 1),
     "scope": 1.4,
     "validity": 1.5,
     "source": 1.5,
     **dict.fromkeys(("records", "config"), 2),
+    "reports": 2.5,
     "stores": 3,
     "_engine": 4,
     "evals": 4.5,
     **dict.fromkeys(("nodes", "views"), 5),
-    **dict.fromkeys(("backup", "middleware", "tools", "scoped", "importing"), 6),
+    **dict.fromkeys(("_admin", "backup", "middleware", "tools", "scoped", "importing"), 6),
     "scoped_flows": 5.5,
     "machine": 7,
-    **dict.fromkeys(("agent", "web", "mcp"), 8),
+    **dict.fromkeys(("_worker", "agent", "web", "mcp"), 8),
     "cli": 9,
     "__init__": 10,
 }
+ENGINE_USERS = {
+    "nodes": "the steps of a graph run flows",
+    "middleware": "the same steps in an agent",
+    "tools": "a tool call is a flow",
+    "scoped": "each call of the data API is a flow",
+    "scoped_flows": "those flows",
+    "machine": "it holds the settings that flows read",
+    "agent": "it checks a model and a store as the machine does",
+    "backup": "reading and writing a whole store are flows",
+    "_admin": "what the command line and the web pages read of a whole store",
+    "_worker": "what the command `worker` runs",
+    "evals": "it pins the revision that recall reads",
+}
+"""The layers that may import `_engine`, and what for; all others use the data API."""
+STORE_USERS = {"cli": "`doctor` and `stats` look at a database without opening it; the type of an open store"}
+"""The layers that may import the private packages of `checkpointers`, and what for."""
 APART = {"checkpointers", "testing"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
@@ -36,8 +53,8 @@ def layer(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported(path: Path) -> Iterator[str]:
-    """The layers that a module imports, at its top or inside functions."""
+def imported_names(path: Path) -> Iterator[str]:
+    """The names of this package that a module imports, at its top or inside functions."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names: list[str] = []
         if isinstance(node, ast.ImportFrom):
@@ -45,7 +62,12 @@ def imported(path: Path) -> Iterator[str]:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        yield from (name.split(".")[1] for name in names if name.startswith("langgraph_learning."))
+        yield from (name for name in names if name.startswith("langgraph_learning."))
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The layers that a module imports."""
+    return (name.split(".")[1] for name in imported_names(path))
 
 
 def test_every_module_has_a_layer() -> None:
@@ -56,7 +78,15 @@ def misplaced_imports(path: Path) -> set[str]:
     """The layers that a module imports and may not."""
     own, found = layer(path), set(imported(path))
     if own == "checkpointers":
-        return found - {"checkpointers", "errors", "labels", "langgraph_private", "text", "versioned_store", "scoring"}
+        return found - {
+            "checkpointers",
+            "errors",
+            "namespaces",
+            "langgraph_private",
+            "text",
+            "store_protocol",
+            "scoring",
+        }
     if own == "testing":
         return found - {"text"}
     if own in ("agent", "cli", "__init__"):
@@ -67,6 +97,17 @@ def misplaced_imports(path: Path) -> set[str]:
 
 def test_a_module_imports_from_its_own_layer_or_below() -> None:
     assert {path: found for path in MODULES if (found := misplaced_imports(path))} == {}
+
+
+def layers_that_import(package: str) -> set[str]:
+    importing = {layer(path) for path in MODULES for name in imported_names(path) if f"{name}.".startswith(package)}
+    return importing - {package.split(".")[1]}
+
+
+def test_only_named_layers_reach_into_private_packages() -> None:
+    assert layers_that_import("langgraph_learning._engine.") == set(ENGINE_USERS)
+    stores = {"langgraph_learning.checkpointers._store.", "langgraph_learning.checkpointers._saver."}
+    assert set.union(*map(layers_that_import, stores)) == set(STORE_USERS)
 
 
 def test_learning_stores_do_no_io() -> None:

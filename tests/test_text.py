@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from langgraph_learning import text as analysis
 from langgraph_learning.languages import guess_language
-from langgraph_learning.text import fold, fold_letters, fold_quote, query_terms, terms, words
+from langgraph_learning.text import fold, fold_letters, query_terms, terms, words
 
 # A language, a turn, a question in another inflection, and the words of it that shall find the turn.
 ASKED = [
@@ -152,7 +152,7 @@ def test_marks_without_end_are_cut_before_they_are_sorted(monkeypatch: pytest.Mo
     monkeypatch.setattr(unicodedata, "normalize", watched)
     for pair in ("\u0301\u0323", "\u0e38\u0e48", "\u05b0\u05bc", "\u0f73", "\u1dce\u20e8"):
         attack = "a" + pair * 5_000
-        for analyse in (fold, fold_letters, fold_quote, terms, query_terms, words):
+        for analyse in (fold, fold_letters, terms, query_terms, words):
             analyse(f"{attack} {attack}")
     assert 0 < longest <= 100
 
@@ -160,44 +160,3 @@ def test_marks_without_end_are_cut_before_they_are_sorted(monkeypatch: pytest.Mo
 def test_a_letter_keeps_the_marks_that_a_script_writes() -> None:
     assert fold("é\u0323\u0301") == "e"
     assert fold("ก\u0e38\u0e48") == "ก\u0e38\u0e48"
-
-
-@pytest.mark.parametrize(
-    ("quote", "message"),
-    [
-        ("I love pizza", "Well, I **love** pizza"),
-        ("I love pizza", "I __love__ *pizza*!"),
-        ("run make test first", "Please run `make test` first."),
-        ("I moved to Lodz", "Last year I moved to Łódź."),
-        ("cafe creme", "A café crème, please"),
-        ("best day ever", "Best day ever 🎉🎉"),
-        ("best day ever we won", "Best day ever 🎉 we won"),
-        ("My name is Jose", "my name is José 👋🏽"),
-        ("“I'm allergic to nuts”", 'I\'m "allergic" to nuts...'),
-        ("R&D is in Basel", "R&amp;D is in Basel"),
-        ("see the docs", "see [the docs](https://example.org/a_b)"),
-        ("well-known fact", "a well‑known fact"),
-        ("ISPARTA'da oturuyorum", "ısparta'da oturuyorum"),
-        ("انا احمد", "أنا أَحْمَد"),
-        ("我住在北京", "我住在，北京。"),
-        ("I use snake_case", "I use snake_case always"),
-        ("👍", "👍"),
-    ],
-)
-def test_a_quote_without_markdown_emoji_or_accents_stands_in_the_message(quote: str, message: str) -> None:
-    assert fold_quote(quote)
-    assert fold_quote(quote) in fold_quote(message)
-
-
-@pytest.mark.parametrize(
-    ("quote", "message"),
-    [
-        ("I love pizza", "I don't love pizza"),
-        ("I love pizza", "I love **pasta**"),
-        ("I write C++", "I write C"),
-        ("pays 1,500", "pays 1,600"),
-        ("👍", "yes"),
-    ],
-)
-def test_other_words_are_no_quote(quote: str, message: str) -> None:
-    assert fold_quote(quote) not in fold_quote(message)

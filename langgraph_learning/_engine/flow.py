@@ -32,8 +32,8 @@ from langgraph_learning._engine.learning.model_call import (
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
 from langgraph_learning.json_schema import Schema
 from langgraph_learning.langgraph_private import checkpointer, without_streaming
-from langgraph_learning.versioned_store import Expected as Expected
-from langgraph_learning.versioned_store import VersionedStore, is_versioned
+from langgraph_learning.store_protocol import Expected as Expected
+from langgraph_learning.store_protocol import VersionedStore, is_versioned
 
 log = logging.getLogger("langgraph_learning")
 
@@ -63,7 +63,10 @@ class Write:
 
 @dataclass(frozen=True, slots=True)
 class ModelCall:
-    """The effect of calling a model for an object of `schema`; `options` go to `with_structured_output`."""
+    """The effect of calling a model for an object of `schema`; the result is `{"raw": AIMessage, "parsed": ...}`.
+
+    `options` go to `with_structured_output`.
+    """
 
     model: BaseChatModel
     schema: Schema
@@ -77,8 +80,8 @@ class StoreCall:
     """The effect of calling a method of `VersionedStore`; without that method, it raises `UnsupportedByStore`."""
 
     method: str
-    arguments: tuple[Any, ...]
-    options: Mapping[str, Any] = field(default_factory=dict)
+    arguments: tuple[object, ...]
+    options: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ class SaverCall:
     """The effect of calling a method of the run's checkpointer; async runs call its `a...` twin."""
 
     method: str
-    arguments: tuple[Any, ...]
+    arguments: tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +115,7 @@ class StoreInfo:
 
 
 Effect: TypeAlias = Batch | Write | ModelCall | StoreCall | SaverCall | VectorStoreCall | DescribeStore
+# `Any`, because a generator has one type for all that is sent to it: each function below casts its own result.
 Flow: TypeAlias = Generator[Effect, Any, T]
 
 
@@ -138,7 +142,7 @@ def call_store(method: Callable[Concatenate[VersionedStore, P], T], *arguments: 
     return cast("T", (yield StoreCall(method.__name__, arguments, options)))
 
 
-def call_saver(method: str, *arguments: object) -> Flow[Any]:
+def call_saver(method: str, *arguments: object) -> Flow[object]:
     """Return the result of a method of the checkpointer."""
     return (yield SaverCall(method, arguments))
 
@@ -150,14 +154,9 @@ def describe_store() -> Flow[StoreInfo]:
 
 def call_vector_store(
     vectors: VectorStore, method: Literal["add_documents", "delete", "similarity_search"], **arguments: object
-) -> Flow[Any]:
+) -> Flow[object]:
     """Return the result of a method of the vector store; raises `StoreError` if it fails."""
     return (yield VectorStoreCall(vectors, method, arguments))
-
-
-def call_model(effect: ModelCall) -> Flow[dict[str, Any]]:
-    """Return the model's answer, as `{"raw": AIMessage, "parsed": ...}`."""
-    return cast("dict[str, Any]", (yield effect))
 
 
 class TimeTravelSaver(Protocol):
@@ -184,7 +183,7 @@ class _Failed:
     error: Exception
 
 
-def _advance(flow: Flow[T], outcome: Any) -> Effect:
+def _advance(flow: Flow[T], outcome: object) -> Effect:
     return flow.throw(outcome.error) if isinstance(outcome, _Failed) else flow.send(outcome)
 
 
@@ -209,7 +208,7 @@ class Driver:
 
     def run(self, flow: Flow[T]) -> T:
         """Run `flow` to its end and return its result."""
-        outcome: Any = None
+        outcome: object = None
         try:
             while True:
                 effect = _advance(flow, outcome)
@@ -224,7 +223,7 @@ class Driver:
 
     async def arun(self, flow: Flow[T]) -> T:
         """Run `flow` to its end without blocking the event loop."""
-        outcome: Any = None
+        outcome: object = None
         try:
             while True:
                 effect = _advance(flow, outcome)
@@ -315,8 +314,8 @@ class Driver:
             self.warn_once("database", _OTHER_DATABASE)
         return saver if own and own == saver_database else None
 
-    def _store_method(self, name: str) -> Any:
-        method = getattr(self.require_store(), name, None)
+    def _store_method(self, name: str) -> Callable[..., object]:
+        method: Callable[..., object] | None = getattr(self.require_store(), name, None)
         if method is None:
             raise UnsupportedByStore(f"a {type(self.store).__name__} has no {name}(): open one with connect()")
         return method

@@ -3,8 +3,8 @@
 import base64
 import hashlib
 import logging
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
@@ -13,7 +13,7 @@ from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, Sea
 from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
-from langgraph_learning.labels import COMMITS
+from langgraph_learning.namespaces import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,
@@ -115,12 +115,12 @@ class ScopeSnapshot:
         for change in changes:
             if isinstance(change, Remove):
                 present.pop(change.id, None)
-                past = {key: kept for key, kept in past.items() if change.id not in (key, kept.past_of)}
+                past = {key: state for key, state in past.items() if change.id not in (key, state.past_of)}
                 continue
             old = present.get(change.id)
             if change.from_now_on and old is not None and self.keeps_past:
-                kept = old.as_past(change.valid_from)
-                past |= {kept.id: kept} if kept is not None else {}
+                earlier = old.as_past(change.valid_from)
+                past |= {earlier.id: earlier} if earlier is not None else {}
             # The records of one commit keep their order, because short ids depend on it.
             present[change.id] = self.record(change, old, at + timedelta(microseconds=len(present)))
         kept_past = tuple(past.values())
@@ -154,6 +154,20 @@ class ScopeSnapshot:
         )
 
 
+@dataclass(frozen=True)
+class RankedSnapshot(ScopeSnapshot):
+    """The records of a learning store in one scope as recall ranks them, and the ids of those that are not shown."""
+
+    order: tuple[Ranked, ...] = ()
+    """The records, best first."""
+    suppressed: frozenset[str] = frozenset()
+    """The ids of records that `filter_active` leaves out because of an archived record; they are read but not shown."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """The scores of the search that read the records, by id."""
+    final: bool = False
+    """Whether the scores are final; otherwise recall ranks the records by their words as well."""
+
+
 def _code(record_id: str) -> str:
     return (
         "-" + base64.b32encode(hashlib.sha256(record_id.encode(errors="surrogatepass")).digest()[:5]).decode().lower()
@@ -184,8 +198,8 @@ def read_op(
     return SearchOp((*scope.path, store.name), wanted or None, limit=limit, query=query or None, refresh_ttl=False)
 
 
-def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> ScopeSnapshot:
-    """Return the records in results of `read_op`: only those of this scope, each once, oldest first.
+def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: int | None = None) -> RankedSnapshot:
+    """Return the records in results of `read_op`, with their scores: only those of this scope, each once, oldest first.
 
     `limit` is the page size of the first result: if the page is full, there may be more records.
     """
@@ -196,7 +210,8 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     records = {item.key: Record.from_item(item) for item in own_items}
     ordered = sorted(records.values(), key=lambda record: (record.created_at, record.id))
     current, past = (tuple(record for record in ordered if (record.past_of is None) is now) for now in (True, False))
-    return ScopeSnapshot(store, scope, current, past, complete=not full)
+    scores = {item.key: item.score for item in own_items if getattr(item, "score", None) is not None}
+    return RankedSnapshot(store, scope, current, past, complete=not full, scores=cast("dict[str, float]", scores))
 
 
 def load_snapshots(
@@ -227,7 +242,7 @@ def load_snapshots(
     ]
     results = yield from batch(*first, *newest, *fitting)
     own_results = results[len(first) :]
-    snapshots = [
+    snapshots: list[ScopeSnapshot] = [
         read_snapshot(store, scope, *own_results[position :: len(stores)], limit=limit)
         for position, (store, scope) in enumerate(stores)
     ]
@@ -245,10 +260,10 @@ def load_past(snapshots: Sequence[ScopeSnapshot], changes: Sequence[Change]) -> 
             wanted.append((place, read_op(snapshot.store, snapshot.scope, limit=EVERYTHING)._replace(filter=filter_)))
     loaded = list(snapshots)
     for (place, _), result in zip(wanted, (yield from batch(*(op for _, op in wanted))) if wanted else (), strict=True):
-        known = loaded[place]
-        read = read_snapshot(known.store, known.scope, result)
-        past = {record.id: record for record in (*read.past, *known.past)}
-        loaded[place] = replace(known, past=tuple(past.values()))
+        snapshot = loaded[place]
+        read = read_snapshot(snapshot.store, snapshot.scope, result)
+        past = {record.id: record for record in (*read.past, *snapshot.past)}
+        loaded[place] = replace(snapshot, past=tuple(past.values()))
     return loaded
 
 
@@ -308,6 +323,16 @@ def _read_change(change: dict[str, Any], thread_id: str | None) -> dict[str, Any
     session, _, place = change["id"].rpartition("-")
     source = {**change.get("source", {}), "thread_id": thread_id}
     return {**change, "content": {}, "text": "", "session": session, "place": int(place), "source": source}
+
+
+def find_undo(commit: Commit) -> Flow[Commit | None]:
+    """Return the commit that has undone `commit`; None if it stands, also because the undo was itself undone."""
+    if commit.undone_by is None:
+        return None
+    [item] = yield from batch(find_commit(commit.identity, commit.undone_by))
+    if (undo := read_commit(item)) is None:
+        return None
+    return None if (yield from find_undo(undo)) is not None else undo
 
 
 def put_record(record: Record, at: datetime) -> PutOp:

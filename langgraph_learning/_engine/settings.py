@@ -1,7 +1,7 @@
 """The resolved configuration of a learning machine, for its nodes, tools, middleware and data API."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -12,13 +12,23 @@ from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Sh
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.messages import TrajectoryStep
 from langgraph_learning._engine.learning.structured_output import OutputMethods
+from langgraph_learning._engine.recall.recall import RecallRules
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.masking import Mask, mask_secrets
+from langgraph_learning.option_checks import check_choice, check_function, check_limit, check_seconds, check_text
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
 Placement = Literal["turn", "system"]
+_CHOICES = {"on_error": ("log", "raise"), "placement": ("turn", "system"), "shared": ("propose", "write")}
+_FUNCTIONS = {
+    "scope": "that returns the user id",
+    "turn": "of the state that returns messages",
+    "mask": "of a text",
+    "reviewers": "of reviewer and proposal",
+    "author_name": "of a user id",
+}
 A_MODEL = "give a LangChain chat model, e.g. ChatOpenAI(...), or 'provider:name', e.g. 'openai:gpt-5.2'"
 
 
@@ -64,12 +74,17 @@ def resolve_model(model: Model | None) -> BaseChatModel | None:
 
 @dataclass(frozen=True, kw_only=True)
 class MachineSettings:
-    """The configuration of a learning machine, as its parts use it."""
+    """The configuration of a learning machine, as its parts use it.
+
+    Raises:
+        ConfigurationError: An option cannot work; the message names the option and the fix.
+    """
 
     stores: tuple[LearningStore, ...]
     models: Mapping[str, BaseChatModel | None]
-    limits: Mapping[str, int]
+    namespace: str = "global"
     store: BaseStore | None = None
+    max_updates_per_run: int = 10
     context_tokens: int = 2_000
     scope: Callable[..., object] | None = None
     on_error: Literal["log", "raise"] = "log"
@@ -77,7 +92,7 @@ class MachineSettings:
     messages_key: str = "messages"
     turn: Callable[[Mapping[str, Any]], object] | None = None
     """A function that reads a graph's state: it returns the messages to learn from and the text to recall by."""
-    user_tools: frozenset[str] = frozenset()
+    user_tools: Sequence[str] = ()
     """The names of tools whose result is the user's answer."""
     mask: Mask = mask_secrets
     shared: Shared = "propose"
@@ -104,10 +119,38 @@ class MachineSettings:
     warned: set[str] = field(default_factory=set)
     """The kinds of warnings that were logged and are not repeated."""
 
+    def __post_init__(self) -> None:
+        owner = "LearningMachine"
+        for option in ("max_updates_per_run", "context_tokens"):
+            check_limit(f"{owner}({option}=...)", getattr(self, option))
+        check_limit(f"{owner}(extraction_max_tokens=...)", self.methods.limits.max_tokens)
+        check_seconds(f"{owner}(extraction_timeout=...)", self.methods.limits.timeout)
+        for option, choices in _CHOICES.items():
+            check_choice(owner, option, getattr(self, option), choices)
+        for option, what in _FUNCTIONS.items():
+            check_function(owner, option, getattr(self, option), what)
+        check_store(owner, self.store)
+        check_text(f"{owner}(messages_key=...)", self.messages_key)
+        if not isinstance(self.name, str) or not self.name.isidentifier():
+            raise ConfigurationError(f"{owner}(name={self.name!r}): give a Python identifier, it names state keys")
+        if isinstance(self.user_tools, str) or not all(isinstance(tool, str) for tool in self.user_tools):
+            raise ConfigurationError(f"{owner}(user_tools={self.user_tools!r}): give names of tools, ('ask_human',)")
+        object.__setattr__(self, "user_tools", tuple(self.user_tools))  # the caller may change a list later
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """The number of changes that each learning store may make in one turn, by its name."""
+        return {store.name: store.config.max_updates_per_run or self.max_updates_per_run for store in self.stores}
+
     @property
     def rules(self) -> CommitRules:
         """The rules for every commit."""
         return CommitRules(self.limits, self.mask, self.shared, self.reviewers)
+
+    @property
+    def recall_rules(self) -> RecallRules:
+        """The rules for every recall."""
+        return RecallRules(self.stores, self.context_tokens, self.author_name)
 
     def warn_once(self, kind: str, message: str) -> None:
         """Log a warning of a kind, unless one of that kind was logged before."""

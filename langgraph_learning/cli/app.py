@@ -9,12 +9,13 @@ from langgraph_learning.cli import (
     backup,
     database,
     doctor,
-    edit,
+    edit_records,
     evaluate,
     importing,
     learn,
+    maintenance,
     mcp,
-    mutations,
+    proposals,
     queries,
     serve,
     worker,
@@ -27,24 +28,31 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode="rich",
 )
-for part in (queries, edit, mutations, learn, evaluate, worker, serve, mcp, backup, importing, database, doctor):
+for part in (
+    queries,
+    proposals,
+    edit_records,
+    maintenance,
+    learn,
+    evaluate,
+    worker,
+    serve,
+    mcp,
+    backup,
+    importing,
+    database,
+    doctor,
+):
     part.register(app)
 
 
-def _print_version(asked: bool) -> None:
-    if asked:
-        typer.echo(f"langgraph-learning {langgraph_learning.__version__}")
-        raise typer.Exit
-
-
-@app.callback()
-def options(
-    version: Annotated[
-        bool, typer.Option("--version", help="Say which version this is.", callback=_print_version, is_eager=True)
-    ] = False,
-) -> None:
+@app.callback(invoke_without_command=True)
+def options(version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False) -> None:
     """Look into what a learning machine has learned, mend it, move it.
 
     Give the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 done, 1 refused or failed (one line
     on stderr says why), 2 wrong usage.
     """
+    if version:
+        typer.echo(f"langgraph-learning {langgraph_learning.__version__}")
+        raise typer.Exit

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +14,9 @@ from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import notice, plain, progress, say, write_json
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError, LearningError
+
+if TYPE_CHECKING:
+    from langgraph_learning.store_protocol import Json
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +59,7 @@ def export(
     notice(", ".join(f"{count} {kind}" for kind, count in sorted(lines.items())) or "nothing")
 
 
-def _kind(row: dict[str, object]) -> str:
+def _kind(row: "dict[str, Json]") -> str:
     namespace = row.get("namespace")
     if not isinstance(namespace, list):
         return "records"
@@ -121,7 +124,7 @@ def _read_lines(source: Path) -> Iterator[tuple[Iterator[bytes], int | None]]:
         raise ConfigurationError(f"cannot read {str(source)!r}: {error.strerror}") from error
 
 
-def _rows(lines: Iterator[bytes], done: Callable[[int], None], user: str | None) -> Iterator[dict[str, Any]]:
+def _rows(lines: Iterator[bytes], done: Callable[[int], None], user: str | None) -> "Iterator[dict[str, Json]]":
     for number, line in enumerate(lines, 1):
         done(len(line))
         if not line.strip():
@@ -136,7 +139,7 @@ def _rows(lines: Iterator[bytes], done: Callable[[int], None], user: str | None)
             yield row
 
 
-def _is_of(user: str, row: dict[str, Any]) -> bool:
+def _is_of(user: str, row: "dict[str, Json]") -> bool:
     from langgraph_learning.records import Scope
 
     if (namespace := row.get("namespace")) is not None:

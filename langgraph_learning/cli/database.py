@@ -10,7 +10,7 @@ from langgraph_learning.cli.output import progress, say, write_json
 from langgraph_learning.cli.target import Target, check_exists
 
 if TYPE_CHECKING:
-    from langgraph_learning._engine.maintenance.learning_stats import Figures
+    from langgraph_learning._admin import Figures
     from langgraph_learning.checkpointers._store.inspect import DatabaseState
 
 
@@ -38,10 +38,10 @@ def stats(at: Target) -> None:
         counted[namespace[-1]] += count
     users = {namespace[2] for namespace in mine if namespace[:2] == (ROOT, "user")}
     beside = {"commits": 0, "proposals": 0} | {what: counted.pop(what) for what in sorted(NOT_RECORDS & counted.keys())}
-    beside["proposals"] = _count_waiting(at, prefix) if beside["proposals"] else 0
     with at.open() as opened:
-        beside["refused"] = opened.refusals(at.user)
-        figures = opened.figures(prefix)
+        beside["proposals"] = opened.admin.count_proposals(at.user) if beside["proposals"] else 0
+        beside["refused"] = opened.admin.count_refused(at.user)
+        figures = opened.admin.figures(at.user)
     turns = {f"turns {status}": count for status, count in sorted(state.turns.items())} if at.user is None else {}
     totals = {"users": len(users)} if at.user is None else {}
     if at.as_json:
@@ -73,16 +73,6 @@ def _tell_figures(figures: "Figures") -> None:
     for name, *cells in rows:
         numbers = "  ".join(cell.rjust(width) for cell, width in zip(cells, widths[1:], strict=True))
         say(f"{name:<{widths[0]}}  {numbers}")
-
-
-def _count_waiting(at: Target, prefix: tuple[str, ...]) -> int:
-    """Return how many proposals wait. Decided ones do not count; they are kept so that they are not proposed again."""
-    from langgraph_learning._engine.approval.proposals import PROPOSALS
-    from langgraph_learning._engine.repository import EVERYTHING
-
-    with at.open() as opened:
-        waiting = opened.store.search(prefix, filter={"status": "pending"}, limit=EVERYTHING, refresh_ttl=False)
-    return sum(item.namespace[-1] == PROPOSALS for item in waiting)
 
 
 def migrate(at: Target) -> None:

@@ -12,7 +12,7 @@ from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from langgraph_learning.records import Reflection
+    from langgraph_learning.reports import Reflection
 
 
 def register(app: typer.Typer) -> None:

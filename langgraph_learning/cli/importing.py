@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from langgraph_learning.importing import ImportPreview
     from langgraph_learning.masking import Mask
     from langgraph_learning.records import Record
+    from langgraph_learning.store_protocol import Json
 
 PAGE = 500
 """How many records are written at once, as in `load`."""
@@ -95,9 +96,9 @@ def _check(at: Target, opened: "OpenTarget | None") -> "Callable[[Record], str |
 
     Without `--machine`, a record of an unknown learning store is accepted: it may belong to the user's own machine.
     """
-    from langgraph_learning._engine.maintenance.user_data import misfit
     from langgraph_learning.cli.machines import machine_for_everything
     from langgraph_learning.records import NOT_RECORDS
+    from langgraph_learning.stores.registry import record_fault
 
     machine = opened.machine(None) if opened is not None else machine_for_everything("global", {})
     stores = {store.name: store for store in machine.stores}
@@ -105,12 +106,12 @@ def _check(at: Target, opened: "OpenTarget | None") -> "Callable[[Record], str |
 
     def check(record: "Record") -> str | None:
         foreign = record.store.isidentifier() and record.store not in (*stores, *NOT_RECORDS)
-        return None if own and foreign else misfit(stores, record)
+        return None if own and foreign else record_fault(stores, record)
 
     return check
 
 
-def _existing_rows(opened: "OpenTarget | None") -> Callable[[str], Iterator[Mapping[str, Any]]]:
+def _existing_rows(opened: "OpenTarget | None") -> "Callable[[str], Iterator[Mapping[str, Json]]]":
     return lambda user: opened.scoped_for(user).export() if opened is not None else iter(())
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 
@@ -17,6 +17,8 @@ from langgraph_learning.errors import ConfigurationError
 if TYPE_CHECKING:
     from langgraph_learning.records import Commit
 
+Message: TypeAlias = dict[str, object]
+"""A message as JSON."""
 USERS_ROLES = ("user", "human")
 """The roles of a user's message, in the formats of OpenAI and of LangChain."""
 
@@ -85,7 +87,7 @@ def learn_threads(at: Target, model: str | None) -> None:
         with progress("Learning", len(ids)) as done:
             for thread_id in ids:
                 machine = keeping or opened.machine(at.user, model)
-                found = read_thread(saver, thread_id, machine._settings.messages_key)
+                found = read_thread(saver, thread_id, machine.messages_key)
                 user = found.user_id or at.user
                 if user is None or at.user not in (None, user) or not found.turns:
                     report.leave_out(thread_id, user, at.user, bool(found.turns))
@@ -136,7 +138,7 @@ class _Report:
             say(f"{self.changes} changes from {self.commits} of {self.turns} turns; `history` lists them")
 
 
-def _threads(source: Path) -> Iterator[tuple[str | None, list[dict[str, Any]]]]:
+def _threads(source: Path) -> Iterator[tuple[str | None, list[Message]]]:
     try:
         text = source.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -167,9 +169,9 @@ def _is_message(entry: object) -> bool:
     return isinstance(entry, dict) and isinstance(entry.get("role") or entry.get("type"), str) and "content" in entry
 
 
-def _turns(messages: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+def _turns(messages: Sequence[Message]) -> Iterator[list[Message]]:
     """Yield each turn: messages of the user, and the messages that follow until the user's next one."""
-    turn: list[dict[str, Any]] = []
+    turn: list[Message] = []
     for message in messages:
         begins = (message.get("role") or message.get("type")) in USERS_ROLES
         if begins and any((said.get("role") or said.get("type")) not in USERS_ROLES for said in turn):

@@ -6,17 +6,15 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import cast
 
-from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
-from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
+from langgraph_learning._admin import StoreAdmin
 from langgraph_learning.checkpointers import LearningSaver, connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
 from langgraph_learning.cli.output import notice
 from langgraph_learning.cli.target import Target
-from langgraph_learning.errors import ConfigurationError, RecordError
-from langgraph_learning.labels import label, unlabel
+from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
+from langgraph_learning.namespaces import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
 
@@ -49,6 +47,11 @@ class OpenTarget:
     checkpointer: LearningSaver
     coming: frozenset[str] = frozenset()
     """The names of learning stores whose records an import will write; unknown names get a stand-in."""
+
+    @property
+    def admin(self) -> StoreAdmin:
+        """The reads over the whole store, of all users."""
+        return StoreAdmin(self.store)
 
     def machine(self, user: str | None, model: str | None = None) -> LearningMachine:
         """Return the machine of `--machine`, or one with every learning store, custom ones with records of `user` too.
@@ -83,39 +86,16 @@ class OpenTarget:
         asked = thread if thread is not None else self.target.thread
         return self.machine(user, model).scoped(user_id=user, thread_id=asked, store=self.store)
 
-    def users(self) -> list[str]:
-        """Return the ids of all users that the database has data of."""
-        namespaces = self.store.list_namespaces(prefix=(ROOT, "user"), max_depth=3, limit=EVERYTHING)
-        return sorted({unlabel(namespace[2]) for namespace in namespaces})
-
-    def refusals(self, user: str | None) -> int:
-        """Return how many refused operations the stored commits have, of one user or of all."""
-        users = self.users() if user is None else [user]
-        namespaces = [commits_namespace(Identity(user_id=name)) for name in users]
-        items = [item for each in namespaces for item in self.store.search(each, limit=EVERYTHING, refresh_ttl=False)]
-        return sum(len(item.value.get("refused") or ()) for item in items)
-
-    def figures(self, prefix: Namespace) -> Figures:
-        """Return the statistics of each learning store, for all namespaces under `prefix`."""
-        return Driver(self.store).run(load_figures(prefix))
-
     def records(self, user: str | None) -> list[Record]:
         """Return the records of a user, in all threads or in that of `--thread`, and the shared ones; oldest first.
 
         An item that is not a valid record is reported on stderr and left out.
         """
-        records = []
-        for prefix in self._prefixes(user):
-            for item in self.store.search(prefix, limit=EVERYTHING, refresh_ttl=False):
-                if tuple(item.namespace)[: len(prefix)] != prefix or item.namespace[-1] in NOT_RECORDS:
-                    continue
-                try:
-                    records.append(Record.from_item(item))
-                except RecordError as error:
-                    notice(str(error))
-        asked = self.target.thread
-        current = [record for record in records if record.past_of is None]  # earlier versions are part of the history
-        mine = [record for record in current if asked is None or record.scope.thread_id in (None, asked)]
+        records, errors = self.admin.records(self._prefixes(user))
+        for error in errors:
+            notice(str(error))
+        thread = self.target.thread
+        mine = [record for record in records if thread is None or record.scope.thread_id in (None, thread)]
         return sorted(mine, key=lambda record: (record.created_at, record.store, record.id))
 
     def check_user(self) -> None:
@@ -126,7 +106,7 @@ class OpenTarget:
             return
         if self.store.all_namespaces((ROOT, "user", label(user)), ()):
             return
-        users = self.users()
+        users = self.admin.owners().users
         folded = {name.casefold(): name for name in users}
         alike = get_close_matches(user.casefold(), folded, n=3, cutoff=0.7)
         meant = f"; did you mean {' or '.join(repr(folded[name]) for name in alike)}?" if alike else ""

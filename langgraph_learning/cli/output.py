@@ -8,11 +8,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, is_dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import typer
 
-from langgraph_learning.cli.ids import shorten
+from langgraph_learning.cli.short_ids import shorten
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 DETAILED = 110
 """A terminal with at least this many columns also shows the detail columns."""
@@ -110,10 +113,10 @@ def _print_table(things: Sequence[object], columns: Sequence[Column]) -> None:
     _console(stderr=False).print(table)
 
 
-def _console(*, stderr: bool) -> Any:
+def _console(*, stderr: bool) -> "Console":
     from rich.console import Console
 
-    colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+    colours: Literal["auto"] | None = None if os.environ.get("NO_COLOR") else "auto"
     return Console(file=sys.stderr if stderr else sys.stdout, color_system=colours)
 
 

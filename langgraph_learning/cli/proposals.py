@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from langgraph_learning.cli.ids import find_by_prefix
+from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import Column, day, say, show, write_json
+from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
     from langgraph_learning.cli.open_target import OpenTarget
     from langgraph_learning.records import Proposal
     from langgraph_learning.scoped import Scoped
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    command(app, proposals)
+    command(app, decide)
 
 
 def proposals(
@@ -125,7 +132,7 @@ def _check_known(scoped: "Scoped", waiting: "Sequence[Proposal]") -> None:
             )
 
 
-def _object(text: str | None) -> dict[str, Any] | None:
+def _object(text: str | None) -> dict[str, object] | None:
     if text is None:
         return None
     try:

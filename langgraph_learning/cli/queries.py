@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.ids import find_by_prefix
 from langgraph_learning.cli.output import Column, day, say, show, write_json
-from langgraph_learning.cli.proposals import proposals
+from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target, check_exists
 from langgraph_learning.errors import ConfigurationError
 
@@ -35,14 +34,15 @@ RecordId = Annotated[
 ]
 
 AsOf = Annotated[
-    datetime | None, typer.Option("--as-of", help="What held then, also what something else holds in the place of now.")
+    datetime | None,
+    typer.Option("--as-of", help="What held and had been said then; also what something else has replaced since."),
 ]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     command(app, users, scoped=False)
-    for step in (records, search, recall, history, proposals):
+    for step in (records, search, recall, history):
         command(app, step)
 
 
@@ -96,7 +96,7 @@ def users(at: Target) -> None:
 
     Example: langgraph-learning users -d sqlite:///learning.db
     """
-    from langgraph_learning.labels import unlabel
+    from langgraph_learning.namespaces import unlabel
     from langgraph_learning.records import NOT_RECORDS, ROOT
 
     counts: dict[str, Counter[str]] = {}

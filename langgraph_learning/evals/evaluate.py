@@ -1,7 +1,7 @@
 """Running tasks with an agent on memory as it was after a number of commits."""
 
 import logging
-from collections.abc import Awaitable, Generator, Sequence
+from collections.abc import Awaitable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 from uuid import uuid4
@@ -13,13 +13,12 @@ from langchain_core.runnables import RunnableConfig
 from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.flow import pin_revision
-from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
 from langgraph_learning.evals.store_revisions import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
+from langgraph_learning.store_protocol import is_versioned
 from langgraph_learning.text import tokens
-from langgraph_learning.versioned_store import is_versioned
 
 log = logging.getLogger("langgraph_learning")
 
@@ -28,16 +27,17 @@ class Learning(Protocol):
     """A learning machine."""
 
     @property
-    def _settings(self) -> MachineSettings: ...
+    def store(self) -> BaseStore | None:
+        """The store that it learns into; None if it is that of the graph."""
 
 
 class Agent(Protocol):
     """A compiled graph."""
 
-    def invoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Any:
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> object:
         """Run the graph."""
 
-    def ainvoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Awaitable[Any]:
+    def ainvoke(self, input: Any, config: RunnableConfig | None = None, **options: Any) -> Awaitable[object]:
         """Run the graph without blocking the loop."""
 
 
@@ -48,7 +48,7 @@ class _Meter(BaseCallbackHandler):
         self.calls = 0
         self.tokens = 0
 
-    def on_llm_end(self, response: LLMResult, **_: Any) -> None:
+    def on_llm_end(self, response: LLMResult, **_: object) -> None:
         self.calls += 1
         for generation in (candidate for candidates in response.generations for candidate in candidates):
             message = generation.message if isinstance(generation, ChatGeneration) else None
@@ -116,7 +116,7 @@ class _Run:
     """One task, as the agent runs it."""
 
     agent: Agent
-    input: dict[str, Any]
+    input: Mapping[str, object]
     config: RunnableConfig
     context: dict[str, str]
 
@@ -128,14 +128,14 @@ class _Raised:
     error: Exception
 
 
-def _try(run: _Run) -> Any:
+def _try(run: _Run) -> object:
     try:
         return run.agent.invoke(run.input, run.config, context=run.context)
     except Exception as error:  # noqa: BLE001 - an agent may raise anything; then the task has failed
         return _Raised(error)
 
 
-async def _atry(run: _Run) -> Any:
+async def _atry(run: _Run) -> object:
     try:
         return await run.agent.ainvoke(run.input, run.config, context=run.context)
     except Exception as error:  # noqa: BLE001 - as in `_try`
@@ -144,7 +144,7 @@ async def _atry(run: _Run) -> Any:
 
 def _put_tasks(
     agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
-) -> Generator[_Run, Any, LearningCurve]:
+) -> Generator[_Run, object, LearningCurve]:
     """Yield each run of the agent, receive its result, and return the curve."""
     bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
     points: list[LearningPoint] = []
@@ -169,7 +169,7 @@ def _prepare(
         raise ConfigurationError("evaluate(tasks=[]): give at least one Task")
     if not at or any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in at):
         raise ConfigurationError(f"evaluate(at={at!r}): give numbers of commits, such as (0, 10, 100)")
-    kept = store or learning._settings.store or getattr(agent, "store", None)
+    kept = store or learning.store or getattr(agent, "store", None)
     if kept is None:
         raise ConfigurationError("there is no store: give evaluate(store=...), or LearningMachine(store=...)")
     if not is_versioned(kept):
@@ -192,7 +192,7 @@ def _config(task: Task, meter: _Meter) -> RunnableConfig:
     return {"configurable": {"thread_id": thread}, "callbacks": [meter]}
 
 
-def _judge(task: Task, answer: Any) -> TaskResult:
+def _judge(task: Task, answer: object) -> TaskResult:
     text = _text(answer)
     try:
         score = float(task.check(text))
@@ -206,7 +206,7 @@ def _failure(task: Task, error: Exception, answer: str = "") -> TaskResult:
     return TaskResult(input=task.input, answer=answer, error=f"{type(error).__name__}: {error}")
 
 
-def _text(answer: Any) -> str:
+def _text(answer: object) -> str:
     """Return the text of the last message of a state; any other answer as text."""
     messages = answer.get("messages") if isinstance(answer, dict) else None
     last = messages[-1] if messages else answer

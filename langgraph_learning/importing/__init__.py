@@ -5,8 +5,8 @@ what was left out and why. Ids follow from those of the source, so that importin
 `threads` is different: it reads the conversations in a checkpointer, to learn from them.
 """
 
+from langgraph_learning.importing.build_row import Found, Row, Skipped
 from langgraph_learning.importing.preview import ImportPreview, preview_rows
-from langgraph_learning.importing.rows import Found, Row, Skipped
 from langgraph_learning.importing.sources import KINDS, read
 from langgraph_learning.importing.threads import StoredThread, StoredTurn, read_thread
 

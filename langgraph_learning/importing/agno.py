@@ -1,11 +1,11 @@
 """Import from Agno: its table of learnings (one JSON value for each user), and its older table of memories."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any
 
-from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, parse_json, row, to_text
-from langgraph_learning.stores.values import spell
+from langgraph_learning.importing.build_row import Found, Skipped, build_row, parse_json, to_text
+from langgraph_learning.records import derived_id
+from langgraph_learning.store_protocol import Json
+from langgraph_learning.stores.json_values import spell
 
 COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
 """The columns of a table of learnings, whatever its name."""
@@ -13,8 +13,8 @@ MEMORIES = frozenset({"memory_id", "memory", "user_id"})
 """The columns of a table of Agno's memory manager, which has one memory in each row."""
 AUDIT = frozenset({"id", "user_id", "session_id", "agent_id", "team_id", "created_at", "updated_at"})
 """The keys that Agno adds to the content in the same value."""
-Learning = Mapping[str, object]
-Content = Mapping[str, object]
+Learning = Mapping[str, Json]
+Content = Mapping[str, Json]
 
 
 def rows(learnings: Iterable[Learning]) -> Iterator[Found]:
@@ -89,7 +89,7 @@ def _decision(learning: Learning, content: Content) -> Iterator[Found]:
     yield _row(learning, content, "decision_log", key, fields, whole, thread=thread, agent=str(agent), dated=content)
 
 
-def _decision_text(text: str, fields: Mapping[str, Any]) -> str:
+def _decision_text(text: str, fields: Mapping[str, Json]) -> str:
     """Return the text of a decision: the decision, its other fields, and its outcome."""
     details = {name: value for name, value in fields.items() if name not in ("decision", "outcome", "outcome_quality")}
     lines = [text, *(f"{name}: {spell(value)}" for name, value in details.items())]
@@ -107,10 +107,10 @@ def _row(
     *,
     thread: object = None,
     agent: str | None = None,
-    dated: Mapping[str, object] | None = None,
+    dated: Mapping[str, Json] | None = None,
 ) -> Found:
     dates = dated if dated and dated.get("created_at") else learning
-    return row(
+    return build_row(
         store,
         id,
         kept,
@@ -123,7 +123,7 @@ def _row(
     )
 
 
-def _known_fields(content: Content) -> dict[str, Any]:
+def _known_fields(content: Content) -> dict[str, Json]:
     return {name: value for name, value in content.items() if name not in AUDIT and value not in (None, "", [], {})}
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.importing.rows import Skipped, parse_json
+from langgraph_learning.importing.build_row import Skipped, parse_json
+from langgraph_learning.store_protocol import Json
 
-Document: TypeAlias = dict[str, Any]
+Document: TypeAlias = dict[str, Json]
 Entries: TypeAlias = list[tuple[str, object]]
 LISTS = ("results", "memories")
 """The keys under which exports of mem0 have their list."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from langgraph_learning.importing.build_row import Found, Skipped, to_text
 from langgraph_learning.importing.langmem import identity, is_memory, labels, make_row, memory, where
-from langgraph_learning.importing.rows import Found, Skipped, to_text
 from langgraph_learning.records import NOT_RECORDS, ROOT
-from langgraph_learning.stores.values import spell
+from langgraph_learning.stores.json_values import spell
 
 TEXTS = ("memory", "content", "text", "data")
 """The keys under which LangGraph's documentation stores the sentence."""

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, row, to_text
-from langgraph_learning.stores.values import spell
+from langgraph_learning.importing.build_row import Found, Skipped, build_row, to_text
+from langgraph_learning.records import derived_id
+from langgraph_learning.stores.json_values import spell
 
 PLAIN = "Memory"
 """The kind of a memory that is one sentence; other kinds have a schema of the user's own."""
@@ -59,7 +59,7 @@ def make_row(
 ) -> Found:
     """Return the row of an item with its user and dates."""
     user, created, updated = user_of(labels(item), user_at), item.get("created_at"), item.get("updated_at")
-    return row(store, id, content, text, user=user, created=created, updated=updated)
+    return build_row(store, id, content, text, user=user, created=created, updated=updated)
 
 
 def identity(item: Mapping[str, object]) -> str:

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning.importing.rows import Found, Skipped, row, to_text
+from langgraph_learning.importing.build_row import Found, Skipped, build_row, to_text
+from langgraph_learning.records import derived_id
 
 KEPT = ("categories", "metadata")
 """The keys that are kept beside the text."""
@@ -17,7 +17,7 @@ def rows(memories: Iterable[Mapping[str, object]]) -> Iterator[Found]:
             yield Skipped(f"memory {memory.get('id', number)}", "it has no text under 'memory'")
             continue
         user = memory.get("user_id")
-        yield row(
+        yield build_row(
             "user_memory",
             derived_id("mem0", str(memory.get("id") or [user, text])),
             {"content": text, **{name: memory[name] for name in KEPT if memory.get(name)}},

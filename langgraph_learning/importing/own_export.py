@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from langgraph_learning.importing.rows import Found, Skipped
+from langgraph_learning.importing.build_row import Found, Skipped
 
 WHOLE = "`langgraph-learning load` takes in a whole backup"
 

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pydantic import ValidationError
 
+from langgraph_learning.importing.build_row import Found, Row, Skipped
 from langgraph_learning.importing.own_export import WHOLE
-from langgraph_learning.importing.rows import Found, Row, Skipped
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
 from langgraph_learning.records import Namespace, Record, Source
 

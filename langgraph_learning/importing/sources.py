@@ -9,8 +9,8 @@ from urllib.parse import quote, unquote
 
 from langgraph_learning.errors import ConfigurationError, StoreError
 from langgraph_learning.importing import agno, json_files, langgraph, langmem, mem0, own_export
+from langgraph_learning.importing.build_row import Found, Skipped, parse_json
 from langgraph_learning.importing.json_files import Document
-from langgraph_learning.importing.rows import Found, Skipped, parse_json
 
 Table: TypeAlias = tuple[str, ...]
 """The name of a table; in Postgres with its schema in front."""

@@ -8,7 +8,6 @@ others were deleted from the thread, and are not.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
 from langchain_core.messages import BaseMessage, HumanMessage
 from langgraph.checkpoint.base import BaseCheckpointSaver
@@ -31,7 +30,7 @@ class StoredThread:
     turns: tuple[StoredTurn, ...]
 
 
-def read_thread(saver: BaseCheckpointSaver[Any], thread_id: str, messages_key: str = "messages") -> StoredThread:
+def read_thread(saver: BaseCheckpointSaver[str], thread_id: str, messages_key: str = "messages") -> StoredThread:
     """Return the turns of a thread in `saver`; none if its state has no messages under `messages_key`."""
     messages: dict[str, BaseMessage] = {}
     positions: dict[str, tuple[datetime, int]] = {}

@@ -51,10 +51,10 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
         return
     defer = yield from _find_queue(store, background, run.settings.name)
     delay, mask = timedelta(seconds=background.delay), run.settings.mask
-    made = yield from schedule_turns(keyed, run.settings.name, now, delay, mask, thread, defer, begun.own)
-    if made:
-        learner.schedule(made[0].namespace, made[-1].due_at)
-        run.emit("scheduled", turns=[turn.id for turn in made], due_at=made[-1].due_at.isoformat())
+    scheduled = yield from schedule_turns(keyed, run.settings.name, now, delay, mask, thread, defer, begun.own)
+    if scheduled:
+        learner.schedule(scheduled[0].namespace, scheduled[-1].due_at)
+        run.emit("scheduled", turns=[turn.id for turn in scheduled], due_at=scheduled[-1].due_at.isoformat())
     yield from erase_begun(begun)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
 

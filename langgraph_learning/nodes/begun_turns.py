@@ -26,7 +26,7 @@ from langgraph_learning._engine.repository import find_commit
 from langgraph_learning.langgraph_private import checkpoints_of
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
-from langgraph_learning.versioned_store import Address
+from langgraph_learning.store_protocol import Address
 
 
 @dataclass(frozen=True)
@@ -43,8 +43,8 @@ class BegunItems:
 
 def load_begun(run: Run, identity: Identity, under_way: str) -> Flow[list[TurnInput]]:
     """Return the turns that this subgraph has begun in the thread before, and that nobody has learned from."""
-    found = yield from _load_items(run, identity)
-    mine = [(item, turn) for item, turn in found if turn.provenance.turn_id != under_way and _is_ours(run, turn)]
+    items = yield from _load_items(run, identity)
+    mine = [(item, turn) for item, turn in items if turn.provenance.turn_id != under_way and _is_ours(run, turn)]
     left = {turn.provenance.turn_id: turn for item, turn in mine if not _is_under_way(run, item, turn)}
     return list(left.values())  # a step that was killed and tried again has begun its turn twice
 
@@ -54,19 +54,19 @@ def keep_begun(run: Run, turn: TurnInput) -> Flow[TurnInput]:
     if not (_may_keep(run) and turn.turn.human):
         return turn
     now = datetime.now(UTC)
-    kept = replace(turn, begun=turn.begun or str(uuid4()))
+    begun = replace(turn, begun=turn.begun or str(uuid4()))
     item = PendingTurn(
-        id=str(kept.begun),
+        id=str(begun.begun),
         machine=run.settings.name,
-        identity=kept.identity,
-        turn=mask_turn(kept, run.settings.mask).to_json(),
+        identity=begun.identity,
+        turn=mask_turn(begun, run.settings.mask).to_json(),
         scheduled_at=now,
         due_at=now,
         status="begun",
         checkpoints=checkpoints_of(run.config),
     )
     yield from write([item.put()], {})
-    return kept
+    return begun
 
 
 def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
@@ -147,8 +147,8 @@ def _same(left: Mapping[str, str], right: Mapping[str, str], graph_ns: str) -> b
     return graph_ns in left and left[graph_ns] == right.get(graph_ns)
 
 
-def _read(kept: PendingTurn) -> list[TurnInput]:
+def _read(item: PendingTurn) -> list[TurnInput]:
     try:
-        return [kept.heard]
+        return [item.heard]
     except ValidationError:  # another version of this package wrote it
         return []

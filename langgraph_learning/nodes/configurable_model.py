@@ -39,10 +39,10 @@ def show_configurable(model: Any, plain: type, mark: str, show: Show) -> object:
             return show_configurable(super().with_config(config, **kwargs), plain, mark, show)
 
         def __getattr__(self, name: str) -> Any:
-            found = super().__getattr__(name)
+            method = super().__getattr__(name)
             if name not in _DECLARATIVE:
-                return found
-            return lambda *given, **options: show_configurable(found(*given, **options), plain, mark, show)
+                return method
+            return lambda *given, **options: show_configurable(method(*given, **options), plain, mark, show)
 
     setattr(Shown, mark, plain)
     return with_class(model, Shown)
@@ -53,16 +53,16 @@ def with_class(model: object, kind: type) -> object:
 
     `copy.copy` is not used: it looks up special methods, and the model's `__getattr__` answers with invented ones.
     """
-    made: object = object.__new__(kind)
-    vars(made).update(vars(model))
-    return made
+    copied: object = object.__new__(kind)
+    vars(copied).update(vars(model))
+    return copied
 
 
 def show_alternatives(model: DynamicRunnable[Any, Any], show: Show) -> object:
     """Return a copy of a `configurable_fields` or `configurable_alternatives` model whose chat models get the text."""
     update: dict[str, object] = {"default": show(model.default)}
     if isinstance(model, RunnableConfigurableAlternatives):
-        update["alternatives"] = {key: _show_alternative(each, show) for key, each in model.alternatives.items()}
+        update["alternatives"] = {key: _show_alternative(other, show) for key, other in model.alternatives.items()}
     return model.model_copy(update=update)
 
 
@@ -78,11 +78,11 @@ def chat_model_of(model: object, config: RunnableConfig) -> BaseChatModel | None
         return cast("BaseChatModel", model.prepare(config)[0])
     if not is_configurable_model(model):
         return cast("BaseChatModel | None", model)
-    known: Any = model
+    configurable: Any = model
     # Which structured output method works is found out once per model object, so each configuration keeps its object.
-    kept, key = _made.setdefault(known, {}), repr(sorted(known._model_params(config).items()))
-    if key not in kept:
-        kept[key] = known._model(config)
-        while len(kept) > CONFIGURATIONS:
-            kept.pop(next(iter(kept)), None)
-    return cast("BaseChatModel", kept[key])
+    models, key = _made.setdefault(configurable, {}), repr(sorted(configurable._model_params(config).items()))
+    if key not in models:
+        models[key] = configurable._model(config)
+        while len(models) > CONFIGURATIONS:
+            models.pop(next(iter(models)), None)
+    return cast("BaseChatModel", models[key])

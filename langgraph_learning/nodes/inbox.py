@@ -7,7 +7,7 @@ from langgraph.graph import END, START, StateGraph
 from typing_extensions import TypedDict  # pydantic accepts no other TypedDict before Python 3.12
 
 from langgraph_learning._engine.approval.approval import mark_stale, review_queue
-from langgraph_learning._engine.approval.proposals import fetch_each, pending_proposals
+from langgraph_learning._engine.approval.proposals import load_proposals, pending_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.config import LearningContext
@@ -73,8 +73,8 @@ def _review(run: Run, state: Update) -> Flow[Update]:
     approver = run.approver(identity)
     # On resume the list must be the same, or an answer would go to the wrong proposal. The state may be forged, so
     # each proposal is loaded again and checked.
-    found = yield from fetch_each([(Identity.model_validate(owner), proposal_id) for proposal_id, owner in listed])
-    shown = [proposal for proposal in found if approver.may_decide(proposal, "reject")]
+    held = yield from load_proposals((Identity.model_validate(owner), proposal_id) for proposal_id, owner in listed)
+    shown = [proposal for proposal, _ in held.values() if approver.may_decide(proposal, "reject")]
     outcomes = yield from review_proposals(run, identity, (yield from mark_stale(run.settings.stores, shown)))
     return {"decided": [outcome.model_dump(mode="json") for outcome in outcomes], **(yield from _page(run, identity))}
 

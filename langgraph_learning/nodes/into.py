@@ -35,24 +35,24 @@ def into(builder: object, settings: MachineSettings, models: Sequence[str]) -> A
     runs after every end of the graph: an edge, a branch, a `Command`, or a node without a successor. The edges to `END`
     also go through extraction, for the drawing and for runs that begin in the middle.
     """
-    made = _copy(_check_builder(builder, settings, models))
-    host = list(made.nodes)
+    extended = _copy(_check_builder(builder, settings, models))
+    host = list(extended.nodes)
     names = _step_names(host, settings)
     for name in models:
-        _show(made, name, settings)
-    _lead_through(made, names)
+        _show(extended, name, settings)
+    _lead_through(extended, names)
     recall, extract, review = (names[step] for step in STEPS)
-    entry = FlowNode(recall, settings, lambda run, state: _recall(run, state, made, extract))
-    waits = any(made.nodes[name].defer for name in host)
-    made.add_node(recall, cast("Any", entry))
-    made.add_edge(START, recall)
+    entry = FlowNode(recall, settings, lambda run, state: _recall(run, state, extended, extract))
+    waits = any(extended.nodes[name].defer for name in host)
+    extended.add_node(recall, cast("Any", entry))
+    extended.add_edge(START, recall)
     learn = FlowNode(extract, settings, lambda run, state: _extract(run, state, extract if waits else ""))
-    made.add_node(extract, cast("Any", learn), defer=True)
+    extended.add_node(extract, cast("Any", learn), defer=True)
     if settings.proposes:
-        made.add_node(review, cast("Any", FlowNode(review, settings, review_step)))
-        made.add_edge(extract, review)
-    made.add_edge(review if settings.proposes else extract, END)
-    return made
+        extended.add_node(review, cast("Any", FlowNode(review, settings, review_step)))
+        extended.add_edge(extract, review)
+    extended.add_edge(review if settings.proposes else extract, END)
+    return extended
 
 
 def _check_builder(builder: object, settings: MachineSettings, models: Sequence[str]) -> AnyGraph:
@@ -79,15 +79,16 @@ def _check_builder(builder: object, settings: MachineSettings, models: Sequence[
 
 def _copy(builder: AnyGraph) -> AnyGraph:
     """Return a copy that shares no list or mapping with the user's builder."""
-    made = copy.copy(builder)
-    made.nodes = {name: copy.copy(spec) for name, spec in builder.nodes.items()}
-    made.edges, made.waiting_edges = set(builder.edges), set(builder.waiting_edges)
-    made.branches = defaultdict(dict, {start: dict(named) for start, named in builder.branches.items()})
-    made.schemas, made.channels, made.managed = dict(builder.schemas), dict(builder.channels), dict(builder.managed)
-    made.context_schema = builder.context_schema or cast("Any", LearningContext)
-    made.compiled = False
-    take_cache_default(made)  # the host's default CachePolicy must not apply to our nodes
-    return made
+    extended = copy.copy(builder)
+    extended.nodes = {name: copy.copy(spec) for name, spec in builder.nodes.items()}
+    extended.edges, extended.waiting_edges = set(builder.edges), set(builder.waiting_edges)
+    extended.branches = defaultdict(dict, {start: dict(named) for start, named in builder.branches.items()})
+    extended.schemas, extended.channels = dict(builder.schemas), dict(builder.channels)
+    extended.managed = dict(builder.managed)
+    extended.context_schema = builder.context_schema or cast("Any", LearningContext)
+    extended.compiled = False
+    take_cache_default(extended)  # the host's default CachePolicy must not apply to our nodes
+    return extended
 
 
 def _step_names(host: Sequence[str], settings: MachineSettings) -> dict[str, str]:
@@ -96,8 +97,8 @@ def _step_names(host: Sequence[str], settings: MachineSettings) -> dict[str, str
     return {step: f"{settings.name}_{step}" if taken else step for step in STEPS}
 
 
-def _show(made: AnyGraph, name: str, settings: MachineSettings) -> None:
-    spec = made.nodes[name]
+def _show(extended: AnyGraph, name: str, settings: MachineSettings) -> None:
+    spec = extended.nodes[name]
     if spec.cache_policy is not None:
         raise ConfigurationError(
             f"the node {name!r} has a CachePolicy, and LangGraph takes its key from the node's input alone: one user"
@@ -111,53 +112,53 @@ def _show(made: AnyGraph, name: str, settings: MachineSettings) -> None:
     spec.runnable = cast("Any", Wrapped(spec.runnable, settings, settings.placement, name=name))
 
 
-def _lead_through(made: AnyGraph, names: dict[str, str]) -> None:
+def _lead_through(extended: AnyGraph, names: dict[str, str]) -> None:
     """Redirect the edges from `START` so that recall comes first, and those to `END` through extraction."""
     recall, extract = names["recall"], names["extract"]
-    made.edges = {(recall if a == START else a, extract if b == END else b) for a, b in made.edges}
-    made.waiting_edges = {(starts, extract if end == END else end) for starts, end in made.waiting_edges}
-    entry = _entry_schema(made)
-    for start, branches in list(made.branches.items()):
+    extended.edges = {(recall if a == START else a, extract if b == END else b) for a, b in extended.edges}
+    extended.waiting_edges = {(starts, extract if end == END else end) for starts, end in extended.waiting_edges}
+    entry = _entry_schema(extended)
+    for start, branches in list(extended.branches.items()):
         for name, branch in branches.items():
             # A branch without a map may go anywhere. Its new map lists only the host's nodes: no edge to ours is drawn.
-            ends = branch.ends or {end: end for end in (*made.nodes, END)}
-            branch = branch._replace(ends={said: extract if end == END else end for said, end in ends.items()})
+            ends = branch.ends or {end: end for end in (*extended.nodes, END)}
+            branch = branch._replace(ends={key: extract if end == END else end for key, end in ends.items()})
             if start == START:
                 branch = branch._replace(input_schema=branch.input_schema or entry)
             branches[name] = branch
         if start == START:
-            made._add_schema(entry)
-            made.branches[recall] = made.branches.pop(START)
-    for spec in made.nodes.values():
+            extended._add_schema(entry)
+            extended.branches[recall] = extended.branches.pop(START)
+    for spec in extended.nodes.values():
         if isinstance(spec.ends, dict):
             spec.ends = {extract if end == END else end: label for end, label in spec.ends.items()}
         elif spec.ends:
             spec.ends = tuple(extract if end == END else end for end in spec.ends)
 
 
-def _entry_schema(made: AnyGraph) -> type[Any]:
+def _entry_schema(extended: AnyGraph) -> type[Any]:
     """Return the schema that a branch at `START` reads: the state, and the keys that only the input has."""
-    keys = {key for schema in (made.state_schema, made.input_schema) for key in made.schemas[schema]}
-    if keys == set(made.schemas[made.state_schema]):
-        return made.state_schema
+    keys = {key for schema in (extended.state_schema, extended.input_schema) for key in extended.schemas[schema]}
+    if keys == set(extended.schemas[extended.state_schema]):
+        return extended.state_schema
     fields = {
         key: hint
-        for schema in (made.input_schema, made.state_schema)
+        for schema in (extended.input_schema, extended.state_schema)
         for key, hint in get_type_hints(schema, include_extras=True).items()
     }
     entry = TypedDict("Entry", fields, total=False)  # type: ignore[misc]
     return cast("type[Any]", entry)
 
 
-def _recall(run: Run, state: State, made: AnyGraph, extract: str) -> Flow[Any]:
+def _recall(run: Run, state: State, extended: AnyGraph, extract: str) -> Flow[Any]:
     """Recall, start extraction, and write the graph's ephemeral values again.
 
     An ephemeral value lives for one step. Recall takes up that step, so the host's first node would not see the value.
     """
     update = yield from recall_step(run, state)
-    passing = [key for key, channel in made.channels.items() if isinstance(channel, EphemeralValue)]
-    kept = {key: value for key in passing if (value := read_channel(run.config, key)) is not None}
-    return Command(update={**kept, **update}, goto=extract)
+    passing = [key for key, channel in extended.channels.items() if isinstance(channel, EphemeralValue)]
+    passed = {key: value for key in passing if (value := read_channel(run.config, key)) is not None}
+    return Command(update={**passed, **update}, goto=extract)
 
 
 def _extract(run: Run, state: State, waits: str) -> Flow[Any]:

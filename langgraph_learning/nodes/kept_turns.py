@@ -5,28 +5,66 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from langchain_core.messages import BaseMessage
-from pydantic import ValidationError
+from pydantic import JsonValue, ValidationError
 
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.messages import Speakers, last_turn_start, shorten_trajectory
+from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE, Speakers, last_turn_start, shorten_trajectory
 from langgraph_learning._engine.learning.turn import (
     ANCHORS,
+    KEPT_CHARS,
     TurnInput,
-    Watermark,
     complete_turn,
-    keep_newest,
     turn_beginning,
     turn_id,
     turn_of,
-    turn_since,
 )
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.begun_turns import keep_begun, load_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import shown_in
+from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.records import Identity, Provenance
+
+
+def collect_turns(
+    run: Run,
+    state: Update,
+    messages: list[BaseMessage],
+    identity: Identity,
+    speakers: Speakers,
+    turn: TurnState | None,
+) -> Flow[list[TurnInput]]:
+    """Return the turns that wait to be learned from and, last, the one under way, as far as it has come.
+
+    A turn that is begun keeps its words even if the messages are trimmed later. A waiting turn that was never completed
+    ends where the one under way begins.
+
+    Args:
+        run: The run.
+        state: Its state.
+        messages: The conversation.
+        identity: The user of the turn under way.
+        speakers: The rules that tell the user's messages from those of others.
+        turn: The turn that recall has frozen; None if it has not.
+    """
+    opened_by, now = turn_id(messages), datetime.now(UTC)
+    waiting = yield from _load_turns(run, state, identity, opened_by)
+    # The last one is under way already in extraction, or where recall runs again: after a retry, or in a loop.
+    if waiting and waiting[-1].provenance.turn_id in (opened_by, (turn or {}).get("turn_id")):
+        return [*waiting[:-1], complete_turn(waiting[-1], messages, speakers, now)]
+    if waiting:
+        last, start = waiting[-1], last_turn_start(messages)
+        waiting[-1] = complete_turn(last, messages[:start], run.speakers(messages, last.identity), last.said_at)
+    else:
+        start = turn_beginning(messages, state.get(Keys(run.settings.name).mark), identity.user_id)
+    words = turn_of(messages, speakers, now, start=start)
+    # A message is learned from once: the new turn leaves out what an earlier one already holds.
+    earlier = {message.id for message in waiting[-1].turn.messages if message.id} if waiting else set()
+    words = replace(words, messages=tuple(message for message in words.messages if message.id not in earlier))
+    provenance = shown_in(turn, Provenance(turn_id=opened_by, graph_ns=run.graph))
+    anchors = tuple(message.id for message in messages[:start][-ANCHORS:] if message.id)
+    return [*waiting, TurnInput(words, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
 
 
 def _load_turns(run: Run, state: Update, identity: Identity, opened_by: str) -> Flow[list[TurnInput]]:
@@ -43,68 +81,26 @@ def _read_rows(rows: Iterable[object]) -> list[TurnInput]:
         return []
 
 
-def keep_turns(run: Run, step: str, kept: Sequence[TurnInput]) -> Flow[Update]:
-    """Return the state update that keeps these turns; streams show only the ids of their messages.
+def keep_turns(run: Run, step: str, turns: Sequence[TurnInput]) -> Flow[Update]:
+    """Return the state update that keeps the newest of these turns; streams show only the ids of their messages.
 
-    A subgraph also saves the newest turn in the store.
+    A subgraph also saves the last turn in the store.
     """
     if not run.settings.learning:
         return {}
-    of_somebody = [turn for turn in kept if scoped_to(run.settings.learning, turn.identity)]
-    ids = [message.id for turn in of_somebody for message in turn.turn.messages]
-    if of_somebody:
-        last = of_somebody.pop()
-        of_somebody.append((yield from run_guarded(run, step, keep_begun(run, last), last)))
-    rows = [turn.to_json() for turn in keep_newest(of_somebody)]
+    of_users = [turn for turn in turns if scoped_to(run.settings.learning, turn.identity)]
+    ids = [message.id for turn in of_users for message in turn.turn.messages]
+    if of_users:
+        last = of_users.pop()
+        of_users.append((yield from run_guarded(run, step, keep_begun(run, last), last)))
+    rows: list[dict[str, JsonValue]] = []
+    room = KEPT_CHARS
+    for turn in reversed(of_users):
+        room -= sum(min(len(message.text), LONGEST_MESSAGE) for message in turn.turn.messages)
+        if rows and room < 0:
+            break
+        rows.insert(0, turn.to_json())
     return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
-
-
-def begin_turn(
-    run: Run,
-    state: Update,
-    messages: list[BaseMessage],
-    identity: Identity,
-    speakers: Speakers,
-    shown: Provenance,
-) -> Flow[list[TurnInput]]:
-    """Return the turns that wait and, last, the new turn with its first words.
-
-    The new turn keeps its words even if the messages are trimmed later. The last waiting turn was never completed, so
-    it ends where the new one begins.
-    """
-    opened_by = turn_id(messages)
-    kept = yield from _load_turns(run, state, identity, opened_by)
-    begin = last_turn_start(messages)
-    if kept and kept[-1].provenance.turn_id == opened_by:  # recall runs again in the same turn: a retry, or a loop
-        return [*kept[:-1], complete_turn(kept[-1], messages, speakers, datetime.now(UTC))]
-    now = datetime.now(UTC)
-    provenance = shown.model_copy(update={"turn_id": opened_by, "graph_ns": run.graph})
-    if kept:
-        last = kept[-1]
-        kept[-1] = complete_turn(last, messages[:begin], run.speakers(messages, last.identity), last.said_at)
-        turn = turn_of(messages[begin:], speakers, now)
-        # A message is learned from once: the new turn leaves out what the earlier turn already holds.
-        known = {message.id for message in kept[-1].turn.messages if message.id}
-        turn = replace(turn, messages=tuple(message for message in turn.messages if message.id not in known))
-    else:
-        mark: Watermark | None = state.get(Keys(run.settings.name).mark)
-        begin = turn_beginning(messages, mark, identity.user_id)
-        turn = turn_since(messages, mark, identity.user_id, speakers, now)
-    anchors = tuple(message.id for message in messages[:begin][-ANCHORS:] if message.id)
-    return [*kept, TurnInput(turn, identity, now, run.checkpoint_id, run.task_id, provenance, anchors)]
-
-
-def turns_to_learn(
-    run: Run, state: Update, messages: list[BaseMessage], identity: Identity, speakers: Speakers
-) -> Flow[list[TurnInput]]:
-    """Return the turns that wait, the last one complete; if recall kept none for this turn, make it from `messages`."""
-    turn = run.frozen_turn(messages)
-    opened_by = run.turn_id(messages)
-    kept = yield from _load_turns(run, state, identity, opened_by)
-    if not kept or kept[-1].provenance.turn_id != opened_by:
-        return (yield from begin_turn(run, state, messages, identity, speakers, shown_in(turn, Provenance())))
-    current = complete_turn(kept[-1], messages, speakers, datetime.now(UTC))
-    return [*kept[:-1], current]
 
 
 def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
@@ -116,19 +112,19 @@ def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:
     turn, reading = run.frozen_turn(messages), run.read_private(Keys(run.settings.name).kept)
     if turn is None or turn.get("graph_ns") != run.graph or reading is None or not isinstance(reading.value, list):
         return
-    for kept in _read_rows(reading.value[-1:]):
-        seen = complete_turn(_with_calls(run, kept), messages, Speakers(learning_tools=run.settings.tool_names))
-        run.remember_calls(kept.provenance.turn_id, shorten_trajectory(seen.turn.trajectory))
+    for begun in _read_rows(reading.value[-1:]):
+        current = complete_turn(_with_calls(run, begun), messages, Speakers(learning_tools=run.settings.tool_names))
+        run.remember_calls(begun.provenance.turn_id, shorten_trajectory(current.turn.trajectory))
 
 
-def _with_calls(run: Run, kept: TurnInput) -> TurnInput:
+def _with_calls(run: Run, begun: TurnInput) -> TurnInput:
     """Return a turn with the tool calls that this process remembers of it added."""
-    if not (seen := run.calls_of(kept.provenance.turn_id)):
-        return kept
+    if not (seen := run.calls_of(begun.provenance.turn_id)):
+        return begun
     ids = {step.id for step in seen}
-    calls = [*seen, *(step for step in kept.turn.trajectory if step.id not in ids)]
+    calls = [*seen, *(step for step in begun.turn.trajectory if step.id not in ids)]
     # The messages of these calls may be gone, so the calls have no position of their own. They came after the user's
     # words, in this order.
-    end = max((message.position for message in (*kept.turn.messages, *kept.turn.tools)), default=-1) + 1
+    end = max((message.position for message in (*begun.turn.messages, *begun.turn.tools)), default=-1) + 1
     placed = tuple(replace(step, position=end + place) for place, step in enumerate(calls))
-    return replace(kept, turn=replace(kept.turn, trajectory=placed))
+    return replace(begun, turn=replace(begun.turn, trajectory=placed))

@@ -52,9 +52,9 @@ def without_context(model: T) -> T:
         return model
     if is_configurable_model(model):
         return cast("T", with_class(model, plain))
-    made = cast("BaseChatModel", model).model_copy()
-    object.__setattr__(made, "__class__", plain)
-    return cast("T", made)
+    bare = cast("BaseChatModel", model).model_copy()
+    object.__setattr__(bare, "__class__", plain)
+    return cast("T", bare)
 
 
 def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
@@ -63,9 +63,9 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
         return _shown_model(model, settings), 1
     if is_configurable_model(model):
         plain = type(without_context(model))
-        return show_configurable(without_context(model), plain, PLAIN, lambda made: _show(made, settings)[0]), 1
+        return show_configurable(without_context(model), plain, PLAIN, lambda chosen: _show(chosen, settings)[0]), 1
     if isinstance(model, DynamicRunnable):
-        return show_alternatives(model, lambda made: _show(made, settings)[0]), _show(model.default, settings)[1]
+        return show_alternatives(model, lambda chosen: _show(chosen, settings)[0]), _show(model.default, settings)[1]
     if isinstance(model, RunnableBindingBase):
         bound, count = _show(model.bound, settings)
         return model.model_copy(update={"bound": bound}), count
@@ -81,9 +81,8 @@ def _show(model: object, settings: MachineSettings) -> tuple[object, int]:
     if isinstance(model, RunnableSequence):
         steps = [_show(step, settings) for step in model.steps]
         count = sum(number for _, number in steps)
-        shown = [cast("Runnable[Any, Any]", step) for step, _ in steps]
-        made: RunnableSequence[Any, Any] = RunnableSequence(*shown, name=model.name)
-        return (made if count else model), count
+        shown = [cast("Runnable[object, object]", step) for step, _ in steps]
+        return (RunnableSequence(*shown, name=model.name) if count else model), count
     return model, 0
 
 
@@ -91,35 +90,37 @@ def _shown_model(model: BaseChatModel, settings: MachineSettings) -> BaseChatMod
     plain = type(without_context(model))
 
     class Shown(plain):  # type: ignore[misc, valid-type]
-        def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        def invoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
             return super().invoke(_add_text(settings, input, config), config, **kwargs)
 
-        async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:
+        async def ainvoke(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> object:
             return await super().ainvoke(await _aadd_text(settings, input, config), config, **kwargs)
 
-        def stream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Iterator[Any]:
+        def stream(self, input: object, config: RunnableConfig | None = None, **kwargs: object) -> Iterator[object]:
             yield from super().stream(_add_text(settings, input, config), config, **kwargs)
 
-        async def astream(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> AsyncIterator[Any]:
+        async def astream(
+            self, input: object, config: RunnableConfig | None = None, **kwargs: object
+        ) -> AsyncIterator[object]:
             async for chunk in super().astream(await _aadd_text(settings, input, config), config, **kwargs):
                 yield chunk
 
     for name in ("__name__", "__qualname__", "__module__", "__doc__"):
         setattr(Shown, name, getattr(plain, name))  # tracing and serialisation identify a model by these
     setattr(Shown, PLAIN, plain)
-    made = without_context(model).model_copy()
-    object.__setattr__(made, "__class__", Shown)
-    return made
+    shown = without_context(model).model_copy()
+    object.__setattr__(shown, "__class__", Shown)
+    return shown
 
 
-def _add_text(settings: MachineSettings, given: Any, config: RunnableConfig | None) -> Any:
+def _add_text(settings: MachineSettings, given: object, config: RunnableConfig | None) -> object:
     run, messages = _begin(settings, given, config)
     if run is None:
         return given
     return _place(settings, messages, run.driver.run(model_text_step(run, messages)))
 
 
-async def _aadd_text(settings: MachineSettings, given: Any, config: RunnableConfig | None) -> Any:
+async def _aadd_text(settings: MachineSettings, given: object, config: RunnableConfig | None) -> object:
     run, messages = _begin(settings, given, config)
     if run is None:
         return given
@@ -127,7 +128,7 @@ async def _aadd_text(settings: MachineSettings, given: Any, config: RunnableConf
 
 
 def _begin(
-    settings: MachineSettings, given: Any, config: RunnableConfig | None
+    settings: MachineSettings, given: object, config: RunnableConfig | None
 ) -> tuple[Run | None, list[BaseMessage]]:
     """Return the run and the messages of a call; the run is None if the model is called outside a graph."""
     handed = runtime_of(config)

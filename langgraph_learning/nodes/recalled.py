@@ -6,10 +6,12 @@ recalled once. After an interrupt, another process recalls it again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from langgraph_learning.nodes.identity import FIX, idle_stores
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
+from langgraph_learning.reports import Recall
 
 RUNS = 512
 """How many runs are remembered; the oldest are dropped."""
@@ -33,6 +35,16 @@ class RunRecall:
         """Return the key of one recalled text: the turn, and the scopes whose records are read."""
         return turn, *(store.scope(identity) for store in run.settings.stores)
 
+    def remember(self, run: Run, identity: Identity, turn: str, recalled: Recall | None) -> Recall:
+        """Keep the text of a recall, and write its receipt to the custom stream; None stands for a failed recall."""
+        if recalled is None:
+            recalled = Recall()
+        else:
+            recalled = recalled.of_turn(turn, identity, datetime.now(UTC))
+            run.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
+        self.texts[self.key(run, identity, turn)] = recalled.text
+        return recalled
+
 
 def tell_idle(run: Run, identity: Identity) -> None:
     """Write to the custom stream, once per run, which learning stores learn nothing because the run has no user."""
@@ -53,13 +65,13 @@ def recalled_in(run: Run) -> RunRecall:
     if control is None:
         return RunRecall(control)
     _check_name(run, control)
-    kept = run.settings.recalled
-    found = kept.get(id(control))
-    if not isinstance(found, RunRecall):
-        found = kept[id(control)] = RunRecall(control)
-        for oldest in _surplus(kept):
-            kept.pop(oldest, None)
-    return found
+    runs = run.settings.recalled
+    memory = runs.get(id(control))
+    if not isinstance(memory, RunRecall):
+        memory = runs[id(control)] = RunRecall(control)
+        for oldest in _surplus(runs):
+            runs.pop(oldest, None)
+    return memory
 
 
 def _check_name(run: Run, control: object) -> None:
@@ -75,5 +87,5 @@ def _check_name(run: Run, control: object) -> None:
         )
 
 
-def _surplus(kept: Mapping[int, object]) -> list[int]:
-    return list(kept)[: max(0, len(kept) - RUNS)]
+def _surplus(runs: Mapping[int, object]) -> list[int]:
+    return list(runs)[: max(0, len(runs) - RUNS)]

@@ -7,16 +7,10 @@ from langchain_core.messages import BaseMessage
 from langgraph.types import interrupt
 from pydantic import BaseModel, Field, JsonValue, create_model, model_validator
 
-from langgraph_learning._engine.approval.approval import (
-    Approver,
-    Outcome,
-    ReviewDecision,
-    decide,
-    mark_stale,
-)
-from langgraph_learning._engine.approval.proposals import fetch_proposals
+from langgraph_learning._engine.approval.approval import Approver, ReviewDecision, decide, mark_stale
+from langgraph_learning._engine.approval.proposals import load_proposals
 from langgraph_learning._engine.flow import Flow, call_saver
-from langgraph_learning._engine.learning.operation_schema import read_operation, tool_schema
+from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run, run_guarded
@@ -24,8 +18,10 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
 from langgraph_learning.nodes.wiring_checks import REVIEW
 from langgraph_learning.records import Identity, Proposal
+from langgraph_learning.reports import Outcome
 from langgraph_learning.stores import LearningStore, Operation
-from langgraph_learning.stores.common_operations import MAINTENANCE
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE
+from langgraph_learning.stores.operations import tool_schema
 
 ALLOWED = ["approve", "edit", "reject"]
 
@@ -106,7 +102,8 @@ def _proposals_to_show(run: Run, identity: Identity, state: Update, turn: str) -
     """Return the proposals that an earlier step listed, the same on every resume; else the turn's pending ones."""
     listed = read_listed(state.get(Keys(run.settings.name).proposals), turn)
     ids = listed if listed is not None else (yield from proposals_of_turn(run, identity, turn))
-    return (yield from mark_stale(run.settings.stores, (yield from fetch_proposals(identity, ids))))
+    held = yield from load_proposals((identity, proposal_id) for proposal_id in ids)
+    return (yield from mark_stale(run.settings.stores, [proposal for proposal, _ in held.values()]))
 
 
 def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) -> Flow[list[Outcome]]:
@@ -129,10 +126,12 @@ def review_proposals(run: Run, identity: Identity, shown: Sequence[Proposal]) ->
     except ScopeError:
         yield from _withdraw_answer(run)
         raise
-    decisions = read_decisions(shown, answer)
-    outcomes = yield from run_guarded(
-        run, "review", decide(stores, identity, decisions, approver, run.settings.mask), []
-    )
+
+    def carry_out() -> Flow[list[Outcome]]:
+        held = yield from load_proposals((proposal.identity, proposal.id) for proposal in shown)
+        return (yield from decide(stores, read_decisions(shown, answer), held, approver, run.settings.mask))
+
+    outcomes = yield from run_guarded(run, "review", carry_out(), [])
     run.emit("decided", outcomes=[outcome.model_dump(mode="json") for outcome in outcomes])
     return outcomes
 
@@ -214,7 +213,6 @@ def read_decisions(shown: Sequence[Proposal], answer: Answers) -> list[ReviewDec
             decision.type,
             args=decision.edited_action.args if isinstance(decision, Edit) else None,
             message=decision.message if isinstance(decision, Reject) else None,
-            owner=proposal.identity,
         )
         for proposal, decision in zip(shown, answer.decisions, strict=True)
     ]

@@ -109,12 +109,12 @@ class Run:
         """The checkpoint namespace of the graph that this step belongs to; empty for the outermost graph."""
         return str(configurable(self.config).get("checkpoint_ns") or "").rpartition("|")[0]
 
-    def emit_commit(self, made: Commit) -> None:
+    def emit_commit(self, commit: Commit) -> None:
         """Write to the custom stream what was learned, and what was proposed."""
-        if made.changes or made.usage.calls:
-            self.emit("learned", commit=made.model_dump(mode="json"))
-        if made.proposed:
-            self.emit("proposed", proposals=list(made.proposed))
+        if commit.changes or commit.usage.calls:
+            self.emit("learned", commit=commit.model_dump(mode="json"))
+        if commit.proposed:
+            self.emit("proposed", proposals=list(commit.proposed))
 
     def emit(self, kind: str, **facts: object) -> None:
         """Write an event to the custom stream; without a listener this does nothing."""
@@ -245,12 +245,12 @@ class Run:
         # A run without a thread cannot be resumed, so the run itself is enough as a key.
         return self.thread or f"run {id(getattr(self.runtime, 'control', None))}", turn
 
-    def _remember(self, kept: dict[tuple[str, str], T], key: tuple[str, str], value: T, most: int) -> None:
+    def _remember(self, values: dict[tuple[str, str], T], key: tuple[str, str], value: T, most: int) -> None:
         """Store a value under a key, and drop the oldest values beyond `most`."""
-        kept.pop(key, None)
-        kept[key] = value
-        while len(kept) > most:
-            kept.pop(next(iter(kept)), None)
+        values.pop(key, None)
+        values[key] = value
+        while len(values) > most:
+            values.pop(next(iter(values)), None)
 
     @property
     def thread(self) -> str:

@@ -67,5 +67,5 @@ class Keys:
             self.settled: private(dict),
         }
         messages: Mapping[str, object] = {messages_key: list} if messages_key else {}
-        made = TypedDict(f"{self.name.title()}State", {**messages, **fields}, total=False)  # type: ignore[misc]
-        return cast("type[Any]", made)
+        schema = TypedDict(f"{self.name.title()}State", {**messages, **fields}, total=False)  # type: ignore[misc]
+        return cast("type[Any]", schema)

@@ -11,31 +11,29 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow, pinned_revision
 from langgraph_learning._engine.learning.commit import TurnGone
-from langgraph_learning._engine.learning.extract import drop_learned, extract
+from langgraph_learning._engine.learning.extract import extract, join_unlearned
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
 from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import (
     TurnInput,
-    join_turns,
     last_human,
     turn_id,
     turn_of,
     watermark,
 )
-from langgraph_learning._engine.recall.follow_up import recall_query
-from langgraph_learning._engine.recall.recall import Recall, recall
+from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
-from langgraph_learning.nodes.begun_turns import BegunItems, drop_gone, erase_begun, find_begun
+from langgraph_learning.nodes.begun_turns import drop_gone, erase_begun, find_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
-from langgraph_learning.nodes.kept_turns import begin_turn, keep_turns, observe_calls, turns_to_learn
+from langgraph_learning.nodes.kept_turns import collect_turns, keep_turns, observe_calls
 from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
 from langgraph_learning.nodes.state import Keys, Update
-from langgraph_learning.nodes.turn_state import TurnState, shown_in
+from langgraph_learning.nodes.turn_state import TurnState
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
-from langgraph_learning.records import Identity, Provenance
+from langgraph_learning.records import Identity
 
 CURRENT = 500
 """How many of a thread's newest messages are compared with the kept conversation: they may have been edited."""
@@ -74,28 +72,27 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
-    made = yield from run_guarded(run, "recall", _recall(run, identity, conversation, speakers, opened_by), Recall())
+    memory = recalled_in(run)
+    flow = recall(run.settings.recall_rules, identity, conversation.query, messages=messages, speakers=speakers)
+    recalled = memory.remember(run, identity, opened_by, (yield from run_guarded(run, "recall", flow, None)))
+    memory.current = memory.key(run, identity, opened_by)
     wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
     run.settings.steps.add(RECALL)
-    memory = recalled_in(run)
-    memory.current = memory.key(run, identity, opened_by)
-    memory.texts[memory.current] = made.text
     turn: TurnState = {
         "turn_id": opened_by,
         "graph_ns": run.graph,
         "identity": identity.model_dump(),
-        "receipt": made.receipt.model_dump(mode="json"),
+        "receipt": recalled.receipt.model_dump(mode="json"),
         "human_ids": [one.id for one in messages[last_turn_start(messages) :] if is_human(one) and one.id],
     }
     run.remember_turn(turn)
-    kept: Update = {}
+    update: Update = {keys.turn: PrivateUpdate(turn, turn)}
     if keep:
-        shown = shown_in(turn, Provenance())
-        begun = yield from begin_turn(run, state, messages, identity, speakers, shown)
-        kept = yield from keep_turns(run, "recall", begun)
-    return {keys.turn: PrivateUpdate(turn, turn), **kept}
+        turns = yield from collect_turns(run, state, messages, identity, speakers, turn)
+        update |= yield from keep_turns(run, "recall", turns)
+    return update
 
 
 def read_conversation(run: Run, step: str, state: object) -> Flow[Conversation]:
@@ -152,8 +149,9 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     memory = recalled_in(run)
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
-        flow = _recall(run, identity, conversation, run.speakers(messages, identity), opened_by)
-        memory.texts[key] = (yield from run_guarded(run, "recall", flow, Recall())).text
+        speakers = run.speakers(messages, identity)
+        flow = recall(run.settings.recall_rules, identity, conversation.query, messages=messages, speakers=speakers)
+        memory.remember(run, identity, opened_by, (yield from run_guarded(run, "recall", flow, None)))
     return memory.texts[key]
 
 
@@ -171,19 +169,6 @@ def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     return (yield from text_step(run, conversation.messages or messages))
 
 
-def _recall(run: Run, identity: Identity, conversation: Conversation, speakers: Speakers, turn: str) -> Flow[Recall]:
-    messages, query = conversation.messages, conversation.query
-    query = recall_query(messages, speakers) if query is None else query
-    settings = run.settings
-    there = frozenset(message.id for message in messages if message.id)
-    made = yield from recall(
-        settings.stores, identity, query, settings.context_tokens, settings.author_name, shown=there
-    )
-    made = made.of_turn(turn, identity, datetime.now(UTC))
-    run.emit("recalled", receipt=made.receipt.model_dump(mode="json"))
-    return made
-
-
 def extract_step(run: Run, state: Update) -> Flow[Update]:
     """Learn from the turns that wait, and move the watermark, also past turns without a known user."""
     keys = Keys(run.settings.name)
@@ -197,16 +182,16 @@ def extract_step(run: Run, state: Update) -> Flow[Update]:
     identity, turn, opened_by = run.identity(messages), run.frozen_turn(messages), run.turn_id(messages)
     tell_idle(run, identity)
     speakers = run.speakers(messages, identity)
-    waiting = yield from turns_to_learn(run, state, messages, identity, speakers)
+    turns = yield from collect_turns(run, state, messages, identity, speakers, turn)
     thread = read_thread(messages, run.settings.name, speakers)
     current = turn_of(messages[-CURRENT:], speakers).messages if run.settings.capturing else None
     learns = run.settings.learning and pinned_revision() is None
-    left = (yield from _learn_each(run, waiting, thread, current)) if learns else []
+    left = (yield from _learn_each(run, turns, thread, current)) if learns else []
     mark = watermark(messages, identity.user_id)
     listed = yield from run_guarded(run, "extract", list_proposals(run, identity, opened_by), {})
     ended = _end_turn(run, turn, messages)
-    kept = yield from keep_turns(run, "extract", left)
-    return {**({keys.mark: mark} if mark is not None else {}), **kept, **ended, **listed}
+    unlearned = yield from keep_turns(run, "extract", left)
+    return {**({keys.mark: mark} if mark is not None else {}), **unlearned, **ended, **listed}
 
 
 def capture_step(run: Run, state: Update) -> Flow[Update]:
@@ -216,7 +201,8 @@ def capture_step(run: Run, state: Update) -> Flow[Update]:
         identity = run.identity(messages)
         speakers = run.speakers(messages, identity)
         current = turn_of(messages[-CURRENT:], speakers).messages
-        for turn in (yield from turns_to_learn(run, state, messages, identity, speakers)):
+        frozen = run.frozen_turn(messages)
+        for turn in (yield from collect_turns(run, state, messages, identity, speakers, frozen)):
             if run.may_act_for(turn.identity):
                 yield from run_guarded(run, "extract", _capture(run, turn, current), None)
     return {}
@@ -290,41 +276,28 @@ def _extract_willing(
 def _extract(
     run: Run, turns: Sequence[TurnInput], thread: ThreadWords, current: Sequence[TurnMessage] | None
 ) -> Flow[None]:
+    """Learn from turns in one commit; if another run learns some of them meanwhile, learn from the others."""
+    settings = run.settings
+    works, capturing = settings.extractions(run.model), settings.capturing
     begun = yield from find_begun(run, turns)
-    while begun.unlearned:
+    while (joined := (yield from join_unlearned(works, begun.unlearned, capturing))) is not None:
+        heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
         try:
-            yield from _extract_begun(run, begun, thread, current)
-            break
+            commit = yield from extract(
+                works, heard, settings.rules, thread=thread, begun=begun.own, capturing=capturing, current=current
+            )
         except TurnGone:
             now = yield from find_begun(run, turns)
             left = replace(now, unlearned=drop_gone(begun, now))
             if left == begun:
                 raise
             begun = left
+            continue
+        if commit is not None and commit.at == heard.at:  # the one a turn already has is older
+            run.emit_commit(commit)
+        break
     yield from erase_begun(begun)
     run.forget_calls(turn.provenance.turn_id for turn in turns)
-
-
-def _extract_begun(
-    run: Run, begun: BegunItems, thread: ThreadWords, current: Sequence[TurnMessage] | None
-) -> Flow[None]:
-    works, capturing = run.settings.extractions(run.model), run.settings.capturing
-    unlearned = yield from drop_learned(works, begun.unlearned, capturing)
-    if not unlearned:
-        return
-    heard = replace(join_turns(unlearned), at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-    settings = run.settings
-    commit = yield from extract(
-        works,
-        heard,
-        settings.rules,
-        thread=thread,
-        begun=begun.own,
-        capturing=capturing,
-        current=current,
-    )
-    if commit is not None and commit.at == heard.at:  # the one a turn already has is older
-        run.emit_commit(commit)
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order

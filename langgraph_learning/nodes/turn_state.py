@@ -33,9 +33,9 @@ def shown_in(turn: TurnState | None, place: Provenance) -> Provenance:
     """Return `place` with the records that the turn was shown, and the prompt tokens that they took."""
     shown = ((turn or {}).get("receipt") or {}).get("shown", ())
     cost = Counter[str]()
-    for each in shown:
-        cost[str(each["store"])] += int(each.get("tokens", 0))
-    records = tuple((str(each["store"]), str(each["id"])) for each in shown)
+    for record in shown:
+        cost[str(record["store"])] += int(record.get("tokens", 0))
+    records = tuple((str(record["store"]), str(record["id"])) for record in shown)
     return place.model_copy(update={"recalled": records, "recalled_tokens": dict(cost)})
 
 
@@ -46,7 +46,7 @@ def shrink_receipt(turn: TurnState) -> TurnState:
     """
     over = "last" in turn
     shown = [] if over else (turn.get("receipt") or {}).get("shown", ())
-    return {**turn, "receipt": {"shown": [{key: each.get(key) for key in _READ_LATER} for each in shown]}}
+    return {**turn, "receipt": {"shown": [{key: record.get(key) for key in _READ_LATER} for record in shown]}}
 
 
 def parse_turn(value: object) -> TurnState | None:

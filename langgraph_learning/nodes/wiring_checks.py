@@ -1,6 +1,11 @@
-"""Warnings about wiring that cannot work, each given once and with the fix. Otherwise it would fail silently."""
+"""Checks of wiring that cannot work and would fail silently. Each names the fix, and is a warning at most once."""
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
 
 from langgraph_learning.config import LearningMode
+from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.recalled import RunRecall
 from langgraph_learning.nodes.run_context import Run
 
@@ -8,11 +13,26 @@ RECALL, EXTRACT, REVIEW, TOOLS = "recall", "extract", "review", "tools"
 WIRED = "wired"
 """The mark of `into` and middleware, which put extraction at every end: a turn without it has failed, or waits."""
 
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def explain_missing_call(factory: F) -> F:
+    """Return a factory of nodes that explains the mistake of `add_node(learning.recall_node)` without the call `()`."""
+
+    @functools.wraps(factory)
+    def checking_factory(*arguments: Any, **options: Any) -> Any:
+        if len(arguments) > 1:  # LangGraph calls it as a node, with the state
+            name = factory.__name__
+            raise ConfigurationError(f"learning.{name} makes the node: call it, builder.add_node(learning.{name}())")
+        return factory(*arguments, **options)
+
+    return cast("F", checking_factory)
+
 
 def check_recall(run: Run, turn: str) -> None:
     """Warn once if no extraction followed an earlier turn of this thread."""
     settings, thread = run.settings, run.thread
-    earlier = any(known == thread and other != turn for known, other in settings.turns)
+    earlier = any(thread_id == thread and other != turn for thread_id, other in settings.turns)
     if settings.extracting and thread and earlier and not settings.steps & {EXTRACT, WIRED}:
         names = ", ".join(store.name for store in settings.extracting)
         settings.warn_once(

@@ -3,20 +3,22 @@
 import copy
 import dataclasses
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast, get_type_hints
 
 from langchain_core.language_models import BaseLanguageModel
-from langchain_core.messages import BaseMessage, RemoveMessage
+from langchain_core.messages import BaseMessage, RemoveMessage, convert_to_messages
+from langchain_core.messages.utils import MessageLikeRepresentation
 from langchain_core.runnables import Runnable, RunnableConfig, RunnableLambda
 from langgraph.errors import ParentCommand
 from langgraph.pregel import Pregel
 from langgraph.types import Command, Overwrite, Send
 from pydantic import BaseModel
 
+from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.settings import MachineSettings, Placement
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.langgraph_private import as_runnable
+from langgraph_learning.langgraph_private import as_runnable, read_channel
 from langgraph_learning.nodes.delivery_check import ModelCalls
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
@@ -33,7 +35,9 @@ class Shower:
     def __init__(self, name: str, settings: MachineSettings, placement: Placement, *, remembers: bool = False) -> None:
         self.name, self._settings, self._placement, self._remembers = name, settings, placement, remembers
 
-    def run(self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]) -> Any:
+    def run(
+        self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], object]
+    ) -> object:
         """Call a node with a state that holds the text, and return its answer without the text."""
         run, messages = self._begin(state, config)
         text = run.driver.run(text_step(run, read_messages(messages))) if messages is not None else ""
@@ -46,8 +50,8 @@ class Shower:
         return restore(answer, view, self._settings.messages_key)
 
     async def arun(
-        self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Any]
-    ) -> Any:
+        self, state: object, config: RunnableConfig | None, call: Callable[[object, RunnableConfig], Awaitable[object]]
+    ) -> object:
         """Call an async node, as `run` calls a sync one."""
         run, messages = self._begin(state, config)
         text = await run.driver.arun(text_step(run, read_messages(messages))) if messages is not None else ""
@@ -62,7 +66,7 @@ class Shower:
     def _handoff(self, handoff: ParentCommand, view: View) -> ParentCommand:
         return ParentCommand(cast("Command[Any]", restore(handoff.args[0], view, self._settings.messages_key)))
 
-    def _begin(self, state: object, config: RunnableConfig | None) -> tuple[Run, list[Any] | None]:
+    def _begin(self, state: object, config: RunnableConfig | None) -> tuple[Run, list[object] | None]:
         run = Run.current(self._settings, config)
         refuse_cache(run, self.name)
         messages = _raw_messages(state, self._settings.messages_key)
@@ -74,7 +78,7 @@ class Shower:
             )
         return run, messages
 
-    def _view(self, messages: Sequence[Any], text: str) -> View:
+    def _view(self, messages: Sequence[object], text: str) -> View:
         # A graph with its own memory (`checkpointer=True`) still holds the last text, maybe another user's. So the text
         # is always replaced, even by "nothing is known".
         if self._remembers:
@@ -83,7 +87,7 @@ class Shower:
             return show_in_turn(messages, text) if text else View(list(messages))
         return show_first(messages, text, self._settings.context_id)
 
-    def _with_text(self, state: object, messages: list[Any] | None, view: View) -> object:
+    def _with_text(self, state: object, messages: list[object] | None, view: View) -> object:
         if messages is None or view.shown is None:
             return state
         return with_value(state, self._settings.messages_key, view.messages)
@@ -135,11 +139,11 @@ def show_to_graph(
     shower = Shower(name, settings, settings.placement, remembers=remembers)
 
     # Closures on purpose: LangGraph finds a subgraph in the variables that a node's function closes over.
-    def call(state: Any, config: RunnableConfig) -> Any:
+    def call(state: object, config: RunnableConfig) -> object:
         answer = shower.run(state, config, lambda given, watched: graph.invoke(given, watched))
         return with_deletions(state, answer, settings.messages_key) if deletes else answer
 
-    async def acall(state: Any, config: RunnableConfig) -> Any:
+    async def acall(state: object, config: RunnableConfig) -> object:
         answer = await shower.arun(state, config, lambda given, watched: graph.ainvoke(given, watched))
         return with_deletions(state, answer, settings.messages_key) if deletes else answer
 
@@ -162,9 +166,40 @@ def get_messages(state: object, key: str) -> list[BaseMessage] | None:
     return read_messages(raw) if raw is not None else None
 
 
-def _raw_messages(state: object, key: str) -> list[Any] | None:
-    found = get_field(state, key)
-    return list(found) if isinstance(found, Sequence) and not isinstance(found, str) else None
+def require_messages(settings: MachineSettings, state: object) -> list[BaseMessage]:
+    """Return the messages of a state, or of a list given in place of one.
+
+    Raises:
+        ConfigurationError: There are none.
+    """
+    if (messages := _given_messages(settings, state)) is None:
+        raise ConfigurationError(
+            f"there are no messages at {settings.messages_key!r} in this state: give"
+            " LearningMachine(messages_key=...) the key they have, or give the list of messages itself"
+        )
+    return messages
+
+
+def context_text(run: Run, state: object) -> Flow[str]:
+    """Return the recalled text of the run for the messages of `state`, by default for the graph's own."""
+    messages = _given_messages(run.settings, state)
+    if messages is None:
+        messages = read_messages(read_channel(run.config, run.settings.messages_key))
+    return text_step(run, messages)
+
+
+def _given_messages(settings: MachineSettings, state: object) -> list[BaseMessage] | None:
+    messages = get_messages(state, settings.messages_key)
+    if isinstance(state, Mapping) and state.get(settings.messages_key, ...) is None:  # nothing was written to it yet
+        return []
+    if messages is None and isinstance(state, Sequence) and not isinstance(state, str | bytes):
+        return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", state))
+    return messages
+
+
+def _raw_messages(state: object, key: str) -> list[object] | None:
+    value = get_field(state, key)
+    return list(value) if isinstance(value, Sequence) and not isinstance(value, str) else None
 
 
 def with_value(state: object, key: str, value: object) -> object:
@@ -215,8 +250,8 @@ def hints(node: object) -> tuple[object, object]:
     if function is None or (isinstance(node, Runnable) and "__call__" not in dir(type(node))):
         return None, None
     try:
-        found = get_type_hints(function)
+        types = get_type_hints(function)
         first = next(iter(inspect.signature(node).parameters), "")  # type: ignore[arg-type]
     except (NameError, TypeError, ValueError):
         return None, None
-    return found.get(first), found.get("return")
+    return types.get(first), types.get("return")

@@ -17,9 +17,13 @@ from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Curated, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, DOCUMENT, NOT_RECORDS, Add, Change, Identity, Record, Scope
+from langgraph_learning.reports import Curated
 from langgraph_learning.stores.curation import duplicates, find_outdated
 from langgraph_learning.stores.operations import Operation, Refused, check_fields, operation, schema_fields
+
+LONGEST_STATEMENT = 30_000
+"""The number of characters that one statement may have: every later turn reads and ranks it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,7 @@ class SpokenMessage:
     name: str | None = None
 
 
+DAY = timedelta(days=1)
 FAULTS = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """Errors of a bug in a learning store. The engine catches them, so that the other learning stores still work."""
 
@@ -150,7 +155,8 @@ class LearningStore(ABC):
     """The other learning stores of the machine, if this one keeps messages: their records become keys of messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
-    """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show."""
+    """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show, and a
+    field `days` leaves out what is older."""
     config: StoreConfig
 
     def __init__(self, config: StoreConfig | None = None) -> None:
@@ -185,6 +191,10 @@ class LearningStore(ABC):
             kept: The present record of the message, if it was edited; else None.
         """
         return None
+
+    def said_at(self, record: Record) -> datetime:
+        """Return the time at which a kept message was said, for a recall as of a time; by default when it was kept."""
+        return record.created_at
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Check the content of a record that is loaded from a file.
@@ -241,7 +251,13 @@ class LearningStore(ABC):
 
     def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
         """Return those of `ranked`, which may have any status, that meet the other fields of a search."""
-        return [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
+        days = getattr(search, "days", None)
+        active = [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
+        return [item for item in active if days is None or (at - self.made_at(item.record)) / DAY <= days]
+
+    def made_at(self, record: Record) -> datetime:
+        """Return the time of a record, by which a search for the last so many days chooses."""
+        return record.created_at
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
@@ -349,3 +365,5 @@ def _is_operation(kind: object) -> bool:
 
 
 ID = Field(description="The short id of the record, as shown")
+QUERY = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
+"""The field of a search that also works without a text."""

@@ -8,8 +8,9 @@ from typing import ClassVar
 from pydantic import Field
 
 from langgraph_learning.config import ConversationsConfig
-from langgraph_learning.records import Add, Change, Curated, Record
-from langgraph_learning.stores.base import Entry, LearningStore, Ranked, SpokenMessage
+from langgraph_learning.records import Add, Change, Record
+from langgraph_learning.reports import Curated
+from langgraph_learning.stores.base import QUERY, Entry, LearningStore, Ranked, SpokenMessage
 from langgraph_learning.stores.operations import Operation, Refused, operation
 
 SEARCH = "Search what was said in earlier conversations: exact words, names, dates, who said what."
@@ -32,10 +33,9 @@ class ConversationsStore(LearningStore):
         """Create the search tool. There are no operations, because messages are kept without a model."""
         super().__init__(config)
         self.operations = ()
-        query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
         days = (int | None, Field(default=None, ge=1, description="Only what was said in the last so many days"))
         limit = (int, Field(default=5, ge=1, le=50, description="How many passages at most"))
-        self.searches = (operation("search_conversations", SEARCH, query=query, days=days, limit=limit),)
+        self.searches = (operation("search_conversations", SEARCH, query=QUERY, days=days, limit=limit),)
 
     @property
     def share(self) -> float:
@@ -67,16 +67,17 @@ class ConversationsStore(LearningStore):
             expires_at=said_at + self.config.retention if self.config.retention else None,
         )
 
+    def said_at(self, record: Record) -> datetime:
+        """Return the time at which a message was said, which may be long before it was learned."""
+        return _said_at(record)
+
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Propose nothing: if a user says the same twice, both messages stay."""
         return []
 
-    def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return the messages of the last `days` that the search asks for."""
-        days = search.model_dump().get("days")
-        fitting = super().filter_search(search, ranked, at)
-        oldest = at - timedelta(days=days) if days is not None else None
-        return [item for item in fitting if oldest is None or _said_at(item.record) >= oldest]
+    def made_at(self, record: Record) -> datetime:
+        """Return the time at which the message was said."""
+        return _said_at(record)
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return one entry per passage: a message that matches and its neighbours, with days and speakers."""

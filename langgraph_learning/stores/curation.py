@@ -5,25 +5,11 @@ from datetime import date, datetime, timedelta
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import ACTIVE, ARCHIVED, SUPERSEDED, Curated, Record, Update
-from langgraph_learning.stores.values import as_list, union
+from langgraph_learning.records import ACTIVE, SUPERSEDED, Record, Update
+from langgraph_learning.reports import Curated
+from langgraph_learning.stores.json_values import as_list, union
+from langgraph_learning.stores.record_changes import archive_record
 from langgraph_learning.text import same_statement, statement_key
-
-
-def archive(record: Record) -> Update:
-    """Return the change that archives `record`.
-
-    The record is not removed: its source stays, and every learning store can undo the change.
-    """
-    return Update(
-        store=record.store,
-        id=record.id,
-        content=record.content,
-        text=record.text,
-        status=ARCHIVED,
-        source=record.source,
-        **record.validity,
-    )
 
 
 def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:
@@ -35,7 +21,7 @@ def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: 
             ids=(record.id,),
             texts=(record.text,),
             reason=reason,
-            changes=(archive(record),),
+            changes=(archive_record(record),),
         )
         for record in records
         if (reason := _why_outdated(record, at, max_age))
@@ -113,7 +99,7 @@ def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> 
         ids=tuple(record.id for record in group),
         texts=tuple(record.text for record in group),
         reason=reason,
-        changes=(update, *(archive(record) for record in others)),
+        changes=(update, *(archive_record(record) for record in others)),
     )
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import ClassVar, Literal
 
 from pydantic import Field, JsonValue
@@ -11,10 +10,10 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.config import DecisionLogConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.schemas import Decision
-from langgraph_learning.stores.base import ID, Entry, LearningStore, Ranked
-from langgraph_learning.stores.changes import find_record
+from langgraph_learning.stores.base import ID, QUERY, Entry, LearningStore, Ranked
+from langgraph_learning.stores.json_values import rest_of
 from langgraph_learning.stores.operations import Operation, operation, schema_fields
-from langgraph_learning.stores.values import rest_of
+from langgraph_learning.stores.record_changes import find_record
 from langgraph_learning.text import same_statement
 
 AGENT = "agent"
@@ -23,7 +22,6 @@ LATEST = 3
 """How many of the newest decisions are always shown."""
 OUTCOME = ("outcome", "outcome_quality")
 """The fields of the schema that only `record_outcome` sets."""
-DAY = timedelta(days=1)
 
 LOG = "Write down a decision of yours, so that later conversations can build on it."
 WHEN = "Do so when you chose between alternatives, recommended one, or settled how something is to be done; once each."
@@ -61,9 +59,8 @@ class DecisionLogStore(LearningStore):
             outcome_quality=(Literal["good", "bad", "neutral"], Field(description=quality)),
         )
         self.operations = (self._log, self._record)
-        query = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
         days = (int | None, Field(default=None, ge=1, description="Only those of the last so many days"))
-        self.searches = (operation("search_decisions", SEARCH, query=query, days=days),)
+        self.searches = (operation("search_decisions", SEARCH, query=QUERY, days=days),)
 
     @property
     def extracts(self) -> bool:
@@ -94,12 +91,6 @@ class DecisionLogStore(LearningStore):
         if content == record.content:
             return []
         return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
-
-    def filter_search(self, search: Operation, ranked: Sequence[Ranked], at: datetime) -> Sequence[Ranked]:
-        """Return the decisions of the last `days` that the search asks for."""
-        days = search.model_dump().get("days")
-        fitting = super().filter_search(search, ranked, at)
-        return [each for each in fitting if days is None or (at - each.record.created_at) / DAY <= days]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return one entry per decision; the newest ones are always shown, and each has a brief form."""

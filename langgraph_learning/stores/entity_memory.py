@@ -11,7 +11,7 @@ from langgraph_learning.config import EntityMemoryConfig
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.schemas import Entity, Relationship
 from langgraph_learning.stores.base import Entry, LearningStore, Ranked
-from langgraph_learning.stores.entities import arguments, render
+from langgraph_learning.stores.entities import remember_arguments, render
 from langgraph_learning.stores.entities.forget import forget
 from langgraph_learning.stores.entities.remember import link
 from langgraph_learning.stores.entities.remember_plan import plan_remember
@@ -43,7 +43,7 @@ class EntityMemoryStore(LearningStore):
         """Create the operations from the fields of the schema."""
         super().__init__(config)
         schema: type[BaseModel] = self.config.schema or Entity
-        check_fields(schema.__name__, set(schema.model_fields) - arguments.OWN, arguments.TAKEN)
+        check_fields(schema.__name__, set(schema.model_fields) - remember_arguments.OWN, remember_arguments.TAKEN)
         optional = schema_fields(schema, optional=True)
         self._checks = create_model(schema.__name__, __base__=schema, **optional)  # type: ignore[call-overload]
         entity = (str, Field(min_length=1))
@@ -52,9 +52,9 @@ class EntityMemoryStore(LearningStore):
         fact = (str | None, Field(default=None, description=what))
         query = (str | None, Field(default=None, description="A name, or words of what is looked for"))
         kind = (str | None, Field(default=None, description="Only entities of this type"))
-        self._remember = operation("remember_about", REMEMBER, **arguments.remember_arguments(schema))
+        self._remember = operation("remember_about", REMEMBER, **remember_arguments.build_fields(schema))
         self._link = operation("link_entities", LINK, entity=entity, relation=relation, related_entity=target)
-        self._forget = operation("forget", FORGET, entity=(str, arguments.NAME), fact=fact)
+        self._forget = operation("forget", FORGET, entity=(str, remember_arguments.NAME), fact=fact)
         self.operations = (self._remember, self._link, self._forget)
         self.searches = (operation("search_entities", SEARCH, query=query, entity_type=kind),)
 
@@ -70,7 +70,7 @@ class EntityMemoryStore(LearningStore):
     def resolve_dates(self, operation: Operation, today: date) -> Operation:
         """Return `operation` with dates in its events in place of words such as "yesterday"."""
         is_dated = isinstance(operation, self._remember)
-        return arguments.resolve_event_dates(operation, today) if is_dated else operation
+        return remember_arguments.resolve_event_dates(operation, today) if is_dated else operation
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the changes that add to an entity, link two entities, or forget; none for what is known already."""
@@ -86,7 +86,7 @@ class EntityMemoryStore(LearningStore):
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
         """Check that the content is an entity, fact, event or relationship, and that its fields are texts."""
         super().check_content(content)
-        arguments.check_texts(content)
+        remember_arguments.check_texts(content)
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """Return the records that are not about an archived entity."""

@@ -9,8 +9,8 @@ from langgraph_learning.config import InstructionsConfig
 from langgraph_learning.records import Identity, Scope
 from langgraph_learning.stores.base import Entry, Ranked
 from langgraph_learning.stores.decision_log import AGENT
-from langgraph_learning.stores.statements import StatementStore
-from langgraph_learning.stores.values import rest_of
+from langgraph_learning.stores.json_values import rest_of
+from langgraph_learning.stores.statement_store import StatementStore
 
 ADD = "Lay down a rule that you work by from now on, with everybody."
 WHEN = "Do so only when you are told how to work in general, or when the same mistake was pointed out again."

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from langgraph_learning.config import LearnedKnowledgeConfig
 from langgraph_learning.stores.base import Entry, Ranked
-from langgraph_learning.stores.titled import TitledStore
-from langgraph_learning.stores.values import rest_of
+from langgraph_learning.stores.json_values import rest_of
+from langgraph_learning.stores.titled_store import TitledStore
 from langgraph_learning.text import same_statement
 
 LONG = 1_000

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, create_model
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.json_schema import Schema, inline_schema, object_fields, object_to_wire, required_names
 
 
 class Operation(BaseModel):
@@ -71,3 +72,10 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
         info = FieldInfo.merge_field_infos(given, **changed)
         fields[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
     return fields
+
+
+def tool_schema(kind: type[Operation]) -> Schema:
+    """Return the JSON schema of an operation as an agent tool; optional fields may be left out."""
+    schema = inline_schema(kind)
+    parameters = object_to_wire(object_fields(schema), required_names(schema), blanks=False)
+    return {"title": kind.__name__, "description": kind.__doc__ or "", **parameters}

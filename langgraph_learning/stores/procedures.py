@@ -8,8 +8,8 @@ from pydantic import JsonValue
 
 from langgraph_learning.config import ProceduresConfig
 from langgraph_learning.stores.base import Entry, Ranked
-from langgraph_learning.stores.titled import TitledStore
-from langgraph_learning.stores.values import as_list, rest_of, spell
+from langgraph_learning.stores.json_values import as_list, rest_of, spell
+from langgraph_learning.stores.titled_store import TitledStore
 
 
 class ProceduresStore(TitledStore):

@@ -3,9 +3,9 @@
 import json
 import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, cast
+from typing import Annotated, cast
 
 from pydantic import BaseModel, Field, JsonValue, ValidationError
 from pydantic.fields import FieldInfo
@@ -14,9 +14,9 @@ from pydantic.json_schema import SkipJsonSchema
 from langgraph_learning.json_schema import Schema, inline_schema
 from langgraph_learning.records import Change, Record, Update
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.stores.changes import remove
+from langgraph_learning.stores.json_values import merge, spell, without_item
 from langgraph_learning.stores.operations import Operation, Refused
-from langgraph_learning.stores.values import merge, spell
+from langgraph_learning.stores.record_changes import remove_record
 from langgraph_learning.text import fold
 
 log = logging.getLogger("langgraph_learning.stores.user_profile")
@@ -55,7 +55,7 @@ class ProfileFields:
         for record in records:
             for field, value in record.content.items():
                 stored[field] = merge(stored.get(field), value, {}) if field == DETAILS else value
-        values: dict[str, Any] = {}
+        values: dict[str, object] = {}
         for field in stored.keys() & self.schema.model_fields.keys():
             typed, misfits = self._parse(field, stored[field])
             if typed is None:
@@ -100,22 +100,10 @@ def clear_field(record: Record, field: str, item: str | None) -> Change:
     """
     value = record.content.get(field)
     if item is None or not isinstance(value, list | dict):
-        return remove(record)
-    wanted = fold(item).strip()
-    remaining: JsonValue
-    if isinstance(value, dict):
-        remaining = {key: part for key, part in value.items() if fold(key).strip() != wanted}
-    else:
-        remaining = [part for part in value if wanted not in _spellings(part)]
+        return remove_record(record)
+    remaining = without_item(value, item)
     if remaining == value:
         raise Refused(f"{item!r} is not in {field}, which has {spell(value)}")
     if not remaining:
-        return remove(record)
+        return remove_record(record)
     return Update(store=record.store, id=record.id, content={field: remaining}, text=f"{field}: {spell(remaining)}")
-
-
-def _spellings(value: JsonValue) -> Iterator[str]:
-    """Yield the texts by which an item of a list can be named: its full text, and for an object its first value."""
-    yield fold(spell(value)).strip()
-    if isinstance(value, dict):
-        yield from (fold(spell(part)).strip() for part in [next(iter(value.values()), "")])

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.option_checks import check_text
+from langgraph_learning.records import Record
 from langgraph_learning.stores import (
     ConversationsStore,
     DecisionLogStore,
@@ -15,11 +17,12 @@ from langgraph_learning.stores import (
     LearnedKnowledgeStore,
     LearningStore,
     ProceduresStore,
+    Refused,
     SessionContextStore,
     UserMemoryStore,
     UserProfileStore,
 )
-from langgraph_learning.stores.base import check_complete
+from langgraph_learning.stores.base import LONGEST_STATEMENT, check_complete
 
 Choice: TypeAlias = bool | StoreConfig | LearningStore
 SLOTS: Mapping[str, type[LearningStore]] = {
@@ -48,6 +51,7 @@ def resolve_stores(
     Raises:
         ConfigurationError: An option is no learning store, lacks something, or occurs twice.
     """
+    check_text("LearningMachine(namespace=...)", namespace)
     if not isinstance(custom, Iterable):
         raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
     given = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
@@ -105,3 +109,16 @@ def _check_distinct(stores: Sequence[LearningStore]) -> None:
     for kind, all_names in (("learning store", names), ("operation", operations)):
         if twice := sorted({name for name in all_names if all_names.count(name) > 1}):
             raise ConfigurationError(f"there are two of the {kind} {twice[0]!r}: give one of them another name")
+
+
+def record_fault(stores: Mapping[str, LearningStore], record: Record) -> str | None:
+    """Return why none of these learning stores could have written a record; None if one could."""
+    if (store := stores.get(record.store)) is None:
+        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
+    if len(record.text) > LONGEST_STATEMENT:
+        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
+    try:
+        store.check_content(record.content)
+    except Refused as error:
+        return f"{record.store}: {error.args[0]}"
+    return None

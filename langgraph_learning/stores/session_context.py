@@ -9,13 +9,14 @@ from pydantic.json_schema import SkipJsonSchema
 
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
-from langgraph_learning.labels import SESSION_CONTEXT
-from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
+from langgraph_learning.namespaces import SESSION_CONTEXT
+from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores.base import LearningStore
+from langgraph_learning.stores.json_values import as_list, spell, union
 from langgraph_learning.stores.operations import Operation, check_fields, operation, schema_fields
+from langgraph_learning.stores.record_changes import set_record
 from langgraph_learning.stores.session_plan import is_new_goal, stands_in, without_withdrawn
-from langgraph_learning.stores.values import as_list, spell, union
 
 UPDATE = "Write down where this conversation stands now; what is left blank stays as it is."
 WITHDRAWN = "withdrawn"
@@ -94,10 +95,8 @@ class SessionContextStore(LearningStore):
             done = [step for step in progress if not stands_in(step, withdrawn)]
             given["progress"] = union(as_list(kept.get("progress")), done)
         content = {**kept, **given}
-        if content == old:
-            return []
-        kind = Update if records else Add
-        return [kind(store=self.name, id=self.name, content=content, text=str(content["summary"]))]
+        by_id = {record.id: record for record in records}
+        return set_record(self.name, by_id, self.name, content, str(content["summary"]))
 
     def recall_hint(self, records: Sequence[Record]) -> str:
         """Return the goal: a short question is often about it."""

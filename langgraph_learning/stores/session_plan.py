@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from langgraph_learning.stores.values import as_list
+from langgraph_learning.stores.json_values import as_list
 from langgraph_learning.text import same_statement, terms
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import ClassVar, Literal, cast
 
 from pydantic import BaseModel, Field, JsonValue
@@ -9,9 +10,11 @@ from pydantic import BaseModel, Field, JsonValue
 from langgraph_learning import prompts
 from langgraph_learning.config import UserProfileConfig
 from langgraph_learning.json_schema import is_blank
-from langgraph_learning.records import Add, Change, Curated, Record, Update
+from langgraph_learning.records import Change, Record
+from langgraph_learning.reports import Curated
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores.base import LearningStore
+from langgraph_learning.stores.json_values import spell
 from langgraph_learning.stores.operations import Operation, Refused, operation, schema_fields
 from langgraph_learning.stores.profile_fields import (
     DETAILS,
@@ -21,7 +24,7 @@ from langgraph_learning.stores.profile_fields import (
     field_name,
     normal_name,
 )
-from langgraph_learning.stores.values import spell
+from langgraph_learning.stores.record_changes import set_record
 
 UPDATE = (
     "Store what the user said about themself in these fields; lists are added to, what is left blank stays as it is."
@@ -86,33 +89,28 @@ class UserProfileStore(LearningStore):
         details = cast("Mapping[str, JsonValue]", told.pop(DETAILS, {})) if self.open_fields else {}
         changes = [self._set(field, value, known) for field, value in told.items()]
         changes += [self._set_detail(normal_name(name), value, known) for name, value in details.items()]
-        return [change for change in changes if change is not None]
+        return list(chain.from_iterable(changes))
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Return nothing: each field is one record, and its value holds until the user changes it."""
         return []
 
-    def _set(self, field: str, value: JsonValue, known: Mapping[str, Record]) -> Change | None:
+    def _set(self, field: str, value: JsonValue, known: Mapping[str, Record]) -> list[Change]:
         record = known.get(self.record_id(field))
         merged = self._fields.merge(field, record.content.get(field) if record else None, value)
-        return self._put(field, {field: merged}, f"{field}: {spell(merged)}", known)
+        return set_record(self.name, known, self.record_id(field), {field: merged}, f"{field}: {spell(merged)}")
 
-    def _set_detail(self, name: str, value: JsonValue, known: Mapping[str, Record]) -> Change | None:
+    def _set_detail(self, name: str, value: JsonValue, known: Mapping[str, Record]) -> list[Change]:
         """Return the change that sets a further fact.
 
         A fact with the name of a declared field sets that field if the value has its type; otherwise it is ignored.
         """
         if not name or is_blank(value):
-            return None
+            return []
         if name in self._fields.declared:
-            return self._set(name, value, known) if self._fields.fits(name, value) else None
-        return self._put(f"{DETAILS}.{name}", {DETAILS: {name: value}}, f"{name.replace('_', ' ')}: {value}", known)
-
-    def _put(self, field: str, content: dict[str, JsonValue], text: str, known: Mapping[str, Record]) -> Change | None:
-        key = self.record_id(field)
-        if key in known and known[key].content == content:
-            return None
-        return (Update if key in known else Add)(store=self.name, id=key, content=content, text=text)
+            return self._set(name, value, known) if self._fields.fits(name, value) else []
+        key, text = self.record_id(f"{DETAILS}.{name}"), f"{name.replace('_', ' ')}: {value}"
+        return set_record(self.name, known, key, {DETAILS: {name: value}}, text)
 
     def _plan_clear(self, field: str, item: str | None, known: Mapping[str, Record]) -> Change:
         name = field if field in self._fields.declared else normal_name(field)

@@ -18,15 +18,15 @@ All shown values are escaped, whatever they contain.
 """
 
 from langgraph_learning.views.commits import timeline
-from langgraph_learning.views.curation import curation_table
 from langgraph_learning.views.entities import entity_graph, entity_picture
-from langgraph_learning.views.graph import graph_picture
-from langgraph_learning.views.improvement import curve_picture
+from langgraph_learning.views.graph_drawing import graph_picture
+from langgraph_learning.views.learning_curve import curve_picture
 from langgraph_learning.views.markup import Html, html
 from langgraph_learning.views.mermaid import Mermaid
 from langgraph_learning.views.proposals import inbox
-from langgraph_learning.views.recalled import receipt_bars
+from langgraph_learning.views.recall import receipt_bars
 from langgraph_learning.views.records import history, profile_table, table
+from langgraph_learning.views.reports import curation_table
 
 __all__ = [
     "Html",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from langgraph_learning.records import ACTIVE, Record
-from langgraph_learning.views.drawing import Box, drawing
+from langgraph_learning.views.graph_drawing import Box, drawing
 from langgraph_learning.views.markup import Html, quiet, with_style
 from langgraph_learning.views.mermaid import Mermaid, label
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from langgraph_learning._engine.approval.approval import Outcome
 from langgraph_learning.records import Proposal
+from langgraph_learning.reports import Outcome
 from langgraph_learning.views.commits import change_line
 from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, tag, when, with_style
 from langgraph_learning.views.records import because

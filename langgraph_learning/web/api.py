@@ -10,10 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from langgraph_learning._engine.approval.approval import Outcome
-from langgraph_learning._engine.background.pending import PendingTurn
-from langgraph_learning._engine.recall.recall import Recall
+from langgraph_learning._admin import PendingTurn
 from langgraph_learning.records import Commit, Proposal, Record, Revision
+from langgraph_learning.reports import Outcome, Recall
 from langgraph_learning.web.access import Visitor, visitor
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
 from langgraph_learning.web.service import Memory
@@ -104,8 +103,8 @@ def _add_reads(app: FastAPI, memory: Memory) -> None:
         """List who is known; a visitor who is one user finds themself."""
         if not asking.everybody:
             return Everybody(users=[asking.name], namespaces=[], agents=[])
-        found = await memory.list_known()
-        return Everybody(users=[*found.users], namespaces=[*found.namespaces], agents=[*found.agents])
+        owners = await memory.owners()
+        return Everybody(users=[*owners.users], namespaces=[*owners.namespaces], agents=[*owners.agents])
 
     @app.get("/users/{user:path}/records", operation_id="list_records")
     async def records(

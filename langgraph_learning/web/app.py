@@ -17,10 +17,10 @@ from langgraph_learning.views.markup import style_sheet
 from langgraph_learning.web.access import Authenticate, Gate
 from langgraph_learning.web.api import rest
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
-from langgraph_learning.web.guard import Forms, Guard
+from langgraph_learning.web.maintenance import MaintenancePages
 from langgraph_learning.web.pages import Pages
+from langgraph_learning.web.security import Forms, Guard
 from langgraph_learning.web.service import Memory
-from langgraph_learning.web.upkeep import Upkeep
 
 ICON = '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 16 16"><circle cx="8" cy="8" r="6" fill="#2f6b58"/></svg>'
 log = logging.getLogger("langgraph_learning")
@@ -56,7 +56,7 @@ def create_app(
         raise ConfigurationError("there is no store: give create_app(learning, store) or LearningMachine(store=...)")
     memory = Memory(learning, known)
     forms = Forms(secret)
-    pages, upkeep = Pages(memory, forms), Upkeep(memory, forms)
+    pages, upkeep = Pages(memory, forms), MaintenancePages(memory, forms)
     own = files(__package__).joinpath("static", "style.css").read_text(encoding="utf-8")
     sheet = f"{style_sheet()}\n{own}"
 

@@ -1,19 +1,20 @@
 """The pages: each is a handler that reads the data and a template that shows them. HTML forms make the changes."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from langgraph_learning import views
-from langgraph_learning._engine.maintenance.learning_stats import FIGURES
+from langgraph_learning._admin import FIGURES
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
 from langgraph_learning.web.access import visitor
-from langgraph_learning.web.fields import fields_of, find_operation, operations_on, read_form, values_of
+from langgraph_learning.web.operation_forms import fields_of, find_operation, operations_on, read_form, values_of
 from langgraph_learning.web.rendering import Renderer
 from langgraph_learning.web.service import CONVERSATIONS, count_by_store
 
@@ -23,7 +24,7 @@ LONGEST_QUERY = 2_000
 
 
 class Pages(Renderer):
-    """The pages of one memory, except those of `Upkeep`."""
+    """The pages of one memory, except those of `MaintenancePages`."""
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages: GET shows a page, POST makes a change."""
@@ -56,10 +57,10 @@ class Pages(Renderer):
         """Show all users, namespaces and agents; redirect a visitor without `everybody` to their own records."""
         if not visitor(request).everybody:
             return self.redirect(request, "/user", user=visitor(request).name)
-        known = await self.memory.list_known()
+        owners = await self.memory.owners()
         wanted = request.query_params.get("q", "").casefold()
-        users = [user for user in known.users if wanted in user.casefold()]
-        return self.show(request, "people.html", known=known, users=users, q=request.query_params.get("q", ""))
+        users = [user for user in owners.users if wanted in user.casefold()]
+        return self.show(request, "people.html", owners=owners, users=users, q=request.query_params.get("q", ""))
 
     async def namespace(self, request: Request) -> Response:
         """Show the shared records of one namespace."""
@@ -130,7 +131,7 @@ class Pages(Renderer):
     async def recall(self, request: Request) -> Response:
         """Show what recall would give a model for a question, and why."""
         user, query, thread = self.user(request), _query(request), request.query_params.get("thread", "")
-        shown: dict[str, Any] = {"recalled": None}
+        shown: dict[str, object] = {"recalled": None}
         if query:
             recalled = await self.memory.scoped(user, thread or None).arecall(query)
             texts = {record.id: record.text for record in recalled.records}
@@ -221,8 +222,8 @@ class Pages(Renderer):
                 raise HTTPException(404, "no such proposal waits for you")
             edit = read_form(operation, form)
         message = str(form.get("message", "")).strip() or None
-        kind: Any = "reject" if answer == "reject" else "approve"
-        outcome = await self.memory.decide(who, key, kind, edit, message)
+        decision: Literal["approve", "reject"] = "reject" if answer == "reject" else "approve"
+        outcome = await self.memory.decide(who, key, decision, edit, message)
         back = {"user": request.query_params["user"]} if "user" in request.query_params else {}
         return self.redirect(request, "/queue", done=outcome.result, **back)
 
@@ -252,7 +253,7 @@ class Pages(Renderer):
         user, query = self.user(request), request.query_params
         return user, await self.memory.record(user, query.get("store", ""), query.get("id", ""))
 
-    async def _about(self, request: Request, user: str, query: Any) -> Record | None:
+    async def _about(self, request: Request, user: str, query: QueryParams) -> Record | None:
         return await self.memory.record(user, query.get("store", ""), query["id"]) if "id" in query else None
 
 
@@ -260,7 +261,7 @@ def _query(request: Request) -> str:
     return request.query_params.get("q", "").strip()[:LONGEST_QUERY]
 
 
-def _page_of(request: Request, things: list[Any]) -> dict[str, Any]:
+def _page_of(request: Request, things: Sequence[object]) -> dict[str, object]:
     number = request.query_params.get("page", "1")
     page = max(1, int(number)) if number.isascii() and number.isdecimal() and len(number) < 8 else 1
     begin = (page - 1) * PAGE

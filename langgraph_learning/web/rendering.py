@@ -1,12 +1,12 @@
 """The base of all pages: templates, links, forms with tokens, and a page to show while long work runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from itertools import count, groupby
-from typing import Any
 from urllib.parse import quote, urlencode
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
@@ -18,7 +18,7 @@ from langgraph_learning.views.markup import Html, without_style
 from langgraph_learning.views.records import because
 from langgraph_learning.web.access import visitor
 from langgraph_learning.web.errors import ANSWERED, status_and_reason
-from langgraph_learning.web.guard import Forms
+from langgraph_learning.web.security import Forms
 from langgraph_learning.web.service import Memory
 
 PATIENCE = 1.5
@@ -53,7 +53,7 @@ class Renderer:
         visitor(request).check(user)
         return user
 
-    async def form(self, request: Request) -> Any:
+    async def form(self, request: Request) -> FormData:
         """Return the fields of a form that one of our pages sent.
 
         Raises:
@@ -63,7 +63,7 @@ class Renderer:
         self.forms.check(request, visitor(request).name, form.get("form_token"))
         return form
 
-    def show(self, request: Request, template: str, status: int = 200, /, **shown: Any) -> Response:
+    def show(self, request: Request, template: str, status: int = 200, /, **shown: object) -> Response:
         """Return a template as a response, with the variables that every page needs."""
         who = visitor(request)
         page = {
@@ -120,7 +120,7 @@ class Renderer:
         yield bytes(finished.body).decode().partition(MAIN)[2]
 
 
-def link(request: Request, path: str, query: dict[str, Any]) -> str:
+def link(request: Request, path: str, query: Mapping[str, object]) -> str:
     """Return the URL of a page, with the path under which the application is mounted."""
     given = urlencode({name: value for name, value in query.items() if value not in (None, "")})
     return f"{quote(request.scope.get('root_path', ''))}{path}{'?' if given else ''}{given}"

@@ -3,32 +3,21 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from langgraph.store.base import BaseStore
 from starlette.exceptions import HTTPException
 
-from langgraph_learning._engine.approval.approval import Outcome
-from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
-from langgraph_learning._engine.repository import EVERYTHING
-from langgraph_learning.errors import RecordError
-from langgraph_learning.labels import label, unlabel
+from langgraph_learning._admin import Figures, Owners, StoreAdmin, prefix_of
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.records import NOT_RECORDS, ROOT, Commit, Namespace, Proposal, Record, Revision
+from langgraph_learning.namespaces import label
+from langgraph_learning.records import ROOT, Commit, Proposal, Record, Revision
+from langgraph_learning.reports import Outcome
 from langgraph_learning.scoped import Scoped
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.web.access import Visitor
 
 CONVERSATIONS = "conversations"
-
-
-@dataclass(frozen=True)
-class Known:
-    """The users, namespaces and agents that the store has data of."""
-
-    users: tuple[str, ...]
-    namespaces: tuple[str, ...]
-    agents: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -42,27 +31,25 @@ class Memory:
         """Return the data API of a user."""
         return self.learning.scoped(user_id=user, thread_id=thread, agent=agent, store=self.store)
 
-    async def list_known(self) -> Known:
+    @property
+    def admin(self) -> StoreAdmin:
+        """The reads over the whole store, of all users."""
+        return StoreAdmin(self.store)
+
+    async def owners(self) -> Owners:
         """Return the users, namespaces and agents that the store has data of."""
-        paths = await self.store.alist_namespaces(prefix=(ROOT,), limit=EVERYTHING)
-        owned = [path for path in paths if len(path) > 2 and path[0] == ROOT]
-        agents = {unlabel(path[at + 1]) for path in owned for at in range(1, len(path) - 2, 2) if path[at] == "agent"}
-        return Known(
-            tuple(sorted({unlabel(path[2]) for path in owned if path[1] == "user"})),
-            tuple(sorted({unlabel(path[2]) for path in owned if path[1] == "namespace"})),
-            tuple(sorted(agents)),
-        )
+        return await self.admin.aowners()
 
     async def records(self, user: str) -> list[Record]:
         """Return the records of a user in all threads, and the shared ones that the user may read; newest first."""
-        own = await self._under((ROOT, "user", label(user)))
+        own, _ = await self.admin.arecords([prefix_of(user)])  # what is no record, the application has put there
         shared = [record for record in await self.scoped(user).arecords() if record.scope.namespace is not None]
         return sorted([*own, *shared], key=lambda record: (record.updated_at, record.id), reverse=True)
 
     async def list_shared(self, namespace: str) -> list[Record]:
         """Return the records of a namespace, newest first."""
-        found = await self._under((ROOT, "namespace", label(namespace)))
-        return sorted(found, key=lambda record: (record.updated_at, record.id), reverse=True)
+        records, _ = await self.admin.arecords([(ROOT, "namespace", label(namespace))])
+        return sorted(records, key=lambda record: (record.updated_at, record.id), reverse=True)
 
     async def search(self, user: str, query: str, limit: int = 50) -> list[Record]:
         """Return a user's records that fit `query`, the best first."""
@@ -83,7 +70,7 @@ class Memory:
         """Return the versions of a record."""
         return await self.scoped(user, record.scope.thread_id, record.scope.agent).ahistory(record.id)
 
-    async def apply(self, user: str, operation: str, arguments: Mapping[str, Any], record: Record | None) -> Commit:
+    async def apply(self, user: str, operation: str, arguments: Mapping[str, Json], record: Record | None) -> Commit:
         """Carry out an operation for a person; if it is about a `record`, in the thread and for the agent of that."""
         thread, agent = (record.scope.thread_id, record.scope.agent) if record is not None else (None, None)
         return await self.scoped(user, thread, agent).aapply(operation, **arguments)
@@ -111,7 +98,7 @@ class Memory:
         visitor: Visitor,
         key: str,
         answer: Literal["approve", "reject"],
-        edit: Mapping[str, Any] | None = None,
+        edit: Mapping[str, Json] | None = None,
         message: str | None = None,
     ) -> Outcome:
         """Approve or reject a proposal; the visitor's name is stored with the decision.
@@ -129,24 +116,11 @@ class Memory:
 
     async def figures(self, user: str | None) -> Figures:
         """Return the statistics of each learning store, for one user or for all."""
-        prefix = (ROOT,) if user is None else (ROOT, "user", label(user))
-        return await Driver(self.store).arun(load_figures(prefix))
+        return await self.admin.afigures(user)
 
     async def forget(self, user: str) -> dict[str, int]:
         """Erase everything of a user; return the counts of what was erased."""
         return await self.scoped(user).aforget()
-
-    async def _under(self, prefix: Namespace) -> list[Record]:
-        records = []
-        for item in await self.store.asearch(prefix, limit=EVERYTHING, refresh_ttl=False):
-            path = tuple(item.namespace)
-            if path[: len(prefix)] != prefix or path[-1] in NOT_RECORDS:
-                continue
-            try:
-                records.append(Record.from_item(item))
-            except RecordError:  # an item that the application stores there itself
-                continue
-        return [record for record in records if record.past_of is None]  # earlier versions are part of the history
 
 
 def count_by_store(records: list[Record]) -> dict[str, int]:

@@ -5,14 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from acceptance.driver import Home
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
 
 from langgraph_learning import LearningMachine, LearningMode, SessionContextConfig, UserMemoryConfig
+from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.learning.messages import EVERYBODY
-from langgraph_learning._engine.recall.follow_up import recall_query
+from langgraph_learning._engine.recall.follow_up import search_text
 
 FOLLOW_UPS: list[dict[str, str]] = json.loads((Path(__file__).parent / "follow_ups.json").read_text())
 OTHER = ["The weather is nice.", "I had tea with friends."]
+
+
+def searched_for(messages: list[BaseMessage]) -> str:
+    return Driver().run(search_text(None, [], messages, EVERYBODY))
 
 
 def memory_row(number: int, text: str) -> dict[str, Any]:
@@ -28,7 +33,7 @@ def test_follow_up_questions_find_their_memory_and_lose_nothing_where_they_stand
 
     def finds(row: dict[str, str], before: list[str], question: str, limit: int = 1) -> bool:
         said = [message for text in before for message in (HumanMessage(text), AIMessage("I see."))]
-        query = recall_query([*said, HumanMessage(question)], EVERYBODY)
+        query = searched_for([*said, HumanMessage(question)])
         return row["memory"] in [record.text for record in scoped.search(query, limit=limit)]
 
     alone = sum(finds(row, [], row["question"]) for row in FOLLOW_UPS)
@@ -78,6 +83,6 @@ def test_the_goal_of_the_session_counts_in_what_a_short_question_looks_for(home:
 def test_a_question_of_many_words_stands_for_itself() -> None:
     said = [HumanMessage("Lisbon."), AIMessage("Yes?")]
     long = "Which apartment with balcony, kitchen, cellar, garage, sauna, garden, attic did grandmother sell?"
-    assert recall_query([*said, HumanMessage(long)], EVERYBODY) == long
-    assert recall_query([*said, HumanMessage("And which place?")], EVERYBODY).count("Lisbon") == 2
-    assert recall_query([HumanMessage("And which place?")], EVERYBODY) == "And which place?"
+    assert searched_for([*said, HumanMessage(long)]) == long
+    assert searched_for([*said, HumanMessage("And which place?")]).count("Lisbon") == 2
+    assert searched_for([HumanMessage("And which place?")]) == "And which place?"

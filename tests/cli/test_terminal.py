@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 from cli.world import ALEX, Run
 
-from langgraph_learning.cli.ids import find_by_prefix, shorten
 from langgraph_learning.cli.output import Column, show
 from langgraph_learning.cli.queries import LEARNING_STORES, complete_store
+from langgraph_learning.cli.short_ids import find_by_prefix, shorten
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.stores.registry import SLOTS
 

@@ -14,7 +14,7 @@ from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.operation_request import read_request
+from langgraph_learning._engine.learning.operation_request import read_requests
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, read_commit
 from langgraph_learning.records import Add, Change, Commit, Identity, Record, Remove, Source, Update
@@ -182,7 +182,8 @@ TURN = Turn(
     ],
 )
 def test_a_quote_is_checked_against_what_was_said(quote: str, actor: str, message: str) -> None:
-    source = read_request(op("add_memory", content="x", quote=quote), TURN, Source(thread_id="c1")).source
+    [request], _ = read_requests([op("add_memory", content="x", quote=quote)], TURN, Source(thread_id="c1"), [])
+    source = request.source
     assert source.actor == actor
     assert source.thread_id == "c1"
     assert (source.quote, source.message_ids, source.inferred) == (quote, (message,), False)
@@ -191,7 +192,8 @@ def test_a_quote_is_checked_against_what_was_said(quote: str, actor: str, messag
 @pytest.mark.parametrize("quote", ["I like coffee", "tea I like", "", "   ", "…", '""', None, 7, ["I like tea"]])
 def test_a_quote_that_nobody_said_leaves_the_statement_inferred(quote: Any) -> None:
     item = {"operation": "add_memory", "content": "x", "quote": quote}
-    source = read_request(item, TURN, Source()).source
+    [request], _ = read_requests([item], TURN, Source(), [])
+    source = request.source
     assert source.inferred
     assert source.quote is None
     assert source.message_ids == ("h1", "h2")

@@ -4,9 +4,10 @@ from engine.hand import ALICE, ByHand, heard, items, record, rules, work
 
 from langgraph_learning._engine.flow import Batch, DescribeStore, ModelCall, StoreCall, StoreInfo
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.recall.recall import Recall, recall
+from langgraph_learning._engine.recall.recall import RecallRules, recall
 from langgraph_learning._engine.repository import PLAN_LIMIT
 from langgraph_learning.records import SUPERSEDED, Record
+from langgraph_learning.reports import Recall
 from langgraph_learning.stores import EntityMemoryStore
 
 STORE = EntityMemoryStore()
@@ -39,7 +40,7 @@ def test_an_extraction_that_may_not_have_read_all_does_not_say_that_these_are_al
 
 def recalled(count: int, there: int) -> str:
     """What a recall shows whose read is full, of `there` records."""
-    hand: ByHand[Recall] = ByHand(recall([STORE], ALICE, "What about Ann?", 2_000))
+    hand: ByHand[Recall] = ByHand(recall(RecallRules([STORE], 2_000), ALICE, "What about Ann?"))
     hand.gets(DescribeStore, StoreInfo(ranks=True))
     read = [entity("Ann"), *facts(count - 1)]
     hand.gets(Batch, [items(*read), []])

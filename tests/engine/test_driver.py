@@ -22,9 +22,10 @@ from langgraph_learning._engine.flow import (
     write,
 )
 from langgraph_learning._engine.recall.ranking import rank_records
-from langgraph_learning._engine.recall.recall import Recall, recall
+from langgraph_learning._engine.recall.recall import RecallRules, recall
 from langgraph_learning.errors import ConfigurationError, ConflictError, StoreError
 from langgraph_learning.records import Identity
+from langgraph_learning.reports import Recall
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore
 from langgraph_learning.testing import ScriptedChatModel
 from langgraph_learning.text import tokens
@@ -139,7 +140,7 @@ PROFILE, MEMORY, SESSION = UserProfileStore(), UserMemoryStore(), SessionContext
 
 def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
     """What a query brings back of these memories and a name, by hand."""
-    hand = ByHand(recall([PROFILE, MEMORY], ALICE, query, budget))
+    hand = ByHand(recall(RecallRules([PROFILE, MEMORY], budget), ALICE, query))
     kept = items(*(memory(MEMORY, f"r{n:05}", text) for n, text in enumerate(memories)))
     name = items(record(PROFILE, "user_profile:name", {"name": "Alice"}, "name: Alice"))
     answers = [name, kept, kept, []] if query else [name, kept, []]  # the last: nobody has voted
@@ -151,7 +152,7 @@ def recalled(query: str, *memories: str, budget: int = 2_000) -> Recall:
 
 
 def test_recall_is_one_round_trip_for_all_learning_stores_and_no_model_call() -> None:
-    hand = ByHand(recall([PROFILE, MEMORY, SESSION], ALICE, "tea?", 2_000))
+    hand = ByHand(recall(RecallRules([PROFILE, MEMORY, SESSION], 2_000), ALICE, "tea?"))
     hand.gets(DescribeStore, StoreInfo())
     assert len(hand.expects(Batch).ops) == 5  # four for the records, one for the votes on them
     hand.gets(Batch, [[], [], [], [], []])
@@ -160,8 +161,8 @@ def test_recall_is_one_round_trip_for_all_learning_stores_and_no_model_call() ->
 
 
 def test_recall_of_nobody_asks_for_nothing_and_of_no_thread_not_for_the_session() -> None:
-    assert ByHand(recall([PROFILE, MEMORY, SESSION], Identity(thread_id="c1"), "tea?", 2_000)).kinds == []
-    hand = ByHand(recall([SESSION], Identity(user_id="alice"), "tea?", 2_000))
+    assert ByHand(recall(RecallRules([PROFILE, MEMORY, SESSION], 2_000), Identity(thread_id="c1"), "tea?")).kinds == []
+    hand = ByHand(recall(RecallRules([SESSION], 2_000), Identity(user_id="alice"), "tea?"))
     assert hand.kinds == []
 
 
@@ -201,7 +202,7 @@ def test_the_text_never_exceeds_its_budget_and_what_is_left_out_is_named(budget:
 
 
 def test_a_store_that_ranks_is_asked_for_its_best_and_counted_only_when_there_are_more() -> None:
-    hand = ByHand(recall([MEMORY], ALICE, "tea?", 2_000))
+    hand = ByHand(recall(RecallRules([MEMORY], 2_000), ALICE, "tea?"))
     hand.gets(DescribeStore, StoreInfo(ranks=True))
     op, votes = hand.expects(Batch).ops
     assert isinstance(op, SearchOp)

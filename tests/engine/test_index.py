@@ -9,10 +9,10 @@ from langgraph.store.base import Item
 
 from langgraph_learning import LearnedKnowledgeConfig
 from langgraph_learning._engine.flow import Batch, DescribeStore, StoreInfo, VectorStoreCall, Write
-from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import blend_with_nearest
-from langgraph_learning._engine.recall.recall import recall
+from langgraph_learning._engine.recall.recall import RecallRules, recall
 from langgraph_learning._engine.recall.vector_index import add_nearest, as_document, outbox_entries, sync_index
+from langgraph_learning._engine.repository import RankedSnapshot
 from langgraph_learning.checkpointers._store.items import StoredItem
 from langgraph_learning.errors import ConflictError, StoreError
 from langgraph_learning.records import ACTIVE, Record, Scope
@@ -99,7 +99,7 @@ def test_what_the_vector_store_alone_finds_is_read_and_what_is_gone_left_out() -
 
 def test_what_was_known_then_is_not_asked_of_a_vector_store_that_knows_the_present_only() -> None:
     for revision, kinds in ((None, ["DescribeStore", "Batch", "VectorStoreCall"]), (7, ["DescribeStore", "Batch"])):
-        flow = ByHand(recall([STORE], ALICE, "tea", 500))
+        flow = ByHand(recall(RecallRules([STORE], 500), ALICE, "tea"))
         flow.gets(DescribeStore, StoreInfo(ranks=True, revision=revision))
         flow.gets(Batch, [items(learning("r1", "green tea")), []])  # the last: nobody has voted
         if revision is None:

@@ -19,8 +19,8 @@ from langgraph_learning._engine.learning.turn import (
     join_turns,
     last_human,
     question,
+    turn_beginning,
     turn_of,
-    turn_since,
     watermark,
 )
 from langgraph_learning.records import Identity, Provenance
@@ -40,9 +40,13 @@ def texts(turn: Turn) -> list[str]:
     return [said.text for said in turn.messages]
 
 
+def since(messages: list[BaseMessage], mark: Watermark | None) -> Turn:
+    return turn_of(messages, start=turn_beginning(messages, mark, "alice"))
+
+
 def test_the_window_begins_after_the_watermark() -> None:
     mark = Watermark(message_id="a1", user_id="alice")
-    assert texts(turn_since(THREAD, mark, "alice")) == ["two", "second", "three", "third"]
+    assert texts(since(THREAD, mark)) == ["two", "second", "three", "third"]
 
 
 @pytest.mark.parametrize(
@@ -58,17 +62,17 @@ def test_the_window_begins_after_the_watermark() -> None:
     ids=["missing", "trimmed", "another user's", "nobody's", "without user", "empty"],
 )
 def test_without_a_watermark_of_ones_own_the_window_is_the_last_turn(mark: Watermark | None) -> None:
-    assert texts(turn_since(THREAD, mark, "alice")) == ["three", "third"]
+    assert texts(since(THREAD, mark)) == ["three", "third"]
 
 
 def test_the_last_turn_holds_all_human_messages_in_a_row() -> None:
     messages = [*THREAD[:2], HumanMessage("two"), HumanMessage("and three"), AIMessage("both")]
-    assert texts(turn_since(messages, None, "alice")) == ["two", "and three", "both"]
+    assert texts(since(messages, None)) == ["two", "and three", "both"]
     assert question(messages) == "two\nand three"
 
 
 def test_after_a_watermark_at_the_end_the_last_turn_is_looked_at_again_for_an_edit() -> None:
-    assert texts(turn_since(THREAD, Watermark(message_id="a3", user_id="alice"), "alice")) == ["three", "third"]
+    assert texts(since(THREAD, Watermark(message_id="a3", user_id="alice"))) == ["three", "third"]
 
 
 def test_a_turn_travels_as_plain_json() -> None:
@@ -211,6 +215,6 @@ def test_ids_and_texts_of_human_messages_scope_and_learning_stores_count(
 
 def test_the_same_words_said_twice_without_ids_are_two_turns() -> None:
     messages = [HumanMessage("yes"), AIMessage("ok"), HumanMessage("yes"), AIMessage("ok")]
-    first, second = turn_since(messages[:2], None, "alice"), turn_since(messages, None, "alice")
+    first, second = since(messages[:2], None), since(messages, None)
     assert commit_id(first, ALICE, STORES) != commit_id(second, ALICE, STORES)
-    assert commit_id(second, ALICE, STORES) == commit_id(turn_since(messages, None, "alice"), ALICE, STORES)
+    assert commit_id(second, ALICE, STORES) == commit_id(since(messages, None), ALICE, STORES)

@@ -21,7 +21,8 @@ from langgraph_learning import (
     create_learning_agent,
 )
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError, UnsupportedByStore
-from langgraph_learning.records import ACTIVE, PROPOSED, Add, Change, Feedback, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, PROPOSED, Add, Change, Identity, Record, Scope
+from langgraph_learning.reports import Feedback
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.testing import ScriptedChatModel, call, op

@@ -126,14 +126,49 @@ def test_nobody_undoes_or_sees_the_history_of_another_user(db: LearningDB) -> No
     assert [record.text for record in scoped.records()] == ["Likes green tea"]
 
 
-def test_an_undone_turn_is_not_learned_again_by_a_replay(db: LearningDB) -> None:
+def test_an_undone_turn_is_not_learned_again_by_a_replay_and_that_is_said(
+    db: LearningDB, caplog: pytest.LogCaptureFixture
+) -> None:
     scoped = alex(db, [TEA])
     said = [HumanMessage("I like green tea", id="h1")]
     commit = scoped.learn(said)
     assert commit
-    scoped.undo(commit.id)
-    scoped.learn(said)  # a second extraction is not scripted: it would fail
+    undo = scoped.undo(commit.id)
+    assert scoped.learn(said) is None  # a second extraction is not scripted: it would fail
     assert scoped.records() == []
+    assert f"undo the commit {undo.id}" in caplog.text
+
+
+def test_a_turn_whose_undo_is_undone_is_learned_again_as_before(
+    db: LearningDB, caplog: pytest.LogCaptureFixture
+) -> None:
+    scoped = alex(db, [TEA])
+    said = [HumanMessage("I like green tea", id="h1")]
+    commit = scoped.learn(said)
+    assert commit
+    for _ in range(2):  # undone, and redone
+        undo = scoped.undo(commit.id)
+        redo = scoped.undo(undo.id)
+        again = scoped.learn(said)
+        assert again
+        assert again.id == commit.id
+    assert caplog.text == ""
+    scoped.undo(redo.id)
+    assert scoped.learn(said) is None
+
+
+def test_a_part_of_a_history_that_was_undone_does_not_hold_up_the_rest(
+    db: LearningDB, caplog: pytest.LogCaptureFixture
+) -> None:
+    history = [HumanMessage(f"I like tea number {number}", id=f"h{number}") for number in range(60)]
+    scoped = alex(db, [TEA], [op("add_memory", content="Likes tea number 50", quote="I like tea number 50")])
+    scoped.learn(history[:40])
+    [first] = scoped.commits()
+    scoped.undo(first.id)
+    commit = scoped.learn(history)
+    assert commit
+    assert [record.text for record in scoped.records()] == ["Likes tea number 50"]
+    assert caplog.text.count("was undone") == 1
 
 
 def test_forget_leaves_no_byte_of_the_user_in_the_database(tmp_path: Path) -> None:

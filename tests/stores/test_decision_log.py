@@ -5,11 +5,11 @@ from pydantic import JsonValue, ValidationError, field_validator
 from stores.plans import ALICE, AT, after, planned
 
 from langgraph_learning import DecisionLogConfig, LearningMachine, LearningMode
-from langgraph_learning._engine.learning.operation_schema import tool_schema
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.records import Identity, Record, Scope
 from langgraph_learning.schemas import Decision
 from langgraph_learning.stores import DecisionLogStore, Ranked
+from langgraph_learning.stores.operations import tool_schema
 from langgraph_learning.testing import ScriptedChatModel
 
 STORE = DecisionLogStore()

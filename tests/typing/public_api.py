@@ -38,7 +38,8 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning.records import Change, Feedback, Refusal, Usage
+from langgraph_learning.records import Change, Refusal, Usage
+from langgraph_learning.reports import Feedback
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langgraph.store.memory import InMemoryStore
-from views.made import HOSTILE, Seen, drawn, entity, link, record
+from views.samples import HOSTILE, Seen, drawn, entity, link, record
 
 from langgraph_learning import LearningMachine, Scope, views
 from langgraph_learning.testing import ScriptedChatModel, op
-from langgraph_learning.views.layout import place_boxes
+from langgraph_learning.views.graph_layout import place_boxes
 
 
 def test_entities_are_nodes_and_relationships_directed_labelled_edges() -> None:

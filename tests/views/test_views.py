@@ -10,7 +10,7 @@ from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field
-from views.made import HOSTILE, NOW, Seen, entity, link, record
+from views.samples import HOSTILE, NOW, Seen, entity, link, record
 
 from langgraph_learning import (
     Commit,
@@ -25,9 +25,8 @@ from langgraph_learning import (
     connect,
     views,
 )
-from langgraph_learning._engine.approval.approval import Outcome
-from langgraph_learning._engine.recall.recall import ShownRecord
-from langgraph_learning.records import Add, Curated, Feedback, Frozen, Identity, Refusal, Remove, Update, Usage
+from langgraph_learning.records import Add, Frozen, Identity, Refusal, Remove, Update, Usage
+from langgraph_learning.reports import Curated, Feedback, Outcome, ShownRecord
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.testing import ScriptedChatModel, op
 from langgraph_learning.views.markup import tag

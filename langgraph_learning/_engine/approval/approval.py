@@ -10,27 +10,26 @@ from langgraph.store.base import GetOp, Item
 from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import (
+    ProposalsById,
     all_proposals,
+    load_proposals,
     pending_proposals,
-    proposals_namespace,
     put_proposal,
-    read_proposal,
 )
-from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
-from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning._engine.repository import ScopeSnapshot, load_snapshots, scoped_to
+from langgraph_learning._engine.repository import load_snapshots, scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.records import Frozen, Identity, Namespace, Proposal, Record
+from langgraph_learning.records import Identity, Namespace, Proposal, Record, derived_id
+from langgraph_learning.reports import Outcome, Result
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import ON_REJECT
+from langgraph_learning.stores.maintenance_operations import ON_REJECT
 
 Answer: TypeAlias = Literal["approve", "edit", "reject"]
-Result: TypeAlias = Literal["approved", "rejected", "stale", "refused", "decided", "gone"]
-ProposalsById: TypeAlias = Mapping[str, tuple[Proposal, int]]
+NO_PROPOSAL = "there is no such proposal"
 
 
 @dataclass(frozen=True)
@@ -41,8 +40,6 @@ class ReviewDecision:
     answer: Answer
     args: Mapping[str, JsonValue] | None = None
     message: str | None = None
-    owner: Identity | None = None
-    """The identity that the proposal belongs to, if it is not the one in whose name the person decides."""
 
 
 @dataclass(frozen=True)
@@ -92,41 +89,29 @@ def ask_reviewers(reviewers: Reviewers, name: str, proposal: Proposal) -> object
     return reviewers(name, proposal)
 
 
-class Outcome(Frozen):
-    """The result of a decision.
-
-    `stale`: a record it would change has changed since, so nothing was applied, and the proposal waits for another
-    look. `refused`: it cannot be carried out, and waits. `decided`: another person was first. `gone`: there is no such
-    proposal.
-    """
-
-    proposal: str
-    result: Result
-    reason: str = ""
-    commit: str | None = None
-
-
 @dataclass
 class ApprovalRound:
     """One attempt to decide: the plan of the approved changes, the changed proposals, and the outcomes."""
 
     plan: CommitPlan
     approver: Approver
-    before: Mapping[str, Mapping[str, Record]]
-    """The records before this answer; so proposals in one answer do not make each other stale."""
     changed: list[Proposal] = field(default_factory=list)
     outcomes: list[Outcome] = field(default_factory=list)
 
+    def __post_init__(self) -> None:
+        # The records before this answer, so that proposals in one answer do not make each other stale.
+        self.before = {name: snapshot.by_id for name, snapshot in self.plan.known.items()}
+
     def decide_one(self, decision: ReviewDecision, proposal: Proposal | None) -> None:
-        """Apply one decision."""
+        """Apply one decision, or say in its outcome why it cannot be applied."""
         if proposal is None:
-            self._add_outcome(decision, "gone", "there is no such proposal")
+            self._add_outcome(decision, "gone", NO_PROPOSAL)
         elif proposal.status != "pending":
             by = f" by {proposal.decided_by}" if proposal.decided_by else ""
             why = f": {proposal.message}" if proposal.status == "withdrawn" else ""
             self._add_outcome(decision, "decided", f"it was {proposal.status}{by} already{why}")
-        elif decision.answer == "reject" and not self._keep_or_remove(proposal):
-            self._close_proposal(proposal, "rejected", decision)
+        elif (operation := self._operation(decision, proposal)) is None:
+            self._apply(None, decision, proposal)
         elif proposal.store not in self.before:
             self._add_outcome(
                 decision, "refused", f"this machine has no learning store {proposal.store!r} for this user"
@@ -135,49 +120,44 @@ class ApprovalRound:
             wanted, own = _describe_namespace(proposal.namespace), _describe_namespace(namespace)
             reason = f"it is for {wanted}, and this machine keeps {proposal.store} in {own}"
             self._add_outcome(decision, "refused", reason)
-        elif is_stale(proposal, self.before[proposal.store]):
-            self._mark_stale(decision, proposal)
+        elif (present := _versions(proposal, self.before[proposal.store])) != proposal.expects:
+            records = self.before[proposal.store]
+            says = "; ".join(records[key].text if key in records else "nothing" for key in proposal.expects)
+            self.changed.append(proposal.model_copy(update={"expects": present}))
+            reason = f"a record it would change has changed meanwhile, and now says: {says}"
+            self._add_outcome(decision, "stale", reason)
         else:
-            self._apply(decision, proposal)
+            self._apply(operation, decision, proposal)
 
-    def _keep_or_remove(self, proposal: Proposal) -> str | None:
-        """Return the operation that a rejection carries out (on a record set aside), if its record exists."""
+    def _operation(self, decision: ReviewDecision, proposal: Proposal) -> str | None:
+        """Return the operation to carry out; None if nothing is left to do for a rejection.
+
+        The rejection of a proposal about a record that was set aside may remove it.
+        """
+        if decision.answer != "reject":
+            return proposal.name
         present = self.before.get(proposal.store, {}).keys() & proposal.expects.keys()
         return ON_REJECT.get(proposal.name) if present else None
 
-    def _mark_stale(self, decision: ReviewDecision, proposal: Proposal) -> None:
-        records = self.before[proposal.store]
-        says = "; ".join(records[key].text if key in records else "nothing" for key in proposal.expects)
-        self.changed.append(proposal.model_copy(update={"expects": _versions(proposal, records)}))
-        self._add_outcome(decision, "stale", f"a record it would change has changed meanwhile, and now says: {says}")
-
-    def _apply(self, decision: ReviewDecision, proposal: Proposal) -> None:
-        """Plan an approved proposal completely, or not at all."""
-        by = {"approved_by": self.approver.name, "approved_at": self.approver.at}
-        edited = {"actor": "person", "quote": None} if decision.answer == "edit" else {}
-        source = proposal.source.model_copy(update={**by, **edited})
-        rejected = decision.answer == "reject"
-        name = self._keep_or_remove(proposal) if rejected else proposal.name
-        args = proposal.args if decision.args is None else decision.args
-        trial = self.plan.fork()
-        said_at = proposal.said_at or proposal.at
-        trial.add(OperationRequest(name, args, source, store=proposal.store, said_at=said_at))
-        if trial.refused:
-            self._add_outcome(decision, "refused", "; ".join(refusal.reason for refusal in trial.refused))
-            return
-        self.plan = trial
-        self._close_proposal(proposal, "rejected" if rejected else "approved", decision, trial.draft.id)
-
-    def _close_proposal(
-        self,
-        proposal: Proposal,
-        status: Literal["approved", "rejected"],
-        decision: ReviewDecision,
-        commit: str | None = None,
-    ) -> None:
+    def _apply(self, operation: str | None, decision: ReviewDecision, proposal: Proposal) -> None:
+        """Plan an operation completely and close its proposal, or do neither."""
+        commit = None
+        if operation is not None:
+            by = {"approved_by": self.approver.name, "approved_at": self.approver.at}
+            edited = {"actor": "person", "quote": None} if decision.answer == "edit" else {}
+            source = proposal.source.model_copy(update={**by, **edited})
+            args = proposal.args if decision.args is None else decision.args
+            said_at = proposal.said_at or proposal.at
+            trial = self.plan.fork()
+            trial.add(OperationRequest(operation, args, source, store=proposal.store, said_at=said_at))
+            if trial.refused:
+                self._add_outcome(decision, "refused", "; ".join(refusal.reason for refusal in trial.refused))
+                return
+            self.plan, commit = trial, trial.draft.id
+        status: Result = "rejected" if decision.answer == "reject" else "approved"
         answer = {"status": status, "message": decision.message, "commit": commit}
-        by = {"decided_at": self.approver.at, "decided_by": self.approver.name}
-        self.changed.append(proposal.model_copy(update={**answer, **by}))
+        answered = {"decided_at": self.approver.at, "decided_by": self.approver.name}
+        self.changed.append(proposal.model_copy(update={**answer, **answered}))
         self._add_outcome(decision, status, decision.message or "", commit)
 
     def _add_outcome(self, decision: ReviewDecision, result: Result, reason: str, commit: str | None = None) -> None:
@@ -188,41 +168,49 @@ def _describe_namespace(namespace: str | None) -> str:
     return "what is the user's own" if namespace is None else f"the namespace {namespace!r}"
 
 
-def is_stale(proposal: Proposal, records: Mapping[str, Record]) -> bool:
-    """Return whether a record that `proposal` would change has changed since it was made or last looked at."""
-    return _versions(proposal, records) != proposal.expects
-
-
 def _versions(proposal: Proposal, records: Mapping[str, Record]) -> dict[str, int]:
+    """Return the present versions of the records that a proposal would change; others than it expects make it stale."""
     return {key: records[key].version if key in records else 0 for key in proposal.expects}
 
 
 def decide(
     stores: Sequence[LearningStore],
-    identity: Identity,
     decisions: Sequence[ReviewDecision],
+    held: ProposalsById,
     approver: Approver,
     mask: Mask = mask_secrets,
 ) -> Flow[list[Outcome]]:
-    """Apply a person's decisions about proposals to `identity`; proposals approved together become one commit.
+    """Apply a person's decisions about proposals; those of one identity that are approved become one commit.
 
     After a lost race it plans again: of two people who answer at once, one wins, and the other's outcome says so.
+
+    Args:
+        stores: The learning stores of the machine.
+        decisions: The decisions, each about another proposal.
+        held: The proposals as they were just read; one that is missing is gone.
+        approver: The person who decides.
+        mask: The function that masks secrets in an edit.
 
     Raises:
         ScopeError: The person may not decide about one of them; nothing is decided.
         ConflictError: Other writers were first every time.
     """
-    held = yield from _load_proposals(identity, decisions)
+    outcomes = {key: Outcome(proposal=key, result="gone", reason=NO_PROPOSAL) for key in _ids(decisions)}
+    by_owner: dict[Identity, list[ReviewDecision]] = {}
     for decision in decisions:
         if decision.proposal in held:
-            approver.check(held[decision.proposal][0], decision.answer)
-    owner_of = {key: proposal.identity for key, (proposal, _) in held.items()}
-    outcomes: dict[str, Outcome] = {}
-    for owner in dict.fromkeys(owner_of.get(decision.proposal, identity) for decision in decisions):
-        own_decisions = [decision for decision in decisions if owner_of.get(decision.proposal, identity) == owner]
-        results = yield from _decide_together(stores, owner, own_decisions, held, approver, mask)
+            proposal = held[decision.proposal][0]
+            approver.check(proposal, decision.answer)
+            by_owner.setdefault(proposal.identity, []).append(decision)
+    for owner, own_decisions in by_owner.items():
+        own = {key: held[key] for key in _ids(own_decisions)}
+        results = yield from _decide_together(stores, owner, own_decisions, own, approver, mask)
         outcomes.update((outcome.proposal, outcome) for outcome in results)
     return [outcomes[decision.proposal] for decision in decisions]
+
+
+def _ids(decisions: Iterable[ReviewDecision]) -> list[str]:
+    return [decision.proposal for decision in decisions]
 
 
 def _decide_together(
@@ -233,58 +221,27 @@ def _decide_together(
     approver: Approver,
     mask: Mask,
 ) -> Flow[list[Outcome]]:
-    """Decide about the proposals of one identity: they are in the same scopes."""
+    """Decide about the proposals of one identity, which are in the same scopes, in one commit."""
     first_try = iter([held])
 
     def attempt() -> Flow[list[Outcome]]:
-        current = next(first_try, None) or (yield from _load_proposals(owner, decisions))
-        names = {current[decision.proposal][0].store for decision in decisions if decision.proposal in current}
+        current = next(first_try, None) or (yield from load_proposals((owner, key) for key in _ids(decisions)))
+        proposals_by_id = {key: proposal for key, (proposal, _) in current.items()}
+        names = {proposal.store for proposal in proposals_by_id.values()}
         _, snapshots = yield from load_snapshots(scoped_to([store for store in stores if store.name in names], owner))
-        decision_round = _plan_round(owner, decisions, current, snapshots, approver, mask)
-        yield from _write_round(decision_round, snapshots, current)
+        # The same approval gives the same commit id, so that a second answer finds the first and adds nothing.
+        pending = sorted(key for key, proposal in proposals_by_id.items() if proposal.status == "pending")
+        draft = Draft(CommitKind.APPROVAL, derived_id("approved", *pending), owner, approver.at, CommitRules(mask=mask))
+        known = {snapshot.store.name: snapshot for snapshot in snapshots}
+        decision_round = ApprovalRound(CommitPlan(draft, known), approver)
+        for decision in decisions:
+            decision_round.decide_one(decision, proposals_by_id.get(decision.proposal))
+        operations = [put_proposal(proposal) for proposal in decision_round.changed]
+        expect = {(put.namespace, put.key): current[put.key][1] for put in operations}
+        yield from write_commit(decision_round.plan, snapshots, operations, expect)
         return decision_round.outcomes
 
     return (yield from retry_on_conflict(attempt))
-
-
-def _plan_round(
-    owner: Identity,
-    decisions: Sequence[ReviewDecision],
-    held: ProposalsById,
-    snapshots: Sequence[ScopeSnapshot],
-    approver: Approver,
-    mask: Mask,
-) -> ApprovalRound:
-    before = {snapshot.store.name: snapshot.by_id for snapshot in snapshots}
-    asked = [held[decision.proposal][0] for decision in decisions if decision.proposal in held]
-    # The same approval gives the same commit id, so that a second answer finds the first and adds nothing.
-    key = derived_id("approved", *sorted(proposal.id for proposal in asked if proposal.status == "pending"))
-    draft = Draft(CommitKind.APPROVAL, key, owner, approver.at, CommitRules(mask=mask))
-    decision_round = ApprovalRound(
-        CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}), approver, before
-    )
-    for decision in decisions:
-        decision_round.decide_one(decision, held[decision.proposal][0] if decision.proposal in held else None)
-    return decision_round
-
-
-def _write_round(decision_round: ApprovalRound, snapshots: Sequence[ScopeSnapshot], held: ProposalsById) -> Flow[None]:
-    """Write the commit and the decided proposals, unless another writer changed one of them meanwhile."""
-    operations = [put_proposal(proposal) for proposal in decision_round.changed]
-    expect = {(put.namespace, put.key): held[put.key][1] for put in operations}
-    commit = to_commit(decision_round.plan)
-    if commit.changes:
-        yield from write_commit(commit, snapshots, more=operations, expects=expect)
-    elif operations:
-        yield from write(operations, expect)
-
-
-def _load_proposals(identity: Identity, decisions: Iterable[ReviewDecision]) -> Flow[ProposalsById]:
-    """Return the proposals of the decisions, each with its version in the store, by id."""
-    wanted = {decision.proposal: proposals_namespace(decision.owner or identity) for decision in decisions}
-    results = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for key, namespace in wanted.items()))
-    items = [item for item in results if isinstance(item, Item)]
-    return {item.key: (read_proposal(item), int(getattr(item, "version", 1))) for item in items}
 
 
 def proposals(stores: Sequence[LearningStore], identity: Identity) -> Flow[list[Proposal]]:
@@ -324,7 +281,10 @@ def mark_stale(stores: Sequence[LearningStore], waiting: Sequence[Proposal]) -> 
     for (proposal_id, key), path in addresses.items():
         if (record := records.get((path, key))) is not None:
             present[proposal_id][key] = record
-    return [proposal.model_copy(update={"stale": is_stale(proposal, present[proposal.id])}) for proposal in waiting]
+    return [
+        proposal.model_copy(update={"stale": _versions(proposal, present[proposal.id]) != proposal.expects})
+        for proposal in waiting
+    ]
 
 
 def _read_records(addresses: Iterable[tuple[Namespace, str]]) -> Flow[dict[tuple[Namespace, str], Record]]:

@@ -1,8 +1,8 @@
 """The storage of proposals: those that wait for a person, and those that a person rejected."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import cast
+from typing import TypeAlias, cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchOp
 
@@ -18,6 +18,8 @@ from langgraph_learning._engine.repository import (
 from langgraph_learning.records import ROOT, Commit, Identity, Namespace, Proposal, Scope
 from langgraph_learning.stores import LearningStore
 
+ProposalsById: TypeAlias = Mapping[str, tuple[Proposal, int]]
+"""Proposals with their versions in the store."""
 PROPOSALS = "proposals"
 """The label under which they lie in a scope."""
 EDITED = "the message that it rests on was edited"
@@ -90,33 +92,35 @@ def load_turn(
     return read_commit(results[0]), snapshots, earlier
 
 
-def fetch_proposals(identity: Identity, ids: Sequence[str]) -> Flow[list[Proposal]]:
-    """Return these proposals, in this order; missing ones are left out."""
-    return (yield from fetch_each([(identity, proposal_id) for proposal_id in ids]))
-
-
-def fetch_each(wanted: Sequence[tuple[Identity, str]]) -> Flow[list[Proposal]]:
-    """Return proposals to several users, in this order; missing ones are left out."""
+def load_proposals(wanted: Iterable[tuple[Identity, str]]) -> Flow[ProposalsById]:
+    """Return proposals, each named by whom it belongs to and its id, in this order; missing ones are left out."""
     gets = [GetOp(proposals_namespace(owner), proposal_id, refresh_ttl=False) for owner, proposal_id in wanted]
-    results = yield from batch(*gets)
-    return [read_proposal(item) for item in results if isinstance(item, Item)]
+    return _by_id((yield from batch(*gets)))
 
 
-def find_proposal(proposal_id: str) -> Flow[Proposal | None]:
-    """Return the proposal with this id, whoever it belongs to and decided or not; None if there is none."""
+def find_proposal(proposal_id: str) -> Flow[ProposalsById]:
+    """Return the proposal with this id, whoever it belongs to and decided or not."""
     for status in ("pending", "approved", "rejected", "withdrawn"):
-        for proposal in (yield from all_proposals(status)):
-            if proposal.id == proposal_id:
-                return proposal
-    return None
+        if named := [item for item in (yield from _find_items(status)) if item.key == proposal_id]:
+            return _by_id(named)
+    return {}
 
 
-def all_proposals(status: str = "pending") -> Flow[list[Proposal]]:
-    """Return the proposals of one status, of all users and of runs without a user, oldest first."""
+def _by_id(results: Iterable[Result]) -> ProposalsById:
+    items = [result for result in results if isinstance(result, Item)]
+    return {item.key: (read_proposal(item), int(getattr(item, "version", 1))) for item in items}
+
+
+def all_proposals() -> Flow[list[Proposal]]:
+    """Return the pending proposals of all users and of runs without a user, oldest first."""
+    items = yield from _find_items("pending")
+    return sorted((read_proposal(item) for item in items), key=lambda proposal: proposal.age)
+
+
+def _find_items(status: str) -> Flow[list[Item]]:
     # Records and commits lie under the same root and may have a status too.
     [result] = yield from batch(SearchOp((ROOT,), {"status": status}, limit=EVERYTHING, refresh_ttl=False))
-    items = [item for item in cast("Iterable[Item]", result or ()) if tuple(item.namespace)[-1] == PROPOSALS]
-    return sorted((read_proposal(item) for item in items), key=lambda proposal: proposal.age)
+    return [item for item in cast("Iterable[Item]", result or ()) if tuple(item.namespace)[-1] == PROPOSALS]
 
 
 def pending_proposals(identity: Identity) -> Flow[list[Proposal]]:

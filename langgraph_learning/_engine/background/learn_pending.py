@@ -175,28 +175,28 @@ def _learn(work: Work, works: Sequence[Extraction], group: Sequence[PendingTurn]
     if heard:
         joined = replace(join_turns(heard), at=work.clock())
         settings = work.settings
-        made = yield from extract(
+        commit = yield from extract(
             works,
             joined,
             settings.rules,
             thread=ThreadWords(fresh[-1].thread) if fresh[-1].thread else None,
             pending=[(turn.namespace, turn.id) for turn in fresh],
         )
-        if made is not None:
-            log.info("learned behind the reply: %d changes, %d proposed", len(made.changes), len(made.proposed))
+        if commit is not None:
+            log.info("learned behind the reply: %d changes, %d proposed", len(commit.changes), len(commit.proposed))
     yield from remove_pending(group)
     return len(fresh)
 
 
 def _without_edited(turns: Sequence[TurnInput]) -> list[TurnInput]:
     """Return the turns without those edited while they waited: a later turn holds their message ids again."""
-    kept: list[TurnInput] = []
+    latest: list[TurnInput] = []
     for turn in reversed(turns):
         ids = {message.id for message in turn.turn.human}
-        later = {message.id for other in kept for message in other.turn.human}
+        later = {message.id for other in latest for message in other.turn.human}
         if None in ids or not ids or not ids <= later:
-            kept.insert(0, turn)
-    return kept
+            latest.insert(0, turn)
+    return latest
 
 
 def _write_down(work: Work, turn: PendingTurn, error: Exception, *, alone: bool) -> Flow[None]:
@@ -206,14 +206,16 @@ def _write_down(work: Work, turn: PendingTurn, error: Exception, *, alone: bool)
     hopeless = isinstance(error, ValidationError) or (alone and isinstance(error, RefusedAnswer))
     over = hopeless or attempts >= work.background.max_attempts
     first = FIRST_WAIT_AFTER_ANSWER if isinstance(error, ExtractionError) else FIRST_WAIT
-    told = work.settings.mask(f"{type(error).__name__}: {error}")[:LONGEST_ERROR]
-    log.warning("a turn could not be learned from (attempt %d of %d): %s", attempts, work.background.max_attempts, told)
+    message = work.settings.mask(f"{type(error).__name__}: {error}")[:LONGEST_ERROR]
+    log.warning(
+        "a turn could not be learned from (attempt %d of %d): %s", attempts, work.background.max_attempts, message
+    )
     changed = turn.model_copy(
         update={
             "attempts": attempts,
             "status": "failed" if over else "waiting",
             "due_at": work.clock() + first * WAITS_FACTOR ** (attempts - 1),
-            "error": told,
+            "error": message,
         }
     )
     [there] = yield from batch(GetOp(turn.namespace, turn.id, refresh_ttl=False))

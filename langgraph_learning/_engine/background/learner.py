@@ -263,13 +263,13 @@ def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearne
     learner = cast("BackgroundLearner | None", settings.learners.get(key))
     if learner is not None:
         return learner
-    made = BackgroundLearner(replace(settings), store)
-    settings.learners[key] = made
+    learner = BackgroundLearner(replace(settings), store)
+    settings.learners[key] = learner
     if callable(before_close := getattr(store, "before_close", None)):
 
         def close() -> None:
             settings.learners.pop(key, None)
-            made.close()
+            learner.close()
 
         before_close(close)
     if type(store) is InMemoryStore:
@@ -278,7 +278,7 @@ def learner_for(settings: MachineSettings, store: BaseStore) -> BackgroundLearne
             "turns wait in memory to be learned from: what waits is lost when this process ends. connect() opens a"
             " store that keeps it",
         )
-    return made
+    return learner
 
 
 def drain(settings: MachineSettings, timeout: float | None) -> bool:

@@ -14,10 +14,10 @@ from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, find_commit, put_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
-from langgraph_learning.labels import THREAD, unlabel
 from langgraph_learning.masking import Mask
+from langgraph_learning.namespaces import THREAD, unlabel
 from langgraph_learning.records import PENDING, ROOT, Commit, Frozen, Identity, Namespace, Scope
-from langgraph_learning.versioned_store import Address, VersionedStore
+from langgraph_learning.store_protocol import Address, VersionedStore
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def schedule_turns(
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
     spoken = _newest(thread.spoken, mask) if thread else ()
-    made = [
+    pending = [
         PendingTurn(
             id=key,
             machine=machine,
@@ -115,23 +115,23 @@ def schedule_turns(
         for place, ((key, turn), commit) in enumerate(zip(turns, learned, strict=True))
         if commit is None
     ]
-    if made:
-        within = (lambda connection: defer(connection, made[0].namespace, made[-1].due_at)) if defer else None
-        whose = made[-1].identity
+    if pending:
+        within = (lambda connection: defer(connection, pending[0].namespace, pending[-1].due_at)) if defer else None
+        whose = pending[-1].identity
         taken = [put_commit(Commit(id=key, identity=whose, at=now)) for _, key in begun]
-        yield from write([*(turn.put() for turn in made), *taken], {}, within=within)
-    return made
+        yield from write([*(turn.put() for turn in pending), *taken], {}, within=within)
+    return pending
 
 
 def _newest(spoken: Sequence[tuple[Spoken, str]], mask: Mask) -> tuple[tuple[Spoken, str], ...]:
     """Return the newest of the thread's words that fit into `KEPT_WORDS`, masked."""
-    kept: list[tuple[Spoken, str]] = []
+    newest: list[tuple[Spoken, str]] = []
     room = KEPT_WORDS
     for speaker, text in reversed(spoken):
         if (room := room - len(text)) < 0:
             break
-        kept.append((speaker, mask(text)))
-    return tuple(reversed(kept))
+        newest.append((speaker, mask(text)))
+    return tuple(reversed(newest))
 
 
 def mask_turn(heard: TurnInput, mask: Mask) -> TurnInput:
@@ -180,16 +180,16 @@ def _read_item(item: Item, namespace: Namespace) -> PendingTurn:
 def find_namespaces() -> Flow[list[Namespace]]:
     """Return the namespaces in which turns wait, of all users."""
     conditions = (MatchCondition("prefix", (ROOT,)), MatchCondition("suffix", (PENDING,)))
-    [found] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
-    return [tuple(namespace) for namespace in cast("list[Namespace]", found)]
+    [namespaces] = yield from batch(ListNamespacesOp(conditions, limit=EVERYTHING))
+    return [tuple(namespace) for namespace in cast("list[Namespace]", namespaces)]
 
 
 def load_all_pending(machine: str | None = None) -> Flow[list[PendingTurn]]:
     """Return the begun, waiting and failed turns of all users."""
-    found: list[PendingTurn] = []
+    turns: list[PendingTurn] = []
     for namespace in (yield from find_namespaces()):
-        found += yield from load_pending(namespace, machine)
-    return sorted(found, key=lambda turn: (turn.scheduled_at, turn.id))
+        turns += yield from load_pending(namespace, machine)
+    return sorted(turns, key=lambda turn: (turn.scheduled_at, turn.id))
 
 
 def retry_failed(turns: Iterable[PendingTurn], now: datetime) -> Flow[int]:

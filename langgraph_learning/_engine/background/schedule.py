@@ -13,7 +13,7 @@ from langgraph_learning._engine.maintenance.curate import curate
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ConflictError, LearningError
-from langgraph_learning.labels import unlabel
+from langgraph_learning.namespaces import unlabel
 from langgraph_learning.records import CARE, ROOT, Identity, Namespace
 
 log = logging.getLogger("langgraph_learning")
@@ -40,8 +40,8 @@ def claim_period(name: str, every: timedelta, now: datetime) -> Flow[bool]:
 def curate_all(settings: MachineSettings, now: datetime) -> Flow[None]:
     """Curate the records of every user."""
     conditions = (MatchCondition("prefix", (ROOT, "user")),)
-    [found] = yield from batch(ListNamespacesOp(conditions, max_depth=3, limit=EVERYTHING))
-    for namespace in cast("list[Namespace]", found):
+    [namespaces] = yield from batch(ListNamespacesOp(conditions, max_depth=3, limit=EVERYTHING))
+    for namespace in cast("list[Namespace]", namespaces):
         identity = Identity(user_id=unlabel(namespace[2]))
         try:
             yield from curate(settings.stores, identity, now, dry_run=False, mask=settings.mask)

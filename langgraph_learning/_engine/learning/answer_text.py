@@ -68,7 +68,7 @@ def read_answer(text: str) -> OperationList:
 
 def _without_thoughts(text: str) -> str:
     """Return `text` without the model's thoughts; some servers remove only the opening tag."""
-    kept, end, unclosed = [], 0, set[str]()
+    parts, end, unclosed = [], 0, set[str]()
     for opening in _OPENING.finditer(text):
         # Search once for a closing tag that is missing: a model in a loop may open the tag ten thousand times.
         if opening.start() < end or (name := opening[1].lower()) in unclosed:
@@ -76,9 +76,9 @@ def _without_thoughts(text: str) -> str:
         if (closing := _CLOSING[name].search(text, opening.end())) is None:
             unclosed.add(name)
             continue
-        kept.append(text[end : opening.start()])
+        parts.append(text[end : opening.start()])
         end = closing.end()
-    text = "".join([*kept, text[end:]])
+    text = "".join([*parts, text[end:]])
     return text if text.lstrip().startswith("{") else _THOUGHTS_END.sub("", text)
 
 
@@ -95,7 +95,7 @@ def _decode(text: str, start: int) -> Any:
         raise ValueError("it is nested too deeply") from error
 
 
-def _operations_of(value: object, listed: bool) -> list[Any] | None:
+def _operations_of(value: object, listed: bool) -> list[object] | None:
     """Return the operations of a decoded value; None if it is something else.
 
     A single operation, or a list of some, counts as the answer if the text has no list of its own (`listed`).

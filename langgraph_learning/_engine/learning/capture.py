@@ -20,7 +20,7 @@ from langgraph.store.base import Item, PutOp, Result, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning._engine.learning.messages import TurnMessage
-from langgraph_learning._engine.learning.turn import Turn, TurnInput, derived_id
+from langgraph_learning._engine.learning.turn import Turn, TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, put_record, scoped_to
 from langgraph_learning.masking import Mask
 from langgraph_learning.records import (
@@ -35,6 +35,7 @@ from langgraph_learning.records import (
     Scope,
     Source,
     Update,
+    derived_id,
 )
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.base import FAULTS, SpokenMessage
@@ -120,11 +121,13 @@ def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
 def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> list[Change]:
     """Return the changes after which the records of a session hold the messages with their present texts."""
     records = sorted(_in_session(snapshot.records, captured.session), key=lambda record: record.place or 0)
-    kept = {id: record for record in records for id in record.source.message_ids}
-    place = 1 + max((record.place or 0 for record in records), default=-1)
-    changes: list[Change] = []
-    for message in dict((message.id, message) for message in _as_now(captured, kept)).values():
-        record = kept.get(message.id)
+    stored = {id: record for record in records for id in record.source.message_ids}
+    changes = _taken_away(snapshot.store, records, captured)
+    gone = {change.id for change in changes}
+    # A reply that is given anew takes the place of the old one, so that it stays beside its question.
+    place = 1 + max((record.place or 0 for record in records if record.id not in gone), default=-1)
+    for message in dict((message.id, message) for message in _as_now(captured, stored)).values():
+        record = stored.get(message.id)
         add = _capture(snapshot.store, message, captured.zone, record)
         if record is not None:
             changes += _change(snapshot.store, record, add)
@@ -133,7 +136,7 @@ def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> l
             where = {"id": f"{captured.session}-{place}", "session": captured.session, "place": place}
             changes.append(add.model_copy(update={"source": source, **where}))
             place += 1
-    return [*changes, *_taken_away(snapshot.store, records, captured)]
+    return changes
 
 
 def _in_session(records: Iterable[Record], session: str) -> list[Record]:
@@ -156,9 +159,9 @@ def _as_now(captured: Captured, stored: Mapping[str, Record]) -> list[SpokenMess
     return [*messages, *older]
 
 
-def _capture(store: LearningStore, message: SpokenMessage, zone: ZoneInfo, kept: Record | None) -> Add | None:
+def _capture(store: LearningStore, message: SpokenMessage, zone: ZoneInfo, record: Record | None) -> Add | None:
     try:
-        return store.capture(message, zone, kept)
+        return store.capture(message, zone, record)
     except FAULTS:
         log.exception("%s cannot keep a message", store.name)
         return None
@@ -201,14 +204,14 @@ def find_citing(identity: Identity, captured: Captured, snapshots: Sequence[Scop
 
     Only the learning stores that key messages are searched, because the messages are far more.
     """
-    kept = {
+    stored = {
         id
         for snapshot in snapshots
         for record in snapshot.records
         if record.session
         for id in record.source.message_ids
     }
-    new = [message.id for message in captured.messages if message.id not in kept and message.role == "user"]
+    new = [message.id for message in captured.messages if message.id not in stored and message.role == "user"]
     thread = captured.source.thread_id
     keying = {store.name: store for snapshot in snapshots for store in snapshot.store.keyed_by}
     scopes = [(store, scope) for store, scope in scoped_to(keying.values(), identity) if scope.user_id is not None]

@@ -1,12 +1,10 @@
 """The flow that plans and writes a commit in one transaction, and plans it again after a lost race."""
 
 import logging
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from langgraph.store.base import GetOp, PutOp
-from pydantic import JsonValue
 
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal, withdraw_proposals
 from langgraph_learning._engine.flow import Expected, Flow, batch, write
@@ -16,8 +14,7 @@ from langgraph_learning._engine.learning.draft import CommitKind, Draft
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, commits_namespace, load_past, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
-from langgraph_learning.records import Change, Commit, Proposal, Refusal, Source
-from langgraph_learning.stores import LearningStore
+from langgraph_learning.records import Change, Commit, Proposal, Source
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -29,36 +26,6 @@ class TurnGone(LearningError):
 
 TRIES = 50
 """How often a commit is planned again: of so many writers of one record, each loses to every other at most once."""
-TRIED = 10
-"""The number of operations that are read for each change the limit allows: some change nothing, or are refused."""
-
-
-def cut_operations(
-    asked: Sequence[JsonValue], stores: Sequence[LearningStore], limits: Mapping[str, int]
-) -> tuple[list[JsonValue], list[Refusal]]:
-    """Return the operations that are worth reading, and one refusal for the others of each learning store.
-
-    An answer may hold a hundred thousand operations where ten are allowed. Reading, checking and planning each of them
-    would block the process for minutes.
-    """
-    store_of = {kind.__name__: store.name for store in stores for kind in store.operations}
-    kept: list[JsonValue] = []
-    counted, dropped = Counter[str](), Counter[str]()
-    for item in asked:
-        name = item.get("operation") if isinstance(item, dict) else None
-        store = store_of.get(name, "") if isinstance(name, str) else ""
-        counted[store] += 1
-        if counted[store] <= limits.get(store, 10) * TRIED:
-            kept.append(item)
-        else:
-            dropped[store] += 1
-    refused = [
-        Refusal(operation=store or "?", reason=f"{count} more operations were not looked at: too many for one turn")
-        for store, count in dropped.items()
-    ]
-    if refused:
-        log.warning("%d operations were not looked at: too many for one turn", sum(dropped.values()))
-    return kept, refused
 
 
 def commit(
@@ -99,13 +66,9 @@ def commit(
         for request in draft.requests:
             plan.add(request)
         plan.capture()
-        new_commit = to_commit(plan)
-        if new_commit.changes or new_commit.proposed or draft.kind is CommitKind.TURN:
-            removed, expects = yield from _take_pending(draft)
-            closed, versions = yield from withdraw_proposals(edited, draft.at)
-            more = [*removed, *closed]
-            yield from write_commit(new_commit, snapshots, plan.proposed, more, {**expects, **versions})
-        return new_commit
+        removed, expects = yield from _take_pending(draft)
+        closed, versions = yield from withdraw_proposals(edited, draft.at)
+        return (yield from write_commit(plan, snapshots, [*removed, *closed], {**expects, **versions}))
 
     return (yield from retry_on_conflict(attempt))
 
@@ -125,8 +88,8 @@ def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
         return [], {}
     joined = [key for _, key in places if key != draft.id]
     marks = [(commits_namespace(draft.identity), key) for key in joined]
-    found = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in (*places, *marks)))
-    items, marked = found[: len(places)], found[len(places) :]
+    results = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in (*places, *marks)))
+    items, marked = results[: len(places)], results[len(places) :]
     if any(item is None for item in items) or any(mark is not None for mark in marked):
         raise TurnGone("the turn no longer waits: it was learned, or its user was forgotten")
     learned = [put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for key in joined]
@@ -149,45 +112,38 @@ def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:
     raise AssertionError("unreachable")
 
 
-def to_commit(plan: CommitPlan) -> Commit:
-    """Return the commit that a plan results in."""
-    return Commit(
-        id=plan.draft.id,
-        identity=plan.draft.identity,
-        at=plan.draft.at,
-        changes=tuple(plan.changes),
-        refused=(*plan.draft.refused, *plan.refused),
-        proposed=tuple(proposal.id for proposal in plan.proposed),
-        usage=plan.draft.usage,
-        costs=dict(plan.draft.costs),
-        provenance=plan.draft.provenance,
-        trajectory=plan.draft.trajectory,
-        namespaces={
-            name: namespace
-            for name, snapshot in plan.known.items()
-            if (namespace := snapshot.scope.namespace) is not None
-        },
-    )
-
-
 def write_commit(
-    new_commit: Commit,
-    snapshots: Sequence[ScopeSnapshot],
-    proposed: Sequence[Proposal] = (),
-    more: Sequence[PutOp] = (),
-    expects: Expected | None = None,
-) -> Flow[None]:
-    """Write a commit with its changes, its proposals and `more`, all or nothing, unless another writer was first."""
-    new = [put_commit(new_commit), *map(put_proposal, proposed)]
-    operations, expect = [*new, *more], {**{(put.namespace, put.key): 0 for put in new}, **(expects or {})}
-    for snapshot in (yield from load_past(snapshots, new_commit.changes)):
-        store, scope = snapshot.store, snapshot.scope
-        own_changes = [change for change in new_commit.changes if change.store == store.name]
-        changed, versions = record_puts(snapshot, own_changes, new_commit.at)
-        operations += [*changed, *outbox_entries(store, scope, (change.id for change in own_changes))]
+    plan: CommitPlan, snapshots: Sequence[ScopeSnapshot], more: Sequence[PutOp] = (), expects: Expected | None = None
+) -> Flow[Commit]:
+    """Write what is planned, and `more`, all or nothing, unless another writer was first; return the commit.
+
+    A plan that neither changes nor proposes anything leaves no commit, unless it is a turn's: a turn is learned once.
+
+    Args:
+        plan: The plan of the commit.
+        snapshots: The records that it was planned against.
+        more: Further items to write, in any case.
+        expects: The versions that these must have in the store.
+
+    Raises:
+        ConflictError: Another writer was first.
+    """
+    new_commit, at = plan.to_commit(), plan.draft.at
+    operations, expect = list(more), dict(expects or {})
+    if not (plan.changes or plan.proposed or plan.draft.kind is CommitKind.TURN):
+        if operations:
+            yield from write(operations, expect)
+        return new_commit
+    for put in (put_commit(new_commit), *map(put_proposal, plan.proposed)):
+        operations.append(put)
+        expect[put.namespace, put.key] = 0
+    for snapshot in (yield from load_past(snapshots, plan.changes)):
+        own_changes = [change for change in plan.changes if change.store == snapshot.store.name]
+        changed, versions = record_puts(snapshot, own_changes, at)
+        operations += [*changed, *outbox_entries(snapshot.store, snapshot.scope, (change.id for change in own_changes))]
         expect.update(versions)
-    keyed, versions = yield from commit_keys(new_commit, snapshots, new_commit.at)
-    operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from write(operations, expect, new_commit.id)
+    keyed, versions = yield from commit_keys(new_commit, snapshots, at)
+    yield from write([*operations, *keyed], {**expect, **versions}, new_commit.id)
     for snapshot in snapshots:
         yield from sync_index(snapshot.store, snapshot.scope, [change.id for change in new_commit.changes])
+    return new_commit

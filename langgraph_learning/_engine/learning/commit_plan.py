@@ -12,28 +12,34 @@ from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.capture import plan_capture, with_keys
 from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest, Shared
-from langgraph_learning._engine.learning.effective_dates import date_changes
 from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.learning.provenance import (
     ONLY_A_TOOL,
-    Verdict,
     is_supported,
-    judge_removal,
-    judge_statement,
+    judge_change,
     tool_only_terms,
 )
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.masking import mask_values
-from langgraph_learning.records import Change, Identity, Proposal, Record, Refusal, Remove, Scope, Source
+from langgraph_learning.records import (
+    SUPERSEDED,
+    Change,
+    Commit,
+    Identity,
+    Proposal,
+    Record,
+    Refusal,
+    Remove,
+    Scope,
+    Source,
+    derived_id,
+)
 from langgraph_learning.stores import LearningStore, Operation, Refused
-from langgraph_learning.stores.base import FAULTS
-from langgraph_learning.stores.common_operations import MAINTENANCE, plan_maintenance
+from langgraph_learning.stores.base import FAULTS, LONGEST_STATEMENT
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE, plan_maintenance
 
 log = logging.getLogger(__name__)
 
-LONGEST_STATEMENT = 30_000
-"""The number of characters that one statement may have: every later turn reads and ranks it."""
 NAMED = 20
 """The number of short ids that a refusal lists, of those that there are."""
 LONGEST_QUOTE = 1_000
@@ -179,7 +185,10 @@ class CommitPlan:
         fitting = [change for change in changes if len(change.text) <= LONGEST_STATEMENT]
         if len(fitting) < len(changes):
             self._refuse(name, f"a statement has at most {LONGEST_STATEMENT:,} characters: say it in fewer")
-        judged = [(change, self._judge(snapshot, change, source)) for change in fitting]
+        judged = [
+            (change, judge_change(change, snapshot.by_id.get(change.id), source, self.draft.thread, snapshot.store))
+            for change in fitting
+        ]
         for reason in dict.fromkeys(verdict.reason for _, verdict in judged if verdict.result == "refuse"):
             self._refuse(name, reason)
         allowed = [(change, verdict) for change, verdict in judged if verdict.result != "refuse"]
@@ -189,24 +198,13 @@ class CommitPlan:
             for change, verdict in allowed
             if verdict.result == "propose" or self._needs_yes(snapshot, change)
         ]
-        when = said_at or self.draft.at
         for own_source, group in groupby(
             (pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source
         ):
-            dated = date_changes([change for change, _ in group], snapshot, when)
-            self.add_changes(self.known[snapshot.store.name], list(dated), own_source)
+            own_changes = [change for change, _ in group]
+            self.add_changes(self.known[snapshot.store.name], own_changes, own_source, said_at or self.draft.at)
         if waits:
             self.propose(snapshot, operation, [change for change, _ in waits], waits[0][1].source, said_at)
-
-    def _judge(self, snapshot: ScopeSnapshot, change: Change, source: Source) -> Verdict:
-        """Return the verdict on a change from a conversation, by whose words it rests on."""
-        store, thread = snapshot.store, self.draft.thread
-        if thread is None or not store.about_user or not store.rejects_tool_claims:
-            return Verdict("keep", source)
-        old, takes_tools = snapshot.by_id.get(change.id), store.accepts_tool_claims
-        if isinstance(change, Remove):
-            return judge_removal(old.text if old else change.text, source, thread, takes_tools=takes_tools)
-        return judge_statement(change.content, old.text if old else "", source, thread, takes_tools=takes_tools)
 
     def _needs_yes(self, snapshot: ScopeSnapshot, change: Change) -> bool:
         """Return whether a person has to approve a change before it is written."""
@@ -221,9 +219,15 @@ class CommitPlan:
         old = snapshot.by_id.get(change.id)
         return old is not None and old.source.user_id != self.draft.identity.user_id
 
-    def add_changes(self, snapshot: ScopeSnapshot, changes: Sequence[Change], source: Source) -> None:
-        """Add changes to the commit; a change that has its own source keeps it."""
-        taken = [self._with_source(snapshot.scope, change, source) for change in changes]
+    def add_changes(
+        self, snapshot: ScopeSnapshot, changes: Sequence[Change], source: Source, said_at: datetime | None = None
+    ) -> None:
+        """Add changes to the commit; a change that has its own source keeps it.
+
+        If `said_at` is given, dates that a learning store has left open become that time.
+        """
+        dated = [_with_date(change, snapshot.by_id.get(change.id), said_at) for change in changes]
+        taken = [self._with_source(snapshot.scope, change, source) for change in dated]
         self.changes += taken
         self.known[snapshot.store.name] = snapshot.with_changes(taken, self.draft.at)
 
@@ -274,6 +278,24 @@ class CommitPlan:
             reason = "was rejected" if again.status == "rejected" else "waits for a person already"
             self._refuse(name, f"the same {reason}")
 
+    def to_commit(self) -> Commit:
+        """Return the commit that the plan results in."""
+        draft = self.draft
+        scopes = {name: snapshot.scope for name, snapshot in self.known.items()}
+        return Commit(
+            id=draft.id,
+            identity=draft.identity,
+            at=draft.at,
+            changes=tuple(self.changes),
+            refused=(*draft.refused, *self.refused),
+            proposed=tuple(proposal.id for proposal in self.proposed),
+            usage=draft.usage,
+            costs=dict(draft.costs),
+            provenance=draft.provenance,
+            trajectory=draft.trajectory,
+            namespaces={name: scope.namespace for name, scope in scopes.items() if scope.namespace is not None},
+        )
+
     def capture(self) -> None:
         """Add the messages to keep, each with the facts learned from it as keys."""
         captured = self.draft.captured
@@ -290,6 +312,16 @@ class CommitPlan:
             changes = with_keys(changes, [*self.draft.cited_by, *facts])
             self.changes += changes
             self.known[snapshot.store.name] = snapshot.with_changes(changes, self.draft.at)
+
+
+def _with_date(change: Change, old: Record | None, said_at: datetime | None) -> Change:
+    """Return a change with its date: the old and the new statement get the same one."""
+    if isinstance(change, Remove) or said_at is None or not (change.from_now_on or change.status == SUPERSEDED):
+        return change
+    begun = old.valid_from if old is not None else None
+    since = max(said_at, begun or said_at)  # a history may be learned out of order, and nothing may end before it began
+    name = "valid_to" if change.status == SUPERSEDED else "valid_from"
+    return change if getattr(change, name) else change.model_copy(update={name: since})
 
 
 def may_teach(store: LearningStore, scope: Scope, identity: Identity, shared: Shared) -> bool:

@@ -13,9 +13,9 @@ from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update
+from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.text import fold
 from langgraph_learning.validity import VALIDITY
-from langgraph_learning.versioned_store import VersionedStore
 
 
 def digest_messages(messages: Iterable[TurnMessage]) -> str:
@@ -44,8 +44,10 @@ def withdraw_edited(snapshots: Sequence[ScopeSnapshot], turn: Turn, identity: Id
 def edited_proposals(earlier: Iterable[Proposal], turn: Turn, identity: Identity) -> list[Proposal]:
     """Return the pending proposals that rest on what messages of `turn` said before they were edited."""
     spoken = {message.id: message for message in turn.messages if message.id}
-    here = [each for each in earlier if each.status == "pending" and each.source.thread_id == identity.thread_id]
-    return [each for each in here if each.source.thread_id is not None and _was_edited(each.source, spoken)]
+    if identity.thread_id is None:
+        return []
+    own = [proposal for proposal in earlier if proposal.source.thread_id == identity.thread_id]
+    return [proposal for proposal in own if proposal.status == "pending" and _was_edited(proposal.source, spoken)]
 
 
 def _is_theirs(record: Record, identity: Identity) -> bool:
@@ -73,13 +75,13 @@ def _take_back(snapshot: ScopeSnapshot, record: Record, spoken: Mapping[str, Tur
         states = yield from call_store(VersionedStore.history, (*snapshot.scope.path, record.store), record.id)
     except UnsupportedByStore:
         return [removed]
-    replaced = [each for each in snapshot.past if each.past_of == record.id]
+    replaced = [past for past in snapshot.past if past.past_of == record.id]
     past: list[Change] = []
     for state in reversed(states):
         if state.value is None:
             continue
         past += [
-            Remove(store=each.store, id=each.id, source=record.source) for each in replaced if each.keeps(state.value)
+            Remove(store=past.store, id=past.id, source=record.source) for past in replaced if past.keeps(state.value)
         ]
         source = Source.model_validate(state.value["source"])
         if not _was_edited(source, spoken):

@@ -10,22 +10,22 @@ from langchain_core.language_models import BaseChatModel
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.capture import find_citing, read_capture
-from langgraph_learning._engine.learning.commit import commit, cut_operations
+from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
-from langgraph_learning._engine.learning.operation_request import drop_repeated, read_requests
+from langgraph_learning._engine.learning.operation_request import cut_operations, read_requests
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import TurnInput, commit_id, derived_id, failed_trajectory, join_turns
-from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, scoped_to
-from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage
+from langgraph_learning._engine.learning.turn import TurnInput, commit_id, failed_trajectory, join_turns
+from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, scoped_to
+from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage, derived_id
+from langgraph_learning.store_protocol import Address
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger("langgraph_learning")
 LONGEST_QUERY = 4_000
@@ -33,6 +33,12 @@ LONGEST_QUERY = 4_000
 _CUT_OFF = Refusal(
     operation="answer",
     reason="the model's answer ended too early or is too long: its complete operations are used, the rest is lost",
+)
+
+
+_UNDONE = (
+    "a turn was not learned again: its commit %s was undone. To bring back what it taught, undo the commit %s;"
+    " to learn from its messages anew, give them other ids"
 )
 
 
@@ -60,7 +66,10 @@ def extract(
     capturing: Sequence[LearningStore] = (),
     current: Sequence[TurnMessage] | None = None,
 ) -> Flow[Commit | None]:
-    """Learn from a turn and return its commit; if it already has one, return that. None if nobody spoke.
+    """Learn from a turn and return its commit. None if nobody spoke, or if the turn's commit was undone.
+
+    A turn that has a commit is not learned again. But its reply may have been given anew, so its messages are kept as
+    they are now; if that changes something, return the commit that does it, else the turn's own.
 
     Args:
         works: The model calls to make, one per model; their answers become one commit.
@@ -88,8 +97,11 @@ def extract(
     turn_commit, snapshots, earlier = yield from load_turn(
         stores, identity, key, query, captured.session if captured else None
     )
+    if turn_commit is not None and (undo := (yield from find_undo(turn_commit))) is not None:
+        log.warning(_UNDONE, turn_commit.id, undo.id)
+        return None
     if turn_commit is not None:
-        return turn_commit
+        return (yield from _keep_messages(turn_input, key, rules, capturing, current)) or turn_commit
     cited_by = (yield from find_citing(identity, captured, snapshots)) if captured else []
     withdrawn = yield from withdraw_edited(
         [snapshot for snapshot in snapshots if not snapshot.store.captures], turn, identity
@@ -116,15 +128,49 @@ def extract(
         asked_works = works if turn.human else ()
         requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, rules.limits)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
-        if captured is not None:
-            kept = replace(draft, id=derived_id("said", key, turn_input.at.isoformat()), pending=(), begun=())
-            yield from commit(kept, [snapshot for snapshot in stored if snapshot.store.captures])
+        yield from _keep_messages(turn_input, key, rules, capturing, current)
         raise
     asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage, costs=costs)
     turn_commit = yield from commit(asked, stored, earlier, withdrawn, edited_proposals(earlier, turn, identity))
     for refusal in turn_commit.refused:
         log.info("refused %s: %s", refusal.operation, refusal.reason)
     return turn_commit
+
+
+def _keep_messages(
+    turn_input: TurnInput,
+    key: str,
+    rules: CommitRules,
+    capturing: Sequence[LearningStore],
+    current: Sequence[TurnMessage] | None,
+) -> Flow[Commit | None]:
+    """Keep the messages of a turn as they are now, in a commit of their own; None if nothing changes.
+
+    Args:
+        turn_input: The turn.
+        key: The id of the turn's own commit, by which messages without a thread are found again.
+        rules: The rules for the commit.
+        capturing: The learning stores that keep messages.
+        current: The messages of the thread, with their present texts.
+    """
+    stores = scoped_to(capturing, turn_input.identity)
+    if not stores:
+        return None
+    captured = read_capture(turn_input, key, rules.mask, current)
+    _, snapshots, _ = yield from load_turn(stores, turn_input.identity, key, "", captured.session)
+    draft = Draft(
+        CommitKind.UPKEEP,  # without changes, no commit is written
+        derived_id("said", key, turn_input.at.isoformat()),
+        turn_input.identity,
+        turn_input.at,
+        rules,
+        # What was recalled in the turn is counted with the commit that learns from it.
+        provenance=turn_input.provenance.model_copy(update={"recalled": (), "recalled_tokens": {}}),
+        captured=captured,
+        cited_by=tuple((yield from find_citing(turn_input.identity, captured, snapshots))),
+    )
+    made = yield from commit(draft, snapshots)
+    return made if made.changes else None
 
 
 def _ask_models(
@@ -141,8 +187,8 @@ def _ask_models(
             schema = answer_schema(offered_operations(asked_snapshots))
             prompt = build_prompt(asked_snapshots, turn_input, work.tools, work.trajectory, work.model)
             answer = yield from ask_for_operations(work.model, schema, prompt.messages, work.methods)
-            distinct = drop_repeated(answer.operations)
-            items, dropped = cut_operations(distinct, [snapshot.store for snapshot in asked_snapshots], limits)
+            stores = [snapshot.store for snapshot in asked_snapshots]
+            items, dropped = cut_operations(answer.operations, stores, limits)
             asked, objections = read_requests(items, turn, source, asked_snapshots, work.tools, work.trajectory)
             requests += asked
             refused += [*([_CUT_OFF] if answer.cut_off else []), *dropped, *objections]
@@ -170,19 +216,21 @@ def _stores(
     return scoped_to([*(store for work in works for store in work.stores), *capturing], turn_input.identity)
 
 
-def drop_learned(
+def join_unlearned(
     works: Sequence[Extraction], turns: Sequence[TurnInput], capturing: Sequence[LearningStore] = ()
-) -> Flow[list[TurnInput]]:
-    """Return the turns of a user, one after the other, that no commit has yet.
+) -> Flow[TurnInput | None]:
+    """Return those turns of a user that no commit has yet, as one; None if there are none.
 
     A process may die after it has committed some turns and before its graph has recorded that.
     """
+    if not turns:
+        return None
     stores = _stores(works, capturing, turns[-1])
     beginnings = [join_turns(turns[:count]) for count in range(1, len(turns))]
     reads = [find_commit(joined.identity, _commit_id(stores, joined)) for joined in beginnings]
     commits = (yield from batch(*reads)) if reads else []
     learned = max((count for count, item in enumerate(commits, 1) if item is not None), default=0)
-    return list(turns[learned:])
+    return join_turns(turns[learned:])
 
 
 def turn_commit_id(works: Sequence[Extraction], turn_input: TurnInput) -> str:

@@ -145,23 +145,23 @@ def _stored_line(entry: Entry, labels: Mapping[str, str]) -> str:
 def _within_budget(best: Sequence[Entry], records: Sequence[Record]) -> list[Entry]:
     """Return the best entries that fit, oldest first."""
     tokens_left = SHOWN_TOKENS
-    kept: list[Entry] = []
+    fitting: list[Entry] = []
     for entry in best:
         if entry.brief and tokens(entry.text) > tokens_left:
             entry = replace(entry, text=entry.brief)
         tokens_left -= tokens(entry.text) + 4
         if tokens_left < 0:
             break
-        kept.append(entry)
+        fitting.append(entry)
     age = {record.id: place for place, record in enumerate(records)}
-    return sorted(kept, key=lambda entry: -1 if entry.first or not entry.ranked else age[entry.ranked[0].record.id])
+    return sorted(fitting, key=lambda entry: -1 if entry.first or not entry.ranked else age[entry.ranked[0].record.id])
 
 
 def newest_lines(lines: Iterable[str]) -> list[str]:
     """Return the last lines that fit into `LONGEST_TURN`; a backlog after a failure may be long."""
-    kept: list[str] = []
+    newest: list[str] = []
     for line in reversed(list(lines)):
-        if kept and sum(map(len, kept)) + len(line) > LONGEST_TURN:
+        if newest and sum(map(len, newest)) + len(line) > LONGEST_TURN:
             break
-        kept.insert(0, line)
-    return kept
+        newest.insert(0, line)
+    return newest

@@ -241,13 +241,13 @@ def shorten_trajectory(
     """Return the calls that fit into `budget` characters, in order; prefer the last, then failed, then newer ones."""
     last = len(trajectory) - 1  # shows how the turn ended: without it, a hundred failures teach nothing
     newest = sorted(range(last + 1), key=lambda index: (index != last and not trajectory[index].failed, -index))
-    kept: list[int] = []
+    chosen: list[int] = []
     for index in newest:
         budget -= trajectory[index].chars
         if budget < 0:
             break
-        kept.append(index)
-    return tuple(trajectory[index] for index in sorted(kept))
+        chosen.append(index)
+    return tuple(trajectory[index] for index in sorted(chosen))
 
 
 def clip_middle(text: str, longest: int = LONGEST_MESSAGE) -> str:

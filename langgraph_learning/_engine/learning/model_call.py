@@ -16,7 +16,9 @@ from langgraph_learning import prompts
 from langgraph_learning.json_schema import Schema
 
 Options: TypeAlias = Mapping[str, object]
-Structured: TypeAlias = Runnable[Sequence[BaseMessage], dict[str, Any]]
+RawAnswer: TypeAlias = Mapping[str, object]
+"""What a structured call returns: the message as `raw`, and LangChain's own reading of it as `parsed`."""
+Structured: TypeAlias = Runnable[Sequence[BaseMessage], RawAnswer]
 
 PROMPT: Options = {"method": "prompt"}
 """The option to ask in words, for models and servers without structured output."""
@@ -64,7 +66,7 @@ def _with_limits(model: BaseChatModel, limits: CallLimits) -> BaseChatModel:
 
     Streaming is switched off for this call, because its tokens are not part of the reply.
     """
-    changed: dict[str, Any] = {"streaming": False} if getattr(model, "streaming", None) is True else {}
+    changed: dict[str, object] = {"streaming": False} if getattr(model, "streaming", None) is True else {}
     name = next((name for name in _LIMITS if name in type(model).model_fields), None)
     if name is not None and limits.max_tokens is not None:
         # Thoughts count as tokens of the answer. Their budget is added, because it must be lower than the limit.
@@ -87,7 +89,7 @@ def _is_forced(runnable: Runnable[Any, Any]) -> bool:
 
 def invoke_in_time(
     runnable: Structured, messages: Sequence[BaseMessage], config: RunnableConfig, timeout: float | None
-) -> dict[str, Any]:
+) -> RawAnswer:
     """Return the answer.
 
     Raises:
@@ -95,7 +97,7 @@ def invoke_in_time(
     """
     if timeout is None:
         return runnable.invoke(messages, config)
-    outcome: list[Any] = []
+    outcome: list[RawAnswer | BaseException] = []
     context = contextvars.copy_context()
 
     def call() -> None:
@@ -112,12 +114,12 @@ def invoke_in_time(
         raise TimeoutError
     if isinstance(outcome[0], BaseException):
         raise outcome[0]
-    return cast("dict[str, Any]", outcome[0])
+    return outcome[0]
 
 
 async def ainvoke_in_time(
     runnable: Structured, messages: Sequence[BaseMessage], config: RunnableConfig, timeout: float | None
-) -> dict[str, Any]:
+) -> RawAnswer:
     """Return the answer, or cancel the call.
 
     Raises:

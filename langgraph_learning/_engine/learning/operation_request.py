@@ -6,7 +6,9 @@ statements.
 
 import html
 import json
+import logging
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
@@ -18,15 +20,42 @@ from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMes
 from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import ACTIVE, Record, Refusal, Source
+from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import fold, same_statement, terms
 
+log = logging.getLogger(__name__)
+TRIED = 10
+"""The number of operations that are read for each change the limit allows: some change nothing, or are refused."""
 _LABEL = re.compile(r"^\s*\[?(?P<label>[a-z]-?\w+)\]?(?P<rest>\s*[:.)]\s+.*|\s*)$", flags=re.S | re.I)
 _NOT_CLAIMS = frozenset({"operation", "quote", "id", "field", "item"})
 
 
-def drop_repeated(items: Iterable[JsonValue]) -> list[JsonValue]:
-    """Return each item once: a model in a loop repeats the same until it is cut off."""
-    return list({json.dumps(item, sort_keys=True): item for item in items}.values())
+def cut_operations(
+    asked: Iterable[JsonValue], stores: Sequence[LearningStore], limits: Mapping[str, int]
+) -> tuple[list[JsonValue], list[Refusal]]:
+    """Return the operations that are worth reading, each once, and one refusal for the others of each learning store.
+
+    An answer may hold a hundred thousand operations where ten are allowed; reading, checking and planning each of them
+    would block the process for minutes. A model in a loop repeats the same one until it is cut off.
+    """
+    store_of = {kind.__name__: store.name for store in stores for kind in store.operations}
+    worth_reading: list[JsonValue] = []
+    counted, dropped = Counter[str](), Counter[str]()
+    for item in {json.dumps(item, sort_keys=True): item for item in asked}.values():
+        name = item.get("operation") if isinstance(item, dict) else None
+        store = store_of.get(name, "") if isinstance(name, str) else ""
+        counted[store] += 1
+        if counted[store] <= limits.get(store, 10) * TRIED:
+            worth_reading.append(item)
+        else:
+            dropped[store] += 1
+    refused = [
+        Refusal(operation=store or "?", reason=f"{count} more operations were not looked at: too many for one turn")
+        for store, count in dropped.items()
+    ]
+    if refused:
+        log.warning("%d operations were not looked at: too many for one turn", sum(dropped.values()))
+    return worth_reading, refused
 
 
 def read_requests(
@@ -37,28 +66,30 @@ def read_requests(
     tools: bool = False,
     trajectory: bool = False,
 ) -> tuple[list[OperationRequest], list[Refusal]]:
-    """Return the requests of an answer, and the items refused before planning."""
+    """Return the requests of an answer, and the items refused before planning; a quote counts only if it is true."""
     requests: list[OperationRequest] = []
     refused: list[Refusal] = []
-    shown = [part.text for part in (*turn.with_tools, *_as_messages(turn.trajectory))]
+    calls = _as_messages(turn.trajectory)
+    spoken = (*(turn.with_tools if tools else turn.messages), *(calls if trajectory else ()))
+    seen = [part.text for part in (*turn.with_tools, *calls)]
+    snapshot_of = {kind.__name__: snapshot for snapshot in snapshots for kind in snapshot.store.operations}
     for item in items:
-        snapshot = _snapshot_of(item, snapshots)
-        if isinstance(item, dict) and snapshot is not None:
+        if not isinstance(item, dict):
+            requests.append(OperationRequest(operation=f"{item!r:.40}", arguments={}))
+            continue
+        if (snapshot := snapshot_of.get(str(item.get("operation")))) is not None:
             item = _name_record(_without_labels(item, snapshot), snapshot)
-        request = read_request(item, turn, source, tools, trajectory)
-        if copied := copied_words(list(_claims(request.arguments)), shown):
+        arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
+        if copied := copied_words(list(_claims(arguments)), seen):
             reason = f"{copied[0]!r} stands in an example of the prompt, and not in the turn: not learned"
-            refused.append(Refusal(operation=str(request.operation), reason=reason))
-        else:
-            requests.append(request)
+            refused.append(Refusal(operation=str(item.get("operation")), reason=reason))
+            continue
+        quoted = verify_quote(item.get("quote"), spoken, turn, source)
+        times = [message.said_at for message in turn.messages if message.id in quoted.message_ids and message.said_at]
+        # Messages without ids cannot be told apart: then the whole turn says when it was said.
+        times = times or [message.said_at for message in turn.human if message.said_at]
+        requests.append(OperationRequest(item.get("operation"), arguments, quoted, said_at=max(times, default=None)))
     return requests, refused
-
-
-def _snapshot_of(item: JsonValue, snapshots: Sequence[ScopeSnapshot]) -> ScopeSnapshot | None:
-    name = item.get("operation") if isinstance(item, dict) else None
-    return next(
-        (snapshot for snapshot in snapshots if any(kind.__name__ == name for kind in snapshot.store.operations)), None
-    )
 
 
 def _without_labels(item: dict[str, JsonValue], snapshot: ScopeSnapshot) -> dict[str, JsonValue]:
@@ -95,22 +126,6 @@ def _fits(item: Mapping[str, JsonValue], record: Record) -> bool:
 
 def _texts(item: Mapping[str, JsonValue], keys: Iterable[str]) -> list[str]:
     return [str(item[key]) for key in keys if isinstance(item.get(key), str)]
-
-
-def read_request(
-    item: JsonValue, turn: Turn, source: Source, tools: bool = False, trajectory: bool = False
-) -> OperationRequest:
-    """Read one item of the answer; its quote counts only if it is in the turn."""
-    if not isinstance(item, dict):
-        return OperationRequest(operation=f"{item!r:.40}", arguments={})
-    arguments = {key: value for key, value in item.items() if key not in ("operation", "quote")}
-    calls = _as_messages(turn.trajectory) if trajectory else ()
-    spoken = (*(turn.with_tools if tools else turn.messages), *calls)
-    quoted = verify_quote(item.get("quote"), spoken, turn, source)
-    quoted_times = [message.said_at for message in turn.messages if message.id in quoted.message_ids]
-    # Messages without ids cannot be told apart: then the whole turn says when it was said.
-    times = [time for time in quoted_times if time] or [message.said_at for message in turn.human if message.said_at]
-    return OperationRequest(item.get("operation"), arguments, quoted, said_at=max(times, default=None))
 
 
 def _as_messages(trajectory: Iterable[TrajectoryStep]) -> list[TurnMessage]:

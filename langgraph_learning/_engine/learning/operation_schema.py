@@ -8,12 +8,22 @@ from typing import cast
 
 from pydantic import JsonValue, ValidationError
 
-from langgraph_learning.json_schema import Schema, choices, from_wire, inline_schema, is_blank, object_to_wire, to_wire
+from langgraph_learning.json_schema import (
+    Schema,
+    choices,
+    from_wire,
+    inline_schema,
+    is_blank,
+    object_fields,
+    object_to_wire,
+    required_names,
+    to_wire,
+)
 from langgraph_learning.records import Refusal
 from langgraph_learning.stores import LearningStore, Operation
-from langgraph_learning.stores.common_operations import MAINTENANCE
+from langgraph_learning.stores.maintenance_operations import MAINTENANCE
 
-__all__ = ["Schema", "answer_schema", "read_operation", "signatures", "tool_schema"]
+__all__ = ["Schema", "answer_schema", "read_operation", "signatures"]
 
 _QUOTE: Schema = {
     "type": "string",
@@ -44,7 +54,7 @@ def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
     The quote comes before the statement: a model that has to find the words first invents less.
     """
     schema = inline_schema(kind)
-    fields = object_to_wire(_fields(schema), _required_names(schema))
+    fields = object_to_wire(object_fields(schema), required_names(schema))
     name: Schema = {"type": "string", "enum": [kind.__name__]}
     inner = cast("Schema", fields["properties"])
     properties: Schema = {"operation": name, **({"quote": _QUOTE} if quoted else {}), **inner}
@@ -57,23 +67,6 @@ def operation_schema(kind: type[Operation], quoted: bool = True) -> Schema:
     }
 
 
-def tool_schema(kind: type[Operation]) -> Schema:
-    """Return the JSON schema of an operation as an agent tool; optional fields may be left out."""
-    schema = inline_schema(kind)
-    parameters = object_to_wire(_fields(schema), _required_names(schema), blanks=False)
-    return {"title": kind.__name__, "description": kind.__doc__ or "", **parameters}
-
-
-def _fields(schema: Schema) -> dict[str, Schema]:
-    """Return the fields of an operation, with the id of a record first: the subject before the statement."""
-    fields = cast("dict[str, Schema]", schema.get("properties", {}))
-    return {name: fields[name] for name in sorted(fields, key=lambda name: name != "id")}
-
-
-def _required_names(schema: Schema) -> list[str]:
-    return cast("list[str]", schema.get("required", []))
-
-
 def signatures(operations: Iterable[type[Operation]]) -> str:
     """Return the operations with their fields in words: some servers use the schema and never show it to the model."""
     return "\n".join(line for kind in operations for line in _signature(kind))
@@ -81,7 +74,7 @@ def signatures(operations: Iterable[type[Operation]]) -> str:
 
 def _signature(kind: type[Operation]) -> Iterator[str]:
     schema = inline_schema(kind)
-    fields, required = _fields(schema), _required_names(schema)
+    fields, required = object_fields(schema), required_names(schema)
     yield f"- {kind.__name__}({', '.join(fields)}): {' '.join((kind.__doc__ or '').split())}"
     for name, field in fields.items():
         wire = to_wire(field)
@@ -137,7 +130,7 @@ def _to_declared(kind: type[Operation], arguments: Mapping[str, JsonValue]) -> d
     mean "not given".
     """
     schema = inline_schema(kind)
-    fields, required = _fields(schema), _required_names(schema)
+    fields, required = object_fields(schema), required_names(schema)
     given = {
         key: value
         for key, value in arguments.items()
@@ -153,7 +146,7 @@ def _validate(
 
     A number or boolean that is written as text is converted to the type that the field declares.
     """
-    declared = _fields(inline_schema(kind))
+    declared = object_fields(inline_schema(kind))
     separately = store.validate_fields_separately
     wrong = {key: "there is no such field" for key in given if separately and key not in declared}
     wrong |= {key: "not a finite number" for key, value in given.items() if not _is_finite(value)}

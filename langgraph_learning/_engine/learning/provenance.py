@@ -36,7 +36,8 @@ from langgraph_learning._engine.learning.vocabulary import (
     statement_terms,
     word_lists,
 )
-from langgraph_learning.records import Source
+from langgraph_learning.records import Change, Record, Remove, Source
+from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import fold, words
 
 CHANGED_BY = "changed_by"
@@ -168,27 +169,31 @@ def _tells_of_change(message: BaseMessage, machine: str) -> bool:
     return bool(machine) and isinstance(artifact, dict) and artifact.get(CHANGED_BY) == machine
 
 
-def judge_statement(
-    statement: Mapping[str, JsonValue], old: str, source: Source, thread: ThreadWords, *, takes_tools: bool
+def judge_change(
+    change: Change, old: Record | None, source: Source, thread: ThreadWords | None, store: LearningStore
 ) -> Verdict:
-    """Return the verdict on a statement about the user.
+    """Return the verdict on a change from a conversation; only statements about the user are judged.
 
     Args:
-        statement: The content of the statement.
-        old: The present text of the record, if there is one.
-        source: Its source, with a quote that was found in the turn.
-        thread: Who has said what.
-        takes_tools: Whether the learning store is configured to learn from tools.
+        change: The change.
+        old: The present record, if there is one.
+        source: The source of the change, with a quote that was found in the turn.
+        thread: Who has said what; None if a person asks for the change.
+        store: The learning store.
     """
-    texts = texts_of(statement)
+    if thread is None or not store.about_user or not store.rejects_tool_claims:
+        return Verdict("keep", source)
+    if isinstance(change, Remove):
+        return _judge_removal(old.text if old else change.text, source, thread, takes_tools=store.accepts_tool_claims)
+    texts = texts_of(change.content)
     claimed = " ; ".join(filter(None, (_drop_questions(text, thread) for text in texts)))
-    stated, before = significant_terms(claimed), set(significant_terms(old))
+    stated, before = significant_terms(claimed), set(significant_terms(old.text if old else ""))
     if texts and _says_nothing(claimed, stated, thread):
         return Verdict("refuse", source, STATES_NOTHING)
     wanted = [term for term in stated if term not in before] or stated
     if (supported := _find_support(wanted, claimed, source, thread)) is not None:
         return Verdict("keep", supported)
-    return _judge_unsupported(wanted, source, thread, takes_tools=takes_tools)
+    return _judge_unsupported(wanted, source, thread, takes_tools=store.accepts_tool_claims)
 
 
 def _says_nothing(claimed: str, stated: Sequence[str], thread: ThreadWords) -> bool:
@@ -206,7 +211,7 @@ def _drop_questions(text: str, thread: ThreadWords) -> str:
     return " ".join(part for part in parts if not (part.endswith(("?", "？")) and fold(part) in asked))
 
 
-def judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
+def _judge_removal(text: str, source: Source, thread: ThreadWords, *, takes_tools: bool) -> Verdict:
     """Return the verdict on removing a fact about the user: the user must have said something about it."""
     wanted, lately = significant_terms(text), Vocabulary.of(thread.of("user")[-2:])
     if any(lately.means(term) for term in wanted) or any(lately.holds(term) for term in list_terms("forget")):

@@ -5,7 +5,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import cast
 
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage
@@ -13,9 +13,9 @@ from langchain_core.messages.ai import UsageMetadata
 from pydantic import BaseModel, JsonValue
 
 from langgraph_learning import prompts
-from langgraph_learning._engine.flow import Flow, ModelCall, call_model
-from langgraph_learning._engine.learning.answer_text import OperationList, UnusableAnswer, read_answer
-from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options
+from langgraph_learning._engine.flow import Flow, ModelCall
+from langgraph_learning._engine.learning.answer_text import UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options, RawAnswer
 from langgraph_learning.errors import ExtractionError
 from langgraph_learning.json_schema import Schema
 from langgraph_learning.records import Usage
@@ -90,7 +90,7 @@ def ask_for_operations(
     """
     first = yield from _call_with_fallback(model, schema, messages, methods)
     try:
-        return _to_answer(first, _usage(first))
+        return _read(first, _usage(first))
     except UnusableAnswer as error:
         spoilt = next((text for text in _texts(first) if text.strip()), "")
         repair = [
@@ -100,7 +100,7 @@ def ask_for_operations(
         ]
     second = yield from _call_with_fallback(model, schema, repair, methods)
     try:
-        answer = _to_answer(second, _usage(first) + _usage(second))
+        answer = _read(second, _usage(first) + _usage(second))
     except UnusableAnswer as error:
         kind = RefusedAnswer if _refusal(second) is not None else ExtractionError
         raise kind(f"the model's answer cannot be used, also after a repair: {error}") from error
@@ -112,21 +112,15 @@ def ask_for_operations(
     return answer
 
 
-def _to_answer(answer: dict[str, Any], usage: Usage) -> Answer:
-    read = _operations(answer)
-    return Answer(read.operations, usage, read.cut_off)
-
-
 def _call_with_fallback(
     model: BaseChatModel, schema: Schema, messages: list[BaseMessage], methods: OutputMethods
-) -> Flow[dict[str, Any]]:
+) -> Flow[RawAnswer]:
     """Call the model; if its integration or server refuses one way, try the next, and remember the way that works."""
     candidates = methods.candidates(model)
     while True:
         options = candidates.pop(0)
         try:
-            call = ModelCall(model, schema, tuple(messages), options, methods.limits)
-            answer = yield from call_model(call)
+            answer = cast("RawAnswer", (yield ModelCall(model, schema, tuple(messages), options, methods.limits)))
         except TimeoutError as error:
             raise ExtractionError(
                 f"the model has not answered within {methods.limits.timeout:g} s; give"
@@ -138,7 +132,7 @@ def _call_with_fallback(
         except Exception as error:
             if (completion := getattr(error, "completion", None)) is not None:
                 return {"raw": _unfinished_message(completion)}
-            if any(getattr(each, "code", None) == "content_filter" for each in _chain(error)):  # Azure, of the prompt
+            if any(getattr(cause, "code", None) == "content_filter" for cause in _chain(error)):  # Azure, of the prompt
                 return {"raw": AIMessage("", response_metadata={"finish_reason": "content_filter"})}
             if not candidates or _status(error) not in _REFUSED_BY_SERVER:
                 raise
@@ -171,7 +165,12 @@ def _chain(error: BaseException | None, depth: int = 5) -> Iterator[BaseExceptio
         error, depth = error.__cause__ or error.__context__, depth - 1
 
 
-def _operations(answer: dict[str, Any]) -> OperationList:
+def _read(answer: RawAnswer, usage: Usage) -> Answer:
+    """Return the operations of an answer.
+
+    Raises:
+        UnusableAnswer: The model refused, or the answer has no complete operation.
+    """
     raw = answer.get("raw")
     cut_off = isinstance(raw, AIMessage) and _is_cut_off(raw)
     if (refusal := _refusal(answer)) is not None:
@@ -188,10 +187,10 @@ def _operations(answer: dict[str, Any]) -> OperationList:
     operations = [operation for part in read for operation in part.operations]
     if cut_off and not operations:
         raise UnusableAnswer(_CUT_OFF)
-    return OperationList(operations, any(part.cut_off for part in read))
+    return Answer(operations, usage, any(part.cut_off for part in read))
 
 
-def _texts(answer: dict[str, Any]) -> list[str]:
+def _texts(answer: RawAnswer) -> list[str]:
     """Return the texts of the answer as they came: LangChain's own parser silently completes half a sentence."""
     raw = answer.get("raw")
     if isinstance(raw, AIMessage):
@@ -211,7 +210,7 @@ def _texts(answer: dict[str, Any]) -> list[str]:
     return [str(raw.text)] if isinstance(raw, AIMessage) else []
 
 
-def _refusal(answer: dict[str, Any]) -> str | None:
+def _refusal(answer: RawAnswer) -> str | None:
     """Return why the model, or a filter in front of it, refused to answer."""
     message = answer.get("raw")
     if not isinstance(message, AIMessage):
@@ -252,6 +251,6 @@ def _is_cut_off(message: AIMessage) -> bool:
     return bool(_finish_reasons(message) & limits) or message.response_metadata.get("status") == "incomplete"
 
 
-def _usage(answer: dict[str, Any]) -> Usage:
+def _usage(answer: RawAnswer) -> Usage:
     counted = getattr(answer.get("raw"), "usage_metadata", None) or {}
     return Usage(calls=1, input_tokens=counted.get("input_tokens", 0), output_tokens=counted.get("output_tokens", 0))

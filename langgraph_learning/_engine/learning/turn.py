@@ -1,13 +1,10 @@
 """A turn as plain data: what was said and done from one message of the user to the end of the reply."""
 
-import hashlib
-import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache
 from typing import TypedDict
-from uuid import UUID, uuid5
 
 from langchain_core.messages import BaseMessage
 from pydantic import JsonValue, TypeAdapter
@@ -27,7 +24,7 @@ from langgraph_learning._engine.learning.messages import (
 from langgraph_learning._engine.learning.messages import (
     TurnMessage as TurnMessage,
 )
-from langgraph_learning.records import Identity, Provenance, ToolCallOutcome, Trajectory
+from langgraph_learning.records import Identity, Provenance, ToolCallOutcome, Trajectory, derived_id
 
 ANCHORS = 20
 """The number of earlier message ids that a turn keeps: its beginning can be found again by any of them."""
@@ -39,8 +36,6 @@ KEPT_TOOL_CHARS = 2_000
 KEPT_CALL_CHARS = 4_000
 """The number of characters of a trajectory that are kept with the commit of its turn."""
 KEPT_QUESTION_CHARS = 500
-
-_NAMESPACE = UUID("6f1c1a52-9c5d-5d0e-8f5b-0b8f2a3c7d41")
 
 
 class Watermark(TypedDict, total=False):
@@ -164,37 +159,19 @@ def join_turns(turns: Sequence[TurnInput]) -> TurnInput:
     return replace(turns[-1], turn=joined, anchors=turns[0].anchors)
 
 
-def keep_newest(turns: Iterable[TurnInput]) -> list[TurnInput]:
-    """Return the newest turns that fit into `KEPT_CHARS`; the last one in any case."""
-    kept: list[TurnInput] = []
-    room = KEPT_CHARS
-    for turn in reversed(list(turns)):
-        room -= sum(min(len(message.text), LONGEST_MESSAGE) for message in turn.turn.messages)
-        if kept and room < 0:
-            break
-        kept.insert(0, turn)
-    return kept
-
-
-def turn_since(
+def turn_of(
     messages: Sequence[BaseMessage],
-    mark: Watermark | None,
-    user_id: str | None,
     speakers: Speakers = EVERYBODY,
     said_at: datetime | None = None,
+    *,
+    start: int = 0,
 ) -> Turn:
-    """Return the messages after the watermark, or the last turn: see `turn_beginning`."""
-    start = turn_beginning(messages, mark, user_id)
+    """Return `messages` as a turn; with `start`, only those from that index on."""
+    words, returned, trajectory = read_messages(messages[start:], speakers, said_at)
     # Only messages without ids are known by their number, and to count the messages of a long thread takes time.
     numbered = not all(message.id for message in messages)
     before = count_user_messages(messages[:start], speakers) if numbered else 0
-    return replace(turn_of(messages[start:], speakers, said_at), human_offset=before)
-
-
-def turn_of(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY, said_at: datetime | None = None) -> Turn:
-    """Return all of `messages` as a turn."""
-    words, returned, trajectory = read_messages(messages, speakers, said_at)
-    return Turn(tuple(words), 0, tuple(returned), tuple(trajectory))
+    return Turn(tuple(words), before, tuple(returned), tuple(trajectory))
 
 
 def last_turn(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) -> Turn:
@@ -203,48 +180,48 @@ def last_turn(messages: Sequence[BaseMessage], speakers: Speakers = EVERYBODY) -
 
 
 def complete_turn(
-    kept: TurnInput, messages: Sequence[BaseMessage], speakers: Speakers, said_at: datetime | None = None
+    begun: TurnInput, messages: Sequence[BaseMessage], speakers: Speakers, said_at: datetime | None = None
 ) -> TurnInput:
     """Return a turn that was stored at its beginning, completed by all that was said and done since.
 
     Messages that are no longer in `messages` keep their stored text; changed ones, for example redacted, have the new
     text.
     """
-    window = turn_of(messages[_beginning(kept, messages) :], speakers, said_at)
-    earlier = {_key(message): message.said_at for message in kept.turn.messages}
+    window = turn_of(messages[_beginning(begun, messages) :], speakers, said_at)
+    earlier = {_key(message): message.said_at for message in begun.turn.messages}
     current = tuple(
         replace(message, said_at=earlier.get(_key(message)) or message.said_at) for message in window.messages
     )
     gone = Turn(
-        _without(kept.turn.messages, current),
-        kept.turn.human_offset,
-        _without(kept.turn.tools, window.tools),
+        _without(begun.turn.messages, current),
+        begun.turn.human_offset,
+        _without(begun.turn.tools, window.tools),
         tuple(
             step
-            for step in kept.turn.trajectory
+            for step in begun.turn.trajectory
             if step.id not in {current_step.id for current_step in window.trajectory}
         ),
     )
-    return replace(kept, turn=replace(window, messages=current).after(gone))
+    return replace(begun, turn=replace(window, messages=current).after(gone))
 
 
-def _beginning(kept: TurnInput, messages: Sequence[BaseMessage]) -> int:
+def _beginning(begun: TurnInput, messages: Sequence[BaseMessage]) -> int:
     """Return the index in `messages` from which on everything belongs to the turn."""
     ids = [message.id for message in messages]
-    own = {message.id for message in (*kept.turn.messages, *kept.turn.tools) if message.id}
+    own = {message.id for message in (*begun.turn.messages, *begun.turn.tools) if message.id}
     # It began in an empty thread, so all messages belong to it.
-    if not (kept.turn.messages or kept.turn.tools or kept.anchors):
+    if not (begun.turn.messages or begun.turn.tools or begun.anchors):
         return 0
     if present := [index for index, id in enumerate(ids) if id in own]:
         return present[0]
-    if not own and kept.turn.messages:  # messages without ids: look for the last one with the turn's first text
-        first = kept.turn.messages[0].text
+    if not own and begun.turn.messages:  # messages without ids: look for the last one with the turn's first text
+        first = begun.turn.messages[0].text
         return max((index for index, message in enumerate(messages) if str(message.text).strip() == first), default=0)
-    if present := [index for index, id in enumerate(ids) if id in kept.anchors]:
+    if present := [index for index, id in enumerate(ids) if id in begun.anchors]:
         return present[-1] + 1
     # All messages from before are gone, so the present ones came after. If the user's first words were stored, a
     # leading human message is not theirs: it is a summary or a rewritten question.
-    if not kept.turn.human:
+    if not begun.turn.human:
         return 0
     return next((index for index, message in enumerate(messages) if not is_human(message)), len(messages))
 
@@ -253,9 +230,9 @@ def _key(message: TurnMessage) -> object:
     return message.id or (message.role, message.text)
 
 
-def _without(kept: Iterable[TurnMessage], current: Iterable[TurnMessage]) -> tuple[TurnMessage, ...]:
+def _without(earlier: Iterable[TurnMessage], current: Iterable[TurnMessage]) -> tuple[TurnMessage, ...]:
     present = {_key(message) for message in current}
-    return tuple(message for message in kept if _key(message) not in present)
+    return tuple(message for message in earlier if _key(message) not in present)
 
 
 def watermark(messages: Sequence[BaseMessage], user_id: str | None) -> Watermark | None:
@@ -324,9 +301,3 @@ def commit_id(turn: Turn, identity: Identity, learning_stores: Iterable[str], ru
     unambiguous = identity.thread_id is not None or all(message.id for message in turn.human)
     scope = [identity.user_id, identity.thread_id, identity.agent, None if unambiguous else run]
     return derived_id("turn", *scope, sorted(learning_stores), human_messages)
-
-
-def derived_id(*parts: object) -> str:
-    """Return an id that follows from `parts` alone."""
-    digest = hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()
-    return str(uuid5(_NAMESPACE, digest))

@@ -8,7 +8,7 @@ the same content give the same rows, whatever is written meanwhile, and only one
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeAlias, cast
+from typing import TypeAlias, cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
@@ -21,9 +21,9 @@ from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values
 from langgraph_learning.records import INDEXED, NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
+from langgraph_learning.store_protocol import Json, VersionedStore
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.decision_log import AGENT
-from langgraph_learning.versioned_store import VersionedStore
 
 PAGE = 500
 """The number of items that are read or written at once."""
@@ -31,8 +31,8 @@ _WORDS = frozenset({"content", "text", "quote", "args", "message", "description"
 """The names of the fields that hold somebody's words; ids and dates are not masked."""
 _CHANGED = -1
 """A version that no record has, so that a proposal which expects it is stale."""
-Row: TypeAlias = dict[str, Any]
-Value: TypeAlias = Mapping[str, Any]
+Row: TypeAlias = dict[str, Json]
+Value: TypeAlias = Mapping[str, Json]
 
 
 @dataclass(frozen=True)
@@ -180,12 +180,12 @@ class _Restorable:
     namespace: Namespace
     key: str
     value: Value | None
-    history: Sequence[Mapping[str, Any]] = ()
+    history: Sequence[Mapping[str, Json]] = ()
     expects: Mapping[str, bool] | None = None
     """For a proposal: its records, and whether they were still those it was made for."""
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], mask: Mask) -> "_Restorable":
+    def of(cls, row: Mapping[str, Json], mask: Mask) -> "_Restorable":
         try:
             history = [{**state, "value": _mask_row(state.get("value"), mask)} for state in row.get("history", ())]
             for state in history:
@@ -206,7 +206,7 @@ class _Restorable:
 
     def put(self, value: Value | None, at: datetime) -> PutOp:
         """Return the operation that writes one of its states; a record is indexed by its text, and may expire."""
-        written = cast("dict[str, Any] | None", value)
+        written = cast("dict[str, Json] | None", value)
         if self.namespace[-1] in NOT_RECORDS or written is None:
             return PutOp(self.namespace, self.key, written, index=False)
         expires = written.get("expires_at")
@@ -220,7 +220,7 @@ class _Restorable:
         )
 
 
-def _mask_row(value: Any, mask: Mask) -> Any:
+def _mask_row(value: Json, mask: Mask) -> Json:
     if isinstance(value, Mapping):
         return {
             name: mask_values(inner, mask) if name in _WORDS else _mask_row(inner, mask)
@@ -229,7 +229,7 @@ def _mask_row(value: Any, mask: Mask) -> Any:
     return [_mask_row(inner, mask) for inner in value] if isinstance(value, list) else value
 
 
-def restore_rows(rows: Iterable[Mapping[str, Any]], stores: Sequence[LearningStore], mask: Mask) -> Flow[Restored]:
+def restore_rows(rows: Iterable[Mapping[str, Json]], stores: Sequence[LearningStore], mask: Mask) -> Flow[Restored]:
     """Write the rows of a backup that are missing; all rows are checked before the first one is written.
 
     Raises:
@@ -251,7 +251,7 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     present = yield from batch(*(GetOp(item.namespace, item.key, refresh_ttl=False) for item in items))
     missing = [item for item, item_now in zip(items, present, strict=True) if not _says(item_now, item.value)]
     absent = {(item.namespace, item.key) for item, item_now in zip(items, present, strict=True) if item_now is None}
-    states: list[tuple[PutOp, datetime, Mapping[str, Any] | None]] = []
+    states: list[tuple[PutOp, datetime, Mapping[str, Json] | None]] = []
     puts: list[PutOp] = []
     for item in missing:
         fresh = item.history and (item.namespace, item.key) in absent
@@ -267,7 +267,7 @@ def _restore(items: Sequence[_Restorable], stores: Iterable[LearningStore]) -> F
     return Restored(written, len(items) - written)
 
 
-def _replay(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, Any] | None]]:
+def _replay(item: _Restorable) -> Iterator[tuple[PutOp, datetime, Mapping[str, Json] | None]]:
     *earlier, last = item.history
     for state, value in [*((state, state.get("value")) for state in earlier), (last, item.value)]:
         at = datetime.fromisoformat(state["at"])

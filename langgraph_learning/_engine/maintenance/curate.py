@@ -1,7 +1,7 @@
 """The flow that curates: duplicates are merged, and what no longer holds is archived, all in one commit."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -13,19 +13,16 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, load_snapshots, scoped_to
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import (
     ACTIVE,
     Change,
-    Curated,
-    CurationReport,
     Identity,
     Proposal,
     Record,
@@ -33,9 +30,11 @@ from langgraph_learning.records import (
     Scope,
     Source,
     Usage,
+    derived_id,
 )
+from langgraph_learning.reports import Curated, CurationReport
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import MERGE, RETIRE, takes_text
+from langgraph_learning.stores.maintenance_operations import MERGE, RETIRE, takes_text
 
 BATCH = 50
 """The number of records that a model judges in one call."""
@@ -112,7 +111,7 @@ class CurationRound:
 
     def report(self, *, dry_run: bool) -> CurationReport:
         """Return what was found, and what was done about it."""
-        planned = to_commit(self.plan)
+        planned = self.plan.to_commit()
         written = not dry_run and bool(planned.changes or planned.proposed)
         return CurationReport(
             dry_run=dry_run,
@@ -182,8 +181,9 @@ def curate(
         curation_round.judge()
         report = curation_round.report(dry_run=dry_run)
         if report.commit is not None:
-            commit = to_commit(curation_round.plan).model_copy(update={"usage": curation_round.judged.usage})
-            yield from write_commit(commit, snapshots, curation_round.plan.proposed)
+            plan = curation_round.plan
+            plan.draft = replace(draft, usage=curation_round.judged.usage)
+            yield from write_commit(plan, snapshots)
         return report
 
     return (yield from retry_on_conflict(attempt))

@@ -7,11 +7,10 @@ from typing import cast
 
 from langgraph.store.base import GetOp, Item, Result
 
-from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import retry_on_conflict, to_commit, write_commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,
     RecordAddress,
@@ -20,7 +19,6 @@ from langgraph_learning._engine.maintenance.votes import (
     put_ballot,
     read_ballot,
 )
-from langgraph_learning._engine.recall.recall import Receipt
 from langgraph_learning._engine.repository import (
     ScopeSnapshot,
     find_commit,
@@ -29,10 +27,11 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Feedback, Identity, Record, Scope
+from langgraph_learning.records import ACTIVE, PROPOSED, Commit, Identity, Record, Scope, derived_id
+from langgraph_learning.reports import Feedback, Receipt
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.common_operations import KEEP, plan_maintenance
-from langgraph_learning.stores.curation import archive
+from langgraph_learning.stores.maintenance_operations import KEEP, plan_maintenance
+from langgraph_learning.stores.record_changes import archive_record
 
 HARM = 2
 """The number of harmful votes from which, if they are the majority, a person is asked."""
@@ -119,7 +118,7 @@ def _read_vote(identity: Identity, about: Commit | Receipt | str, helpful: bool,
 
 def _count_votes(
     ranking: Sequence[tuple[LearningStore, Scope]], recalled: Sequence[RecordAddress], spoken: TurnVote
-) -> Flow[tuple[list[ScopeSnapshot], list[VotedRecord]]]:
+) -> Flow[tuple[Sequence[ScopeSnapshot], list[VotedRecord]]]:
     """Read the records that are voted on, and count the vote; missing records are skipped."""
     wanted = [(store, scope, address) for store, scope in ranking for address in recalled if address[0] == store.name]
     reads = [GetOp((*scope.path, store.name), key, refresh_ttl=False) for store, scope, (_, key) in wanted]
@@ -147,13 +146,10 @@ def _write_votes(
         expect[put.namespace, put.key] = voted.version
     result = Feedback(helpful=spoken.helpful, records=tuple((voted.record.store, voted.record.id) for voted in votes))
     plan = _set_aside(snapshots, [voted for voted in votes if voted.harmful], spoken, at)
-    new_commit = to_commit(plan)
-    if new_commit.changes:
-        yield from write_commit(new_commit, snapshots, plan.proposed, puts, expect)
-        return result.model_copy(update={"proposed": new_commit.proposed, "commit": new_commit.id})
-    if puts:
-        yield from write(puts, expect)
-    return result
+    new_commit = yield from write_commit(plan, snapshots, puts, expect)
+    if not new_commit.changes:
+        return result
+    return result.model_copy(update={"proposed": new_commit.proposed, "commit": new_commit.id})
 
 
 def _set_aside(
@@ -165,7 +161,7 @@ def _set_aside(
     plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots})
     for voted in harmful:
         name, source = voted.record.store, voted.record.source
-        suspended = archive(voted.record).model_copy(update={"status": PROPOSED})
+        suspended = archive_record(voted.record).model_copy(update={"status": PROPOSED})
         plan.add_changes(plan.known[name], [suspended], source)
         keep = KEEP(id=voted.record.id, because=voted.why)  # type: ignore[call-arg]  # its fields are made at run time
         remaining = plan.known[name]

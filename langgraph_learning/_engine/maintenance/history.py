@@ -1,13 +1,13 @@
 """The history of a record, and the undo of a commit, for stores that keep history."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from langgraph.store.base import Item, PutOp
 
-from langgraph_learning._engine.flow import Expected, Flow, batch, call_store, write
+from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
 from langgraph_learning.errors import ConflictError, ScopeError
@@ -22,11 +22,13 @@ from langgraph_learning.records import (
     Refusal,
     Remove,
     Revision,
+    Scope,
     Source,
     Update,
+    derived_id,
 )
+from langgraph_learning.store_protocol import Json, StoredState, VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
@@ -43,13 +45,32 @@ def history(stores: Sequence[LearningStore], identity: Identity, record_id: str)
 
 
 def _revision(namespace: Namespace, key: str, state: StoredState) -> Revision:
-    record = _record(namespace, key, state) if state.value is not None else None
+    record = _record(namespace, key, state.value, state)
     return Revision(record=record, version=state.version, at=state.at, commit=(state.source or {}).get("commit"))
 
 
-def _record(namespace: Namespace, key: str, state: StoredState) -> Record:
-    value = {**(state.value or {}), "version": state.version}
-    return Record.from_item(Item(value=value, key=key, namespace=namespace, created_at=state.at, updated_at=state.at))
+def _record(namespace: Namespace, key: str, value: Mapping[str, Json] | None, state: StoredState) -> Record | None:
+    """Return the record with `value` as of the version and time of `state`; None without a value."""
+    if value is None:
+        return None
+    with_version = {**value, "version": state.version}
+    item = Item(value=with_version, key=key, namespace=namespace, created_at=state.at, updated_at=state.at)
+    return Record.from_item(item)
+
+
+@dataclass(frozen=True)
+class Reversal:
+    """One record that an undo brings back: the put, the change for the new commit, and the record's last state."""
+
+    put: PutOp
+    change: Change
+    last: StoredState
+
+    @property
+    def records(self) -> tuple[Record | None, Record | None]:
+        """The record before the undo and after it."""
+        namespace, key = self.put.namespace, self.put.key
+        return _record(namespace, key, self.last.value, self.last), _record(namespace, key, self.put.value, self.last)
 
 
 def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at: datetime) -> Flow[Commit]:
@@ -66,50 +87,73 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
     if (commit := read_commit(result)) is None:
         raise ScopeError(f"there is no commit {commit_id!r} of this user")
     own_stores = {store.name: (store, scope) for store, scope in scoped_to(stores, commit.identity)}
-    operations, expect, changes, refused, pairs = [], {}, [], [], []
+    reversals, refused = list[Reversal](), list[Refusal]()
     changed = list(dict.fromkeys((change.store, change.id) for change in commit.changes))
-    for store, key in changed:
-        if store not in own_stores:
-            raise ScopeError(f"commit {commit_id!r} changed {store}, which this machine does not have")
-        scope = own_stores[store][1]
-        if scope.namespace != commit.namespaces.get(store):
-            namespace_name = commit.namespaces.get(store, "the user's own")
-            raise ScopeError(
-                f"commit {commit_id!r} changed {store} in another namespace than this machine's: {namespace_name}"
-            )
-        namespace = (*scope.path, store)
+    for name, key in changed:
+        scope = _check_scope(commit, name, own_stores)
+        namespace = (*scope.path, name)
         states = yield from call_store(VersionedStore.history, namespace, key)
         if not states:  # erased with its history: nothing to restore, and no reason to leave the other changes
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
-        before, last = _states_around(states, commit_id, key)
-        if scope.namespace is None and _touches_past(commit, store, key):
+        reversals.append(_reverse(namespace, key, states, commit_id))
+        if scope.namespace is None and _touches_past(commit, name, key):
             past = yield from _changed_past(namespace, key, commit_id)
-            changed += [each for each in past if each not in changed]
-        value = _with_keys(before.value, last.value) if before is not None else None
-        operations.append(PutOp(namespace, key, value, index=INDEXED if value is not None else None))
-        if own_stores[store][0].keys_messages:
-            pairs.append((_state_record(namespace, key, last), _restore(namespace, key, value, last)))
-        expect[namespace, key] = last.version if last.value is not None else 0
-        operations += outbox_entries(*own_stores[store], [key])
-        changes.append(_inverse_change(store, key, last, value))
-    new_commit = _undo_commit(commit, identity, at, changes, refused)
-    done = [(put.namespace, put.key) for put in operations]
-    keyed, versions = yield from key_puts(commit.identity.user_id, pairs, done, at)
-    operations, expect = [*operations, *keyed], {**expect, **versions}
-    yield from _write_undo(new_commit, operations, expect)
-    for each, scope in own_stores.values():
-        yield from sync_index(each, scope, [change.id for change in changes])
+            changed += [address for address in past if address not in changed]
+    # In the thread and with the agent of the undone commit: there an undo of the undo finds its records.
+    own_identity = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
+    new_commit = Commit(
+        id=derived_id("undo", commit.id, at.isoformat()),
+        identity=own_identity,
+        at=at,
+        changes=tuple(reversal.change for reversal in reversals),
+        refused=tuple(refused),
+        namespaces=commit.namespaces,
+    )
+    undone = commit.model_copy(update={"undone_by": new_commit.id})
+    yield from _write_undo(new_commit, undone, getattr(result, "version", 0), reversals, own_stores)
     return new_commit
 
 
-def _states_around(states: Sequence[StoredState], commit_id: str, key: str) -> tuple[StoredState | None, StoredState]:
-    """Return the state before the commit, and the last one, which must be as the commit left it."""
+def _check_scope(commit: Commit, name: str, own_stores: Mapping[str, tuple[LearningStore, Scope]]) -> Scope:
+    """Return the scope of a learning store, in which the commit has changed it.
+
+    Raises:
+        ScopeError: The machine has no such learning store, or has it in another namespace.
+    """
+    if name not in own_stores:
+        raise ScopeError(f"commit {commit.id!r} changed {name}, which this machine does not have")
+    scope = own_stores[name][1]
+    if scope.namespace != commit.namespaces.get(name):
+        namespace_name = commit.namespaces.get(name, "the user's own")
+        raise ScopeError(
+            f"commit {commit.id!r} changed {name} in another namespace than this machine's: {namespace_name}"
+        )
+    return scope
+
+
+def _reverse(namespace: Namespace, key: str, states: Sequence[StoredState], commit_id: str) -> Reversal:
+    """Return what brings a record back to its state before the commit, with the keys that it has now.
+
+    Raises:
+        ConflictError: Its last state is not as the commit left it.
+    """
     places = [place for place, state in enumerate(states) if (state.source or {}).get("commit") == commit_id]
+    last = states[-1]
     # Later changes may have been undone: then the record is as the commit left it, under a newer version.
-    if not places or _without_keys(states[places[-1]].value) != _without_keys(states[-1].value):
+    if not places or _without_keys(states[places[-1]].value) != _without_keys(last.value):
         raise ConflictError(f"the record {key!r} was changed after this commit: undo what came later first")
-    return (states[places[0] - 1] if places[0] else None), states[-1]
+    store, source = namespace[-1], Source(actor="person")
+    before = states[places[0] - 1].value if places[0] else None
+    if before is None:
+        gone = Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
+        return Reversal(PutOp(namespace, key, None), gone, last)
+    value = {name: part for name, part in before.items() if name != "keys"}
+    if keys := (last.value or before).get("keys"):
+        value["keys"] = keys
+    kind = Add if last.value is None else Update
+    change = kind(store=store, id=key, source=source, **{name: value[name] for name in ("content", "text", "status")})
+    return Reversal(PutOp(namespace, key, value, index=INDEXED), change, last)
 
 
 def _touches_past(commit: Commit, store: str, key: str) -> bool:
@@ -121,12 +165,12 @@ def _touches_past(commit: Commit, store: str, key: str) -> bool:
 def _changed_past(namespace: Namespace, key: str, commit_id: str) -> Flow[list[tuple[str, str]]]:
     """Return the earlier states of a record that a commit stored or removed, as learning store and id."""
     addresses = yield from call_store(VersionedStore.all_addresses, namespace, {"past_of": key})
-    found: list[tuple[str, str]] = []
+    changed: list[tuple[str, str]] = []
     for past_key in [past_key for path, past_key in addresses if path == namespace]:
-        kept = yield from call_store(VersionedStore.history, namespace, past_key)
-        if any((state.source or {}).get("commit") == commit_id for state in kept):
-            found.append((namespace[-1], past_key))
-    return found
+        states = yield from call_store(VersionedStore.history, namespace, past_key)
+        if any((state.source or {}).get("commit") == commit_id for state in states):
+            changed.append((namespace[-1], past_key))
+    return changed
 
 
 def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None:
@@ -134,51 +178,29 @@ def _without_keys(value: Mapping[str, Json] | None) -> Mapping[str, Json] | None
     return value and {name: part for name, part in value.items() if name not in ("keys", "version")}
 
 
-def _with_keys(value: Mapping[str, Json] | None, last: Mapping[str, Json] | None) -> dict[str, Json] | None:
-    """Return an earlier state with the present keys."""
-    if value is None:
-        return None
-    keys = (last or value).get("keys")
-    return {**{name: part for name, part in value.items() if name != "keys"}, **({"keys": keys} if keys else {})}
+def _write_undo(
+    new_commit: Commit,
+    undone: Commit,
+    version: int,
+    reversals: Sequence[Reversal],
+    own_stores: Mapping[str, tuple[LearningStore, Scope]],
+) -> Flow[None]:
+    """Write the commit of an undo, its reversals and the undone commit; then update vector stores.
 
-
-def _state_record(namespace: Namespace, key: str, state: StoredState) -> Record | None:
-    return _record(namespace, key, state) if state.value is not None else None
-
-
-def _restore(namespace: Namespace, key: str, value: Mapping[str, Json] | None, last: StoredState) -> Record | None:
-    if value is None:
-        return None
-    at = last.at
-    item = Item(value={**value, "version": last.version}, key=key, namespace=namespace, created_at=at, updated_at=at)
-    return Record.from_item(item)
-
-
-def _inverse_change(store: str, key: str, last: StoredState, value: Mapping[str, Json] | None) -> Change:
-    source = Source(actor="person")
-    if value is None:
-        return Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
-    kind = Add if last.value is None else Update
-    fields = {name: value[name] for name in ("content", "text", "status")}
-    return kind(store=store, id=key, source=source, **fields)
-
-
-def _undo_commit(
-    commit: Commit, identity: Identity, at: datetime, changes: Sequence[Change], refused: Sequence[Refusal]
-) -> Commit:
-    key = derived_id("undo", commit.id, at.isoformat())
-    # In the thread and with the agent of the undone commit: there an undo of the undo finds its records.
-    own_identity = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
-    return Commit(
-        id=key,
-        identity=own_identity,
-        at=at,
-        changes=tuple(changes),
-        refused=tuple(refused),
-        namespaces=commit.namespaces,
-    )
-
-
-def _write_undo(new_commit: Commit, operations: Sequence[PutOp], expect: Expected) -> Flow[None]:
-    marker = put_commit(new_commit)
-    yield from write([marker, *operations], {**expect, (marker.namespace, marker.key): 0}, new_commit.id)
+    Nothing is written if another writer was first. `version` is the one that the undone commit was read at.
+    """
+    new, old = put_commit(new_commit), put_commit(undone)
+    puts = [reversal.put for reversal in reversals]
+    expect = {
+        (reversal.put.namespace, reversal.put.key): reversal.last.version if reversal.last.value is not None else 0
+        for reversal in reversals
+    }
+    outbox = [
+        put for reversal in reversals for put in outbox_entries(*own_stores[reversal.change.store], [reversal.put.key])
+    ]
+    pairs = [reversal.records for reversal in reversals if own_stores[reversal.change.store][0].keys_messages]
+    keyed, versions = yield from key_puts(undone.identity.user_id, pairs, expect, new_commit.at)
+    expect = {**expect, **versions, (new.namespace, new.key): 0, (old.namespace, old.key): version}
+    yield from write([new, old, *puts, *outbox, *keyed], expect, new_commit.id)
+    for store, scope in own_stores.values():
+        yield from sync_index(store, scope, [change.id for change in new_commit.changes])

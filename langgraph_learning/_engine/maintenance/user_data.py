@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 from pydantic import ValidationError
@@ -10,16 +10,16 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.learning.commit_plan import LONGEST_STATEMENT
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
-from langgraph_learning.labels import unlabel
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
+from langgraph_learning.namespaces import unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
-from langgraph_learning.stores import LearningStore, Refused
-from langgraph_learning.versioned_store import VersionedStore
+from langgraph_learning.store_protocol import Json, VersionedStore
+from langgraph_learning.stores import LearningStore
+from langgraph_learning.stores.registry import record_fault
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
@@ -87,7 +87,7 @@ def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
     return [*repeat, *sorted(votes)]
 
 
-def _written_by(user_id: str) -> dict[str, Any]:
+def _written_by(user_id: str) -> dict[str, Json]:
     return {"source": {"user_id": user_id}}
 
 
@@ -124,11 +124,11 @@ def _address(item: Item) -> Address:
     return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
 
 
-def _author_of(value: Mapping[str, Any]) -> object:
+def _author_of(value: Mapping[str, Json]) -> object:
     return (value.get("source") or {}).get("user_id")
 
 
-def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
+def export(identity: Identity) -> Flow[list[dict[str, Json]]]:
     """Return the records of a user in all threads, one JSON row each."""
     if identity.user_id is None:
         return []
@@ -142,7 +142,7 @@ def export(identity: Identity) -> Flow[list[dict[str, Any]]]:
 def load(
     stores: Sequence[LearningStore],
     identity: Identity,
-    rows: Iterable[Mapping[str, Any]],
+    rows: Iterable[Mapping[str, Json]],
     mask: Mask = mask_secrets,
     *,
     vouched: bool = False,
@@ -183,7 +183,7 @@ def load(
 
 
 def _as_own_record(
-    row: Mapping[str, Any],
+    row: Mapping[str, Json],
     where: str,
     user_id: str,
     stores: Mapping[str, LearningStore],
@@ -202,7 +202,7 @@ def _as_own_record(
         raise RecordError(f"{where} is not a record: {named}: {wrong['msg']}") from error
     if record.scope.namespace is not None or record.scope.user_id is None:
         raise ScopeError(f"{where}: the record {record.id!r} belongs to no user")
-    if reason := misfit(stores, record):
+    if reason := record_fault(stores, record):
         raise RecordError(f"{where} does not fit: {reason}")
     content = {key: mask_values(value, mask) for key, value in record.content.items()}
     return record.model_copy(
@@ -214,19 +214,6 @@ def _as_own_record(
             "source": _import_source(record.source, mask, vouched=vouched),
         }
     )
-
-
-def misfit(stores: Mapping[str, LearningStore], record: Record) -> str | None:
-    """Return why a record could not have been written by its learning store; None if it could."""
-    if (store := stores.get(record.store)) is None:
-        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
-    if len(record.text) > LONGEST_STATEMENT:
-        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
-    try:
-        store.check_content(record.content)
-    except Refused as error:
-        return f"{record.store}: {error.args[0]}"
-    return None
 
 
 def _import_source(source: Source, mask: Mask, *, vouched: bool) -> Source:

@@ -24,45 +24,37 @@ WEIGHTS = (4, 2, 1)
 """How often the search text has the question, the message before it, and the one before that. A hint occurs once."""
 
 
-def recall_query(messages: Sequence[BaseMessage], speakers: Speakers) -> str:
-    """Return the text to search for: the question and, if it is short, the user's last messages before it.
+def search_text(
+    query: str | None,
+    stores: Sequence[tuple[LearningStore, Scope]],
+    messages: Sequence[BaseMessage],
+    speakers: Speakers,
+) -> Flow[str]:
+    """Return the text to search for: `query`, or else the user's last words; to a short question it adds more.
 
-    The search counts a word as often as it occurs, so repetition gives weight: the text repeats the question four
-    times, the message before it twice, and has the one before that once (`WEIGHTS`).
+    These are the user's messages before it, unless `query` is given, and the hints of the learning stores that guide
+    recall. The search counts a word as often as it occurs, so repetition gives weight (`WEIGHTS`).
     """
-    asked = question(messages, speakers)
-    earlier = _said_before(messages, speakers)
-    if not earlier or not asked or _count_words(asked) > SHORT:
+    asked = question(messages, speakers) if query is None else query
+    if not asked or len({term.word for term in query_terms(asked)}) > SHORT:
         return asked
-    return "\n".join(text for text, weight in zip((asked, *earlier), WEIGHTS, strict=False) for _ in range(weight))
+    earlier = _earlier_words(messages, speakers) if query is None else []
+    hints: list[str] = []
+    if guides := [(store, scope) for store, scope in stores if store.guides_recall]:
+        info = yield from describe_store()
+        results = yield from batch(*(read_op(store, scope) for store, scope in guides), as_of=info.revision)
+        for (store, scope), result in zip(guides, results, strict=True):
+            hints.append(store.recall_hint(read_snapshot(store, scope, result).records)[:LONGEST])
+    if not earlier and not any(hints):
+        return asked
+    weighted = [text for text, weight in zip((asked, *earlier), WEIGHTS, strict=False) for _ in range(weight)]
+    return "\n".join([*weighted, *filter(None, hints)])
 
 
-def add_hints(query: str, stores: Sequence[tuple[LearningStore, Scope]]) -> Flow[str]:
-    """Return `query`, followed by the hints of the learning stores that guide recall; a long question gets no hints."""
-    guides = [(store, scope) for store, scope in stores if store.guides_recall]
-    asked, *rest = query.split("\n")
-    followed = asked in rest  # then `recall_query` has repeated the question already
-    if not guides or not asked or (not followed and _count_words(query) > SHORT):
-        return query
-    stand = yield from describe_store()
-    results = yield from batch(*(read_op(store, scope) for store, scope in guides), as_of=stand.revision)
-    hints = [
-        store.recall_hint(read_snapshot(store, scope, result).records)[:LONGEST]
-        for (store, scope), result in zip(guides, results, strict=True)
-    ]
-    found = [hint for hint in hints if hint]
-    return "\n".join([*([query] * (1 if followed else WEIGHTS[0])), *found]) if found else query
-
-
-def _count_words(text: str) -> int:
-    return len({term.word for term in query_terms(text)})
-
-
-def _said_before(messages: Sequence[BaseMessage], speakers: Speakers) -> list[str]:
+def _earlier_words(messages: Sequence[BaseMessage], speakers: Speakers) -> list[str]:
     """Return the ends of the user's messages before the last turn, the newest first, at most `EARLIER` of them."""
-    before = messages[: last_turn_start(messages)]
     texts: list[str] = []
-    for message in reversed(before):
+    for message in reversed(messages[: last_turn_start(messages)]):
         if speakers.role(message) == "user" and (text := message_text(message)):
             texts.append(text[-LONGEST:])
         if len(texts) == EARLIER:

@@ -5,6 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from statistics import fmean, pstdev
 
+from langgraph_learning._engine.maintenance.votes import Tally
 from langgraph_learning.records import Record
 from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 from langgraph_learning.stores import Ranked
@@ -15,7 +16,12 @@ SWAY = 0.5
 
 
 def rank_records(
-    records: Sequence[Record], query: str, scores: Mapping[str, float] | None = None, *, final: bool = False
+    records: Sequence[Record],
+    query: str,
+    scores: Mapping[str, float] | None = None,
+    *,
+    final: bool = False,
+    votes: Mapping[str, Tally] | None = None,
 ) -> list[Ranked]:
     """Return `records` with their scores, the best first; of equal scores the newest first.
 
@@ -25,33 +31,34 @@ def rank_records(
         scores: The scores of the store's own search, by record id.
         final: Whether to use `scores` as they are. A store that searches words itself has counted them over all its
             records, so its scores are better than those computed here.
+        votes: How often each record was found helpful, and how often harmful, by record id.
     """
     asked = query_terms(query)
     given = scores or {}
     # With final scores, a record without a score has no word of the query: do not look for matches in it.
-    texts = [Counter(terms(each.text)) if given.get(each.id) or not final else Counter[str]() for each in records]
+    texts = [Counter(terms(record.text)) if given.get(record.id) or not final else Counter[str]() for record in records]
     if final:
         every = [{"search": given.get(record.id, 0.0)} for record in records]
     else:
-        every = _rank_here(records, texts, Counter(each.term for each in asked), given)
-    found = [
-        Ranked(record, round(sum(parts.values()), 9), match_words(text, asked), parts)
+        every = _rank_here(records, texts, Counter(term.term for term in asked), given)
+    ranked = [
+        apply_vote(Ranked(record, round(sum(parts.values()), 9), match_words(text, asked), parts), votes or {})
         for record, text, parts in zip(records, texts, every, strict=True)
     ]
-    newest_first = sorted(found, key=lambda each: (each.record.updated_at, each.record.id), reverse=True)
-    return sorted(newest_first, key=lambda each: -each.score)
+    newest_first = sorted(ranked, key=lambda item: (item.record.updated_at, item.record.id), reverse=True)
+    return sorted(newest_first, key=lambda item: -item.score)
 
 
 def score_texts(texts: Sequence[Counter[str]], query: str) -> list[float]:
     """Return the BM25 score of each text for `query`; a text is given as the counts of its terms."""
-    return _bm25(texts, Counter(each.term for each in query_terms(query)))
+    return _bm25(texts, Counter(term.term for term in query_terms(query)))
 
 
 def match_words(text: Container[str], asked: Sequence[QueryTerm]) -> tuple[str, ...]:
     """Return the words of a query that a text contains in any inflection, each once."""
     # Reversed, so that of two words with the same term the first one stays; then reversed back.
-    found = {each.term: each.word for each in reversed(asked) if each.term in text}
-    return tuple(dict.fromkeys(reversed(found.values())))
+    matches = {term.term: term.word for term in reversed(asked) if term.term in text}
+    return tuple(dict.fromkeys(reversed(matches.values())))
 
 
 def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[str]) -> dict[str, float]:
@@ -60,28 +67,24 @@ def blend_with_nearest(records: Sequence[Record], query: str, nearest: Sequence[
     `nearest` has ids, the nearest first. Its order is used and not its scores, because some vector stores return
     similarities and others distances.
     """
-    lexical = {each.record.id: each.score for each in rank_records(records, query)}
+    lexical = {item.record.id: item.score for item in rank_records(records, query)}
     best = max(lexical.values(), default=0.0) or 1.0
     places = {key: 1 - place / len(nearest) for place, key in enumerate(nearest)}
     return {key: (score / best + places.get(key, 0.0)) / 2 for key, score in lexical.items()}
 
 
-def apply_votes(found: Sequence[Ranked], votes: Mapping[str, tuple[int, int]]) -> list[Ranked]:
-    """Return `found` sorted again after votes: helpful votes raise the score of a record, harmful ones lower it.
+def apply_vote(ranked: Ranked, votes: Mapping[str, Tally]) -> Ranked:
+    """Return a record with its score after the votes on it: helpful ones raise the score, harmful ones lower it.
 
     Votes change a score by at most half of it, so a record that does not fit is not shown because of its votes.
     """
-    if not votes:
-        return list(found)
-    weighed = [_apply_vote(each, *votes[each.record.id]) if each.record.id in votes else each for each in found]
-    return sorted(weighed, key=lambda each: -each.score)
-
-
-def _apply_vote(each: Ranked, helpful: int, harmful: int) -> Ranked:
+    if ranked.record.id not in votes:
+        return ranked
+    helpful, harmful = votes[ranked.record.id]
     opinion = (helpful - harmful) / (helpful + harmful + 2)  # between -1 and 1; the 2 keeps it near 0 for few votes
-    sway = round(SWAY * opinion * abs(each.score), 9)
-    parts = {**each.parts, "votes": sway}
-    return replace(each, score=round(each.score + sway, 9), votes=(helpful, harmful), parts=parts)
+    sway = round(SWAY * opinion * abs(ranked.score), 9)
+    parts = {**ranked.parts, "votes": sway}
+    return replace(ranked, score=round(ranked.score + sway, 9), votes=(helpful, harmful), parts=parts)
 
 
 def _rank_here(

@@ -6,18 +6,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TypeAlias
 
-from pydantic import Field
+from langchain_core.messages import BaseMessage
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow
-from langgraph_learning._engine.recall.follow_up import add_hints
-from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
-from langgraph_learning._engine.recall.ranking import apply_votes, rank_records
+from langgraph_learning._engine.learning.messages import EVERYBODY, Speakers
+from langgraph_learning._engine.recall.follow_up import search_text
 from langgraph_learning._engine.recall.scope_reading import read_stores
-from langgraph_learning._engine.recall.session_search import without
-from langgraph_learning._engine.repository import scoped_to
+from langgraph_learning._engine.repository import RankedSnapshot, scoped_to
 from langgraph_learning.errors import LearningError
-from langgraph_learning.records import Frozen, Identity, Record, Scope
+from langgraph_learning.records import Identity, Record, Scope
+from langgraph_learning.reports import Recall, Receipt, ShownRecord
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
 from langgraph_learning.text import tokens
@@ -32,43 +31,14 @@ LONGEST_QUERY = 4_000
 """The longest text that is searched for, in characters."""
 
 
-class ShownRecord(Frozen):
-    """One recalled record: where it is, how it is called, and why it was chosen. No text: it may be forgotten."""
+@dataclass(frozen=True)
+class RecallRules:
+    """The rules for every recall of a machine: what to read, how long the text may be, and how to name other users."""
 
-    id: str
-    store: str
-    label: str
-    score: float
-    reason: str
-    tokens: int
-    parts: dict[str, float] = Field(default_factory=dict)
-    """The parts that add up to the score: `words` and `meaning`, or the store's own `search`; for a record in a
-    session also `neighbours` and `session`; `votes` if there are any."""
-
-
-class Receipt(Frozen):
-    """What a recall considered, chose and why, in which turn and for whom; ids only."""
-
-    shown: tuple[ShownRecord, ...] = ()
-    left_out: dict[str, int] = Field(default_factory=dict)
-    tokens: int = 0
-    turn: str = ""
-    """The id of the human message that the turn answers; empty outside of a graph."""
-    identity: Identity | None = None
-    at: datetime | None = None
-
-
-class Recall(Frozen):
-    """What a model is shown, the records it was made of, and the receipt."""
-
-    text: str = ""
-    records: tuple[Record, ...] = ()
-    receipt: Receipt = Receipt()
-
-    def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
-        """Return this recall with the turn, the user and the time in its receipt."""
-        known = {"turn": turn, "identity": identity, "at": at}
-        return self.model_copy(update={"receipt": self.receipt.model_copy(update=known)})
+    stores: Sequence[LearningStore]
+    budget: int = 2_000
+    """The most tokens of the text."""
+    author_name: AuthorName | None = None
 
 
 @dataclass(frozen=True)
@@ -106,32 +76,26 @@ class Candidate:
         costs = [self.cost, *(0 for _ in self.entry.ranked[1:])]
         return [
             ShownRecord(
-                id=each.record.id,
+                id=item.record.id,
                 store=self.snapshot.store.name,
                 label=self.label,
-                score=each.score,
-                reason="always" if self.always else _reason(each),
+                score=item.score,
+                reason="always" if self.always else _reason(item),
                 tokens=cost,
-                parts={name: round(part, 4) for name, part in each.parts.items() if part},
+                parts={name: round(part, 4) for name, part in item.parts.items() if part},
             )
-            for each, cost in zip(self.entry.ranked, costs, strict=False)
+            for item, cost in zip(self.entry.ranked, costs, strict=False)
         ]
 
 
 def _reason(ranked: Ranked) -> str:
     helpful, harmful = ranked.votes
-    said = f"; found helpful {helpful}, harmful {harmful}" if helpful or harmful else ""
+    votes = f"; found helpful {helpful}, harmful {harmful}" if helpful or harmful else ""
     if ranked.matched:
-        return f"matches {', '.join(ranked.matched)}{said}"
+        return f"matches {', '.join(ranked.matched)}{votes}"
     if ranked.parts.get("neighbours", 0.0) > ranked.parts.get("meaning", 0.0):
-        return f"beside what matches{said}"
-    return f"{'similar' if ranked.score > 0 else 'recent'}{said}"
-
-
-def _rank(each: RankedSnapshot, query: str) -> list[Ranked]:
-    if each.order is not None:
-        return apply_votes(each.order, each.votes)
-    return apply_votes(rank_records(each.records, query, each.scores, final=each.ranked), each.votes)
+        return f"beside what matches{votes}"
+    return f"{'similar' if ranked.score > 0 else 'recent'}{votes}"
 
 
 def attribute(
@@ -140,17 +104,17 @@ def attribute(
     """Return the snapshot with an author in each shared record that another user taught; the author is rendered."""
     if snapshot.scope.namespace is None:
         return snapshot
-    own, names = (identity.user_id if identity else None), dict[str, str]()
-
-    def attribute(record: Record) -> Record:
-        user = record.source.user_id
-        if user is None or user == own:
-            return record
-        if user not in names:
-            names[user] = _author(user, author_name)
-        return record.model_copy(update={"source": record.source.model_copy(update={"author": names[user]})})
-
-    return replace(snapshot, records=tuple(map(attribute, snapshot.records)))
+    own = identity.user_id if identity else None
+    users = dict.fromkeys(item.record.source.user_id for item in snapshot.order)
+    names = {user: _author(user, author_name) for user in users if user is not None and user != own}
+    order = []
+    for item in snapshot.order:
+        source = item.record.source
+        if source.user_id in names:
+            named = source.model_copy(update={"author": names[source.user_id]})
+            item = replace(item, record=item.record.model_copy(update={"source": named}))
+        order.append(item)
+    return replace(snapshot, order=tuple(order))
 
 
 def _author(user: str, author_name: AuthorName | None) -> str:
@@ -163,46 +127,43 @@ def _author(user: str, author_name: AuthorName | None) -> str:
 
 
 def recall(
-    stores: Iterable[LearningStore],
+    rules: RecallRules,
     identity: Identity,
-    query: str,
-    budget: int,
-    author_name: AuthorName | None = None,
+    query: str | None,
     at: datetime | None = None,
-    shown: frozenset[str] = frozenset(),
+    messages: Sequence[BaseMessage] = (),
+    speakers: Speakers = EVERYBODY,
 ) -> Flow[Recall]:
-    """Return the records that fit `query` best, as a text of at most `budget` tokens, with the receipt.
+    """Return the records that fit `query` best, as a text within the budget, with the receipt.
 
     Args:
-        stores: The learning stores to read.
+        rules: The learning stores to read, and the budget.
         identity: The user, thread and agent of the run. A learning store whose scope needs more than that is skipped.
-        query: The text to search for, usually what the user said in this turn.
-        budget: The most tokens of the text.
-        author_name: Returns the name to show for another user.
+        query: The text to search for; None for what the user said last in `messages`.
         at: The moment whose records are wanted; by default now. For a past moment, records that held then and were
             superseded later are returned as well.
-        shown: The ids of the messages of this thread that the model gets anyway; they are not recalled again.
+        messages: The messages of this thread that the model gets anyway; they are not recalled again.
+        speakers: The rules that tell the user's messages from those of others.
     """
-    mine = scoped_to(stores, identity)
-    if not mine:
+    reached = scoped_to(rules.stores, identity)
+    if not reached:
         return Recall()
-    query = yield from add_hints(query, mine)
-    read = yield from read_stores(mine, query[:LONGEST_QUERY], at=at)
-    unseen = [without(snapshot, identity.thread_id, shown) for snapshot in read]
-    found = [attribute(snapshot, identity, author_name) for snapshot in unseen]
-    candidates = [candidate for each in found for candidate in _candidates(each, query[:LONGEST_QUERY])]
-    return _render(found, _choose(candidates, found, budget), budget)
+    text = (yield from search_text(query, reached, messages, speakers))[:LONGEST_QUERY]
+    seen = {(identity.thread_id, message.id) for message in messages if message.id}
+    read = yield from read_stores(reached, text, at=at, seen=seen)
+    snapshots = [attribute(snapshot, identity, rules.author_name) for snapshot in read]
+    candidates = [candidate for snapshot in snapshots for candidate in _candidates(snapshot, text)]
+    return _render(snapshots, _choose(candidates, snapshots, rules.budget), rules.budget)
 
 
 def search(
     stores: Iterable[LearningStore], identity: Identity, query: str, limit: int, at: datetime | None = None
 ) -> Flow[list[Record]]:
     """Return up to `limit` records that fit `query`, the best first; `at` has the meaning that it has in `recall`."""
-    found = yield from read_stores(scoped_to(stores, identity), query, at=at)
-    best = [choice for each in found for choice in _rank(each, query)]
-    aside = frozenset().union(*(each.suppressed for each in found))
-    fitting = [each for each in best if (each.matched or each.score > 0) and each.record.id not in aside]
-    return [choice.record for choice in sorted(fitting, key=lambda choice: -choice.score)[: max(limit, 0)]]
+    snapshots = yield from read_stores(scoped_to(stores, identity), query, at=at)
+    shown = [item for snapshot in snapshots for item in snapshot.order if item.record.id not in snapshot.suppressed]
+    fitting = sorted((item for item in shown if item.matched or item.score > 0), key=lambda item: -item.score)
+    return [item.record for item in fitting[: max(limit, 0)]]
 
 
 def lookup(
@@ -231,11 +192,10 @@ def lookup(
     asked = search.model_dump()
     query = str(asked.get("query") or "")[:LONGEST_QUERY]
     [read] = yield from read_stores([(store, scope)], query, status=None)
-    found = attribute(read, identity, author_name)
-    best = _rank(found, query)
-    labels = {record.id: label for label, record in found.labels.items()}
+    snapshot = attribute(read, identity, author_name)
+    labels = {record.id: label for label, record in snapshot.labels.items()}
     try:
-        entries, left = store.search_entries(search, best, at, complete=found.complete), budget
+        entries, left = store.search_entries(search, snapshot.order, at, complete=snapshot.complete), budget
         entries = entries[: asked.get("limit") or None]
     except FAULTS as error:
         raise LearningError(f"{store.name} failed: {type(error).__name__}") from error
@@ -254,20 +214,20 @@ def lookup(
     return "\n".join(lines)
 
 
-def _candidates(each: RankedSnapshot, query: str) -> list[Candidate]:
-    labels = {record.id: label for label, record in each.labels.items()}
-    actionable = bool(each.store.tools) and each.store.named_by_id
-    found = []
-    for entry in each.entries(_rank(each, query), query):
-        if each.order is not None and entry.score <= 0:  # a passage without any match
+def _candidates(snapshot: RankedSnapshot, query: str) -> list[Candidate]:
+    store, labels = snapshot.store, {record.id: label for label, record in snapshot.labels.items()}
+    actionable = bool(store.tools) and store.named_by_id
+    candidates = []
+    for entry in snapshot.entries(snapshot.order, query):
+        if store.captures and entry.score <= 0:  # a passage without any match
             continue
-        if any(one.record.id in each.suppressed for one in entry.ranked):
+        if any(item.record.id in snapshot.suppressed for item in entry.ranked):
             continue
         label = labels.get(entry.ranked[0].record.id, "") if entry.ranked else ""
         shown = label if actionable and len(entry.ranked) == 1 else ""
         brief = line(entry.brief, shown) if entry.brief else ""
-        found.append(Candidate(each, label, line(entry.text, shown), entry, brief))
-    return found
+        candidates.append(Candidate(snapshot, label, line(entry.text, shown), entry, brief))
+    return candidates
 
 
 def line(text: str, label: str) -> str:
@@ -276,16 +236,20 @@ def line(text: str, label: str) -> str:
     return f"- [{label}] {shown}" if label else f"- {shown}"
 
 
-def _choose(candidates: list[Candidate], found: Sequence[RankedSnapshot], budget: int) -> list[Candidate]:
+def _choose(candidates: list[Candidate], snapshots: Sequence[RankedSnapshot], budget: int) -> list[Candidate]:
     """Return the candidates that fit into `budget`: those that are always shown, then the best by score.
 
     A candidate that is too long is replaced by its brief form, cut, or skipped; smaller ones after it may still fit.
     """
     # Reserve room for the tags, the headings, and the lines that say how many records are not shown.
-    hidden = [(each, [_more_line(each, len(each.records) + each.unread)]) for each in found if each.records]
+    hidden = [
+        (snapshot, [_more_line(snapshot, len(snapshot.records) + snapshot.unread)])
+        for snapshot in snapshots
+        if snapshot.records
+    ]
     frame = tokens(_text(hidden))
     left, chosen = budget - frame, []
-    room = {each.store.name: int(each.store.share * budget) for each in found}
+    room = {snapshot.store.name: int(snapshot.store.share * budget) for snapshot in snapshots}
     for candidate in sorted(candidates, key=_turn_to_choose):
         name = candidate.snapshot.store.name
         free = min(left, room[name])
@@ -309,48 +273,50 @@ def _turn_to_choose(candidate: Candidate) -> tuple[int, float]:
 
 def clip_to_budget(line: str, budget: int) -> str:
     """Return the beginning of `line` that fits into `budget` tokens."""
-    kept = line[: budget * 4]
-    while tokens(kept + "...") > budget:
-        kept = kept[: -max(1, len(kept) // 20)]
-    return f"{kept}..."
+    beginning = line[: budget * 4]
+    while tokens(beginning + "...") > budget:
+        beginning = beginning[: -max(1, len(beginning) // 20)]
+    return f"{beginning}..."
 
 
-def _render(found: Sequence[RankedSnapshot], chosen: list[Candidate], budget: int) -> Recall:
+def _render(snapshots: Sequence[RankedSnapshot], chosen: list[Candidate], budget: int) -> Recall:
     """Return the recall of the chosen candidates.
 
     A section is in order of age and not of score, so that the same choice always gives the same text.
     """
     sections, records, shown, left_out = [], [], [], {}
-    for each in found:
-        mine = sorted((one for one in chosen if one.snapshot is each), key=lambda one: one.place)
-        within = list({ranked.record.id: ranked.record for one in mine for ranked in one.entry.ranked}.values())
-        hidden = len(each.records) - len(each.suppressed) - len(within) + each.unread
-        lines = [candidate.line for candidate in mine] + ([_more_line(each, hidden)] if hidden else [])
+    for snapshot in snapshots:
+        own = sorted((candidate for candidate in chosen if candidate.snapshot is snapshot), key=lambda one: one.place)
+        within = list({item.record.id: item.record for candidate in own for item in candidate.entry.ranked}.values())
+        hidden = len(snapshot.records) - len(snapshot.suppressed) - len(within) + snapshot.unread
+        lines = [candidate.line for candidate in own] + ([_more_line(snapshot, hidden)] if hidden else [])
         if hidden:
-            left_out[each.store.name] = hidden
+            left_out[snapshot.store.name] = hidden
         if lines:
-            sections.append((each, lines))
+            sections.append((snapshot, lines))
         records += within
-        shown += [entry for candidate in mine for entry in candidate.shown]
+        shown += [entry for candidate in own for entry in candidate.shown]
     text = _text(sections)
     if tokens(text) > budget:  # the tags and headings alone are too long
-        return Recall(receipt=Receipt(left_out={each.store.name: len(each.records) + each.unread for each in found}))
+        read = {snapshot.store.name: len(snapshot.records) + snapshot.unread for snapshot in snapshots}
+        return Recall(receipt=Receipt(left_out=read))
     receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
     return Recall(text=text, records=tuple(records), receipt=receipt)
 
 
-def _more_line(each: RankedSnapshot, hidden: int) -> str:
+def _more_line(snapshot: RankedSnapshot, hidden: int) -> str:
     """Return the line that says how many records are not shown, and names the search tool if the agent has it."""
-    tools = [search.__name__ for search in each.store.searches if search in each.store.tools]
+    store = snapshot.store
+    tools = [search.__name__ for search in store.searches if search in store.tools]
     ask = f"; ask to search by {tools[0]}" if tools else ""
-    return f"more was said{ask}" if each.order is not None else f"{hidden} more{ask}"
+    return f"more was said{ask}" if store.captures else f"{hidden} more{ask}"
 
 
 def _text(sections: Sequence[tuple[RankedSnapshot, Sequence[str]]]) -> str:
     if not sections:
         return ""
     blocks = [
-        "\n".join([f"<{each.store.name}>", each.store.title, *lines, f"</{each.store.name}>"])
-        for each, lines in sections
+        "\n".join([f"<{snapshot.store.name}>", snapshot.store.title, *lines, f"</{snapshot.store.name}>"])
+        for snapshot, lines in sections
     ]
     return "\n".join(["<learning_context>", prompts.load("recall"), *blocks, "</learning_context>"])

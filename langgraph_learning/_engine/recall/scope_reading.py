@@ -1,6 +1,6 @@
-"""Read from each learning store the records that may fit a text; recall then ranks them and chooses among them."""
+"""Read from each learning store the records that may fit a text, and rank them; recall then chooses among them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -8,13 +8,20 @@ from langgraph.store.base import SearchOp
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, describe_store
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
-from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot, read_ranked
-from langgraph_learning._engine.recall.session_search import find_ordered, read_ordered
+from langgraph_learning._engine.recall.ranking import apply_vote, rank_records
+from langgraph_learning._engine.recall.session_search import NEWEST, read_sessions
 from langgraph_learning._engine.recall.vector_index import add_nearest
-from langgraph_learning._engine.repository import SEARCH_LIMIT, read_op
+from langgraph_learning._engine.repository import (
+    EVERYTHING,
+    READ_LIMIT,
+    SEARCH_LIMIT,
+    RankedSnapshot,
+    read_op,
+    read_snapshot,
+)
 from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Scope
+from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.versioned_store import VersionedStore
 
 
 def read_stores(
@@ -22,8 +29,9 @@ def read_stores(
     query: str,
     status: str | None = ACTIVE,
     at: datetime | None = None,
+    seen: Collection[tuple[str | None, str]] = (),
 ) -> Flow[list[RankedSnapshot]]:
-    """Return the records of each learning store that may fit `query`.
+    """Return the records of each learning store that may fit `query`, ranked.
 
     One round trip reads all of them and the votes. More are needed for neighbours in sessions, for records of another
     status (`_reread_status`), for counts of unread records, and for a vector store.
@@ -33,101 +41,114 @@ def read_stores(
         query: The text to search for.
         status: The status of the records; None for any.
         at: A time in the past whose records are wanted; None for now.
+        seen: Messages, by thread and id, that need not be found: the model gets them anyway.
     """
-    stand = yield from describe_store()
-    asked = [
-        find_ordered(store, scope, query, stand) if store.captures else _read_ops(store, scope, query, stand)
-        for store, scope in stores
-    ]
+    info = yield from describe_store()
+    searches = [_read_ops(store, scope, query, info, at) for store, scope in stores]
     voting = list(dict.fromkeys(scope for store, scope in stores if store.recalled == "relevant"))
-    every = [*(op for ops in asked for op in ops), *map(find_ballots, voting)]
-    results = iter((yield from batch(*every, as_of=stand.revision)))
-    read_here = []
-    for (store, scope), ops in zip(stores, asked, strict=True):
-        mine = [next(results) for _ in ops]
+    every_op = [*(op for ops in searches for op in ops), *map(find_ballots, voting)]
+    results = yield from batch(*every_op, as_of=info.revision)
+    vote_results = results[len(results) - len(voting) :]
+    ballots = {scope: read_ballots(scope, result) for scope, result in zip(voting, vote_results, strict=True)}
+    remaining, snapshots = iter(results), []
+    for (store, scope), ops in zip(stores, searches, strict=True):
+        own = [next(remaining) for _ in ops]
         if store.captures:
-            read_here.append((yield from read_ordered(store, scope, query, mine, stand)))
+            snapshot = yield from read_sessions(store, scope, query, own, info, at)
         else:
-            read_here.append(read_ranked(store, scope, *mine, limit=ops[0].limit))
-    ballots = {scope: read_ballots(scope, next(results)) for scope in voting}
-    found = []
-    for each, ops in zip(read_here, asked, strict=True):
-        if status is not None and each.order is None:
-            each = yield from _reread_status(each, ops[0], stand, status)
-        each = replace(each, votes=tallies(each.records, ballots.get(each.scope, {})))
-        if stand.ranks and each.order is None:
-            unread = yield from _count_unread(each, ops[0], stand)
-            # A read that reached its limit is complete if nothing is left to count; the past has no count.
-            complete = each.complete or (stand.revision is None and unread == 0)
-            each = replace(each, ranked=ops[0].query is not None, unread=unread, complete=complete)
+            snapshot = read_snapshot(store, scope, *own, limit=ops[0].limit)
+            snapshot = yield from _complete(snapshot, ops[0], info, status)
+        votes = tallies(snapshot.records, ballots.get(scope, {}))
         if status is not None:
-            each = _filter_status(each, status, at)
-        if query and stand.revision is None:  # a vector store has no past
-            each = yield from add_nearest(each, query, status)
-        found.append(each)
-    return found
+            snapshot = _select_records(snapshot, status, at, seen if store.captures else ())
+        if query and info.revision is None:  # a vector store has no past
+            snapshot = yield from add_nearest(snapshot, query, status)
+        if store.captures:
+            order = sorted((apply_vote(item, votes) for item in snapshot.order), key=lambda item: -item.score)
+        else:
+            order = rank_records(snapshot.records, query, snapshot.scores, final=snapshot.final, votes=votes)
+        snapshots.append(replace(snapshot, order=tuple(order)))
+    return snapshots
 
 
-def _read_ops(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
+def _read_ops(store: LearningStore, scope: Scope, query: str, info: StoreInfo, at: datetime | None) -> list[SearchOp]:
     """Return the searches that read a learning store.
 
     A store that ranks returns the best fits, then the newest. Any other store returns all records, to be ranked here.
     """
+    everything = read_op(store, scope, limit=EVERYTHING if store.captures else READ_LIMIT)
     if store.recalled == "always":
-        return [read_op(store, scope)]
-    if stand.ranks:
-        return [read_op(store, scope, query, store.recall_limit)]
-    return [read_op(store, scope), *([read_op(store, scope, query, SEARCH_LIMIT)] if query else [])]
+        return [everything]
+    if info.ranks:
+        most = NEWEST if store.captures and not query else store.recall_limit
+        # What was said after `at` is sorted out later, so it must not fill the places of what was said before.
+        most = EVERYTHING if store.captures and at is not None else most
+        return [everything._replace(query=query or None, limit=most)]
+    return [everything, *([everything._replace(query=query, limit=SEARCH_LIMIT)] if query else [])]
 
 
-def _reread_status(each: RankedSnapshot, op: SearchOp, stand: StoreInfo, status: str) -> Flow[RankedSnapshot]:
+def _complete(snapshot: RankedSnapshot, op: SearchOp, info: StoreInfo, status: str | None) -> Flow[RankedSnapshot]:
+    """Return the snapshot with what its first read left out: records of `status`, and how many more there are."""
+    if status is not None:
+        snapshot = yield from _reread_status(snapshot, op, info, status)
+    if not info.ranks:
+        return snapshot
+    unread = yield from _count_unread(snapshot, op, info)
+    # A read that reached its limit is complete if nothing is left to count; the past has no count.
+    complete = snapshot.complete or (info.revision is None and unread == 0)
+    return replace(snapshot, final=op.query is not None, unread=unread, complete=complete)
+
+
+def _reread_status(snapshot: RankedSnapshot, op: SearchOp, info: StoreInfo, status: str) -> Flow[RankedSnapshot]:
     """Read once more, by status, if the first read reached its limit and records of another status are part of it.
 
     A read with a status costs more, so it is not the first one; this case is rare.
     """
-    fitting = sum(record.status == status for record in each.records)
-    read, store = len(each.records) + len(each.past), each.store
+    fitting = sum(record.status == status for record in snapshot.records)
+    read, store = len(snapshot.records) + len(snapshot.past), snapshot.store
     all_read = read < op.limit
     # Crowded: more than a quarter has another status. With `reads_archived` one such record is enough.
     crowded = fitting < read if store.reads_archived else fitting * 4 < read * 3
     more = [op._replace(filter={"status": status})] if crowded and not all_read else []
-    more += [read_op(store, each.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
+    more += [read_op(store, snapshot.scope, status=ARCHIVED)] if store.reads_archived and not all_read else []
     if not more:
-        return each
-    results = yield from batch(*more, as_of=stand.revision)
-    again = read_ranked(store, each.scope, *results)
-    kept = {record.id: record for record in (*each.records, *again.records)}
-    ordered = sorted(kept.values(), key=lambda record: (record.created_at, record.id))
-    past = tuple({record.id: record for record in (*each.past, *again.past)}.values())
-    return replace(each, records=tuple(ordered), past=past, scores={**each.scores, **again.scores})
+        return snapshot
+    again = read_snapshot(store, snapshot.scope, *(yield from batch(*more, as_of=info.revision)))
+    records = {record.id: record for record in (*snapshot.records, *again.records)}
+    ordered = sorted(records.values(), key=lambda record: (record.created_at, record.id))
+    past = tuple({record.id: record for record in (*snapshot.past, *again.past)}.values())
+    return replace(snapshot, records=tuple(ordered), past=past, scores={**snapshot.scores, **again.scores})
 
 
-def _filter_status(each: RankedSnapshot, status: str, at: datetime | None) -> RankedSnapshot:
-    """Return the snapshot without records that have another status or do not hold; mark those to be suppressed.
+def _select_records(
+    snapshot: RankedSnapshot, status: str, at: datetime | None, seen: Collection[tuple[str | None, str]]
+) -> RankedSnapshot:
+    """Return the snapshot with the records that may be shown: they have the status, hold, and are not seen anyway.
 
     For a past moment (`at`), a record that was superseded or archived later is kept as well, if it has an end date and
-    held at that moment.
+    held at that moment. Records that `filter_active` leaves out are marked as suppressed.
     """
     moment = at or datetime.now(UTC)
     wanted = tuple(
         record if record.status in (status, DOCUMENT) else record.model_copy(update={"status": status})  # as then
-        for record in (*each.records, *(each.past if at else ()))
-        if (record.status in (status, DOCUMENT) or (at and record.valid_to)) and record.holds_at(moment)
+        for record in (*snapshot.records, *(snapshot.past if at else ()))
+        if (record.status in (status, DOCUMENT) or (at and record.valid_to))
+        and record.holds_at(moment)
+        and not any((record.source.thread_id, message_id) in seen for message_id in record.source.message_ids)
     )
-    archived = [record for record in each.records if record.status == ARCHIVED]
-    standing = {record.id for record in each.store.filter_active(wanted, archived)}
+    archived = [record for record in snapshot.records if record.status == ARCHIVED]
     ids = {record.id for record in wanted}
-    order = None if each.order is None else tuple(ranked for ranked in each.order if ranked.record.id in ids)
-    aside = frozenset(record.id for record in wanted if record.id not in standing)
-    return replace(each, records=wanted, suppressed=aside, order=order)
+    suppressed = ids - {record.id for record in snapshot.store.filter_active(wanted, archived)}
+    order = tuple(item for item in snapshot.order if item.record.id in ids)
+    return replace(snapshot, records=wanted, suppressed=frozenset(suppressed), order=order)
 
 
-def _count_unread(each: RankedSnapshot, op: SearchOp, stand: StoreInfo) -> Flow[int]:
+def _count_unread(snapshot: RankedSnapshot, op: SearchOp, info: StoreInfo) -> Flow[int]:
     """Return how many records of the present were not read; 0 for a read of the past, which cannot be counted."""
-    read = len(each.records) + len(each.past)
-    if read < op.limit or stand.revision is not None:
+    read = len(snapshot.records) + len(snapshot.past)
+    if read < op.limit or info.revision is not None:
         return 0
-    if not each.past:  # as quick for many records as for few
+    if not snapshot.past:  # as quick for many records as for few
         return max(0, (yield from call_store(VersionedStore.count, op.namespace_prefix)) - read)
     total = yield from call_store(VersionedStore.count, op.namespace_prefix, {"past_of": None})
-    return max(0, total - len(each.records))
+    return max(0, total - len(snapshot.records))

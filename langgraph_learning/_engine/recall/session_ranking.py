@@ -44,15 +44,15 @@ class Ranking:
     parts: Mapping[str, float]
 
 
-def rank_sessions(found: Mapping[Place, Signals]) -> list[Ranking]:
+def rank_sessions(signals_by_place: Mapping[Place, Signals]) -> list[Ranking]:
     """Return the best places, the best first.
 
     A place that the search did not find can be among them, because its neighbours fit well.
     """
-    words = {place: signals.words for place, signals in found.items() if signals.words}
+    words = {place: signals.words for place, signals in signals_by_place.items() if signals.words}
     around = _neighbours(words)
     fitting = {place: words.get(place, 0.0) + around.get(place, 0.0) for place in {**words, **around}}
-    meaning = _blend_meaning(found)
+    meaning = _blend_meaning(signals_by_place)
     best: dict[str, float] = {}
     for (session, _), score in words.items():
         best[session] = max(best.get(session, 0.0), score)
@@ -70,16 +70,16 @@ def rank_sessions(found: Mapping[Place, Signals]) -> list[Ranking]:
             "session": SESSION * best.get(place[0], 0.0) / scale_session,
         }
         ranked.append(Ranking(place, round(sum(parts.values()), 9), parts))
-    return sorted(ranked, key=lambda each: (-each.score, each.place))
+    return sorted(ranked, key=lambda ranking: (-ranking.score, ranking.place))
 
 
-def _blend_meaning(found: Mapping[Place, Signals]) -> dict[Place, float]:
+def _blend_meaning(signals_by_place: Mapping[Place, Signals]) -> dict[Place, float]:
     """Return the score by meaning of each place, with those of its neighbours; empty if the scores are all equal."""
-    given = [signals.meaning for signals in found.values()]
+    given = [signals.meaning for signals in signals_by_place.values()]
     if not given or max(given) - min(given) <= 1e-9:
         return {}
     mean, scale = fmean(given), _scale(given)
-    own = {place: (signals.meaning - mean) / scale for place, signals in found.items()}
+    own = {place: (signals.meaning - mean) / scale for place, signals in signals_by_place.items()}
     around = _neighbours(own)
     return {place: own.get(place, 0.0) + around.get(place, 0.0) for place in {**own, **around}}
 

@@ -6,65 +6,70 @@ neighbours, and the neighbours of the best records. A store that does not rank i
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import cast
 
-from langgraph.store.base import GetOp, Item, Op, Result, SearchItem, SearchOp
+from langgraph.store.base import GetOp, Item, Op, Result, SearchItem
 
 from langgraph_learning._engine.flow import Flow, StoreInfo, batch
-from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import match_words, score_texts
 from langgraph_learning._engine.recall.session_ranking import Place, Ranking, Signals, neighbours, rank_sessions
-from langgraph_learning._engine.repository import EVERYTHING, read_op
+from langgraph_learning._engine.repository import RankedSnapshot
 from langgraph_learning.records import Record, Scope
 from langgraph_learning.stores import LearningStore, Ranked
 from langgraph_learning.text import QueryTerm, query_terms, terms
 
-FOUND = 200
-"""How many records a search returns at most."""
 NEWEST = 50
 """How many of the newest records are read if there is no query."""
 SHOWN = 25
 """For how many of the best records the neighbours are read."""
 
 
-def find_ordered(store: LearningStore, scope: Scope, query: str, stand: StoreInfo) -> list[SearchOp]:
-    """Return the searches for the records of `store` that fit `query`; `read_ordered` takes their results."""
-    if stand.ranks:
-        return [read_op(store, scope, query, FOUND if query else NEWEST)]
-    return [read_op(store, scope, limit=EVERYTHING), *([read_op(store, scope, query, FOUND)] if query else [])]
-
-
-def read_ordered(
-    store: LearningStore, scope: Scope, query: str, results: Sequence[Result], stand: StoreInfo
+def read_sessions(
+    store: LearningStore,
+    scope: Scope,
+    query: str,
+    results: Sequence[Result],
+    info: StoreInfo,
+    at: datetime | None = None,
 ) -> Flow[RankedSnapshot]:
-    """Return the records that fit `query` best, and their neighbours, from the results of `find_ordered`."""
+    """Return the records that fit `query` best, and their neighbours, from the results of a search for `query`.
+
+    With `at`, only records of what was said by then. Without it, nothing is compared with this machine's clock: what
+    another machine has said "now" may seem to be later.
+    """
     namespace = (*scope.path, store.name)  # a search also returns items of the namespaces below
     items = [
         item
         for result in results
         for item in cast("list[SearchItem]", result or [])
-        if tuple(item.namespace) == namespace
+        if tuple(item.namespace) == namespace and _was_said(store, item, at)
     ]
     by_place = {_place(item.key): item for item in items}
     if not query:
         newest = sorted(by_place.values(), key=lambda item: (item.updated_at, item.key), reverse=True)[:NEWEST]
         records = [Record.from_item(item) for item in newest]
         return _snapshot(store, scope, [Ranked(record, 0.0) for record in records])
-    known: Mapping[Place, Item] = by_place
-    found = _signals(items) if stand.ranks else _rank_here(by_place, items, query)
-    ranking = rank_sessions(found)
-    best = {each.place: each for each in ranking}
-    wanted = [*best, *neighbours(each.place for each in ranking[:SHOWN])]
-    if missing := [place for place in wanted if place not in known] if stand.ranks else []:
+    present: Mapping[Place, Item] = by_place
+    rankings = rank_sessions(_signals(items) if info.ranks else _rank_here(by_place, items, query))
+    best = {ranking.place: ranking for ranking in rankings}
+    wanted = [*best, *neighbours(ranking.place for ranking in rankings[:SHOWN])]
+    if missing := [place for place in wanted if place not in present] if info.ranks else []:
         gets: list[Op] = [GetOp(namespace, f"{session}-{place}", refresh_ttl=False) for session, place in missing]
-        read = [item for item in (yield from batch(*gets, as_of=stand.revision)) if isinstance(item, Item)]
-        known = {**known, **{_place(item.key): item for item in read}}
-    read_here = [(best.get(place), Record.from_item(known[place])) for place in wanted if place in known]
+        read = [
+            item
+            for item in (yield from batch(*gets, as_of=info.revision))
+            if isinstance(item, Item) and _was_said(store, item, at)
+        ]
+        present = {**present, **{_place(item.key): item for item in read}}
+    ranked = [(best.get(place), Record.from_item(present[place])) for place in wanted if place in present]
     asked = query_terms(query)
-    return _snapshot(store, scope, [_rank(record, ranking, asked) for ranking, record in read_here])
+    return _snapshot(store, scope, [_rank(record, ranking, asked) for ranking, record in ranked])
+
+
+def _was_said(store: LearningStore, item: Item, at: datetime | None) -> bool:
+    return at is None or store.said_at(Record.from_item(item)) <= at
 
 
 def _place(key: str) -> Place:
@@ -75,12 +80,12 @@ def _place(key: str) -> Place:
 
 def _signals(items: Iterable[SearchItem]) -> dict[Place, Signals]:
     """Return the scores of the store, by words and by meaning if it separates them; else all counts as words."""
-    found: dict[Place, Signals] = {}
+    signals: dict[Place, Signals] = {}
     for item in items:
         parts: Mapping[str, float] = getattr(item, "parts", None) or {"words": item.score or 0.0}
         if item.score:
-            found[_place(item.key)] = Signals(parts.get("words", 0.0), parts.get("meaning", 0.0))
-    return found
+            signals[_place(item.key)] = Signals(parts.get("words", 0.0), parts.get("meaning", 0.0))
+    return signals
 
 
 def _rank_here(by_place: Mapping[Place, Item], items: Iterable[SearchItem], query: str) -> dict[Place, Signals]:
@@ -117,27 +122,11 @@ def _rank(record: Record, ranking: Ranking | None, asked: Sequence[QueryTerm]) -
 def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> RankedSnapshot:
     """Return the snapshot without expired records: `records` by age, `order` by score."""
     now = datetime.now(UTC)
-    order = [each for each in ranked if each.record.expires_at is None or each.record.expires_at > now]
-    order.sort(key=lambda each: -each.score)
-    records = sorted((each.record for each in order), key=_age)
+    order = [item for item in ranked if item.record.expires_at is None or item.record.expires_at > now]
+    order.sort(key=lambda item: -item.score)
+    records = sorted((item.record for item in order), key=_age)
     return RankedSnapshot(store, scope, tuple(records), order=tuple(order))
 
 
 def _age(record: Record) -> tuple[str, int, str]:
     return (record.created_at.isoformat(), record.place or 0, record.id)
-
-
-def without(snapshot: RankedSnapshot, thread_id: str | None, messages: frozenset[str]) -> RankedSnapshot:
-    """Return the snapshot without the records of these messages of the thread, which the model gets anyway."""
-    if snapshot.order is None or not messages:
-        return snapshot
-    shown = {
-        record.id
-        for record in snapshot.records
-        if record.source.thread_id == thread_id and not messages.isdisjoint(record.source.message_ids)
-    }
-    return replace(
-        snapshot,
-        records=tuple(record for record in snapshot.records if record.id not in shown),
-        order=tuple(each for each in snapshot.order if each.record.id not in shown),
-    )

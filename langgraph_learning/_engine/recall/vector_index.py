@@ -17,11 +17,10 @@ from langchain_core.documents import Document
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
 
 from langgraph_learning._engine.flow import Flow, batch, call_vector_store, write
-from langgraph_learning._engine.learning.turn import derived_id
-from langgraph_learning._engine.recall.ranked_snapshot import RankedSnapshot
 from langgraph_learning._engine.recall.ranking import blend_with_nearest
+from langgraph_learning._engine.repository import RankedSnapshot
 from langgraph_learning.errors import ConflictError, StoreError
-from langgraph_learning.records import DOCUMENT, Namespace, Record, Scope, Source
+from langgraph_learning.records import DOCUMENT, Namespace, Record, Scope, Source, derived_id
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger(__name__)
@@ -82,8 +81,8 @@ def sync_index(store: LearningStore, scope: Scope, changed: Collection[str]) -> 
 
 def _pending_ids(store: LearningStore, scope: Scope) -> Flow[list[str]]:
     namespace = (*scope.path, PENDING)
-    [found] = yield from batch(SearchOp(namespace, {"store": store.name}, limit=4 * AT_ONCE, refresh_ttl=False))
-    items = cast("list[Item]", found)
+    [result] = yield from batch(SearchOp(namespace, {"store": store.name}, limit=4 * AT_ONCE, refresh_ttl=False))
+    items = cast("list[Item]", result)
     return [str(item.value["id"]) for item in items if tuple(item.namespace) == namespace]
 
 
@@ -93,10 +92,10 @@ def _sync_records(store: LearningStore, scope: Scope, keys: Sequence[str]) -> Fl
     ids = {key: _key(scope, store.name, key) for key in keys}
     for _ in range(TRIES):
         reads = [(namespace, key) for key in keys for namespace in ((*scope.path, store.name), noted)]
-        found = yield from batch(
+        results = yield from batch(
             *(GetOp(place, ids[key] if place == noted else key, refresh_ttl=False) for place, key in reads)
         )
-        items = [item for item in found if isinstance(item, Item)]
+        items = [item for item in results if isinstance(item, Item)]
         records = [Record.from_item(item) for item in items if tuple(item.namespace) != noted]
         pending = [item for item in items if tuple(item.namespace) == noted]
         yield from _send_documents(store, records, [ids[key] for key in ids.keys() - {record.id for record in records}])
@@ -117,7 +116,7 @@ def _send_documents(store: LearningStore, records: Sequence[Record], gone: Seque
     if records:
         documents = [as_document(record) for record in records]
         yield from call_vector_store(
-            store.index, "add_documents", documents=documents, ids=[each.id for each in documents]
+            store.index, "add_documents", documents=documents, ids=[document.id for document in documents]
         )
     if gone:
         yield from call_vector_store(store.index, "delete", ids=sorted(gone))
@@ -136,55 +135,55 @@ def as_document(record: Record) -> Document:
     return Document(record.text, id=_key(record.scope, record.store, record.id), metadata=metadata)
 
 
-def add_nearest(each: RankedSnapshot, query: str, status: str | None) -> Flow[RankedSnapshot]:
+def add_nearest(snapshot: RankedSnapshot, query: str, status: str | None) -> Flow[RankedSnapshot]:
     """Return the snapshot with the hits of the vector store added, scored by words and by position among the hits.
 
     Args:
-        each: The records that the store returned.
+        snapshot: The records that the store returned.
         query: The text to search for.
         status: The status that added records must have; None for any.
     """
-    if each.store.index is None:
-        return each
-    wanted = MetadataFilter({SCOPE: each.scope.tag})
+    if snapshot.store.index is None:
+        return snapshot
+    wanted = MetadataFilter({SCOPE: snapshot.scope.tag})
     try:
-        found = yield from call_vector_store(
-            each.store.index, "similarity_search", query=query, k=NEAREST, filter=wanted
+        nearest = yield from call_vector_store(
+            snapshot.store.index, "similarity_search", query=query, k=NEAREST, filter=wanted
         )
     except StoreError:
-        log.warning("the vector store of %s was not searched; words are", each.store.name, exc_info=True)
-        return each
-    known, order = {record.id: record for record in each.records}, []
-    hits = [hit for hit in cast("list[Document]", found) if wanted(hit)]  # some vector stores ignore the filter
+        log.warning("the vector store of %s was not searched; words are", snapshot.store.name, exc_info=True)
+        return snapshot
+    records, order = {record.id: record for record in snapshot.records}, []
+    hits = [hit for hit in cast("list[Document]", nearest) if wanted(hit)]  # some vector stores ignore the filter
     documents = [hit for hit in hits if RECORD not in hit.metadata][:DOCUMENTS]
-    ids = [hit.metadata[RECORD] for hit in hits if hit.metadata.get(STORE) == each.store.name]
-    unread = yield from _read_hits(each, [key for key in ids if key not in known], status)
-    known.update((record.id, record) for record in [*unread, *(_document_record(each, hit) for hit in documents)])
+    ids = [hit.metadata[RECORD] for hit in hits if hit.metadata.get(STORE) == snapshot.store.name]
+    unread = yield from _read_hits(snapshot, [key for key in ids if key not in records], status)
+    records.update((record.id, record) for record in [*unread, *(_document_record(snapshot, hit) for hit in documents)])
     for hit in hits:
         key = hit.metadata.get(RECORD) or _hit_id(hit)
-        order += [key] if key in known else []
-    records = sorted(known.values(), key=lambda record: (record.created_at, record.id))
-    scores, beyond = blend_with_nearest(records, query, order), max(0, each.unread - len(unread))
-    return replace(each, records=tuple(records), scores=scores, ranked=True, unread=beyond)
+        order += [key] if key in records else []
+    by_age = sorted(records.values(), key=lambda record: (record.created_at, record.id))
+    scores, beyond = blend_with_nearest(by_age, query, order), max(0, snapshot.unread - len(unread))
+    return replace(snapshot, records=tuple(by_age), scores=scores, final=True, unread=beyond)
 
 
-def _read_hits(each: RankedSnapshot, keys: Sequence[str], status: str | None) -> Flow[list[Record]]:
+def _read_hits(snapshot: RankedSnapshot, keys: Sequence[str], status: str | None) -> Flow[list[Record]]:
     """Return the records of hits that the store's own search did not return; a deleted one is left out."""
     if not keys:
         return []
-    namespace: Namespace = (*each.scope.path, each.store.name)
-    found = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for key in keys))
-    records = [Record.from_item(item) for item in found if isinstance(item, Item)]
+    namespace: Namespace = (*snapshot.scope.path, snapshot.store.name)
+    items = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for key in keys))
+    records = [Record.from_item(item) for item in items if isinstance(item, Item)]
     return [record for record in records if status in (None, record.status)]
 
 
-def _document_record(each: RankedSnapshot, hit: Document) -> Record:
+def _document_record(snapshot: RankedSnapshot, hit: Document) -> Record:
     """Return a record for a document that only the vector store has; no operation can change it."""
     title = hit.metadata.get("title")
     return Record(
         id=_hit_id(hit),
-        store=each.store.name,
-        scope=each.scope,
+        store=snapshot.store.name,
+        scope=snapshot.scope,
         content={"learning": hit.page_content, **({"title": title} if isinstance(title, str) else {})},
         text=f"{title}: {hit.page_content}" if isinstance(title, str) else hit.page_content,
         status=DOCUMENT,

@@ -9,16 +9,16 @@ from langgraph_learning._engine.reflection.reflect import Reflector, reflect
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.records import Reflection
+from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.validity import with_timezone
 
 
 def reflect_flow(
     settings: MachineSettings,
-    *,
     user_id: str | None,
-    namespace: str,
+    namespace: str | None,
+    *,
     since: datetime | None,
     model: Model | None,
     dry_run: bool,
@@ -32,13 +32,14 @@ def reflect_flow(
         raise ConfigurationError(f"reflect(dry_run={dry_run!r}): give True or False")
     if since is not None and not isinstance(since, datetime):
         raise ConfigurationError(f"reflect(since={since!r}): give a datetime, or None for the last reflection")
+    namespace = namespace or settings.namespace
     stores = [_in_namespace(store, namespace) for store in settings.stores if store.reflects]
     if not stores:
         raise ConfigurationError(
             "there is nothing to reflect into: give LearningMachine(procedures=True), instructions or learned_knowledge"
         )
     configured = (settings.models.get(store.name) for store in stores)
-    chat = resolve_model(model) or next((each for each in configured if each is not None), None)
+    chat = resolve_model(model) or next((chat_model for chat_model in configured if chat_model is not None), None)
     if chat is None:
         raise ConfigurationError(
             "there is no model to reflect with: give reflect(model=...) or LearningMachine(model=)"

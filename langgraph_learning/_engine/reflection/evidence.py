@@ -57,8 +57,8 @@ class Evidence:
         """Return who said `quote` in this event, the user before others; None if nobody did."""
         wanted = normalize_quote(quote)
         ordered = sorted(self.spoken, key=lambda part: part[0] != "user")
-        found = next((who for who, text in ordered if wanted and wanted in normalize_quote(text)), None)
-        return _ACTORS[found] if found is not None else None
+        speaker = next((who for who, text in ordered if wanted and wanted in normalize_quote(text)), None)
+        return _ACTORS[speaker] if speaker is not None else None
 
 
 def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Evidence]:
@@ -66,16 +66,16 @@ def events_of_commit(commit: Commit, names: Iterable[str]) -> list[Evidence]:
     if commit.turn == REFLECTION:
         return []
     whose, own = commit.identity, (commit.turn or commit.id,)
-    told: list[tuple[str, tuple[tuple[Spoken, str], ...], tuple[str, ...]]] = []
+    events: list[tuple[str, tuple[tuple[Spoken, str], ...], tuple[str, ...]]] = []
     if (path := commit.trajectory) is not None and _has_recovered(path):
-        told.append(("calls", _spoken_in(path), path.message_ids))
-    told += [(OUTCOME, (("agent", change.text),), own) for change in commit.changes if _tells_outcome(change)]
+        events.append(("calls", _spoken_in(path), path.message_ids))
+    events += [(OUTCOME, (("agent", change.text),), own) for change in commit.changes if _tells_outcome(change)]
     changed = [change for change in commit.changes if change.store in names and change.kind != "add"]
-    said = [change for change in changed if change.source.actor == "user"]
-    told += [("correction", _correction(change), change.source.message_ids) for change in said]
+    corrections = [change for change in changed if change.source.actor == "user"]
+    events += [("correction", _correction(change), change.source.message_ids) for change in corrections]
     return [
         Evidence(f"{commit.id}/{number}", commit.at, kind, spoken, turns or own, whose.thread_id, whose.user_id)
-        for number, (kind, spoken, turns) in enumerate(told)
+        for number, (kind, spoken, turns) in enumerate(events)
     ]
 
 

@@ -17,16 +17,16 @@ from pydantic import JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
-from langgraph_learning._engine.flow import Flow, batch, write
-from langgraph_learning._engine.learning.commit import cut_operations, to_commit, write_commit
+from langgraph_learning._engine.flow import Flow, batch
+from langgraph_learning._engine.learning.commit import write_commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.costs import share_usage
 from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
+from langgraph_learning._engine.learning.operation_request import cut_operations
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import derived_id
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
 from langgraph_learning._engine.reflection.evidence import (
     REFLECTION,
@@ -45,7 +45,7 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ConflictError, ExtractionError
-from langgraph_learning.labels import COMMITS, label
+from langgraph_learning.namespaces import COMMITS, label
 from langgraph_learning.records import (
     ROOT,
     Change,
@@ -54,14 +54,15 @@ from langgraph_learning.records import (
     Namespace,
     Proposal,
     Provenance,
-    Reflection,
     Refusal,
     Remove,
     Scope,
     Source,
     Update,
     Usage,
+    derived_id,
 )
+from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.text import tokens, words
 
@@ -138,13 +139,13 @@ class ReflectionProgress:
     usage: Usage = field(default_factory=Usage)
     failed: str | None = None
 
-    def add(self, plan: CommitPlan, made: Commit, *, written: bool) -> None:
+    def add(self, plan: CommitPlan, new_commit: Commit, *, written: bool) -> None:
         """Add the results of one batch."""
-        self.changes += made.changes
+        self.changes += new_commit.changes
         self.proposed += plan.proposed
-        self.refused += made.refused
+        self.refused += new_commit.refused
         if written:
-            self.commits.insert(0, made.id)  # newest first
+            self.commits.insert(0, new_commit.id)  # newest first
 
     def report(self, *, dry_run: bool) -> Reflection:
         """Return the results in the form that the caller gets."""
@@ -201,7 +202,7 @@ def _reflect_on_agent(
         progress.usage += lessons.usage
         if dry_run:
             plan = _plan(reflector, material, lessons)
-            progress.add(plan, to_commit(plan), written=False)
+            progress.add(plan, plan.to_commit(), written=False)
         elif not (yield from _commit_lessons(reflector, material, commits, lessons, progress, first=first)):
             continue  # another reflection was first: go on from its mark
         progress.events += len(events)
@@ -221,20 +222,16 @@ def _commit_lessons(
     mark, last = material.mark, lessons.events[-1]
     for _ in range(TRIES):
         plan = _plan(reflector, material, lessons)
-        made = to_commit(plan)
         expects = {(mark.namespace, mark.key): mark.version}
         try:
-            if made.changes or made.proposed:
-                yield from write_commit(made, material.snapshots, plan.proposed, [mark.moved_to(last)], expects)
-            else:
-                yield from write([mark.moved_to(last)], expects)
+            new_commit = yield from write_commit(plan, material.snapshots, [mark.moved_to(last)], expects)
         except ConflictError:
             # Something changed since it was read. If it was not the mark, plan again on what is stored now.
             material = yield from _gather(reflector, material.identity, commits, votes_on_shared=first)
             if material.mark != mark:
                 return False
         else:
-            progress.add(plan, made, written=bool(made.changes or made.proposed))
+            progress.add(plan, new_commit, written=bool(new_commit.changes or new_commit.proposed))
             return True
     raise ConflictError("others were first every time: reflect again")
 
@@ -279,7 +276,12 @@ def _gather(
     for scope, result in zip(scopes, results[2:], strict=True):
         ballots = list(read_ballots(scope, result).values())
         if scope.agent is not None or votes_on_shared:
-            events += [event for each in snapshots if each.scope == scope for event in events_of_votes(each, ballots)]
+            events += [
+                event
+                for snapshot in snapshots
+                if snapshot.scope == scope
+                for event in events_of_votes(snapshot, ballots)
+            ]
     since = reflector.since
     wanted = [event for event in events if (event.at > since if since else event.place > mark.place)]
     wanted.sort(key=lambda event: event.place)
@@ -299,16 +301,16 @@ def _ask(reflector: Reflector, snapshots: Sequence[ScopeSnapshot], events: tuple
             continue
         name = str(item.get("operation")) if isinstance(item, dict) else f"{item!r:.40}"
         refused.append(Refusal(operation=name, reason="its quote stands in none of the events: not learned"))
-    shown = {each.store.name: each.short_ids for each in snapshots}
-    shares = {each.store.name: tokens(describe_store(each)) for each in snapshots}
+    shown = {snapshot.store.name: snapshot.short_ids for snapshot in snapshots}
+    shares = {snapshot.store.name: tokens(describe_store(snapshot)) for snapshot in snapshots}
     costs = share_usage(answer.usage, shares, items, reflector.stores)
     return Lessons(events, tuple(asked), tuple(refused), shown, answer.usage, costs)
 
 
 def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Evidence]) -> list[BaseMessage]:
     text = "\n".join(event.line for event in events)
-    stored = "\n".join(list_stored(each, text) for each in snapshots)
-    rules = prompts.render("reflection", stores="\n\n".join(describe_store(each) for each in snapshots))
+    stored = "\n".join(list_stored(snapshot, text) for snapshot in snapshots)
+    rules = prompts.render("reflection", stores="\n\n".join(describe_store(snapshot) for snapshot in snapshots))
     return [SystemMessage(rules), HumanMessage(prompts.render("events", stored=stored, events=text))]
 
 
@@ -323,7 +325,7 @@ def _read_lesson(item: JsonValue, events: Sequence[Evidence]) -> Lesson | None:
     event, actor = resting[0]
     source = Source(
         thread_id=event.thread_id,
-        message_ids=tuple(dict.fromkeys(turn for each, _ in resting for turn in each.turns)),
+        message_ids=tuple(dict.fromkeys(turn for event, _ in resting for turn in event.turns)),
         quote=quote.strip(),
         actor=actor,
         user_id=event.user_id,
@@ -350,7 +352,7 @@ def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitP
         costs=lessons.costs,
         thread=spoken,
     )
-    plan = CommitPlan(draft, {each.store.name: each for each in material.snapshots}, material.earlier)
+    plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in material.snapshots}, material.earlier)
     for lesson in lessons.asked:
         # Each operation is tried on a copy of the plan, so that a refused one leaves no trace.
         trial = plan.fork()

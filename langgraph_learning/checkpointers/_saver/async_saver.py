@@ -1,6 +1,7 @@
 """The async half of a sync checkpointer, with thread copies and run rollbacks, which LangGraph's savers lack."""
 
 import json
+from abc import ABC, abstractmethod
 from builtins import list as listed  # `list` is a method of savers
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Any, TypeAlias
@@ -24,24 +25,25 @@ Filter: TypeAlias = dict[str, Any]
 Writes: TypeAlias = Sequence[tuple[str, Any]]  # channels and values
 
 
-class AsyncSaverMixin(BaseCheckpointSaver[str]):
+class AsyncSaverMixin(BaseCheckpointSaver[str], ABC):
     """The async half of a sync saver, with thread copies and run rollbacks.
 
-    List it as a base before the sync saver. `SQL` names the dialect; `_transact` runs statements in one transaction.
+    List it as a base before the sync saver. `SQL` names the dialect.
     """
 
     SQL: Dialect
     _threads: WorkerThreads
 
+    @abstractmethod
     def _transact(self, statements: Iterable[str], parameters: Parameters) -> None:
-        raise NotImplementedError
+        """Run statements in one transaction."""
+
+    @abstractmethod
+    def _query(self, statement: str) -> Sequence[str]:
+        """Return the texts in the first column of a query."""
 
     def _block(self, name: str, file: str = "savers") -> Block:
         return load_blocks(self.SQL, file)[name]
-
-    def _query(self, statement: str) -> Sequence[str]:
-        """Return the texts in the first column of a query."""
-        raise NotImplementedError
 
     def thread_ids(self) -> Sequence[str]:
         """Return the ids of all threads, oldest first, without reading their checkpoints."""

@@ -1,16 +1,16 @@
 """The data of a thread in a store: copied to another thread, or erased.
 
-`langgraph_learning.labels` defines where it lies. In a store with history, the history is erased too.
+`langgraph_learning.namespaces` defines where it lies. In a store with history, the history is erased too.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple, cast
 
 from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
-from langgraph_learning.labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
-from langgraph_learning.versioned_store import Address, VersionedStore, is_versioned, supports
+from langgraph_learning.namespaces import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
+from langgraph_learning.store_protocol import Address, Json, VersionedStore, is_versioned, supports
 
 PAGE = 100
 LEARNED = (ROOT,)
@@ -69,7 +69,7 @@ def copy_sessions(store: BaseStore, source: Thread, target: Thread) -> None:
         store.batch(puts)
 
 
-def _for_thread(value: Mapping[str, Any], thread_id: str) -> dict[str, Any]:
+def _for_thread(value: Mapping[str, Json], thread_id: str) -> dict[str, Json]:
     inside = ((name, value.get(name)) for name in ("scope", "source"))
     return {**value, **{name: {**part, "thread_id": thread_id} for name, part in inside if isinstance(part, dict)}}
 
@@ -110,22 +110,22 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
         store.erase(addresses, history_only=True)
 
 
-def _find_items(store: BaseStore, conditions: dict[str, Any]) -> Iterator[Item]:
+def _find_items(store: BaseStore, conditions: dict[str, Json]) -> Iterator[Item]:
     offset = 0
     while page := store.search(LEARNED, filter=conditions, limit=PAGE, offset=offset):
         yield from page
         offset += PAGE
 
 
-def _in_thread(thread_id: str) -> dict[str, Any]:
+def _in_thread(thread_id: str) -> dict[str, Json]:
     return {"identity": {"thread_id": thread_id}}
 
 
-def _strip_commit(value: Mapping[str, Any]) -> dict[str, Any]:
+def _strip_commit(value: Mapping[str, Json]) -> dict[str, Json]:
     return {**value, "changes": [_strip_change(change) for change in value.get("changes") or ()]}
 
 
-def _strip_change(change: dict[str, Any]) -> dict[str, Any]:
+def _strip_change(change: dict[str, Json]) -> dict[str, Json]:
     if change.get("store") != SESSION_CONTEXT:
         return change
     bare = {**change, "text": ""}
@@ -168,7 +168,7 @@ def _find_restored_past(store: VersionedStore, reading: BaseStore, addresses: It
                 yield place
 
 
-def _states(store: BaseStore, addresses: Iterable[Address]) -> list[tuple[Address, dict[str, Any]]]:
+def _states(store: BaseStore, addresses: Iterable[Address]) -> list[tuple[Address, dict[str, Json]]]:
     """Return the present values at those of `addresses` that hold a record."""
     items = store.batch([GetOp(*address, refresh_ttl=False) for address in addresses])
     read = [(item.namespace, item.key, item.value) for item in items if isinstance(item, Item)]

@@ -66,11 +66,14 @@ class Dialect(Protocol):
         With `unhurried` its statements have no time limit, because erasing or migrating many rows takes long.
         """
 
+    def erasing(self, *, scrub: bool = True) -> AbstractContextManager[Session]:
+        """Open a session in a transaction, to erase many rows.
+
+        With `scrub` the erased text is then removed from the files of the database, where it would stay.
+        """
+
     def setup(self, dims: int | None) -> None:
         """Create or migrate the tables; with `dims`, also those for vectors."""
-
-    def scrub(self) -> None:
-        """Remove erased text from the files of the database, where the dialect can do that."""
 
     def close(self) -> None:
         """Close what this dialect opened."""

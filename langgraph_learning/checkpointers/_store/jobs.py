@@ -109,13 +109,6 @@ class JobQueue:
                 self._add_task(app, step, threads)
                 await self._run(app, find, concurrency, threads)
 
-    async def look_once(self, find: Find) -> None:
-        """Return the jobs of dead workers to the queue, and add jobs for turns that have none."""
-        with ThreadPoolExecutor(1) as threads:
-            async with self._open(1) as app:
-                await self._give_back_stalled(app)
-                await self._enter_missing(app, find, threads)
-
     @asynccontextmanager
     async def _open(self, concurrency: int) -> AsyncIterator[procrastinate.App]:
         async def configure(connection: AsyncConnection[Any]) -> None:

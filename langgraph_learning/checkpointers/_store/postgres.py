@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from importlib.util import find_spec
 from threading import BoundedSemaphore
@@ -177,6 +177,10 @@ class PostgresDialect:
         with self._writing(unhurried=unhurried) as (_, session):
             yield session
 
+    def erasing(self, *, scrub: bool = True) -> AbstractContextManager[PostgresSession]:
+        """Open a session that erases; autovacuum removes what it leaves in the files."""
+        return self.writing(unhurried=True)
+
     @contextmanager
     def _writing(self, *, unhurried: bool) -> Iterator[tuple[AnyConnection, PostgresSession]]:
         patience = self._connections.patience
@@ -251,9 +255,6 @@ class PostgresDialect:
     def conninfo(self) -> str:
         """The connection string of the pool."""
         return self._connections.conninfo
-
-    def scrub(self) -> None:
-        """Do nothing: autovacuum removes deleted rows."""
 
     def close(self) -> None:
         """Close the connections if this object opened them."""

@@ -1,6 +1,6 @@
 """The read side of the planner, except ranking: gets, listings and history."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -18,6 +18,10 @@ from langgraph_learning.checkpointers._store.codec import (
 from langgraph_learning.checkpointers._store.dialect import Row, Session
 from langgraph_learning.checkpointers._store.filters import Condition
 from langgraph_learning.checkpointers._store.items import FoundItem, StoredItem, StoredRevision
+from langgraph_learning.store_protocol import Address
+
+TTL, ID = 6, 7
+"""Where `$columns` has the time to live and the id of an item."""
 
 
 def stored_item(row: Row) -> StoredItem:
@@ -139,3 +143,28 @@ def history(session: Session, namespace: tuple[str, ...], key: str) -> list[Stor
         )
         for value, version, revision, at, source in rows
     ]
+
+
+def count(session: Session, prefix: tuple[str, ...], filter: Mapping[str, object] | None) -> int:
+    """Return the number of items under `prefix` that meet `filter`."""
+    low, high = path_range(prefix)
+    if not filter:
+        return int(session.rows("count_items", {"low": low, "high": high})[0][0])
+    condition = Condition(session, filter)
+    params = {**condition.params, "low": low, "high": high}
+    return int(session.rows("count_filtered", params, where=condition.text)[0][0])
+
+
+def all_namespaces(session: Session, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Return the namespaces between `prefix` and `suffix`, including those with nothing but history."""
+    low, high = path_range(prefix)
+    rows = session.rows("all_paths", {"low": low, "high": high, "suffix": write_path(suffix)})
+    return [read_path(row[0]) for row in rows]
+
+
+def all_addresses(session: Session, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
+    """Return the items under `prefix` of which any state, present or past, meets `filter`."""
+    low, high = path_range(prefix)
+    condition = Condition(session, filter)
+    rows = session.rows("all_places", {**condition.params, "low": low, "high": high}, where=condition.text)
+    return [(read_path(path), read_key(key)) for path, key in rows]

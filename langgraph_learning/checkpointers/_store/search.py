@@ -10,16 +10,24 @@ from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
+from langgraph.store.base import SearchOp
 from numpy.typing import NDArray
 
 from langgraph_learning.checkpointers._store.dialect import EVERYTHING, SCORES, Floats, Row, Scores
-from langgraph_learning.checkpointers._store.reading import Page, SearchScope
+from langgraph_learning.checkpointers._store.embedding import Vectors
+from langgraph_learning.checkpointers._store.reading import ID, Page, SearchScope, browse
 from langgraph_learning.checkpointers._store.writing import index_query_terms
 from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 
 EXACT_UP_TO = 50_000  # with more items in scope, the index of vectors is used
-_ID = 7  # where `$columns` has the id of an item
 CANDIDATES = 200  # the best of each kind; fixed, because with another number the pages would not fit together
+
+
+def search(scope: SearchScope, op: SearchOp, vectors: Vectors) -> Page:
+    """Return the page that a search asks for: ranked by its query, or newest first if it has none."""
+    if not op.query:
+        return browse(scope, op.limit, op.offset)
+    return rank(scope, op.query, vectors.queries.get(op.query), op.limit, op.offset)
 
 
 def rank(scope: SearchScope, query: str, vector: Floats | None, limit: int, offset: int) -> Page:
@@ -47,7 +55,7 @@ def _rank_words(scope: SearchScope, words: Counter[str], limit: int, offset: int
     if len(page_rows) == limit:
         return Page(page_rows)
     # The matches end on this page, or before it.
-    ids = [item for (item,) in scope.rows("matching", **asked)] if words and offset else [row[_ID] for row in rows]
+    ids = [item for (item,) in scope.rows("matching", **asked)] if words and offset else [row[ID] for row in rows]
     return Page(page_rows + _newest(scope, ids, limit - len(page_rows), offset))
 
 

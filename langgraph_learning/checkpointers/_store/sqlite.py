@@ -234,6 +234,14 @@ class SqliteDialect:
         with self._writer, self._transaction("begin_write") as session:
             yield session
 
+    @contextmanager
+    def erasing(self, *, scrub: bool = True) -> Iterator[SqliteSession]:
+        """Open a session that erases; with `scrub`, empty the write-ahead log at its end."""
+        with self.writing() as session:
+            yield session
+        if scrub:
+            self._empty_wal()
+
     def setup(self, dims: int | None) -> None:
         """Create or migrate the tables; nothing is written if they are up to date."""
         with self._connection() as connection:
@@ -250,7 +258,7 @@ class SqliteDialect:
             if dims is not None:
                 session.run("set_mark", {"name": "dims", "value": dims})
 
-    def scrub(self) -> None:
+    def _empty_wal(self) -> None:
         """Empty the write-ahead log: SQLite overwrites deleted text in the file, but not in the log."""
         with self._writer, self._connection() as connection:
             seconds = min(2.0, self._patience.seconds)  # short, because writers wait for it

@@ -2,50 +2,32 @@
 
 import asyncio
 import threading
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
 from langchain_core.embeddings import Embeddings
-from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result, SearchOp
+from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result
 
 from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.as_of import PLAIN_READS, StoreAsOf
 from langgraph_learning.checkpointers._store.batch import BatchPlan
-from langgraph_learning.checkpointers._store.codec import (
-    path_range,
-    read_key,
-    read_path,
-    read_time,
-    write_key,
-    write_path,
-)
-from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Row
+from langgraph_learning.checkpointers._store.codec import path_range, read_time, write_key, write_path
+from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Session
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
 from langgraph_learning.checkpointers._store.erasure import plan_erasure
 from langgraph_learning.checkpointers._store.fill_vectors import fill_vectors
-from langgraph_learning.checkpointers._store.filters import Condition
 from langgraph_learning.checkpointers._store.get_batching import GetBatcher
 from langgraph_learning.checkpointers._store.items import StoredRevision
 from langgraph_learning.checkpointers._store.metadata import RevisionTracker, settle_dims, settle_embedder, tracker_for
-from langgraph_learning.checkpointers._store.reading import (
-    AsOf,
-    Page,
-    SearchScope,
-    browse,
-    get_rows,
-    history,
-    list_namespaces,
-    stored_item,
-)
+from langgraph_learning.checkpointers._store.reading import AsOf, all_addresses, all_namespaces, count, history
 from langgraph_learning.checkpointers._store.reindex_text import settle_analysis
-from langgraph_learning.checkpointers._store.search import rank
-from langgraph_learning.checkpointers._store.writing import ItemPlace, ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.versioned_store import Address
+from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
+from langgraph_learning.store_protocol import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -71,8 +53,8 @@ def utc_now() -> datetime:
 
 WRITERS = 4
 """The number of threads for writes; writes wait for one another, and reads must not wait behind them."""
-RETRIES = 2
-"""How often a commit is tried again after the database rolled it back in favour of another one."""
+TRIES = 3
+"""How often a commit is tried if the database rolls it back in favour of another one."""
 
 
 class HybridStore(BaseStore):
@@ -198,7 +180,12 @@ class HybridStore(BaseStore):
         self.setup()
         results: list[Result] = [None] * plan.size
         if plan.reads:
-            self._read(plan, vectors, AsOf(self._clock()), results)
+            moment = AsOf(self._clock())
+            with self._dialect.reading(snapshot=plan.needs_snapshot) as session:
+                results, refreshed = plan.read(session, moment, vectors)
+            if refreshed:
+                with self._dialect.writing() as session:
+                    session.run("refresh_ttl", {"ids": refreshed, "now": moment.now})
         if plan.writes:
             self._commit(plan.writes, vectors, {}, None)
         return results
@@ -206,32 +193,20 @@ class HybridStore(BaseStore):
     def _get_many(self, ops: Sequence[GetOp]) -> list[Result]:
         return self._execute(BatchPlan(len(ops), gets=dict(enumerate(ops))), NO_VECTORS)
 
-    def _read(self, plan: BatchPlan, vectors: Vectors, moment: AsOf, results: list[Result]) -> None:
-        fresh: list[object] = []  # items whose time to live starts again, because the reader asked for that
-        with self._dialect.reading(snapshot=bool(plan.queries) or plan.size > len(plan.gets)) as session:
-            asked = list(plan.gets)
-            for at, row in get_rows(session, list(plan.gets.values()), moment).items() if asked else ():
-                results[asked[at]] = stored_item(row)
-                fresh += _refresh_params(row, plan.gets[asked[at]])
-            for position, search in plan.searches.items():
-                page = _search(SearchScope(session, search, moment), search, vectors)
-                results[position] = page.items()
-                fresh += [item for row, _ in page.rows for item in _refresh_params(row, search)]
-            for position, listing in plan.listings.items():
-                results[position] = list_namespaces(session, listing, moment)
-        if fresh and moment.revision is None:
-            with self._dialect.writing() as session:
-                session.run("refresh_ttl", {"ids": fresh, "now": moment.now})
-
     def execute_as_of(self, plan: BatchPlan, revision: int) -> list[Result]:
         """Run reads on the store as it was at a revision."""
+        with self._reading() as session:
+            [(at,)] = session.rows("commit_time", {"revision": revision})
+        if at is None:  # before the first commit there was nothing
+            return [None if position in plan.gets else [] for position in range(plan.size)]
+        with self._dialect.reading(snapshot=plan.needs_snapshot) as session:
+            return plan.read(session, AsOf(read_time(at), revision), NO_VECTORS)[0]
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
         self.setup()
         with self._dialect.reading() as session:
-            [(at,)] = session.rows("commit_time", {"revision": revision})
-        results: list[Result] = [[] if position not in plan.gets else None for position in range(plan.size)]
-        if at is not None:  # before the first commit there was nothing
-            self._read(plan, NO_VECTORS, AsOf(read_time(at), revision), results)
-        return results
+            yield session
 
     def _commit(
         self,
@@ -241,28 +216,30 @@ class HybridStore(BaseStore):
         source: object,
         within: Callable[[object], None] | None = None,
     ) -> int:
-        self.setup()
         expected = {(write_path(namespace), write_key(key)): version for (namespace, key), version in expect.items()}
-        for _ in range(RETRIES):
-            with suppress(RetryableError):
-                return self._seen(self._write(writes, vectors, expected, source, within))
-        return self._seen(self._write(writes, vectors, expected, source, within))
 
-    def _write(
-        self,
-        writes: Sequence[ItemWrite],
-        vectors: Vectors,
-        expected: Mapping[ItemPlace, int],
-        source: object,
-        within: Callable[[object], None] | None,
-    ) -> int:
-        with self._dialect.writing() as session:
+        def write(session: Session) -> int:
             has_vectors = self._dialect.has_vectors
             commit = WriteTransaction(session, self._clock(), vectors=vectors, has_vectors=has_vectors)
             revision = commit.run(writes, expected, source)
             if within is not None:
                 within(session.connection)
             return revision
+
+        return self._write(write)
+
+    def _write(self, write: Callable[[Session], int]) -> int:
+        """Run `write` in a transaction, again if the database prefers another one, and return its revision."""
+        self.setup()
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self._dialect.writing() as session:
+                    revision = write(session)
+                return self._seen(revision)
+            except RetryableError:
+                if not tries_left:
+                    raise
+        raise AssertionError("unreachable")
 
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision that this store had seen at a time; None if that is too long ago."""
@@ -286,7 +263,7 @@ class HybridStore(BaseStore):
             ConflictError: An item does not have the expected version.
         """
         plan = self._plan_writes(puts)
-        self.setup()
+        self.setup()  # embedding needs the number of dimensions
         return self._commit(plan.writes, self._embedder.vectors(plan.documents, ()), expect or {}, source, within)
 
     async def atransact(
@@ -312,19 +289,15 @@ class HybridStore(BaseStore):
         plan = self._plan_writes([put for put, _, _ in states])
         self.setup()
         vectors = self._embedder.vectors(plan.documents, ())
-        moments = [(write, at, source) for write, (_, at, source) in zip(plan.writes, states, strict=True)]
-        for _ in range(RETRIES):
-            with suppress(RetryableError):
-                return self._seen(self._write_states(moments, vectors))
-        return self._seen(self._write_states(moments, vectors))
 
-    def _write_states(self, states: Sequence[tuple[ItemWrite, datetime, object]], vectors: Vectors) -> int:
-        revision = 0
-        with self._dialect.writing() as session:
-            for write, at, source in states:
+        def write(session: Session) -> int:
+            revision = 0
+            for item, (_, at, source) in zip(plan.writes, states, strict=True):
                 commit = WriteTransaction(session, at, vectors=vectors, has_vectors=self._dialect.has_vectors)
-                revision = commit.run([write], {}, source)
-        return revision
+                revision = commit.run([item], {}, source)
+            return revision
+
+        return self._write(write)
 
     def _plan_writes(self, puts: Sequence[PutOp]) -> BatchPlan:
         plan = BatchPlan.of(puts, self._fields)
@@ -342,25 +315,17 @@ class HybridStore(BaseStore):
 
     def revision(self) -> int:
         """Return the number of the last commit; commits are numbered in the order in which they become visible."""
-        self.setup()
-        with self._dialect.reading() as session:
+        with self._reading() as session:
             return self._seen(int(session.rows("last_revision", {})[0][0]))
 
     def count(self, prefix: tuple[str, ...], filter: Mapping[str, object] | None = None) -> int:
         """Return the number of items under `prefix` that meet `filter`; expired ones count until they are swept."""
-        self.setup()
-        low, high = path_range(prefix)
-        with self._dialect.reading() as session:
-            if not filter:
-                return int(session.rows("count_items", {"low": low, "high": high})[0][0])
-            condition = Condition(session, filter)
-            params = {**condition.params, "low": low, "high": high}
-            return int(session.rows("count_filtered", params, where=condition.text)[0][0])
+        with self._reading() as session:
+            return count(session, prefix, filter)
 
     def history(self, namespace: tuple[str, ...], key: str) -> list[StoredRevision]:
         """Return all states of an item, the oldest first; a deletion is a state without a value."""
-        self.setup()
-        with self._dialect.reading() as session:
+        with self._reading() as session:
             return history(session, namespace, key)
 
     def as_of(self, revision: int) -> "StoreAsOf":
@@ -371,18 +336,14 @@ class HybridStore(BaseStore):
         """Erase everything under `prefix`, with history and sources, and return the numbers of rows."""
         self.setup()
         low, high = path_range(prefix)
-        with self._dialect.writing(unhurried=True) as session:
-            counts = purge(session, {"low": low, "high": high}, has_vectors=self._dialect.has_vectors)
-        self._dialect.scrub()
-        return counts
+        with self._dialect.erasing() as session:
+            return purge(session, {"low": low, "high": high}, has_vectors=self._dialect.has_vectors)
 
     def sweep(self) -> int:
         """Erase expired items with their history, and return their number."""
         self.setup()
-        with self._dialect.writing(unhurried=True) as session:
-            swept = sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
-        self._dialect.scrub()
-        return swept
+        with self._dialect.erasing() as session:
+            return sweep(session, self._clock(), has_vectors=self._dialect.has_vectors)
 
     def count_without_vectors(self) -> int:
         """Return the number of items with indexed words but no vector; 0 without an embedder."""
@@ -403,31 +364,20 @@ class HybridStore(BaseStore):
 
     def all_namespaces(self, prefix: tuple[str, ...], suffix: tuple[str, ...]) -> list[tuple[str, ...]]:
         """Return the namespaces between `prefix` and `suffix`, including those with nothing but history."""
-        self.setup()
-        low, high = path_range(prefix)
-        with self._dialect.reading() as session:
-            rows = session.rows("all_paths", {"low": low, "high": high, "suffix": write_path(suffix)})
-        return [read_path(row[0]) for row in rows]
+        with self._reading() as session:
+            return all_namespaces(session, prefix, suffix)
 
     def all_addresses(self, prefix: tuple[str, ...], filter: Mapping[str, object]) -> list[Address]:
         """Return the items under `prefix` of which any state, present or past, meets `filter`."""
-        self.setup()
-        low, high = path_range(prefix)
-        with self._dialect.reading() as session:
-            condition = Condition(session, dict(filter))
-            rows = session.rows("all_places", {**condition.params, "low": low, "high": high}, where=condition.text)
-        return [(read_path(path), read_key(key)) for path, key in rows]
+        with self._reading() as session:
+            return all_addresses(session, prefix, filter)
 
     def erase(self, addresses: Iterable[Address], *, history_only: bool = False, scrub: bool = True) -> int:
         """Erase items with their history, or only their history, and return the number of items."""
         self.setup()
         places = [(write_path(namespace), write_key(key)) for namespace, key in addresses]
-        with self._dialect.writing(unhurried=True) as session:
-            has_vectors = self._dialect.has_vectors
-            erased = erase(session, places, has_vectors=has_vectors, history_only=history_only)
-        if scrub:
-            self._dialect.scrub()
-        return erased
+        with self._dialect.erasing(scrub=scrub) as session:
+            return erase(session, places, has_vectors=self._dialect.has_vectors, history_only=history_only)
 
     def erase_written(self, addresses: Iterable[Address], by: Mapping[str, object], *, index: list[str]) -> int:
         """Erase what one author wrote, as `VersionedStore` describes it, and return the number of items."""
@@ -442,14 +392,3 @@ class HybridStore(BaseStore):
     aall_namespaces, aall_addresses = in_thread(all_namespaces), in_thread(all_addresses)
     aget_versions, asweep, areplay = in_thread(get_versions), in_thread(sweep), in_thread(replay)
     aexecute_as_of = in_thread(execute_as_of)
-
-
-def _refresh_params(row: Row, op: GetOp | SearchOp) -> list[object]:
-    """Return the id in a row of `$columns`, if the item has a time to live and the reader wants that to start again."""
-    return [row[7]] if op.refresh_ttl and row[6] is not None else []
-
-
-def _search(scope: SearchScope, op: SearchOp, vectors: Vectors) -> Page:
-    if not op.query:
-        return browse(scope, op.limit, op.offset)
-    return rank(scope, op.query, vectors.queries.get(op.query), op.limit, op.offset)

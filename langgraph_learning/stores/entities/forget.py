@@ -3,10 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from langgraph_learning.records import ARCHIVED, Change, Record, Remove, Update
-from langgraph_learning.stores.entities.names import normalize_name, same_name
-from langgraph_learning.stores.entities.remember import strip_rendering
-from langgraph_learning.stores.entities.resolution import aliases_of, entities, name_and_type, name_of, resolve, type_of
-from langgraph_learning.stores.entities.writing import (
+from langgraph_learning.stores.entities.entity_records import (
     Content,
     about,
     entity_text,
@@ -14,8 +11,11 @@ from langgraph_learning.stores.entities.writing import (
     put,
     statement,
 )
+from langgraph_learning.stores.entities.names import normalize_name, same_name
+from langgraph_learning.stores.entities.remember import strip_rendering
+from langgraph_learning.stores.entities.resolution import aliases_of, entities, name_and_type, name_of, resolve, type_of
+from langgraph_learning.stores.json_values import as_list, spell
 from langgraph_learning.stores.operations import Refused
-from langgraph_learning.stores.values import as_list, spell
 from langgraph_learning.text import same_statement
 
 OUT, BACK = "→", "←"

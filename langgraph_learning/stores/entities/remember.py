@@ -8,9 +8,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from langgraph_learning.records import SUPERSEDED, Add, Change, Record, Update
-from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, normalize_name, one_line, same_name, slug
-from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
-from langgraph_learning.stores.entities.writing import (
+from langgraph_learning.stores.entities.entity_records import (
     Content,
     about,
     ensure,
@@ -22,8 +20,10 @@ from langgraph_learning.stores.entities.writing import (
     say,
     statement,
 )
+from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, normalize_name, one_line, same_name, slug
+from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
+from langgraph_learning.stores.json_values import as_list, union
 from langgraph_learning.stores.operations import Refused
-from langgraph_learning.stores.values import as_list, union
 from langgraph_learning.text import fold, same_statement, terms
 
 MOST_ALIASES = 8

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pydantic import BaseModel, JsonValue, ValidationError
 
 from langgraph_learning.records import Change, Record
-from langgraph_learning.stores.entities.arguments import OWN, Given, texts
+from langgraph_learning.stores.entities.entity_records import Content, about
 from langgraph_learning.stores.entities.names import normal_type, one_line
 from langgraph_learning.stores.entities.remember import EntityUpdate, outdated_facts, remember
+from langgraph_learning.stores.entities.remember_arguments import OWN, Given, texts
 from langgraph_learning.stores.entities.resolution import Named, resolve_told
-from langgraph_learning.stores.entities.writing import Content, about
+from langgraph_learning.stores.json_values import as_list
 from langgraph_learning.stores.operations import Operation, Refused
-from langgraph_learning.stores.values import as_list
 
 
 def plan_remember(records: Sequence[Record], operation: Operation, schema: type[BaseModel]) -> list[Change]:

@@ -13,8 +13,8 @@ from langgraph_learning.stores.entities.names import (
     same_name,
     slug,
 )
+from langgraph_learning.stores.json_values import as_list
 from langgraph_learning.stores.operations import Refused
-from langgraph_learning.stores.values import as_list
 from langgraph_learning.text import fold
 
 

@@ -4,11 +4,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
+from langgraph_learning.store_protocol import Json
 from langgraph_learning.validity import with_timezone
 
-Row: TypeAlias = dict[str, Any]
+Row: TypeAlias = dict[str, Json]
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Skipped:
 Found: TypeAlias = Row | Skipped
 
 
-def row(
+def build_row(
     store: str,
     id: str,
     content: Mapping[str, object],

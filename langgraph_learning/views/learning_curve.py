@@ -1,23 +1,10 @@
-"""Views of improvement: the results of a reflection, and the learning curve."""
+"""Views of a learning curve: the results of the same tasks on more and more memory."""
 
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint
-from langgraph_learning.records import Reflection
-from langgraph_learning.views.commits import change_line, refusal, usage_text
-from langgraph_learning.views.markup import Child, Html, data, grid, html, image, quiet, tag, with_style
+from langgraph_learning.views.markup import Child, Html, grid, html, image, tag, with_style
 
 WIDTH, HEIGHT = 320, 120
 COLOUR, AXIS = "#4c8fd6", "#8a8f98"  # readable on light and dark pages: an image cannot use the page's colours
-
-
-@html.register
-def _reflection(report: Reflection) -> Html:
-    happened = f"{report.events} event{'' if report.events == 1 else 's'}"
-    done = "a dry run" if report.dry_run else f"{len(report.commits)} commits"
-    head = [tag("b", f"{happened}, {done}"), quiet(usage_text(report.usage))]
-    changes = [change_line(change) for change in report.changes]
-    proposed = [tag("div", quiet("proposed: "), data(proposal.description)) for proposal in report.proposed]
-    stopped = [tag("div", "stopped half way: ", data(report.failed))] if report.failed else []
-    return with_style(*head, *changes, *proposed, *map(refusal, report.refused), *stopped)
 
 
 def curve_picture(curve: LearningCurve) -> Html:

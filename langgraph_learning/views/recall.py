@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from langgraph_learning._engine.recall.recall import Recall, Receipt, ShownRecord
+from langgraph_learning.reports import Recall, Receipt, ShownRecord
 from langgraph_learning.views.markup import Child, Html, data, grid, html, image, join, quiet, tag, with_style
 
 WIDTH = 160

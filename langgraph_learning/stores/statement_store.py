@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning.records import ARCHIVED, Add, Change, Record, Update
 from langgraph_learning.stores.base import ID, LearningStore
-from langgraph_learning.stores.changes import find_record, remove
 from langgraph_learning.stores.operations import Operation, operation, schema_fields
+from langgraph_learning.stores.record_changes import find_record, remove_record
 from langgraph_learning.text import same_statement
 
 
@@ -50,7 +50,7 @@ class StatementStore(LearningStore):
             return self._plan_add(given, records)
         record = find_record(records, given.pop("id"), self.kind)
         if isinstance(operation, self._remove):
-            return [remove(record)]
+            return [remove_record(record)]
         content = {**record.content, **given}
         return [] if content == record.content else self.plan_replacement(record, content)
 

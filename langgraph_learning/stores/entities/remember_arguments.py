@@ -10,8 +10,8 @@ from pydantic.fields import FieldInfo
 from langgraph_learning.schemas import Event, Fact
 from langgraph_learning.stores.entities.dates import mark_as_said, read_day
 from langgraph_learning.stores.entities.names import one_line
+from langgraph_learning.stores.json_values import as_list
 from langgraph_learning.stores.operations import Operation, Refused, schema_fields
-from langgraph_learning.stores.values import as_list
 
 NAME = Field(min_length=1, max_length=200, description="Its name, or type/name")
 OWN = frozenset({"name", "type", "description", "aliases", "properties"})
@@ -27,7 +27,7 @@ WORDS = {
 Given: TypeAlias = Mapping[str, JsonValue]
 
 
-def remember_arguments(schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
+def build_fields(schema: type[BaseModel]) -> dict[str, tuple[object, FieldInfo]]:
     """Return the arguments of `remember_about`: the fields of the schema, and the statements about an entity."""
     own, fields = schema_fields(schema, optional=False), schema_fields(schema, optional=True)
     fact = Annotated[str, Fact.model_fields["content"]]

@@ -1,7 +1,7 @@
-"""Views of maintenance: the findings of a curation, and the effect of feedback."""
+"""Views of reports: the findings of a curation and of a reflection, and the effect of feedback."""
 
-from langgraph_learning.records import Curated, CurationReport, Feedback
-from langgraph_learning.views.commits import refusal, usage_text
+from langgraph_learning.reports import Curated, CurationReport, Feedback, Reflection
+from langgraph_learning.views.commits import change_line, refusal, usage_text
 from langgraph_learning.views.markup import Html, data, grid, html, join, quiet, tag, with_style
 
 HEAD = ("learning store", "", "record", "why")
@@ -29,6 +29,17 @@ def _feedback(feedback: Feedback) -> Html:
     summary = f"{sign}: counted for {count} record{'' if count == 1 else 's'}"
     asked = f"; {len(feedback.proposed)} set aside until a person decides" if feedback.proposed else ""
     return with_style(tag("span", summary + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
+
+
+@html.register
+def _reflection(report: Reflection) -> Html:
+    happened = f"{report.events} event{'' if report.events == 1 else 's'}"
+    done = "a dry run" if report.dry_run else f"{len(report.commits)} commits"
+    head = [tag("b", f"{happened}, {done}"), quiet(usage_text(report.usage))]
+    changes = [change_line(change) for change in report.changes]
+    proposed = [tag("div", quiet("proposed: "), data(proposal.description)) for proposal in report.proposed]
+    stopped = [tag("div", "stopped half way: ", data(report.failed))] if report.failed else []
+    return with_style(*head, *changes, *proposed, *map(refusal, report.refused), *stopped)
 
 
 def _report_summary(report: CurationReport) -> str:

@@ -10,7 +10,7 @@ from langgraph_learning.web.rendering import Renderer
 from langgraph_learning.web.service import count_by_store
 
 
-class Upkeep(Renderer):
+class MaintenancePages(Renderer):
     """The pages that curate the records of a user, or erase the user. Each asks for a confirmation first."""
 
     def routes(self) -> list[Route]:

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.ids import find_by_prefix
 from langgraph_learning.cli.output import notice, say, write_json
+from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
@@ -71,7 +71,7 @@ def _operations(scoped: "Scoped") -> "dict[str, type[Operation]]":
     return {kind.__name__: kind for store in scoped.stores for kind in store.operations}
 
 
-def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, Any], str | None]:
+def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, object], str | None]:
     """Return the operation that changes `record`, the arguments that name it, and the name of the changed argument."""
     field = record.id.partition(":")[2]
     for store in scoped.stores:
@@ -92,7 +92,7 @@ def _first_required(kind: "type[Operation]", given: Collection[str] = ()) -> str
     return next((name for name, field in kind.model_fields.items() if field.is_required() and name not in given), None)
 
 
-def _arguments(kind: "type[Operation]", values: Sequence[str], text_is: str | None) -> dict[str, Any]:
+def _arguments(kind: "type[Operation]", values: Sequence[str], text_is: str | None) -> dict[str, object]:
     """Return the arguments in `values`: either each is NAME=VALUE, or there is one text for the argument `text_is`."""
     pairs = {name: value for name, equals, value in (text.partition("=") for text in values) if equals}
     if len(pairs) == len(values) and pairs.keys() <= kind.model_fields.keys():
@@ -111,7 +111,7 @@ def _value(text: str) -> object:
         return text
 
 
-def _apply(at: Target, scoped: "Scoped", operation: str, arguments: dict[str, Any]) -> None:
+def _apply(at: Target, scoped: "Scoped", operation: str, arguments: dict[str, object]) -> None:
     try:
         commit = scoped.apply(operation, **arguments)
     except ValueError as error:

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from langgraph_learning.records import ACTIVE, Change, Record, Remove
 from langgraph_learning.stores.base import ID
-from langgraph_learning.stores.curation import archive, merge_group
+from langgraph_learning.stores.curation import merge_group
 from langgraph_learning.stores.operations import Operation, Refused, operation
+from langgraph_learning.stores.record_changes import archive_record
 
 BECAUSE = (str, Field(description="Why, in a few words"))
 IDS = (list[str], Field(description="The short ids of all the notes that become one"))
@@ -45,8 +46,8 @@ def plan_maintenance(store: str, asked: Operation, records: Sequence[Record]) ->
     if isinstance(asked, DROP):
         return [Remove(store=store, id=record.id, text=record.text, source=record.source)]
     if isinstance(asked, RETIRE):
-        return [archive(record)] if record.status == ACTIVE else []
-    kept = archive(record).model_copy(update={"status": ACTIVE})
+        return [archive_record(record)] if record.status == ACTIVE else []
+    kept = archive_record(record).model_copy(update={"status": ACTIVE})
     return [kept] if record.status != ACTIVE else []
 
 

@@ -3,13 +3,14 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.datastructures import FormData
 
-from langgraph_learning._engine.learning.operation_schema import tool_schema
+from langgraph_learning.json_schema import Schema, choices, object_fields, required_names
 from langgraph_learning.records import Record
 from langgraph_learning.stores import LearningStore, Operation
+from langgraph_learning.stores.operations import tool_schema
 
 Kind = Literal["text", "number", "choice", "yes", "lines", "json"]
 REMOVING = ("delete_", "clear_", "forget")
@@ -29,7 +30,7 @@ class Field:
     whole: bool = False
     """Whether a number must be an integer."""
 
-    def read(self, given: str) -> Any:
+    def read(self, given: str) -> object:
         """Return the value of the text that was typed in; None if it is empty.
 
         Raises:
@@ -52,24 +53,24 @@ def find_operation(stores: tuple[LearningStore, ...], name: str) -> type[Operati
     return next((kind for store in stores for kind in store.operations if kind.__name__ == name), None)
 
 
-def fields_of(operation: type[Operation], values: Mapping[str, Any]) -> list[Field]:
+def fields_of(operation: type[Operation], values: Mapping[str, object]) -> list[Field]:
     """Return the form fields for `operation`, filled with `values`; there is none for `id`, which the page knows."""
-    schema: Any = tool_schema(operation)
-    required = set(schema["required"])
+    schema = tool_schema(operation)
+    required = required_names(schema)
     return [
         _field(name, part, values.get(name), required=name in required)
-        for name, part in schema["properties"].items()
+        for name, part in object_fields(schema).items()
         if name != "id"
     ]
 
 
-def read_form(operation: type[Operation], form: FormData) -> dict[str, Any]:
+def read_form(operation: type[Operation], form: FormData) -> dict[str, object]:
     """Return the arguments that a form contains, without the fields that were left empty.
 
     Raises:
         ValueError: The text of a field is invalid; the message names the field.
     """
-    arguments: dict[str, Any] = {}
+    arguments: dict[str, object] = {}
     for field in fields_of(operation, {}):
         try:
             value = field.read(str(form.get(field.name, "")))
@@ -87,10 +88,10 @@ def operations_on(store: LearningStore, record: Record) -> list[tuple[str, bool]
     return [(operation.__name__, operation.__name__.startswith(REMOVING)) for operation in fitting]
 
 
-def values_of(operation: type[Operation], record: Record) -> dict[str, Any]:
+def values_of(operation: type[Operation], record: Record) -> dict[str, object]:
     """Return the arguments of an operation that `record` already has values for."""
     fields, content = operation.model_fields, record.content
-    values: dict[str, Any] = {name: content[name] for name in fields if name in content}
+    values: dict[str, object] = {name: content[name] for name in fields if name in content}
     if "field" in fields and len(content) == 1:  # a user profile has one record per field
         values["field"] = next(iter(content))
     if "entity" in fields and "name" in content:
@@ -100,24 +101,34 @@ def values_of(operation: type[Operation], record: Record) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in fields}
 
 
-def _field(name: str, schema: Any, value: Any, *, required: bool) -> Field:
-    plain = next((one for one in schema.get("anyOf", ()) if one.get("type") != "null"), schema)
+def _field(name: str, schema: Schema, value: object, *, required: bool) -> Field:
+    plain = next(iter(choices(schema)), schema)
     about = str(schema.get("description") or plain.get("description") or "")
-    kind, choices = _kind(plain), tuple(map(str, plain.get("enum", ())))
-    whole = plain.get("type") == "integer"
-    return Field(name, kind, _write_field(value, kind), about, required, choices, whole)
+    kind, allowed = _kind(plain), plain.get("enum")
+    return Field(
+        name,
+        kind,
+        _write_field(value, kind),
+        about,
+        required,
+        choices=tuple(map(str, allowed)) if isinstance(allowed, list) else (),
+        whole=plain.get("type") == "integer",
+    )
 
 
-def _kind(schema: Any) -> Kind:
+_KINDS: Mapping[object, Kind] = {"integer": "number", "number": "number", "boolean": "yes", "string": "text"}
+
+
+def _kind(schema: Schema) -> Kind:
     if "enum" in schema:
         return "choice"
-    kind = schema.get("type")
-    if kind == "array":
-        return "lines" if schema.get("items", {}).get("type") == "string" else "json"
-    return {"integer": "number", "number": "number", "boolean": "yes", "string": "text"}.get(kind, "json")  # type: ignore[return-value]
+    if schema.get("type") == "array":
+        items = schema.get("items")
+        return "lines" if isinstance(items, dict) and items.get("type") == "string" else "json"
+    return _KINDS.get(schema.get("type"), "json")
 
 
-def _write_field(value: Any, kind: Kind) -> str:
+def _write_field(value: object, kind: Kind) -> str:
     if value is None:
         return ""
     if kind == "lines" and isinstance(value, list):

@@ -1,5 +1,6 @@
 """JSON values of records: merge them, and write them as text."""
 
+from collections.abc import Iterator
 from typing import cast
 
 from pydantic import JsonValue
@@ -80,3 +81,18 @@ def rest_of(content: dict[str, JsonValue], *shown: str) -> list[str]:
 def as_list(value: JsonValue) -> list[JsonValue]:
     """Return `value` if it is a list, else an empty one."""
     return value if isinstance(value, list) else []
+
+
+def without_item(value: list[JsonValue] | dict[str, JsonValue], named: str) -> JsonValue:
+    """Return a list without the items of that text, or an object without the key of that name."""
+    wanted = fold(named).strip()
+    if isinstance(value, dict):
+        return {key: part for key, part in value.items() if fold(key).strip() != wanted}
+    return [part for part in value if wanted not in _spellings(part)]
+
+
+def _spellings(value: JsonValue) -> Iterator[str]:
+    """Yield the texts by which an item of a list can be named: its full text, and for an object its first value."""
+    yield fold(spell(value)).strip()
+    if isinstance(value, dict):
+        yield from (fold(spell(part)).strip() for part in [next(iter(value.values()), "")])

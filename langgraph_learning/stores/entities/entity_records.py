@@ -3,14 +3,16 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TypeAlias
 
 from pydantic import JsonValue
 
-from langgraph_learning.records import ACTIVE, Add, Change, Record, Update
+from langgraph_learning.records import ACTIVE, Change, Record
 from langgraph_learning.stores.entities.names import one_line, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id
-from langgraph_learning.stores.values import as_list, spell
+from langgraph_learning.stores.json_values import as_list, spell
+from langgraph_learning.stores.record_changes import set_record
 from langgraph_learning.text import fold
 
 STORE = "entity_memory"
@@ -18,16 +20,7 @@ FIELDS = frozenset({"kind", "name", "type", "description", "aliases", "propertie
 """The keys in the content of every entity; further keys are fields of a custom schema."""
 
 Content: TypeAlias = dict[str, JsonValue]
-
-
-def put(by_id: Mapping[str, Record], key: str, content: Content, text: str, status: str = ACTIVE) -> list[Change]:
-    """Return the change that gives the record `key` this content; none if it has it already."""
-    old = by_id.get(key)
-    if old is None:
-        return [Add(store=STORE, id=key, content=content, text=text, status=status)]
-    if (old.content, old.text, old.status) == (content, text, status):
-        return []
-    return [Update(store=STORE, id=key, content=content, text=text, status=status)]
+put = partial(set_record, STORE)
 
 
 def say(by_id: Mapping[str, Record], key: str, content: Content, text: str) -> list[Change]:

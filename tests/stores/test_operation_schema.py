@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from langgraph_learning import SessionContextConfig, UserProfileConfig
-from langgraph_learning._engine.learning.operation_schema import answer_schema, tool_schema
+from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning.json_schema import unions
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import (
@@ -20,6 +20,7 @@ from langgraph_learning.stores import (
     UserMemoryStore,
     UserProfileStore,
 )
+from langgraph_learning.stores.operations import tool_schema
 
 
 class Level(Enum):

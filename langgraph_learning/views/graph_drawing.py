@@ -5,14 +5,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from langchain_core.runnables.graph import Graph
 
-from langgraph_learning.views.layout import Floats, place_boxes
-from langgraph_learning.views.markup import Child, Html, image, tag
+from langgraph_learning.views.graph_layout import Floats, place_boxes
+from langgraph_learning.views.markup import Child, Html, image, tag, with_style
 from langgraph_learning.views.mermaid import clip
 
 WIDTH = 820
 LETTER, LINE, SMALL = 7.2, 18, 0.85
 MARGIN = 8
+NODE_COLOUR = "#4c8fd6"
 LONGEST = 28
 WIDE = {"W": 1.9, "F": 1.9}
 STYLE = Html(
@@ -38,6 +40,15 @@ class Box:
         """Width and height in pixels."""
         width = max(_length(self.name), SMALL * _length(self.small)) + 2 * LETTER
         return width, LINE * (1.4 + bool(self.small) * SMALL)
+
+
+def graph_picture(graph: Graph) -> Html:
+    """Return the nodes and edges of `compiled.get_graph()` as a picture; its own `draw_mermaid_png` asks a server."""
+    ends = {node.id for node in (graph.first_node(), graph.last_node()) if node is not None}
+    boxes = {key: Box(_node_name(key), colour=None if key in ends else NODE_COLOUR) for key in graph.nodes}
+    return with_style(
+        drawing(boxes, [(edge.source, _node_name(str(edge.data or "")), edge.target) for edge in graph.edges])
+    )
 
 
 def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> Html:
@@ -141,3 +152,8 @@ def _border(centres: Floats, sizes: Floats, box: int, towards: int) -> Floats:
     reach = np.where(np.abs(way) > 1e-9, (sizes[box] / 2 + 2) / np.maximum(np.abs(way), 1e-9), np.inf).min()
     spot: Floats = centres[box] + way * min(reach, 1.0)
     return spot
+
+
+def _node_name(key: str) -> str:
+    """Return a node's name without the marks of LangGraph's own: `support:__start__` is the start of `support`."""
+    return ":".join(part.strip("_") for part in key.split(":"))

@@ -10,9 +10,9 @@ from langgraph_learning import prompts
 from langgraph_learning.config import NamespaceConfig
 from langgraph_learning.records import Add, Change, Identity, Record, Scope, Update
 from langgraph_learning.stores.base import ID, LearningStore
-from langgraph_learning.stores.changes import find_record, remove
+from langgraph_learning.stores.json_values import as_list, spell, union
 from langgraph_learning.stores.operations import Operation, operation, schema_fields
-from langgraph_learning.stores.values import as_list, spell, union
+from langgraph_learning.stores.record_changes import find_record, remove_record
 from langgraph_learning.text import fold, same_statement
 
 
@@ -71,7 +71,7 @@ class TitledStore(LearningStore):
         """Return the changes that save or delete one record; a record with the same title or body is updated."""
         given = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._delete):
-            return [remove(find_record(records, given["id"], self.kind))]
+            return [remove_record(find_record(records, given["id"], self.kind))]
         title, body = _fold_title(given["title"]), spell(given[self.body])
         same_title = (record for record in records if _fold_title(record.content.get("title")) == title)
         if (old := next(same_title, None)) is not None:

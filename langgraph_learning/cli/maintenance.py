@@ -1,4 +1,4 @@
-"""The commands that undo, erase or curate records, or decide on a proposal."""
+"""The commands that take back, erase or clean up what was learned: `undo`, `forget` and `curate`."""
 
 from collections import Counter
 from typing import Annotated
@@ -6,9 +6,8 @@ from typing import Annotated
 import typer
 
 from langgraph_learning.cli.command import command
-from langgraph_learning.cli.ids import find_by_prefix
 from langgraph_learning.cli.output import confirm, notice, progress, say, write_json
-from langgraph_learning.cli.proposals import decide
+from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
@@ -17,7 +16,7 @@ Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for step in (undo, forget, decide, curate):
+    for step in (undo, forget, curate):
         command(app, step)
 
 

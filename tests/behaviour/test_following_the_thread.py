@@ -1,0 +1,133 @@
+"""Conversations follow the thread: a reply that is given anew replaces the old one, and no model learns twice."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from acceptance.driver import Colour, Home
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.graph import START, MessagesState, StateGraph
+
+from langgraph_learning import Background, LearningMachine
+from langgraph_learning.testing import ScriptedChatModel, op
+
+BEES = op("add_memory", content="Keeps bees", quote="I keep bees")
+CONFIG: dict[str, Any] = {"configurable": {"thread_id": "c1", "user_id": "alice"}}
+
+
+def graph_of(machine: LearningMachine, home: Home) -> Any:
+    """Return recall, an agent that numbers its answers, and extraction."""
+    answers = iter(range(1, 100))
+    builder = StateGraph(MessagesState)
+    builder.add_node("recall", machine.recall_node())
+    builder.add_node("agent", lambda state: {"messages": [AIMessage(f"Answer {next(answers)}")]})
+    builder.add_node("extract", machine.extract_node())
+    builder.add_edge(START, "recall")
+    builder.add_edge("recall", "agent")
+    builder.add_edge("agent", "extract")
+    return builder.compile(store=home.store, checkpointer=InMemorySaver())
+
+
+def run(graph: Any, colour: Colour, given: Any, config: Any = None) -> Any:
+    """Run the graph in one colour."""
+    config = config or CONFIG
+    return graph.invoke(given, config) if colour == "sync" else asyncio.run(graph.ainvoke(given, config))
+
+
+def before(graph: Any, node: str) -> Any:
+    """Return the newest checkpoint from which `node` runs next."""
+    return next(state.config for state in graph.get_state_history(CONFIG) if state.next == (node,))
+
+
+def said(text: str, id: str) -> dict[str, Any]:
+    return {"messages": [HumanMessage(text, id=id)]}
+
+
+def words(machine: LearningMachine, home: Home) -> list[str]:
+    return [
+        str(one.content["text"]) for one in machine.scoped(user_id="alice", store=home.store).records("conversations")
+    ]
+
+
+def learner(*extractions: Any, **options: Any) -> tuple[LearningMachine, ScriptedChatModel]:
+    model = ScriptedChatModel(extractions=extractions)
+    return LearningMachine(conversations=True, user_memory=True, model=model, **options), model
+
+
+@pytest.mark.parametrize("way", ["replayed", "answered again", "sent again", "edited under its id"])
+def test_a_reply_that_is_given_anew_replaces_the_old_one_and_what_was_learned_stays(home: Home, way: str) -> None:
+    machine, model = learner([BEES])
+    graph = graph_of(machine, home)
+    run(graph, home.colour, said("I keep bees", "h1"))
+    assert words(machine, home) == ["I keep bees", "Answer 1"]
+
+    reply = graph.get_state(CONFIG).values["messages"][-1].id
+    if way == "replayed":
+        run(graph, home.colour, None, before(graph, "agent"))
+    elif way == "sent again":
+        run(graph, home.colour, said("I keep bees", "h1"), before(graph, "__start__"))
+    elif way == "answered again":
+        graph.update_state(CONFIG, {"messages": [RemoveMessage(reply)]}, as_node="recall")
+        run(graph, home.colour, None)
+    else:
+        graph.update_state(CONFIG, {"messages": [AIMessage("Answer 2", id=reply)]}, as_node="agent")
+        run(graph, home.colour, None)
+
+    scoped = machine.scoped(user_id="alice", store=home.store)
+    assert words(machine, home) == ["I keep bees", "Answer 2"]
+    assert [record.place for record in scoped.records("conversations")] == [0, 1], "they stay neighbours"
+    [memory] = scoped.records("user_memory")
+    assert scoped.records("conversations")[0].keys == {f"user_memory/{memory.id}": "Keeps bees"}
+    assert model.calls["extraction"] == 1
+
+
+def test_a_reply_that_is_given_anew_is_kept_once_however_often_it_is_extracted(home: Home) -> None:
+    machine, _ = learner([BEES])
+    graph = graph_of(machine, home)
+    run(graph, home.colour, said("I keep bees", "h1"))
+    run(graph, home.colour, None, before(graph, "agent"))
+    scoped = machine.scoped(user_id="alice", store=home.store)
+    commits, again = len(scoped.commits()), before(graph, "extract")
+    for _ in range(2):
+        run(graph, home.colour, None, again)
+    assert len(scoped.commits()) == commits == 2
+    assert words(machine, home) == ["I keep bees", "Answer 2"]
+
+
+def test_a_thread_that_goes_on_from_an_earlier_reply_keeps_what_it_has_now(home: Home) -> None:
+    machine, model = learner([BEES], [], [])
+    graph = graph_of(machine, home)
+    run(graph, home.colour, said("I keep bees", "h1"))
+    first = before(graph, "agent")
+    run(graph, home.colour, said("And goats", "h2"))
+    run(graph, home.colour, None, first)
+    assert words(machine, home) == ["I keep bees", "Answer 3"]
+    run(graph, home.colour, said("Go on", "h3"))
+    assert words(machine, home) == ["I keep bees", "Answer 3", "Go on", "Answer 4"]
+    assert [record.text for record in machine.scoped(user_id="alice", store=home.store).records("user_memory")] == [
+        "Keeps bees"
+    ]
+    assert model.calls["extraction"] == 3
+
+
+def test_a_reply_that_is_given_anew_behind_the_reply_is_kept_at_once(home: Home) -> None:
+    machine, model = learner([BEES], background=Background(delay=0.0))
+    graph = graph_of(machine, home)
+    run(graph, home.colour, said("I keep bees", "h1"))
+    machine.drain()
+    run(graph, home.colour, None, before(graph, "agent"))
+    assert words(machine, home) == ["I keep bees", "Answer 2"]
+    machine.drain()
+    assert model.calls["extraction"] == 1
+
+
+def test_an_undone_turn_is_not_kept_again_by_another_reply(keeping: Home) -> None:
+    machine, _ = learner([BEES])
+    graph = graph_of(machine, keeping)
+    run(graph, keeping.colour, said("I keep bees", "h1"))
+    scoped = machine.scoped(user_id="alice", store=keeping.store)
+    [commit] = scoped.commits()
+    scoped.undo(commit.id)
+    run(graph, keeping.colour, None, before(graph, "agent"))
+    assert scoped.records() == []
