@@ -94,13 +94,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measure on a SQLite file that is thrown away."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--messages", type=int, default=100_000)
+    parser.add_argument("--parts", default="learn,graph", help="what to measure, by comma")
     given = parser.parse_args(arguments)
     chance = random.Random(1)
     messages = history(given.messages, chance)
-    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/learning.db") as db:
-        learn(db.store, messages, chance)
-    with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/learning.db") as db:
-        compare(db.store, messages)
+    parts = {"learn": lambda store: learn(store, messages, chance), "graph": lambda store: compare(store, messages)}
+    for part in given.parts.split(","):
+        with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/learning.db") as db:
+            parts[part](db.store)
 
 
 if __name__ == "__main__":
