@@ -1,7 +1,7 @@
 """One thread of 100,000 messages: `python -m benchmarks.long_thread [--messages 100000]`, on SQLite, without a model.
 
-First `scoped().learn` takes the whole history, part by part: milliseconds a message at the start and at the end, the
-peak of the process, then recalls and one more turn. Then a graph whose state holds all these messages takes one more
+First `scoped().learn` takes the whole history, part by part: milliseconds a message after each tenth, the peak of the
+process, then recalls and one more turn. Then a graph whose state holds all these messages takes one more
 turn, with recall and extraction around its node and without. Times are the processor's, those of recalls by the clock.
 """
 
@@ -42,13 +42,16 @@ def peak() -> float:
 def learn(store: BaseStore, messages: Sequence[AnyMessage], chance: random.Random) -> None:
     """Learn the history in one call, then recall and learn one more turn."""
     alex = LearningMachine(conversations=True, store=store).scoped(user_id="alex", thread_id="long")
-    before = peak()
-    looks = [(0, time.process_time())]
-    alex.learn(messages, at=START_AT, progress=lambda done, _: looks.append((done, time.process_time())))
-    tenth = max(1, len(looks) // 10)
-    for name, (first, last) in (("first", (0, tenth)), ("last", (-1 - tenth, -1))):
-        (done, since), (then, until) = looks[first], looks[last]
-        print(f"{name} tenth: {1_000 * (until - since) / (then - done):.2f} ms a message", flush=True)
+    before, since, reached = peak(), time.process_time(), 0
+
+    def progress(done: int, total: int) -> None:
+        nonlocal since, reached
+        if done - reached >= total // 10:
+            now = time.process_time()
+            print(f"to {done:,}: {1_000 * (now - since) / (done - reached):.1f} ms a message", flush=True)
+            since, reached = now, done
+
+    alex.learn(messages, at=START_AT, progress=progress)
     print(f"peak {before:.0f} MB before, {peak():.0f} after")
     questions = [" ".join(chance.choices(WORDS, k=4)) for _ in range(50)]
     print(f"recall, median / p95 in ms: {told(spent(alex.recall, questions))}")
