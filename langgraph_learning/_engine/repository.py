@@ -236,7 +236,10 @@ def load_snapshots(
         for (store, scope), most, session_only in zip(stores, limits, within, strict=True)
     ]
     fitting = [
-        read_op(store, scope, query, 1 if store.captures else SEARCH_LIMIT, session=session_only)
+        # No turn is planned against messages, and ranking a long thread by the turn's words takes long.
+        read_op(store, scope, limit=1, session=session_only)
+        if store.captures
+        else read_op(store, scope, query, SEARCH_LIMIT)
         for (store, scope), session_only in zip(stores, within, strict=True)
         if query
     ]
