@@ -19,21 +19,20 @@ from langgraph_learning import LearningMachine, connect
 
 EACH = 25
 STEPS = """
-alter table hybrid_postings set unlogged;
-drop index hybrid_postings_term;
+drop index hybrid_words_keys;
 insert into hybrid_commits (revision, at) values (1, now());
 insert into hybrid_namespaces (id, path, items, length)
 select n, concat_ws(chr(31), '', 'learning', 'user', 'u' || (n - 1) / 2,
   case n % 2 when 1 then 'user_memory' else 'conversations' end, ''), {each}, {each} * 12
 from generate_series(1, 2 * {users}) n;
-insert into hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, length, terms)
+insert into hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at)
 select i, ns, key, jsonb_build_object('store', store, 'scope', jsonb_build_object('user_id', 'u' || (ns - 1) / 2),
   'content', jsonb_build_object('content', text, 'speaker', 'user', 'text', text, 'said_at', '2026-01-01T00:00:00Z'),
   'text', text, 'status', 'active', 'version', 1, 'source', jsonb_build_object('actor', 'user', 'thread_id', 't',
   'message_ids', jsonb_build_array('m' || i)), 'created_at', '2026-01-01T00:00:00Z',
   'updated_at', '2026-01-01T00:00:00Z') || case ns % 2 when 1 then '{{}}'::jsonb else
   jsonb_build_object('session', 't', 'place', place) end,
-  1, 1, now(), now(), 12, array_to_string(array(select unnest(words) order by 1), ' ')
+  1, 1, now(), now()
 from (select i, (i - 1) / {each} + 1 as ns, (i - 1) % {each} as place,
     case ((i - 1) / {each} + 1) % 2 when 1 then 'user_memory' else 'conversations' end as store,
     case ((i - 1) / {each} + 1) % 2 when 1 then 'r' || i else 't-' || (i - 1) % {each} end as key
@@ -41,10 +40,12 @@ from (select i, (i - 1) / {each} + 1 as ns, (i - 1) % {each} as place,
 cross join lateral (
   select array_agg('word' || floor(random() * 3000)::int) as words from generate_series(1, 12 + (r.i * 0)::int)) w
 cross join lateral (select array_to_string(words, ' ') as text) t;
-insert into hybrid_postings (ns, term, item, tf, length)
-select ns, term, id, count(*), 12 from hybrid_items, unnest(string_to_array(terms, ' ')) term group by ns, term, id;
-create index hybrid_postings_term on hybrid_postings (ns, term);
-alter table hybrid_postings set logged;
+insert into hybrid_words (item, ns, length, terms, repeats)
+select id, ns, 12, (select string_agg(term, ' ' order by term) from string_to_table(value ->> 'text', ' ') term),
+  (select jsonb_object_agg(term, times) from (select term, count(*) as times
+    from string_to_table(value ->> 'text', ' ') term group by term having count(*) > 1) counted)
+from hybrid_items order by id;
+create index hybrid_words_keys on hybrid_words using gin (hybrid_word_keys(ns, terms)) with (fastupdate = off);
 vacuum analyze
 """
 

@@ -28,14 +28,13 @@ from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
-from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
+from langgraph_learning.errors import ConfigurationError, ProposalError, RecordError, ScopeError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
 from langgraph_learning.option_checks import (
     check_bool,
     check_function,
     check_limit,
-    check_list,
     check_string,
     check_text,
 )
@@ -69,7 +68,8 @@ class ScopedFlows:
 
     def _load(self, rows: Iterable[Mapping[str, Json]], vouched: bool) -> Flow[int]:
         check_bool("load(vouched=...)", vouched)
-        check_list("load(rows), the rows of an export", rows)
+        if not isinstance(rows, Iterable):
+            raise RecordError(f"load({rows!r:.80}): give the rows of an export, each a mapping")
         return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:

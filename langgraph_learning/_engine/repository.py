@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
 from pydantic import JsonValue
@@ -236,7 +236,10 @@ def load_snapshots(
         for (store, scope), most, session_only in zip(stores, limits, within, strict=True)
     ]
     fitting = [
-        read_op(store, scope, query, 1 if store.captures else SEARCH_LIMIT, session=session_only)
+        # No turn is planned against messages, and ranking a long thread by the turn's words takes long.
+        read_op(store, scope, limit=1, session=session_only)
+        if store.captures
+        else read_op(store, scope, query, SEARCH_LIMIT)
         for (store, scope), session_only in zip(stores, within, strict=True)
         if query
     ]
@@ -277,9 +280,8 @@ def put_commit(commit: Commit) -> PutOp:
 
     It does not repeat what other users said in a shared namespace, because `forget` would miss it there.
     """
-    changes = [_without_words(change, commit.identity) for change in commit.changes]
     value = commit.model_dump(mode="json", exclude={"id", "changes"}, exclude_defaults=True)
-    value["changes"] = [_written_change(change) for change in changes]
+    value["changes"] = [_written_change(_without_words(change, commit.identity), commit) for change in commit.changes]
     return PutOp(commits_namespace(commit.identity), commit.id, value, index=False)
 
 
@@ -294,18 +296,36 @@ def _without_words(change: Change, identity: Identity) -> Change:
     return change.model_copy(update={"text": "", "content": {}, "source": source})
 
 
-def _written_change(change: Change) -> dict[str, JsonValue]:
-    """Return a change without its empty fields, which are the larger part in most turns."""
-    value = change.model_dump(mode="json")
-    source = {name: part for name, part in value["source"].items() if part is not None}
-    return {
-        name: part for name, part in {**value, "source": source}.items() if part not in (None, {}) or name == "content"
-    }
+def _written_change(change: Change, commit: Commit) -> dict[str, JsonValue]:
+    """Return a change without its defaults; of a message also without what follows from its id and the commit."""
+    value = change.model_dump(mode="json", exclude_defaults=True) | {"kind": change.kind}
+    if not isinstance(change, Remove) and _names_message(change, commit):
+        value = {name: part for name, part in value.items() if name not in ("content", "text", "session", "place")}
+        value.get("source", {}).pop("thread_id", None)
+    return value
+
+
+def _names_message(change: Add | Update, commit: Commit) -> bool:
+    place_known = change.session is not None and change.id == f"{change.session}-{change.place}"
+    return place_known and change.source.thread_id == commit.identity.thread_id
 
 
 def read_commit(result: Result) -> Commit | None:
     """Return the commit that a result holds; None if it holds none."""
-    return Commit.model_validate({**result.value, "id": result.key}) if isinstance(result, Item) else None
+    if not isinstance(result, Item):
+        return None
+    thread_id = result.value.get("identity", {}).get("thread_id")
+    changes = [_read_change(change, thread_id) for change in result.value.get("changes", ())]
+    return Commit.model_validate({**result.value, "changes": changes, "id": result.key})
+
+
+def _read_change(change: dict[str, Any], thread_id: str | None) -> dict[str, Any]:
+    """Return a stored change with what `_written_change` has left out of that of a message."""
+    if change.get("kind") == "remove" or "content" in change:
+        return change
+    session, _, place = change["id"].rpartition("-")
+    source = {**change.get("source", {}), "thread_id": thread_id}
+    return {**change, "content": {}, "text": "", "session": session, "place": int(place), "source": source}
 
 
 def find_undo(commit: Commit) -> Flow[Commit | None]:

@@ -118,6 +118,9 @@ def _messages(value: object) -> list[BaseMessage]:
     if value is None:
         return []
     several = value if isinstance(value, Iterable) and not isinstance(value, str | BaseMessage | Mapping) else [value]
+    several = list(several)
+    if all(isinstance(message, BaseMessage) for message in several):  # as usual; there may be very many
+        return cast("list[BaseMessage]", several)
     return convert_to_messages([cast("MessageLikeRepresentation", message) for message in several])
 
 

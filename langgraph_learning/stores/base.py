@@ -151,6 +151,8 @@ class LearningStore(ABC):
     """How many records recall reads at most before it chooses: the best fits, then the newest."""
     keys_messages: bool = False
     """Whether a message can be found by the records made from it; a machine sets this if it also keeps messages."""
+    keyed_by: "tuple[LearningStore, ...]" = ()
+    """The other learning stores of the machine, if this one keeps messages: their records become keys of messages."""
     operations: tuple[type[Operation], ...]
     searches: tuple[type[Operation], ...] = ()
     """Tools that only read. A field `query` is the text to search for, a field `limit` the most results to show, and a

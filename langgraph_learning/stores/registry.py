@@ -55,7 +55,7 @@ def resolve_stores(
     configured = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
     stores = tuple(_in_namespace(store, namespace) for store in configured if store is not None)
     _check_distinct(stores)
-    return tuple(map(_keying_messages, stores)) if any(store.captures for store in stores) else stores
+    return _keying_messages(stores) if any(store.captures for store in stores) else stores
 
 
 def _learning_store(option: str, choice: Choice) -> LearningStore | None:
@@ -88,10 +88,12 @@ def _in_namespace(store: LearningStore, namespace: str) -> LearningStore:
     return bound
 
 
-def _keying_messages(store: LearningStore) -> LearningStore:
-    """Return a copy of the learning store that keys messages, for a machine that keeps messages."""
-    bound = copy.copy(store)
-    bound.keys_messages = not store.captures
+def _keying_messages(stores: Sequence[LearningStore]) -> tuple[LearningStore, ...]:
+    """Return copies of the learning stores of a machine that keeps messages: the others key those that do."""
+    bound = tuple(map(copy.copy, stores))
+    keying = tuple(store for store in bound if not store.captures)
+    for store in bound:
+        store.keys_messages, store.keyed_by = not store.captures, keying if store.captures else ()
     return bound
 
 

@@ -8,8 +8,10 @@ from acceptance.driver import Home
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.store.base import SearchOp
 
 from langgraph_learning import ConversationsConfig, LearningMachine, LearningMode, Record, UserMemoryConfig
+from langgraph_learning._engine.flow import Batch, Driver, Effect
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
@@ -124,6 +126,25 @@ def test_a_message_is_found_by_what_was_learned_from_it_until_that_is_gone(home:
     assert scoped.records("user_memory") == []
     assert all(record.keys == {} for record in scoped.records("conversations"))
     assert scoped.search("Where is the residence in Portugal?", store="conversations") == []
+
+
+def test_what_is_learned_from_a_message_is_a_key_of_it_without_a_search_of_all_messages(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    searched: list[tuple[str, ...]] = []
+    of_machine = Driver._perform
+
+    def watched(driver: Driver, effect: Effect) -> Any:
+        ops = effect.ops if isinstance(effect, Batch) else ()
+        searched.extend(op.namespace_prefix for op in ops if isinstance(op, SearchOp) and "source" in (op.filter or {}))
+        return of_machine(driver, effect)
+
+    monkeypatch.setattr(Driver, "_perform", watched)
+    machine = LearningMachine(conversations=True, user_memory=True, model=memory_model(), store=home.store)
+    scoped = machine.scoped(user_id="alice", thread_id="t1")
+    scoped.learn([HumanMessage("I moved to the harbour.", id="m1"), AIMessage("Ok.", id="m2")])
+    assert next(record.keys for record in scoped.records("conversations"))
+    assert {prefix[-1] for prefix in searched} == {"user_memory"}
 
 
 def memory_model() -> ScriptedChatModel:

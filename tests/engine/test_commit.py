@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from engine.hand import ALICE, AT, ByHand, answer, heard, items, memory, record, rules, work
+from langgraph.store.base import Item
 from pydantic import Field, JsonValue
 
 from langgraph_learning import UserProfileConfig
@@ -15,8 +16,8 @@ from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, D
 from langgraph_learning._engine.learning.extract import extract
 from langgraph_learning._engine.learning.operation_request import read_requests
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage
-from langgraph_learning._engine.repository import ScopeSnapshot
-from langgraph_learning.records import Commit, Record, Source
+from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, read_commit
+from langgraph_learning.records import Add, Change, Commit, Identity, Record, Remove, Source, Update
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, SessionContextStore, UserMemoryStore, UserProfileStore
 from langgraph_learning.testing import op
@@ -237,3 +238,52 @@ def test_each_record_of_a_commit_is_a_moment_after_the_one_before() -> None:
     changes = learned(*(op("add_memory", content=f"Likes tea number {n}") for n in range(9))).changes
     records = known.with_changes(changes, datetime.now(UTC)).records
     assert sorted(records, key=lambda each: (each.created_at, each.id)) == list(records)
+
+
+MESSAGE = Add(
+    store="conversations",
+    id="abc-7",
+    session="abc",
+    place=7,
+    content={"speaker": "user", "text": "Hello."},
+    text="(1 May 2026) user: Hello.",
+    source=Source(thread_id="t", message_ids=("m1",)),
+)
+
+
+def stored(*changes: Change) -> tuple[list[JsonValue], Commit]:
+    """The changes of a commit as a store holds them, and the commit that is read from there."""
+    made = Commit(id="c", identity=Identity(user_id="alice", thread_id="t"), at=AT, changes=changes)
+    put = put_commit(made)
+    assert put.value is not None
+    value = json.loads(json.dumps(put.value))
+    read = read_commit(Item(value=value, key="c", namespace=put.namespace, created_at=AT, updated_at=AT))
+    assert read is not None
+    return value["changes"], read
+
+
+def test_a_commit_names_a_message_by_its_id_alone() -> None:
+    bare = MESSAGE.model_copy(update={"content": {}, "text": ""})
+    edited = Update(**bare.model_dump(exclude={"kind", "status"}), status="archived")
+    elsewhere = bare.model_copy(update={"source": Source(thread_id="another"), "id": "abc-8", "place": 8})
+    imported = bare.model_copy(update={"id": "x9"})
+    written, read = stored(MESSAGE, edited, elsewhere, imported)
+    assert written[0] == {"kind": "add", "store": "conversations", "id": "abc-7", "source": {"message_ids": ["m1"]}}
+    assert read.changes == (bare, edited, elsewhere, imported)
+
+
+def test_a_commit_is_read_as_it_was_written() -> None:
+    add = Add(store="user_memory", id="1", content={}, text="", from_now_on=True, source=Source(actor="assistant"))
+    gone = Remove(store="user_memory", id="2", text="Likes tea", source=Source(thread_id=None, quote="no tea"))
+    assert stored(add, gone)[1].changes == (add, gone)
+
+
+def test_a_commit_of_an_earlier_version_is_read_as_it_was() -> None:
+    """Earlier versions wrote every field of a change that is not empty, and the content always."""
+    source = {"actor": "user", "thread_id": "t", "message_ids": ["m1"]}
+    change = {"kind": "add", "store": "conversations", "id": "abc-7", "session": "abc", "place": 7, "content": {}}
+    change |= {"text": "", "status": "active", "from_now_on": False, "source": source}
+    value = {"identity": {"user_id": "alice", "thread_id": "t"}, "at": AT.isoformat(), "changes": [change]}
+    read = read_commit(Item(value=value, key="c", namespace=("learning",), created_at=AT, updated_at=AT))
+    assert read is not None
+    assert read.changes == (MESSAGE.model_copy(update={"content": {}, "text": ""}),)

@@ -147,7 +147,7 @@ class Old:
     def _write(self, store: HybridStore) -> list[int]:
         store.put(("a",), "one", {"text": "green tea"})
         store.put(("a",), "two", {"text": "chess"})
-        store.put(("a",), "one", {"text": "black coffee"})
+        store.put(("a",), "one", {"text": "black coffee, coffee, coffee"})
         first = store.revision()
         store.put(("b",), "gone", {"text": "snow"})
         store.delete(("b",), "gone")
@@ -173,8 +173,19 @@ class Old:
             if number <= self.version:
                 yield from (step if self.sqlite else sql.fill(step) for step in steps)
                 yield f"insert into hybrid_migrations values ({number}, '{name}')"  # noqa: S608 - our own names
-        for table in ("namespaces", "commits", "items", "versions", "postings", "vectors"):
+        for table in ("namespaces", "commits", "versions", "vectors"):
             yield f"insert into hybrid_{table} select * from today.hybrid_{table}"  # noqa: S608
+        if self.sqlite:
+            yield from (f"insert into hybrid_{it} select * from today.hybrid_{it}" for it in ("items", "postings"))  # noqa: S608
+        else:  # earlier versions had the words beside the item, and a row for each of them
+            yield (
+                "insert into hybrid_items select i.*, coalesce(w.length, 0), w.terms"
+                " from today.hybrid_items i left join today.hybrid_words w on w.item = i.id"
+            )
+            yield (
+                "insert into hybrid_postings select ns, term, id, count(*), length"
+                " from hybrid_items, string_to_table(terms, ' ') term group by 1, 2, 3, 5"
+            )
         yield "insert into hybrid_marks select * from today.hybrid_marks where name not in ('items', 'namespaces')"
         if not self.sqlite:  # what a store without an embedder used to leave behind
             yield "insert into hybrid_vectors select ns, 999, field, embedding from hybrid_vectors limit 1"
@@ -183,6 +194,31 @@ class Old:
 @pytest.fixture
 def old(url: str) -> Old:
     return Old(url, 1 if url.startswith("sqlite") else 3)
+
+
+def test_words_that_an_earlier_version_indexed_score_as_they_do_today(old: Old) -> None:
+    options: Any = {} if old.sqlite else {"schema": "today"}
+    scores = []
+    for store in (store_at(old.url), store_at(f"{old.url}.today" if old.sqlite else old.url, **options)):
+        with store:
+            found = store.search(("a",), query="black coffee coffee chess")
+            scores.append([(item.key, item.score) for item in found])
+    assert scores[0] == scores[1]
+    assert all(score for _, score in scores[0])
+
+
+def test_the_index_of_words_holds_no_word(postgres_url: str) -> None:
+    """An index of this kind keeps its values when their rows are deleted, so words in it could not be forgotten."""
+    with store_at(postgres_url) as store:
+        store.put(("a",), "one", {"text": "xylophone xylophone"})
+        assert [item.key for item in store.search(("a",), query="xylophone") if item.score] == ["one"]
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("checkpoint")
+        where = "select position('xylophon'::bytea in pg_read_binary_file(pg_relation_filepath(%s))) > 0"
+        holds_word = {
+            name: connection.execute(where, [name]).fetchone() for name in ("hybrid_words", "hybrid_words_keys")
+        }
+    assert holds_word == {"hybrid_words": (True,), "hybrid_words_keys": (False,)}
 
 
 @pytest.mark.parametrize("embed", [True, False])

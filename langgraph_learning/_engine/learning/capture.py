@@ -21,9 +21,22 @@ from langgraph.store.base import Item, PutOp, SearchOp
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.turn import Turn, TurnInput
-from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, put_record
+from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, put_record, scoped_to
 from langgraph_learning.masking import Mask
-from langgraph_learning.records import ACTIVE, Add, Change, Commit, Record, Remove, Scope, Source, Update, derived_id
+from langgraph_learning.records import (
+    ACTIVE,
+    Add,
+    Change,
+    Commit,
+    Identity,
+    Namespace,
+    Record,
+    Remove,
+    Scope,
+    Source,
+    Update,
+    derived_id,
+)
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.base import FAULTS, SpokenMessage
 
@@ -183,8 +196,11 @@ def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captu
     ]
 
 
-def find_citing(user_id: str, captured: Captured, snapshots: Sequence[ScopeSnapshot]) -> Flow[list[Record]]:
-    """Return the user's records that rest on messages which are about to be kept: a tool may have learned first."""
+def find_citing(identity: Identity, captured: Captured, snapshots: Sequence[ScopeSnapshot]) -> Flow[list[Record]]:
+    """Return the user's records that rest on messages which are about to be kept: a tool may have learned first.
+
+    Only the learning stores that key messages are searched, because the messages are far more.
+    """
     stored = {
         id
         for snapshot in snapshots
@@ -194,7 +210,10 @@ def find_citing(user_id: str, captured: Captured, snapshots: Sequence[ScopeSnaps
     }
     new = [message.id for message in captured.messages if message.id not in stored and message.role == "user"]
     thread = captured.source.thread_id
-    items = yield from _find_items(user_id, {(thread, id) for id in new}, messages=False)
+    keying = {store.name: store for snapshot in snapshots for store in snapshot.store.keyed_by}
+    scopes = [(store, scope) for store, scope in scoped_to(keying.values(), identity) if scope.user_id is not None]
+    paths = [(*scope.path, store.name) for store, scope in scopes]
+    items = yield from _find_items(paths, {(thread, id) for id in new}, messages=False)
     return [Record.from_item(item) for item in items if isinstance(item.value.get("source"), dict)]
 
 
@@ -231,6 +250,7 @@ def key_puts(
     pairs: Iterable[tuple[Record | None, Record | None]],
     done: Iterable[tuple[tuple[str, ...], str]],
     at: datetime,
+    captured: Iterable[Record] = (),
 ) -> Flow[tuple[list[PutOp], Expected]]:
     """Return the puts that give messages the keys of what was learned from them, and delete those of what was removed.
 
@@ -239,7 +259,9 @@ def key_puts(
         pairs: Each record before and after; None if it does not exist.
         done: The addresses of records that the same commit writes anyway.
         at: The present time.
+        captured: Messages of the user that were read already; others are searched for.
     """
+    known = {(record.source.thread_id, id): record for record in captured for id in record.source.message_ids}
     wanted: dict[str, dict[Cited, dict[str, str | None]]] = {}
     for old, new in pairs:
         for record, gone in ((old, True), (new, False)):
@@ -250,8 +272,13 @@ def key_puts(
                 keys[_key(record)] = None if gone else record.text
     written, puts, expect = set(done), [], {}
     for owner, messages in wanted.items():
-        for item in (yield from _find_items(owner, messages.keys(), messages=True)):
-            record, address = Record.from_item(item), (tuple(item.namespace), item.key)
+        # A graph inside another may have kept the message once more: what is taken away is searched for everywhere.
+        added = {message for message, keys in messages.items() if None not in keys.values()}
+        here = added & known.keys() if owner == user_id else set[Cited]()
+        items = yield from _find_items([Scope(user_id=owner).path], messages.keys() - here, messages=True)
+        read = [*map(known.__getitem__, here), *map(Record.from_item, items)]
+        records = {(record.namespace, record.id): record for record in read}
+        for address, record in records.items():
             changed = {
                 key: text
                 for id in record.source.message_ids
@@ -265,13 +292,12 @@ def key_puts(
     return puts, expect
 
 
-def _find_items(user_id: str, cited: Iterable[Cited], *, messages: bool) -> Flow[list[Item]]:
-    """Return the messages in `cited`; with `messages=False`, the other records that cite them."""
-    prefix = Scope(user_id=user_id).path
+def _find_items(paths: Sequence[Namespace], cited: Iterable[Cited], *, messages: bool) -> Flow[list[Item]]:
+    """Return the messages in `cited` under some paths; with `messages=False`, the other records that cite them."""
     threads: dict[str | None, list[str]] = {}
     for thread, id in cited:
         threads.setdefault(thread, []).append(id)
-    if not threads:
+    if not threads or not paths:
         return []
     info = yield from describe_store()
     ops = []
@@ -280,7 +306,8 @@ def _find_items(user_id: str, cited: Iterable[Cited], *, messages: bool) -> Flow
         if info.ranks and len(ids) <= AT_ONCE:
             sources = [{"thread_id": thread, "message_ids": {"$contains": id}} for id in ids]
         kind = {"session": {"$exists": messages}} if info.ranks else {}
-        ops += [SearchOp(prefix, {"source": source, **kind}, limit=EVERYTHING, refresh_ttl=False) for source in sources]
+        filters = [{"source": source, **kind} for source in sources]
+        ops += [SearchOp(path, filter_, limit=EVERYTHING, refresh_ttl=False) for path in paths for filter_ in filters]
     results = yield from batch(*ops)
     items = [item for result in results for item in cast("list[Item]", result or [])]
     by_address = {(tuple(item.namespace), item.key): item for item in items}
@@ -288,7 +315,7 @@ def _find_items(user_id: str, cited: Iterable[Cited], *, messages: bool) -> Flow
     return [
         item
         for (path, _), item in by_address.items()
-        if path[: len(prefix)] == prefix and _cites(item, wanted, messages)
+        if any(path[: len(prefix)] == prefix for prefix in paths) and _cites(item, wanted, messages)
     ]
 
 
@@ -303,13 +330,14 @@ def commit_keys(
     new_commit: Commit, snapshots: Sequence[ScopeSnapshot], at: datetime
 ) -> Flow[tuple[list[PutOp], Expected]]:
     """Return the puts for keys of messages that a commit does not write itself."""
-    pairs, done = [], []
+    pairs, done, captured = [], [], list[Record]()
     for snapshot in snapshots:
         old = {record.id: record for record in snapshot.records}
         own_changes = [change for change in new_commit.changes if change.store == snapshot.store.name]
         new = {record.id: record for record in snapshot.with_changes(own_changes, at).records}
         path = (*snapshot.scope.path, snapshot.store.name)
         done += [(path, change.id) for change in own_changes]
+        captured += new.values() if snapshot.store.captures else ()
         if snapshot.store.keys_messages:
             pairs += [(old.get(key), new.get(key)) for key in dict.fromkeys(change.id for change in own_changes)]
-    return (yield from key_puts(new_commit.identity.user_id, pairs, done, at))
+    return (yield from key_puts(new_commit.identity.user_id, pairs, done, at, captured))

@@ -46,12 +46,12 @@ def learn_history(
     progress: Callable[[int, int], object] | None,
 ) -> Flow[Commit | None]:
     """Learn from a history part by part, and return the last commit that changed something; none is learned twice."""
-    now, last = datetime.now(UTC), None
+    now, last, before = datetime.now(UTC), None, 0
     speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
     works = settings.extractions()
     for start, end in split_history(history):
-        before = count_user_messages(history[:start], speakers)
         turn = replace(turn_of(history[start:end], speakers, said_at), human_offset=before)
+        before += count_user_messages(history[start:end], speakers)
         turn_input = TurnInput(turn=turn, identity=identity, at=now)
         thread = read_thread(history[max(0, start - MOST_MESSAGES) : end], settings.name, speakers)
         part_commit = yield from extract(

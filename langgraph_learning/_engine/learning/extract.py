@@ -119,7 +119,7 @@ def extract(
         begun=tuple(begun),
         captured=captured,
         heard=turn.message_ids,
-        cited_by=tuple((yield from find_citing(str(identity.user_id), captured, snapshots)) if captured else ()),
+        cited_by=tuple((yield from find_citing(identity, captured, snapshots)) if captured else ()),
         trajectory=failed_trajectory(turn, rules.mask) if any(work.trajectory for work in works) else None,
     )
     try:
@@ -164,7 +164,7 @@ def _keep_messages(
         # What was recalled in the turn is counted with the commit that learns from it.
         provenance=turn_input.provenance.model_copy(update={"recalled": (), "recalled_tokens": {}}),
         captured=captured,
-        cited_by=tuple((yield from find_citing(str(turn_input.identity.user_id), captured, snapshots))),
+        cited_by=tuple((yield from find_citing(turn_input.identity, captured, snapshots))),
     )
     new_commit = yield from commit(draft, snapshots)
     return new_commit if new_commit.changes else None

@@ -173,7 +173,9 @@ def turn_of(
 ) -> Turn:
     """Return `messages` as a turn; with `start`, only those from that index on."""
     words, returned, trajectory = read_messages(messages[start:], speakers, said_at)
-    before = count_user_messages(messages[:start], speakers)
+    # Only messages without ids are known by their number, and to count the messages of a long thread takes time.
+    numbered = not all(message.id for message in messages)
+    before = count_user_messages(messages[:start], speakers) if numbered else 0
     return Turn(tuple(words), before, tuple(returned), tuple(trajectory))
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from langgraph_learning.checkpointers._store.codec import Json, read_json
 from langgraph_learning.checkpointers._store.dialect import Dialect, Row, Session
-from langgraph_learning.checkpointers._store.writing import analyze
+from langgraph_learning.checkpointers._store.writing import analyze, words_row
 from langgraph_learning.text import analysis_version
 
 log = logging.getLogger("langgraph_learning")
@@ -77,22 +77,17 @@ def _reindex(dialect: Dialect, fields: Sequence[str]) -> None:
 
 
 def _rewrite_items(session: Session, rows: Sequence[Row], fields: Sequence[str]) -> None:
-    items, gone, added, lengths = [], [], [], Counter[int]()
+    gone, added, lengths = [], [], Counter[int]()
     for item, ns, value, stored in rows:
         old = stored.split()
         new = _terms(read_json(value), old, fields)
         if new == old:
             continue
         lengths[ns] += len(new) - len(old)
-        items.append({"id": item, "terms": " ".join(new), "length": len(new)})
-        gone += [{"ns": ns, "term": term, "item": item} for term in dict.fromkeys(old)]
-        added += [
-            {"ns": ns, "term": term, "item": item, "tf": times, "length": len(new)}
-            for term, times in Counter(new).items()
-        ]
-    session.many("put_item_terms", items)
-    session.many("delete_postings", gone)
-    session.many("put_postings", added)
+        gone.append(words_row(ns, item, old))
+        added.append(words_row(ns, item, new))
+    session.many("delete_words", gone)
+    session.many("put_words", added)
     session.many("add_to_counts", [{"id": ns, "items": 0, "length": length} for ns, length in lengths.items()])
 
 

@@ -50,8 +50,10 @@ class SqliteSession:
         return self._connection.execute(_SQL(name), _bind_all(params)).rowcount
 
     def many(self, name: str, rows: Sequence[Params]) -> None:
-        """Run a statement for all `rows`."""
-        self._connection.executemany(_SQL(name), [_bind_all(row) for row in rows])
+        """Run a statement for all `rows`, or several statements one after the other."""
+        bound = [_bind_all(row) for row in rows]
+        for statement in _SQL(name).split(";\n"):
+            self._connection.executemany(statement, bound)
 
     def script(self, steps: Sequence[str]) -> None:
         """Run the statements of a migration."""

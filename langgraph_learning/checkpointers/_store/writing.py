@@ -65,6 +65,12 @@ def analyze(value: Mapping[str, Json], fields: Sequence[str]) -> list[str]:
     return sorted(term for _, text, _ in _texts(value, fields) for term in index_terms(text))
 
 
+def words_row(ns: int | None, item: int, terms: Sequence[str]) -> dict[str, object]:
+    """Return the row that adds the terms of an item to the index of words, or deletes them from it."""
+    counts = write_json(Counter(terms))
+    return {"ns": ns, "item": item, "length": len(terms), "terms": " ".join(terms), "counts": counts}
+
+
 @dataclass(frozen=True, slots=True)
 class ItemWrite:
     """One put or delete, checked and encoded for the database."""
@@ -125,8 +131,8 @@ _ORDER = (
     "delete_items",
     "add_tombstones",
     "put_items",
-    "delete_postings",
-    "put_postings",
+    "delete_words",
+    "put_words",
     "delete_vectors",
     "put_vectors",
     "add_to_counts",
@@ -194,17 +200,16 @@ class WriteTransaction:
             self._queue(
                 "put_items", id=item, ns=now.ns, key=key, value=write.value, version=version, recorded_from=revision,
                 created_at=now.created_at or moment, updated_at=moment, expires_at=expires, ttl=write.ttl,
-                length=len(write.terms or ()), terms=None if write.terms is None else " ".join(write.terms),
             )  # fmt: skip
         self._index(write, now, item)
 
     def _index(self, write: ItemWrite, now: _CurrentRow, item: int) -> None:
-        if now.terms != (None if write.terms is None else list(write.terms)):
-            for term in dict.fromkeys(now.terms or ()):
-                self._queue("delete_postings", ns=now.ns, term=term, item=item)
-            length = len(write.terms or ())
-            for term, times in Counter(write.terms or ()).items():
-                self._queue("put_postings", ns=now.ns, term=term, item=item, tf=times, length=length)
+        terms = None if write.terms is None else list(write.terms)
+        if now.terms != terms:
+            if now.terms is not None:
+                self._queue("delete_words", **words_row(now.ns, item, now.terms))
+            if terms is not None:
+                self._queue("put_words", **words_row(now.ns, item, terms))
         for field, text in write.texts:
             if (vector := self._vectors.documents.get(text)) is not None:
                 embedding = self._session.vector(vector)
@@ -267,8 +272,8 @@ def _erase(session: Session, rows: Sequence[Row], *, has_vectors: bool) -> None:
         session.many("delete_versions", [{"ns": ns, "key": key}])
         if item is None:  # only its history was left
             continue
-        postings = [{"ns": ns, "term": term, "item": item} for term in dict.fromkeys((stored or "").split())]
-        session.many("delete_postings", postings)
+        if stored is not None:
+            session.many("delete_words", [words_row(ns, item, stored.split())])
         if has_vectors:
             session.many("delete_vectors", [{"ns": ns, "item": item}])
         session.many("add_to_counts", [{"id": ns, "items": -(stored is not None), "length": -length}])
@@ -280,7 +285,7 @@ def purge(session: Session, bounds: Params, *, has_vectors: bool) -> dict[str, i
     """Erase everything in a range of paths, and return the number of rows by kind."""
     session.run("save_last_ids", {})
     session.run("erase_sources", bounds)
-    kinds = ["postings", *(["vectors"] if has_vectors else []), "versions", "items", "namespaces"]
+    kinds = ["words", *(["vectors"] if has_vectors else []), "versions", "items", "namespaces"]
     counts = {kind: session.run(f"purge_{kind}", bounds) for kind in kinds}
     _raise_floor(session, any(counts.values()))
     return counts

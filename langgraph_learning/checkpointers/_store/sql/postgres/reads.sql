@@ -12,8 +12,9 @@ $schema.hybrid_items
 
 -- items_at --
 -- The items of a revision: those that have not changed since, and the old versions that were valid then.
-(select id, ns, key, value, created_at, updated_at, version, null as ttl, recorded_from, expires_at, terms
- from $schema.hybrid_items where recorded_from <= %(revision)s
+(select id, ns, key, value, created_at, updated_at, version, null as ttl, recorded_from, expires_at,
+   (select t.terms from $schema.hybrid_words t where t.item = c.id) as terms
+ from $schema.hybrid_items c where recorded_from <= %(revision)s
  union all
  select item, ns, key, value, created_at, updated_at, version, null, recorded_from, expires_at, terms
  from $schema.hybrid_versions

@@ -19,7 +19,7 @@ where n.path >= %(low)s and n.path < %(high)s and $where
 -- score_terms --
 -- Score the items of a range by BM25, with term counts of the range. Scores are rounded, because a sum in another order
 -- may differ in its last digits and would order ties at random. The offset makes the planner look each term up in the
--- index.
+-- index by its key; two terms have the same one as good as never.
 with scope as materialized (
   select id, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
 size as materialized (
@@ -28,7 +28,8 @@ found as materialized (
   select p.term, p.item, p.tf, p.length
   from scope s cross join unnest(%(terms)s::text[]) w(term)
   cross join lateral (
-    select * from $schema.hybrid_postings where ns = s.id and term = w.term collate "C" offset 0) p),
+    select w.term, t.item, coalesce((t.repeats ->> w.term)::int, 1) as tf, t.length from $schema.hybrid_words t
+    where $schema.hybrid_word_keys(t.ns, t.terms) @> array[hashtextextended(w.term collate "C", s.id)] offset 0) p),
 weights as materialized (
   select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
     * (select w.times from unnest(%(terms)s::text[], %(times)s::int[]) w(term, times) where w.term = f.term) as weight

@@ -1,7 +1,8 @@
 -- read_current --
 -- Read the rows that a transaction will change: ids, versions, expiry, and the highest numbers used so far.
 -- The lateral join makes one index lookup for each key, even with outdated statistics of the tables.
-select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at, i.terms,
+select w.position - 1, n.id, i.id, i.version, i.created_at, i.expires_at,
+  (select t.terms from $schema.hybrid_words t where t.item = i.id),
   (select max(v.version) from $schema.hybrid_versions v where v.ns = n.id and v.key = w.key),
   (select coalesce(max(revision), 0) from $schema.hybrid_commits),
   greatest((select coalesce(max(id), 0) from $schema.hybrid_namespaces),
@@ -26,7 +27,8 @@ insert into $schema.hybrid_namespaces (id, path) select * from unnest(%(id)s::in
 -- Copy items to their history before they change.
 insert into $schema.hybrid_versions (ns, key, version, item, value, recorded_from, recorded_to,
   created_at, updated_at, expires_at, terms)
-select ns, key, version, i.id, value, recorded_from, w.revision, created_at, updated_at, expires_at, terms
+select ns, key, version, i.id, value, recorded_from, w.revision, created_at, updated_at, expires_at,
+  (select t.terms from $schema.hybrid_words t where t.item = i.id)
 from unnest(%(id)s::bigint[], %(revision)s::bigint[]) w(id, revision) join $schema.hybrid_items i on i.id = w.id
 
 -- add_tombstones --
@@ -43,25 +45,25 @@ delete from $schema.hybrid_items where id = any(%(id)s::bigint[])
 
 -- put_items --
 -- Insert items, or replace those that have the same id.
-insert into $schema.hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl,
-  length, terms)
+insert into $schema.hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl)
 select * from unnest(%(id)s::bigint[], %(ns)s::int[], %(key)s::text[], %(value)s::text[]::jsonb[],
   %(version)s::bigint[], %(recorded_from)s::bigint[], %(created_at)s::timestamptz[], %(updated_at)s::timestamptz[],
-  %(expires_at)s::timestamptz[], %(ttl)s::float8[], %(length)s::int[], %(terms)s::text[])
+  %(expires_at)s::timestamptz[], %(ttl)s::float8[])
 on conflict (id) do update set value = excluded.value, version = excluded.version,
   recorded_from = excluded.recorded_from, created_at = excluded.created_at, updated_at = excluded.updated_at,
-  expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
+  expires_at = excluded.expires_at, ttl = excluded.ttl
 
--- delete_postings --
--- Delete terms of items from the index of words.
-delete from $schema.hybrid_postings p
-using unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[]) w(ns, term, item)
-where p.ns = w.ns and p.term = w.term and p.item = w.item
+-- delete_words --
+-- Delete the terms of items.
+delete from $schema.hybrid_words where item = any(%(item)s::bigint[])
 
--- put_postings --
--- Add terms of items to the index of words.
-insert into $schema.hybrid_postings (ns, term, item, tf, length)
-select * from unnest(%(ns)s::int[], %(term)s::text[], %(item)s::bigint[], %(tf)s::int[], %(length)s::int[])
+-- put_words --
+-- Add the terms of items, which are the index of words.
+insert into $schema.hybrid_words (item, ns, length, terms, repeats)
+select item, ns, length, terms, (
+  select jsonb_object_agg(key, value) from jsonb_each(counts::jsonb) where value <> '1'::jsonb)
+from unnest(%(item)s::bigint[], %(ns)s::int[], %(length)s::int[], %(terms)s::text[], %(counts)s::text[])
+  w(item, ns, length, terms, counts)
 
 -- delete_vectors --
 -- Delete the vectors of items.
@@ -95,14 +97,16 @@ select value from $schema.hybrid_marks where name = %(name)s
 
 -- expired_items --
 -- List the items that have expired.
-select id, ns, key, terms, length from $schema.hybrid_items where expires_at <= %(now)s
+select i.id, i.ns, i.key, t.terms, coalesce(t.length, 0)
+from $schema.hybrid_items i left join $schema.hybrid_words t on t.item = i.id where i.expires_at <= %(now)s
 
 -- read_places --
 -- Read ids, terms and lengths of items by namespace and key, to erase them.
-select i.id, n.id, w.key, i.terms, i.length
+select i.id, n.id, w.key, t.terms, coalesce(t.length, 0)
 from unnest(%(paths)s::text[], %(keys)s::text[]) w(path, key)
 left join $schema.hybrid_namespaces n on n.path = w.path
 left join $schema.hybrid_items i on i.ns = n.id and i.key = w.key
+left join $schema.hybrid_words t on t.item = i.id
 
 -- delete_versions --
 -- Delete the history of an item.
@@ -148,10 +152,11 @@ where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and 
 delete from $schema.hybrid_versions
 where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
 
--- purge_postings --
--- Delete a range of namespaces from the index of words.
-delete from $schema.hybrid_postings
-where ns in (select id from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s)
+-- purge_words --
+-- Delete the terms of all items of a range of namespaces.
+delete from $schema.hybrid_words where item in (
+  select i.id from $schema.hybrid_items i join $schema.hybrid_namespaces n on n.id = i.ns
+  where n.path >= %(low)s and n.path < %(high)s)
 
 -- purge_vectors --
 -- Delete all vectors of a range of namespaces.
@@ -169,31 +174,26 @@ on conflict (name) do update set value = excluded.value
 
 -- indexed_items --
 -- Read a batch of the items whose words are indexed, by id.
-select id, ns, value, terms from $schema.hybrid_items where id > %(after)s and terms is not null
-order by id limit %(limit)s
+select i.id, i.ns, i.value, t.terms from $schema.hybrid_words t join $schema.hybrid_items i on i.id = t.item
+where t.item > %(after)s order by t.item limit %(limit)s
 
 -- items_without_vectors --
 -- Read a batch of the items whose words are indexed and that have no vector, by id.
-select i.id, i.ns, i.value, i.terms from $schema.hybrid_items i
-where i.id > %(after)s and i.terms <> ''
+select i.id, i.ns, i.value, t.terms from $schema.hybrid_words t join $schema.hybrid_items i on i.id = t.item
+where t.item > %(after)s and t.terms <> ''
   and not exists (select 1 from $schema.hybrid_vectors v where v.ns = i.ns and v.item = i.id)
-order by i.id limit %(limit)s
+order by t.item limit %(limit)s
 
 -- count_without_vectors --
 -- Count the items whose words are indexed and that have no vector.
-select count(*) from $schema.hybrid_items i
-where i.terms <> '' and not exists (select 1 from $schema.hybrid_vectors v where v.ns = i.ns and v.item = i.id)
+select count(*) from $schema.hybrid_words t
+where t.terms <> '' and not exists (select 1 from $schema.hybrid_vectors v where v.ns = t.ns and v.item = t.item)
 
 -- indexed_versions --
 -- Read a batch of the old states that have terms.
 select ns, key, version, value, terms from $schema.hybrid_versions
 where (ns, key, version) > (%(ns)s, %(key)s, %(version)s) and terms is not null and value is not null
 order by ns, key, version limit %(limit)s
-
--- put_item_terms --
--- Replace the terms of items.
-update $schema.hybrid_items i set terms = w.terms, length = w.length
-from unnest(%(id)s::bigint[], %(terms)s::text[], %(length)s::int[]) w(id, terms, length) where i.id = w.id
 
 -- put_version_terms --
 -- Replace the terms of old states.

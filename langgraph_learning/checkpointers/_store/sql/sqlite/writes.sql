@@ -39,21 +39,21 @@ delete from hybrid_items where id = :id
 
 -- put_items --
 -- Insert items, or replace those that have the same id.
-insert into hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl,
-  length, terms)
-values (:id, :ns, :key, :value, :version, :recorded_from, :created_at, :updated_at, :expires_at, :ttl,
-  :length, :terms)
+insert into hybrid_items (id, ns, key, value, version, recorded_from, created_at, updated_at, expires_at, ttl, length)
+values (:id, :ns, :key, :value, :version, :recorded_from, :created_at, :updated_at, :expires_at, :ttl, 0)
 on conflict (id) do update set value = excluded.value, version = excluded.version,
   recorded_from = excluded.recorded_from, created_at = excluded.created_at, updated_at = excluded.updated_at,
-  expires_at = excluded.expires_at, ttl = excluded.ttl, length = excluded.length, terms = excluded.terms
+  expires_at = excluded.expires_at, ttl = excluded.ttl
 
--- delete_postings --
--- Delete terms of items from the index of words.
-delete from hybrid_postings where ns = :ns and term = :term and item = :item
+-- delete_words --
+-- Delete the terms of items, also from the index of words.
+delete from hybrid_postings where ns = :ns and item = :item and term in (select key from json_each(:counts));
+update hybrid_items set terms = null, length = 0 where id = :item
 
--- put_postings --
--- Add terms of items to the index of words.
-insert into hybrid_postings (ns, term, item, tf, length) values (:ns, :term, :item, :tf, :length)
+-- put_words --
+-- Add the terms of items, also to the index of words.
+insert into hybrid_postings (ns, term, item, tf, length) select :ns, key, :item, value, :length from json_each(:counts);
+update hybrid_items set terms = :terms, length = :length where id = :item
 
 -- delete_vectors --
 -- Delete the vectors of items.
@@ -131,7 +131,7 @@ delete from hybrid_items where ns in (select id from hybrid_namespaces where pat
 -- Delete all history of a range of namespaces.
 delete from hybrid_versions where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
 
--- purge_postings --
+-- purge_words --
 -- Delete a range of namespaces from the index of words.
 delete from hybrid_postings where ns in (select id from hybrid_namespaces where path >= :low and path < :high)
 
@@ -170,10 +170,6 @@ where i.terms <> '' and not exists (select 1 from hybrid_vectors v where v.ns = 
 select ns, key, version, value, terms from hybrid_versions
 where (ns, key, version) > (:ns, :key, :version) and terms is not null and value is not null
 order by ns, key, version limit :limit
-
--- put_item_terms --
--- Replace the terms of items.
-update hybrid_items set terms = :terms, length = :length where id = :id
 
 -- put_version_terms --
 -- Replace the terms of old states.
