@@ -52,12 +52,12 @@ def locomo(folder: Path) -> Iterator[History]:
     """Yield the conversations of a folder; questions that have no answer are left out."""
     for file in sorted(folder.glob("*.json")):
         talk, rows = read(file), json.loads(file.read_text())["qa"]
-        asked = [
+        questions = [
             Asked(str(row["question"]), str(row["answer"]), CATEGORIES[row["category"]])
             for row in rows
             if row["category"] != ADVERSARIAL and "answer" in row
         ]
-        yield History(talk.name, [(one.name, one.at, one.messages) for one in talk.sessions], asked)
+        yield History(talk.name, [(session.name, session.at, session.messages) for session in talk.sessions], questions)
 
 
 def longmemeval(file: Path) -> Iterator[History]:
@@ -67,14 +67,16 @@ def longmemeval(file: Path) -> Iterator[History]:
             (
                 str(key),
                 _day(day),
-                convert_to_messages([{"role": one["role"], "content": one["content"]} for one in said]),
+                convert_to_messages([{"role": message["role"], "content": message["content"]} for message in messages]),
             )
-            for key, day, said in zip(
+            for key, day, messages in zip(
                 row["haystack_session_ids"], row["haystack_dates"], row["haystack_sessions"], strict=True
             )
         ]
-        asked = Asked(str(row["question"]), str(row["answer"]), str(row["question_type"]), _day(row["question_date"]))
-        yield History(str(row["question_id"]), sessions, [asked])
+        question = Asked(
+            str(row["question"]), str(row["answer"]), str(row["question_type"]), _day(row["question_date"])
+        )
+        yield History(str(row["question_id"]), sessions, [question])
 
 
 def _day(written: str) -> datetime:
@@ -99,9 +101,9 @@ def judged(
         )
         for thread, at, messages in history.sessions:
             machine.scoped(user_id=history.name, thread_id=thread).learn(messages, at=at)
-        for asked in islice(history.questions, 0, None, every):
-            said = answer(machine, model, history.name, asked)
-            yield asked.kind, float(exact(asked.answer)(said)), float(f1(asked.answer)(said))
+        for question in islice(history.questions, 0, None, every):
+            reply = answer(machine, model, history.name, question)
+            yield question.kind, float(exact(question.answer)(reply)), float(f1(question.answer)(reply))
 
 
 def table(results: Sequence[tuple[str, float, float]]) -> str:
@@ -112,9 +114,9 @@ def table(results: Sequence[tuple[str, float, float]]) -> str:
         kinds["all"].append((is_exact, share))
     lines = ["| questions | number | exact | F1 |", "|---|---|---|---|"]
     for kind in [*sorted(kinds.keys() - {"all"}), *(["all"] if results else [])]:
-        found = kinds[kind]
-        means = [100 * sum(each[place] for each in found) / len(found) for place in (0, 1)]
-        lines.append(f"| {kind} | {len(found)} | {means[0]:.1f} | {means[1]:.1f} |")
+        scores = kinds[kind]
+        means = [100 * sum(score[place] for score in scores) / len(scores) for place in (0, 1)]
+        lines.append(f"| {kind} | {len(scores)} | {means[0]:.1f} | {means[1]:.1f} |")
     return "\n".join(lines)
 
 
@@ -127,15 +129,15 @@ def main(arguments: Sequence[str] | None = None, model: Any = None) -> None:
     options.add_argument("--tokens", type=int, default=2_000, help="how much is recalled at most (default 2,000)")
     options.add_argument("--every", type=int, default=1, help="ask every so manyth question (default 1)")
     options.add_argument("--extract", action="store_true", help="also learn user memory, by the same model")
-    given = options.parse_args(arguments)
-    chat = model if model is not None else init_chat_model(given.model)
-    histories = locomo(given.locomo) if given.locomo else longmemeval(given.longmemeval)
-    if given.longmemeval:  # one question each
-        histories, given.every = islice(histories, 0, None, given.every), 1
+    args = options.parse_args(arguments)
+    chat = model if model is not None else init_chat_model(args.model)
+    histories = locomo(args.locomo) if args.locomo else longmemeval(args.longmemeval)
+    if args.longmemeval:  # one question each
+        histories, args.every = islice(histories, 0, None, args.every), 1
     results = [
         result
         for history in histories
-        for result in judged(history, chat, given.tokens, given.every, extract=given.extract)
+        for result in judged(history, chat, args.tokens, args.every, extract=args.extract)
     ]
     print(table(results))
 

@@ -102,30 +102,30 @@ def experience(db: LearningDB, talk: Conversation, life: list[Interaction], begi
 
 def evidence(db: LearningDB, talk: Conversation, every: int, stores: dict[str, Any]) -> list[float]:
     """Return the share of the evidence that is recalled within each budget, of talk and then of tasks."""
-    asked = [each for each in talk.questions if each.category != ADVERSARIAL and each.evidence]
+    questions = [each for each in talk.questions if each.category != ADVERSARIAL and each.evidence]
     said, done = [], []
     for budget in BUDGETS:
         machine = LearningMachine(store=db.store, context_tokens=budget, model=ScriptedChatModel(), **stores)
         scoped = machine.scoped(user_id=talk.name, thread_id="question")
         total = []
-        for question in islice(asked, 0, None, every):
-            shown = {key for record in scoped.recall(question.text).records for key in record.source.message_ids}
-            total.append(len(shown & set(question.evidence)) / len(set(question.evidence)))
+        for question in islice(questions, 0, None, every):
+            message_ids = {key for record in scoped.recall(question.text).records for key in record.source.message_ids}
+            total.append(len(message_ids & set(question.evidence)) / len(set(question.evidence)))
         said.append(sum(total) / len(total))
-        known = [query_of(thing) in scoped.recall(f"What is the number of {thing}?").text for thing in THINGS[::2]]
-        done.append(sum(known) / len(known))
+        answers = [query_of(thing) in scoped.recall(f"What is the number of {thing}?").text for thing in THINGS[::2]]
+        done.append(sum(answers) / len(answers))
     return [*said, *done]
 
 
 def curves(talk: Conversation, every: int, run: str) -> dict[tuple[str, int], list[float]]:
     """Return the evidence after each of the counts, by the name of who is asked, and the count."""
-    learned, asked = RUNS[run]
+    learned, questions = RUNS[run]
     life, begin, result = live(talk, max(COUNTS)), 0, {}
     with tempfile.TemporaryDirectory() as folder, connect(f"sqlite:///{folder}/curve.db") as db:
         for count in (0, *COUNTS):
             experience(db, talk, life[begin:count], begin, learned)
             begin = count
-            for name, stores in asked:
+            for name, stores in questions:
                 result[name, count] = evidence(db, talk, every, stores)
     return result
 

@@ -133,14 +133,14 @@ def languages(model: Embeddings | None) -> Iterator[str]:
     rows = json.loads(Path(__file__).with_name("languages.json").read_text(encoding="utf-8"))
     for language in LANGUAGES:
         turns = {str(number): row["turn"][language] for number, row in enumerate(rows)}
-        for asked in (language, "en"):
-            questions = [row["question"][asked] for row in rows]
+        for query_language in (language, "en"):
+            questions = [row["question"][query_language] for row in rows]
             alone = _hits(order_by_cosine(model, turns, questions)) if model else "-"
             yield f"{alone} · {_hits(order_by_store(model, turns, questions))}"
 
 
-def _hits(found: Iterator[list[str]]) -> str:
-    places = [order.index(str(number)) for number, order in enumerate(found)]
+def _hits(results: Iterator[list[str]]) -> str:
+    places = [order.index(str(number)) for number, order in enumerate(results)]
     return " / ".join(f"{100 * sum(place < k for place in places) / len(places):.0f}" for k in (1, 3))
 
 

@@ -32,8 +32,8 @@ def measure(step: Callable[[], object], times: int = 3) -> float:
 
 def answer_of(count: int) -> float:
     """Return what a turn costs whose answer holds `count` operations."""
-    asked: list[Any] = [{"operation": "add_memory", "content": f"Owns item {number}"} for number in range(count)]
-    model = ScriptedChatModel(extractions=[asked], repeat=True)
+    operations: list[Any] = [{"operation": "add_memory", "content": f"Owns item {number}"} for number in range(count)]
+    model = ScriptedChatModel(extractions=[operations], repeat=True)
     learning = LearningMachine(model=model, user_memory=True)
 
     def learn() -> None:

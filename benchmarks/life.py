@@ -52,13 +52,13 @@ class Interaction:
                     pitfalls=[f"the table {self.thing} is gone"],
                 )
             ]
-        said = {str(message.id): str(message.text) for message in self.messages}
+        texts = {str(message.id): str(message.text) for message in self.messages}
         return [
             each
             for who, fact, about in self.facts
             for each in (
-                op("add_memory", content=fact, quote=said.get(about[-1])),
-                op("remember_about", entity=who, entity_type="person", facts=[fact], quote=said.get(about[-1])),
+                op("add_memory", content=fact, quote=texts.get(about[-1])),
+                op("remember_about", entity=who, entity_type="person", facts=[fact], quote=texts.get(about[-1])),
             )
         ]
 
@@ -70,15 +70,15 @@ def query_of(thing: str) -> str:
 
 def live(talk: Conversation, length: int) -> list[Interaction]:
     """Return a life of `length` interactions: the conversation, cut off or filled up with tasks in between."""
-    said = list(_spoken(talk))[:length]
-    tasks = length - len(said)
+    turns = list(_spoken(talk))[:length]
+    tasks = length - len(turns)
     life: list[Interaction] = []
     for place in range(length):
-        done = place - sum(each.thing is None for each in life)
-        if not said or (tasks and done * length < tasks * place):
+        done = place - sum(event.thing is None for event in life)
+        if not turns or (tasks and done * length < tasks * place):
             life.append(_task(done, life[-1].at if life else talk.sessions[0].at))
         else:
-            life.append(said.pop(0))
+            life.append(turns.pop(0))
     return life
 
 

@@ -70,8 +70,8 @@ def read(file: Path) -> Conversation:
         if turns := talk.get(f"session_{number}"):
             at = datetime.strptime(talk[f"session_{number}_date_time"], "%I:%M %p on %d %B, %Y").replace(tzinfo=UTC)
             noted = data.get("observation", data).get(f"session_{number}_observation") or {}
-            facts = [(str(fact), _ids(about)) for told in noted.values() for fact, about in told]
-            speakers = {str(fact): who for who, told in noted.items() for fact, _ in told}
+            facts = [(str(fact), _ids(about)) for notes in noted.values() for fact, about in notes]
+            speakers = {str(fact): who for who, notes in noted.items() for fact, _ in notes}
             messages = [_message(turn, talk["speaker_a"]) for turn in turns]
             sessions.append(Session(f"session_{number}", at, messages, facts, speakers))
     questions = [Question(str(q["question"]), q.get("evidence") or [], q["category"]) for q in data["qa"]]
@@ -85,7 +85,7 @@ def _message(turn: dict[str, Any], user: str) -> BaseMessage:
 
 
 def _ids(about: object) -> list[str]:
-    return [str(about)] if isinstance(about, str) else [str(one) for one in about]  # type: ignore[attr-defined]
+    return [str(about)] if isinstance(about, str) else [str(part) for part in about]  # type: ignore[attr-defined]
 
 
 def learn(scoped_for: "Scopes", talk: Conversation, *, facts: bool) -> None:
@@ -121,9 +121,9 @@ class Scopes:
         return self.machine.scoped(user_id=talk.name, thread_id=session.name)
 
 
-def measures(found: list[str], evidence: list[str]) -> dict[str, float]:
+def measures(results: list[str], evidence: list[str]) -> dict[str, float]:
     """The measures of one question; no evidence is found wherever one looks."""
-    hits = [found.index(turn) + 1 for turn in evidence if turn in found]
+    hits = [results.index(turn) + 1 for turn in evidence if turn in results]
     result = {f"R@{k}": sum(hit <= k for hit in hits) / len(evidence) if evidence else 1.0 for k in DEPTHS}
     gain = sum(1 / math.log2(hit + 1) for hit in hits if hit <= 10)
     ideal = sum(1 / math.log2(place + 2) for place in range(min(10, len(evidence))))
@@ -180,15 +180,15 @@ def budgets(conversations: list[Conversation], every: int) -> Iterator[str]:
             for talk in conversations:
                 if name == "user memory":  # not before: messages would be found by them
                     scoped_for(talk, talk.sessions[0]).load(_memories(talk))
-                asked = [question for question in talk.questions if question.evidence and question.category != 5]
+                questions = [question for question in talk.questions if question.evidence and question.category != 5]
                 for budget in BUDGETS:
                     scoped = LearningMachine(store=db.store, context_tokens=budget, **kinds).scoped(user_id=talk.name)
-                    for question in asked[::every]:
+                    for question in questions[::every]:
                         held = {
                             id for record in scoped.recall(question.text).records for id in record.source.message_ids
                         }
-                        wanted = set(question.evidence)
-                        shares[name, budget].append(100 * len(held & wanted) / len(wanted))
+                        evidence = set(question.evidence)
+                        shares[name, budget].append(100 * len(held & evidence) / len(evidence))
             means = [sum(shares[name, budget]) / len(shares[name, budget]) for budget in BUDGETS]
             yield f"| {name} | {' | '.join(f'{mean:.1f}' for mean in means)} |"
 

@@ -44,12 +44,12 @@ PIECES += [
 
 def seconds(text: str) -> float:
     """Return the processor's time for one text, the best of three."""
-    taken = []
+    times = []
     for _ in range(3):
         start = time.process_time()
         mask_secrets(text)
-        taken.append(time.process_time() - start)
-    return min(taken)
+        times.append(time.process_time() - start)
+    return min(times)
 
 
 def main() -> None:

@@ -47,8 +47,8 @@ def conversation(call: Callable[[LearningMachine, Model], Callable[[MessagesStat
     builder.add_node("agent", lambda state: {"messages": ask(state)}).add_edge(START, "agent")
     graph = builder.compile(store=learned_store(), checkpointer=InMemorySaver())
     for topic in TOPICS:
-        given: Any = {"messages": [("user", f"And what should I know about {topic} this week?")]}
-        graph.invoke(given, {"configurable": {"thread_id": "1"}}, context={"user_id": "ada"})
+        inputs: Any = {"messages": [("user", f"And what should I know about {topic} this week?")]}
+        graph.invoke(inputs, {"configurable": {"thread_id": "1"}}, context={"user_id": "ada"})
     return [serialize(prompt) for prompt in model.prompts["reply"]]
 
 
@@ -66,14 +66,14 @@ def in_front(learning: LearningMachine, model: Model) -> Callable[[MessagesState
 
 
 def in_turn(learning: LearningMachine, model: Model) -> Callable[[MessagesState], Sequence[Any]]:
-    shown = learning.model(model)
-    return lambda state: [shown.invoke([SystemMessage(PROMPT), *state["messages"]])]
+    wrapped = learning.model(model)
+    return lambda state: [wrapped.invoke([SystemMessage(PROMPT), *state["messages"]])]
 
 
-def common_prefix(one: str, other: str) -> int:
+def common_prefix(first: str, second: str) -> int:
     """Return how many characters two texts begin with in common."""
     return next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+        (place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
     )
 
 

@@ -59,17 +59,17 @@ class MadeUpVectors(LocalEmbeddings):
 @contextmanager
 def timing(store: HybridStore) -> Iterator[list[float]]:
     """Add up what the store takes, embedding aside: the statements, and reading their rows."""
-    taken, execute = [0.0], store._execute
+    times, execute = [0.0], store._execute
 
     def timed(*args: Any) -> Any:
         start = time.perf_counter()
         try:
             return execute(*args)
         finally:
-            taken[0] += time.perf_counter() - start
+            times[0] += time.perf_counter() - start
 
     store._execute = timed  # type: ignore[method-assign, assignment]
-    yield taken
+    yield times
     store._execute = execute  # type: ignore[method-assign]
 
 
@@ -100,9 +100,9 @@ def measure(url: str, kind: str, count: int, *, hybrid: bool) -> None:
         questions = [" ".join(chance.choices(WORDS, k=4)) for _ in range(QUESTIONS)]
         namespace = ("learning", "user", "alex", "conversations" if kind == "messages" else "user_memory")
         searched = spent(lambda question: db.store.search(namespace, query=question, limit=200), questions)
-        with timing(db.store) as taken:
+        with timing(db.store) as times:
             recalled = spent(alex.recall, questions)
-        share = 1_000 * taken[0] / (sum(recalled) + recalled[0])
+        share = 1_000 * times[0] / (sum(recalled) + recalled[0])
     how = "hybrid" if hybrid else "words"
     name = url.split(":")[0]
     print(

@@ -50,8 +50,8 @@ class Topics(Embeddings):
         """Embed one text."""
         topic, _, rest = text.partition(" ")
         noise = np.random.default_rng(abs(hash(rest)) % 2**32).normal(size=DIMS)
-        found: list[float] = (CENTRES[int(topic[1:]) % TOPICS] + 1.2 * noise).tolist()
-        return found
+        vector: list[float] = (CENTRES[int(topic[1:]) % TOPICS] + 1.2 * noise).tolist()
+        return vector
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Embed all texts."""
@@ -143,20 +143,20 @@ def questions(count: int, of: int, seed: int) -> list[str]:
     ]
 
 
-def truth(items: int, asked: Sequence[str]) -> list[set[str]]:
+def truth(items: int, queries: Sequence[str]) -> list[set[str]]:
     """The ten nearest of the one user, exactly."""
     model = Topics()
     matrix = np.array(model.embed_documents(sentences(items, 1)), dtype=np.float32)
     matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
-    best = np.argsort(-(matrix @ np.array(model.embed_documents(list(asked)), dtype=np.float32).T), axis=0)[:10].T
+    best = np.argsort(-(matrix @ np.array(model.embed_documents(list(queries)), dtype=np.float32).T), axis=0)[:10].T
     return [{f"i{i}" for i in row} for row in best.tolist()]
 
 
-def recall(found: Sequence[set[str]], wanted: Sequence[set[str]]) -> str:
-    return f"recall@10 {statistics.mean(len(f & w) / len(w) for f, w in zip(found, wanted, strict=True)):.2f}"
+def recall(results: Sequence[set[str]], expected: Sequence[set[str]]) -> str:
+    return f"recall@10 {statistics.mean(len(f & w) / len(w) for f, w in zip(results, expected, strict=True)):.2f}"
 
 
-def vectors(store: HybridStore, asked: Sequence[str], prefix: tuple[str, ...]) -> tuple[list[float], list[set[str]]]:
+def vectors(store: HybridStore, queries: Sequence[str], prefix: tuple[str, ...]) -> tuple[list[float], list[set[str]]]:
     """Only the vector leg of our search, as a page of items."""
 
     def search(query: str) -> set[str]:
@@ -168,26 +168,26 @@ def vectors(store: HybridStore, asked: Sequence[str], prefix: tuple[str, ...]) -
             ids, *_ = ranking._fuse(dense[:0], dense)
             return {row[1] for row in session.rows("by_id", {"ids": ids[:10].tolist()})}
 
-    return timed(search, asked)
+    return timed(search, queries)
 
 
 def searches(who: str, store: BaseStore, items: int, large: int) -> None:
     small, big = questions(60, items, 1), questions(60, large, 2) if large else []
-    wanted = truth(items, small)
+    expected = truth(items, small)
     ours = isinstance(store, HybridStore)
     if isinstance(store, HybridStore):
-        times, found = vectors(store, small, ONE)
+        times, results = vectors(store, small, ONE)
     else:
         times, items_found = timed(lambda q: store.search(ONE, query=q), small)
-        found = [{item.key for item in page} for page in items_found]
-    report("vector search, 10k", who, times, recall(found, wanted))
+        results = [{item.key for item in page} for page in items_found]
+    report("vector search, 10k", who, times, recall(results, expected))
     if ours:
         report("hybrid search, 10k", who, timed(lambda q: store.search(ONE, query=q), small)[0])
-    for what, asked in (("hybrid search, 200k", big),):
-        if ours and asked:
-            times, pages = timed(lambda q: store.search(MANY, query=q), asked)
+    for what, queries in (("hybrid search, 200k", big),):
+        if ours and queries:
+            times, pages = timed(lambda q: store.search(MANY, query=q), queries)
             limit, ranking.EXACT_UP_TO = ranking.EXACT_UP_TO, 10**9
-            exact = [store.search(MANY, query=q) for q in asked[:20]]
+            exact = [store.search(MANY, query=q) for q in queries[:20]]
             ranking.EXACT_UP_TO = limit
             note = recall([{i.key for i in p} for p in pages[:20]], [{i.key for i in p} for p in exact])
             report(what, who, times, f"{note} against all vectors")
@@ -200,11 +200,11 @@ def _words(store: BaseStore, prefix: tuple[str, ...], query: str) -> object:
 def lexical(who: str, store: HybridStore, items: int, large: int) -> None:
     for what, prefix, of, seed in (("10k", ONE, items, 1), ("200k", MANY, large, 2)):
         if of:
-            asked = questions(100, of, seed)
+            queries = questions(100, of, seed)
             report(
                 f"lexical search, {what}",
                 who,
-                timed(partial(_words, store, prefix), asked)[0],
+                timed(partial(_words, store, prefix), queries)[0],
             )
 
 

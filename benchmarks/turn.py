@@ -64,8 +64,8 @@ def measure(url: str, memories: int, takes: float) -> list[dict[str, Any]]:
             asyncio.run(_one(agent, "warm", f"{way} {memories}"))
             machine.drain()
             took = [_turn(agent, machine, timed, f"{way} {memories} {turn}") for turn in range(TURNS)]
-            row = {key: round(statistics.median(one[key] for one in took), 3) for key in took[0]}
-            sent = max((sum(tokens(str(part.text)) for part in asked) for asked in model.prompts["reply"]), default=0)
+            row = {key: round(statistics.median(times[key] for times in took), 3) for key in took[0]}
+            sent = max((sum(tokens(str(part.text)) for part in prompt) for prompt in model.prompts["reply"]), default=0)
             rows.append(
                 {"database": url.partition(":")[0], "memories": memories, "way": way, **row, "reply_tokens": sent}
             )
@@ -81,8 +81,8 @@ def _memory(number: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-async def _one(agent: Any, thread: str, said: str) -> None:
-    await agent.ainvoke(_said(said), _thread(thread), context=USER)
+async def _one(agent: Any, thread: str, text: str) -> None:
+    await agent.ainvoke(_said(text), _thread(thread), context=USER)
 
 
 def _said(what: str) -> dict[str, Any]:
@@ -109,29 +109,29 @@ def _turn(agent: Any, machine: LearningMachine, timed: Timed, name: str) -> dict
     timed.asked.clear()
     watch = Watch()
     agent.invoke(_said(name), _thread(name), context=USER)
-    found = watch.read("invoke")
-    before = sum(at < watch.began + found["invoke"] for at in timed.asked)
+    times = watch.read("invoke")
+    before = sum(at < watch.began + times["invoke"] for at in timed.asked)
     machine.drain()
-    found["learned"] = time.monotonic() - watch.began
+    times["learned"] = time.monotonic() - watch.began
     watch, first = Watch(), None
     for _ in agent.stream(_said(f"{name} s"), _thread(f"{name} s"), context=USER, stream_mode="messages"):
         first = first or time.monotonic() - watch.began
-    found |= {"first_token": first or 0.0, **watch.read("stream")}
+    times |= {"first_token": first or 0.0, **watch.read("stream")}
     machine.drain()
-    found |= asyncio.run(_awaited(agent, f"{name} a"))
+    times |= asyncio.run(_awaited(agent, f"{name} a"))
     machine.drain()
-    return {**found, "calls_before_end": before, "calls": len(timed.asked) / 4}
+    return {**times, "calls_before_end": before, "calls": len(timed.asked) / 4}
 
 
 async def _awaited(agent: Any, name: str) -> dict[str, float]:
     watch = Watch()
     await _one(agent, name, name)
-    found = watch.read("ainvoke")
+    times = watch.read("ainvoke")
     watch = Watch()
-    given = _said(f"{name} s")
-    async for _ in agent.astream(given, _thread(f"{name} s"), context=USER, stream_mode="messages"):
+    inputs = _said(f"{name} s")
+    async for _ in agent.astream(inputs, _thread(f"{name} s"), context=USER, stream_mode="messages"):
         pass
-    return {**found, **watch.read("astream")}
+    return {**times, **watch.read("astream")}
 
 
 def burst(url: str) -> int:

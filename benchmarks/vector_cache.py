@@ -25,18 +25,20 @@ class CachedEmbeddings(Embeddings):
 
     def embed_query(self, text: str) -> list[float]:
         """Embed what is asked."""
-        return self._embed("query", [text], lambda texts: [self._embeddings.embed_query(each) for each in texts])[0]
+        return self._embed("query", [text], lambda texts: [self._embeddings.embed_query(query) for query in texts])[0]
 
     def _embed(self, kind: str, texts: list[str], embed: Callable[[list[str]], list[list[float]]]) -> list[list[float]]:
         keys = [sha256(f"{self.model} {kind} {text}".encode()).digest() for text in texts]
-        found = {key: self._read(key) for key in keys}
-        if missing := {key: text for key, text in zip(keys, texts, strict=True) if found[key] is None}:
-            made = embed(list(missing.values()))
-            rows = [(key, np.asarray(one, dtype=np.float32).tobytes()) for key, one in zip(missing, made, strict=True)]
+        vectors = {key: self._read(key) for key in keys}
+        if missing := {key: text for key, text in zip(keys, texts, strict=True) if vectors[key] is None}:
+            computed = embed(list(missing.values()))
+            rows = [
+                (key, np.asarray(one, dtype=np.float32).tobytes()) for key, one in zip(missing, computed, strict=True)
+            ]
             with self._file:
                 self._file.executemany("insert or replace into vectors values (?, ?)", rows)
-            found.update(zip(missing, made, strict=True))
-        return [vector for key in keys if (vector := found[key]) is not None]
+            vectors.update(zip(missing, computed, strict=True))
+        return [vector for key in keys if (vector := vectors[key]) is not None]
 
     def _read(self, key: bytes) -> list[float] | None:
         row = self._file.execute("select vector from vectors where key = ?", (key,)).fetchone()

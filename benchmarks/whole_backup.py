@@ -60,10 +60,13 @@ def export(url: str, target: Path) -> dict[str, Any]:
 def step(name: str, url: str, file: Path) -> dict[str, Any]:
     """Run one step in a process of its own, and print what it took."""
     command = [sys.executable, "-m", "benchmarks.whole_backup", "--step", name, url, str(file)]
-    told: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    figures: dict[str, Any] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     place = url.partition(":")[0]
-    print(f"  {name:<7}{place:<11}{told['seconds']:7.1f} s {told['peak']:6.0f} MB  {told['rows']:>7} rows", flush=True)
-    return told
+    print(
+        f"  {name:<7}{place:<11}{figures['seconds']:7.1f} s {figures['peak']:6.0f} MB  {figures['rows']:>7} rows",
+        flush=True,
+    )
+    return figures
 
 
 def main() -> None:
@@ -76,9 +79,9 @@ def main() -> None:
     if given.step:
         name, url, file = given.step
         began = time.perf_counter()
-        told = {"load": load, "export": export}[name](url, Path(file))
+        step_of = {"load": load, "export": export}[name](url, Path(file))
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        print(json.dumps({**told, "seconds": time.perf_counter() - began, "peak": peak}))
+        print(json.dumps({**step_of, "seconds": time.perf_counter() - began, "peak": peak}))
         return
     for count in (given.records // 10, given.records):
         print(f"{count} records")

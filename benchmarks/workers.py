@@ -31,8 +31,8 @@ from langgraph_learning.testing import ScriptedChatModel, op
 
 def _answer(messages: list[BaseMessage]) -> Any:
     time.sleep(float(os.environ.get("TAKES", "0.5")))
-    said = str(messages[-1].text).partition("<turn>")[2]
-    numbers = [part.split("</")[0] for part in said.split("My number is ")[1:]]
+    text = str(messages[-1].text).partition("<turn>")[2]
+    numbers = [part.split("</")[0] for part in text.split("My number is ")[1:]]
     return [op("add_memory", content=f"Number {number}", quote=f"My number is {number}") for number in numbers]
 
 
@@ -52,8 +52,8 @@ def write_turns(store: Any, users: int, turns: int, written: dict[str, datetime]
         for user in range(users):
             identity, now = Identity(user_id=f"user{user}", thread_id=f"t{user}"), datetime.now(UTC)
             message = TurnMessage("user", f"My number is {user}-{turn}", f"m{user}-{turn}")
-            heard = TurnInput(Turn((message,)), identity, now)
-            keyed = [(turn_commit_id(works, heard), heard)]
+            turn_input = TurnInput(Turn((message,)), identity, now)
+            keyed = [(turn_commit_id(works, turn_input), turn_input)]
             driver.run(schedule_turns(keyed, learning.name, now, timedelta(), str, None, queue.defer))
             written[f"Number {user}-{turn}"] = datetime.now(UTC)
     return time.monotonic() - began
@@ -94,12 +94,12 @@ def measure(url: str, users: int, turns: int, takes: float, concurrency: int) ->
                 workers[0].kill()
             time.sleep(1)
         took, written_in = time.monotonic() - began, writing.result()
-        found = learned_of(store, users)
+        learned = learned_of(store, users)
     workers[1].send_signal(signal.SIGTERM)
     ended = workers[1].wait(120)
     workers[0].wait(10)
-    numbers = Counter(text for text, _ in found)
-    waits = sorted((at - written[text]).total_seconds() for text, at in found)
+    numbers = Counter(text for text, _ in learned)
+    waits = sorted((at - written[text]).total_seconds() for text, at in learned)
     return {
         "users": users,
         "turns": users * turns,

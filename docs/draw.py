@@ -29,8 +29,10 @@ def entity_picture() -> str:
         _record(key, name, {"kind": "entity", "name": name, "type": kind}) for key, (name, kind) in THINGS.items()
     ]
     links = [
-        _record(f"{one}-{two}", text, {"kind": "relationship", "source": one, "relation": text, "target": two})
-        for one, text, two in LINKS
+        _record(
+            f"{source}-{target}", text, {"kind": "relationship", "source": source, "relation": text, "target": target}
+        )
+        for source, text, target in LINKS
     ]
     return _svg(views.entity_picture([*things, *links]))
 

@@ -35,8 +35,8 @@ def main() -> None:
     options.add_argument("--propose", action="store_true", help="store nothing before you say yes")
     mode = LearningMode.PROPOSE if options.parse_args().propose else LearningMode.ALWAYS
     console = Console(highlight=False)
-    model, told = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
-    console.print(told)
+    model, model_note = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
+    console.print(model_note)
     url = os.environ.get("DATABASE_URL") or "sqlite:///learning.db"
     user = os.environ.get("USER") or "me"
     console.print(f"You are {user!r}; what you teach stays in {url}.")
@@ -72,10 +72,10 @@ def _decide(agent: Any, user: str, thread: str, console: Console) -> None:
     """Answer the interrupt of the turn, if there is one, with a decision per request."""
     for waiting in agent.get_state({"configurable": {"thread_id": thread}}).interrupts:
         requests = waiting.value["action_requests"]
-        answers = [ask(each["name"], each["args"], each["description"], console) for each in requests]
+        answers = [ask(request["name"], request["args"], request["description"], console) for request in requests]
         if None in answers:
-            found = f"`langgraph-learning proposals -d URL -u {user}` and `decide` find it"
-            console.print(f"  it waits: {found}", markup=False, style="dim")
+            hint = f"`langgraph-learning proposals -d URL -u {user}` and `decide` find it"
+            console.print(f"  it waits: {hint}", markup=False, style="dim")
             return
         try:
             turn(agent, user, thread, Command(resume={"decisions": answers}), console)
@@ -88,9 +88,9 @@ def _why(receipt: dict[str, Any] | None, mine: Scoped) -> Table:
     """Return what the last recall showed the model; the receipt has no texts, they may be forgotten meanwhile."""
     texts = {record.id: record.text for record in mine.records()}
     table = Table("learning store", "record", "why", "score", "tokens", title="Recalled for your last message")
-    for shown in receipt["shown"] if receipt else ():
-        text, score = Text(texts.get(shown["id"], "(gone)")), f"{shown['score']:.2f}"
-        table.add_row(shown["store"], text, Text(shown["reason"]), score, str(shown["tokens"]))
+    for entry in receipt["shown"] if receipt else ():
+        text, score = Text(texts.get(entry["id"], "(gone)")), f"{entry['score']:.2f}"
+        table.add_row(entry["store"], text, Text(entry["reason"]), score, str(entry["tokens"]))
     return table
 
 

@@ -34,11 +34,12 @@ class Todos(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Say what it changes: nothing here reads or writes."""
-        given = operation.model_dump(mode="json", exclude_none=True)
+        arguments = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._add):
-            known = any(record.content["task"] == given["task"] for record in records)
-            return [] if known else [Add(store=self.name, content={**given, "done": False}, text=given["task"])]
-        record = next((record for record in records if record.id == given["id"]), None)
+            if any(record.content["task"] == arguments["task"] for record in records):
+                return []
+            return [Add(store=self.name, content={**arguments, "done": False}, text=arguments["task"])]
+        record = next((record for record in records if record.id == arguments["id"]), None)
         if record is None:
             raise Refused("there is no such task")
         content = {**record.content, "done": True}

@@ -60,8 +60,8 @@ EXTRACTIONS = [
 def main(keep: Path | None = None) -> None:
     """Hold the conversations; `keep` names a file for what is learned, else it is gone afterwards."""
     console = Console(highlight=False)
-    model, told = model_or_script(REPLIES, EXTRACTIONS)
-    console.print(told)
+    model, model_note = model_or_script(REPLIES, EXTRACTIONS)
+    console.print(model_note)
     learning = LearningMachine(
         user_profile=True, user_memory=True, session_context=SessionContextConfig(enable_planning=True)
     )
@@ -70,16 +70,17 @@ def main(keep: Path | None = None) -> None:
         events, paid = [], Table("turn", "reply: calls", "tokens", "learning: calls", "tokens", title="What it cost")
         for user, thread, text in CONVERSATIONS:
             console.print(f"\n[bold]{user}[/] in {thread!r}: {text}")
-            known = {record.id: record.text for record in _scoped(learning, db, user, thread).records()}
+            texts = {record.id: record.text for record in _scoped(learning, db, user, thread).records()}
             turn = list(_turn(agent, user, thread, text, console))
-            events.append((text, turn, known))
+            events.append((text, turn, texts))
             paid.add_row(text[:36], *_cost(agent, thread, turn))
         for user in dict.fromkeys(user for user, _, _ in CONVERSATIONS):
             threads = dict.fromkeys(thread for whose, thread, _ in CONVERSATIONS if whose == user)
-            found = [record for thread in threads for record in _scoped(learning, db, user, thread).records()]
-            console.print("\n", _learned(list({(record.scope, record.id): record for record in found}.values()), user))
-        for text, turn, known in events:
-            console.print("\n", _recalled(text, turn, known))
+            records = [record for thread in threads for record in _scoped(learning, db, user, thread).records()]
+            own = list({(record.scope, record.id): record for record in records}.values())
+            console.print("\n", _learned(own, user))
+        for text, turn, texts in events:
+            console.print("\n", _recalled(text, turn, texts))
         console.print("\n", paid)
 
 
@@ -123,9 +124,9 @@ def _progress(event: dict[str, Any]) -> str:
 
 def _cost(agent: Any, thread: str, turn: list[dict[str, Any]]) -> list[str]:
     messages = agent.get_state({"configurable": {"thread_id": thread}}).values["messages"]
-    asked = max(index for index, message in enumerate(messages) if isinstance(message, HumanMessage))
+    start = max(index for index, message in enumerate(messages) if isinstance(message, HumanMessage))
     replies: list[Any] = [
-        message.usage_metadata or {} for message in messages[asked:] if isinstance(message, AIMessage)
+        message.usage_metadata or {} for message in messages[start:] if isinstance(message, AIMessage)
     ]
     replied = sum(usage.get("total_tokens", 0) for usage in replies)
     learning = [event["commit"]["usage"] for event in turn if event["learning"] == "learned"]
@@ -145,13 +146,13 @@ def _learned(records: list[Any], user: str) -> Table:
 def _recalled(text: str, turn: list[dict[str, Any]], texts: dict[str, str]) -> Table:
     [receipt] = [event["receipt"] for event in turn if event["learning"] == "recalled"]
     table = Table("learning store", "record", "why", "score", "tokens", title=f"Recalled for: {text[:48]}")
-    for shown in receipt["shown"]:
+    for entry in receipt["shown"]:
         table.add_row(
-            shown["store"],
-            texts.get(shown["id"], shown["label"]),
-            shown["reason"],
-            f"{shown['score']:.2f}",
-            str(shown["tokens"]),
+            entry["store"],
+            texts.get(entry["id"], entry["label"]),
+            entry["reason"],
+            f"{entry['score']:.2f}",
+            str(entry["tokens"]),
         )
     table.add_section()
     table.add_row("", "", "the whole text", "", str(receipt["tokens"]))

@@ -57,19 +57,19 @@ def learning_of(user: str) -> LearningMachine:
 
 def main() -> None:
     console = Console(highlight=False)
-    model, told = model_or_script([stand_in_reply] * len(EXTRACTIONS), EXTRACTIONS)
-    console.print(told)
+    model, model_note = model_or_script([stand_in_reply] * len(EXTRACTIONS), EXTRACTIONS)
+    console.print(model_note)
     with database() as url:
-        for user, thread, said in CONVERSATIONS:
-            _conversation(model, url, user, thread, said, console)
+        for user, thread, texts in CONVERSATIONS:
+            _conversation(model, url, user, thread, texts, console)
         for user, thread in (("alex", "visit"), ("sam", "hello")):
             _known(url, user, thread, console)
 
 
-def _conversation(model: BaseChatModel, url: str, user: str, thread: str, said: list[str], console: Console) -> None:
+def _conversation(model: BaseChatModel, url: str, user: str, thread: str, texts: list[str], console: Console) -> None:
     with connect(url) as db:  # nothing but the database is left of the conversation before
         agent = create_learning_agent(model, learning=learning_of(user), db=db)
-        for text in said:
+        for text in texts:
             console.print(f"\n[bold]{user}[/] in {thread!r}: {text}")
             turn(agent, user, thread, text, console)
 

@@ -32,8 +32,8 @@ Token = Annotated[HTTPAuthorizationCredentials | None, Depends(HTTPBearer(auto_e
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    model, told = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
-    print(told)
+    model, model_note = model_or_script([stand_in_reply], [stand_in_extraction], repeat=True)
+    print(model_note)
     app.state.users = json.loads(os.environ["SERVICE_TOKENS"])  # whose each token is: your identity provider knows
     async with connect(os.environ.get("DATABASE_URL") or "sqlite:///learning.db") as db:
         app.mount("/memory", create_app(LEARNING, db.store, authenticate=asking))
@@ -70,9 +70,9 @@ async def chat(
 ) -> AsyncIterator[ServerSentEvent]:
     # The user is part of the thread's id: who names a thread of somebody else's begins one of their own.
     config = {"configurable": {"thread_id": f"{user}/{thread}"}, "metadata": {"user_id": user}}
-    given, modes = {"messages": [("user", text)]}, ["messages", "custom"]
+    inputs, modes = {"messages": [("user", text)]}, ["messages", "custom"]
     yield ServerSentEvent(event="thread", data=thread)
-    async for mode, part in app.state.agent.astream(given, config, context={"user_id": user}, stream_mode=modes):
+    async for mode, part in app.state.agent.astream(inputs, config, context={"user_id": user}, stream_mode=modes):
         if mode == "custom":
             yield ServerSentEvent(event=part["learning"], data=part)
         elif part[0].type == "AIMessageChunk" and part[0].text:
@@ -87,7 +87,7 @@ async def memories(user: User) -> list[Json]:
 
 @app.get("/proposals")
 async def proposals(user: User) -> list[Json]:
-    return [{"id": each.id, "name": each.name, "args": each.args} for each in await scoped(user).aproposals()]
+    return [{"id": item.id, "name": item.name, "args": item.args} for item in await scoped(user).aproposals()]
 
 
 @app.post("/proposals/{key}/decide")
@@ -103,7 +103,8 @@ async def decide(key: str, user: User, decision: Decision, edit: Annotated[Json 
 @app.delete("/me")
 async def forget(user: User) -> dict[str, int]:
     saver = app.state.db.checkpointer
-    threads = {each.config["configurable"]["thread_id"] async for each in saver.alist(None, filter={"user_id": user})}
+    checkpoints = saver.alist(None, filter={"user_id": user})
+    threads = {checkpoint.config["configurable"]["thread_id"] async for checkpoint in checkpoints}
     for thread in threads:  # what was said there is no record of the learning machine's
         await saver.adelete_thread(thread)
     return {**await scoped(user).aforget(), "threads": len(threads)}

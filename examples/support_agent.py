@@ -67,8 +67,8 @@ def learning_for(organisation: str) -> LearningMachine:
 
 def main() -> None:
     console = Console(highlight=False)
-    model, told = model_or_script(REPLIES, EXTRACTIONS)
-    console.print(told)
+    model, model_note = model_or_script(REPLIES, EXTRACTIONS)
+    console.print(model_note)
     learning = learning_for("acme")
     with database() as url, connect(url) as db:
         agent = create_learning_agent(model, learning=learning, db=db)

@@ -10,12 +10,12 @@ from rich.console import Console
 ANSWERS = {"approve": ("approve", "a", "yes", "y"), "edit": ("edit", "e"), "reject": ("reject", "r", "no", "n")}
 
 
-def turn(agent: Any, user: str, thread: str, said: str | Command[Any], console: Console) -> list[dict[str, Any]]:
+def turn(agent: Any, user: str, thread: str, answer: str | Command[Any], console: Console) -> list[dict[str, Any]]:
     """Stream one turn to the terminal; return what the machine reported meanwhile."""
-    given = {"messages": [HumanMessage(said)]} if isinstance(said, str) else said
+    inputs = {"messages": [HumanMessage(answer)]} if isinstance(answer, str) else answer
     config = {"configurable": {"thread_id": thread}}
     events = []
-    for mode, part in agent.stream(given, config, context={"user_id": user}, stream_mode=["messages", "custom"]):
+    for mode, part in agent.stream(inputs, config, context={"user_id": user}, stream_mode=["messages", "custom"]):
         if mode == "custom":
             _show(part, console)
             events.append(part)
@@ -24,12 +24,12 @@ def turn(agent: Any, user: str, thread: str, said: str | Command[Any], console: 
     return events
 
 
-def ask(name: str, args: Mapping[str, Any], told: str, console: Console) -> dict[str, Any] | None:
+def ask(name: str, args: Mapping[str, Any], description: str, console: Console) -> dict[str, Any] | None:
     """Ask about one proposal; return the answer as a graph takes it on resume, None where the person gives none."""
-    console.print(f"  {told}", markup=False, style="yellow")
+    console.print(f"  {description}", markup=False, style="yellow")
     try:
-        while not (answer := _meant(said := console.input("  approve, edit, reject, or nothing: later? "))):
-            if not said.strip():
+        while not (answer := _meant(line := console.input("  approve, edit, reject, or nothing: later? "))):
+            if not line.strip():
                 return None
         if answer != "edit":
             return {"type": answer}
@@ -42,8 +42,8 @@ def ask(name: str, args: Mapping[str, Any], told: str, console: Console) -> dict
     return {"type": "edit", "edited_action": {"name": name, "args": {**args, **{k: v for k, v in new.items() if v}}}}
 
 
-def _meant(said: str) -> str:
-    return next((answer for answer, forms in ANSWERS.items() if said.strip().lower() in forms), "")
+def _meant(line: str) -> str:
+    return next((answer for answer, forms in ANSWERS.items() if line.strip().lower() in forms), "")
 
 
 def _show(event: dict[str, Any], console: Console) -> None:

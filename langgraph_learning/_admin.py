@@ -112,9 +112,9 @@ def _search(reads: list[SearchOp]) -> Flow[list[Item]]:
 def _find_owners() -> Flow[Owners]:
     [listed] = yield from batch(ListNamespacesOp((MatchCondition("prefix", (ROOT,)),), limit=EVERYTHING))
     paths = [path for path in cast("list[Namespace]", listed) if len(path) > 2 and path[0] == ROOT]
-    named = {(path[at], unlabel(path[at + 1])) for path in paths for at in range(1, len(path) - 1, 2)}
+    owners = {(path[at], unlabel(path[at + 1])) for path in paths for at in range(1, len(path) - 1, 2)}
     return Owners(
-        *(tuple(sorted(name for kind, name in named if kind == wanted)) for wanted in ("user", "namespace", "agent"))
+        *(tuple(sorted(name for kind, name in owners if kind == group)) for group in ("user", "namespace", "agent"))
     )
 
 

@@ -20,7 +20,7 @@ from langgraph_learning.config import LearningContext
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import is_configurable_model
 from langgraph_learning.machine import LearningMachine, bind_agent
-from langgraph_learning.option_checks import check_known
+from langgraph_learning.option_checks import check_known, check_list
 
 log = logging.getLogger("langgraph_learning")
 
@@ -72,6 +72,10 @@ def create_learning_agent(
     del options["create_agent_options"]
     check_known("create_learning_agent", create_agent_options, options)
     _check_db(db)
+    check_list("create_learning_agent(tools=...)", tools)
+    check_list("create_learning_agent(middleware=...)", middleware)
+    if not isinstance(system_prompt, str | SystemMessage | None):
+        raise ConfigurationError(f"create_learning_agent(system_prompt={system_prompt!r:.80}): give a text")
     check_store("create_learning_agent", store)
     if db is not None and store is not None:
         log.warning(

@@ -32,10 +32,11 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step
 from langgraph_learning.nodes.wiring_checks import TOOLS, explain_missing_call
 from langgraph_learning.nodes.wrap import context_text, require_messages
-from langgraph_learning.option_checks import Keywords
+from langgraph_learning.option_checks import Keywords, check_class, check_duration, check_text
 from langgraph_learning.records import Commit, Proposal
 from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
+from langgraph_learning.scoped_flows import check_feedback
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.registry import Choice, resolve_stores
 from langgraph_learning.tools import tools
@@ -302,6 +303,9 @@ class LearningMachine(Keywords):
         Raises:
             ConfigurationError: A learning store needs a model to extract with, and there is none.
         """
+        check_text("around(name=...)", name)
+        check_class("around(state_schema=...)", state_schema)
+        check_class("around(context_schema=...)", context_schema)
         served = bind_agent(self, agent_name(node_or_graph))
         nodes = (served.recall_node(), served.extract_node(), served.review_node())
         schemas = {"state_schema": state_schema, "context_schema": context_schema}
@@ -372,6 +376,7 @@ class LearningMachine(Keywords):
         Args:
             context_schema: The run's context; by default `LearningContext`.
         """
+        check_class("inbox(context_schema=...)", context_schema)
         return inbox(self._settings, context_schema=context_schema)
 
     def scoped(
@@ -494,6 +499,7 @@ class LearningMachine(Keywords):
         Raises:
             ScopeError: The turn is not this user's; nothing is counted.
         """
+        check_feedback(commit_or_receipt, helpful)
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return scoped.feedback(commit_or_receipt, helpful)
 
@@ -507,6 +513,7 @@ class LearningMachine(Keywords):
         store: BaseStore | None = None,
     ) -> Feedback:
         """Run `feedback` without blocking the event loop."""
+        check_feedback(commit_or_receipt, helpful)
         scoped = self._voter(commit_or_receipt, user_id, thread_id, store)
         return await scoped.afeedback(commit_or_receipt, helpful)
 
@@ -519,11 +526,12 @@ class LearningMachine(Keywords):
         Args:
             timeout: The time to wait, in seconds; None waits until all is done.
         """
+        check_duration("drain(timeout=...)", timeout)
         return drain(self._settings, timeout)
 
     async def adrain(self, timeout: float | None = None) -> bool:
         """Run `drain` without blocking the event loop."""
-        return await asyncio.to_thread(drain, self._settings, timeout)
+        return await asyncio.to_thread(self.drain, timeout)
 
     def _voter(
         self,

@@ -16,6 +16,7 @@ from langgraph_learning._engine.learning.messages import has_human_role
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.configurable_model import chat_model_of
+from langgraph_learning.nodes.kept_turns import observe_replies
 from langgraph_learning.nodes.model import without_context
 from langgraph_learning.nodes.placement import place_in_system, place_in_turn
 from langgraph_learning.nodes.review import review_step
@@ -103,13 +104,17 @@ class LearningMiddleware(_MachineMiddleware):
         """Show the recalled text to the model of this call only."""
         run = self._observe_request(request)
         text = run.driver.run(text_step(run, request.messages))
-        return handler(self._add_context(request, text))
+        response = handler(self._add_context(request, text))
+        observe_replies(run, request.messages, response.result)
+        return response
 
     async def awrap_model_call(self, request: Request, handler: Callable[[Request], Awaitable[Response]]) -> Response:
         """Show the recalled text to the model of this call only."""
         run = self._observe_request(request)
         text = await run.driver.arun(text_step(run, request.messages))
-        return await handler(self._add_context(request, text))
+        response = await handler(self._add_context(request, text))
+        observe_replies(run, request.messages, response.result)
+        return response
 
     def after_agent(self, state: State, runtime: AgentRuntime) -> Update | None:
         """Learn from the turn."""

@@ -25,12 +25,12 @@ LONGEST_LABEL = 960
 """The largest number of bytes of such an id as a label; two of them fit into one namespace."""
 
 
-def fault_of_id(kind: str, given: str) -> str | None:
+def fault_of_id(kind: str, raw_id: str) -> str | None:
     """Return what is wrong with a user id or thread id (`kind`); None if every store can keep it."""
-    if len(given) > LONGEST_ID:
-        return f"the {kind} {given[:20]!r}... has {len(given)} characters; an id has at most {LONGEST_ID}"
-    if (size := len(label(given).encode(errors="replace"))) > LONGEST_LABEL:
-        return f"the {kind} {given[:20]!r}... takes {size} bytes as a label, at most {LONGEST_LABEL}: use a plainer id"
+    if len(raw_id) > LONGEST_ID:
+        return f"the {kind} {raw_id[:20]!r}... has {len(raw_id)} characters; an id has at most {LONGEST_ID}"
+    if (size := len(label(raw_id).encode(errors="replace"))) > LONGEST_LABEL:
+        return f"the {kind} {raw_id[:20]!r}... takes {size} bytes as a label, at most {LONGEST_LABEL}: use a plainer id"
     return None
 
 

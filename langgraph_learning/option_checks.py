@@ -2,7 +2,7 @@
 
 import difflib
 import inspect
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 
 from langgraph_learning.errors import ConfigurationError
@@ -17,10 +17,10 @@ class Keywords:
         Raises:
             ConfigurationError: An unknown keyword, or an argument without one.
         """
-        known = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
+        names = [name for name in inspect.signature(cls.__init__).parameters if name != "self"]
         if positional:
-            raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(known)}")
-        check_known(cls.__name__, options, known)
+            raise ConfigurationError(f"{cls.__name__} takes keywords only: {', '.join(names)}")
+        check_known(cls.__name__, options, names)
         return super().__new__(cls)
 
 
@@ -40,16 +40,16 @@ def check_known(owner: str, options: Iterable[str], known: Iterable[str]) -> Non
             raise ConfigurationError(f"{owner} has no option {name!r}; {hint}")
 
 
-def check_choice(owner: str, option: str, given: object, choices: Sequence[str]) -> None:
-    """Raise `ConfigurationError` unless `given` is one of `choices`."""
-    if given not in choices:
-        raise ConfigurationError(f"{owner}({option}={given!r}): give {' or '.join(map(repr, choices))}")
+def check_choice(owner: str, option: str, value: object, choices: Sequence[str]) -> None:
+    """Raise `ConfigurationError` unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ConfigurationError(f"{owner}({option}={value!r}): give {' or '.join(map(repr, choices))}")
 
 
-def check_function(owner: str, option: str, given: object, what: str) -> None:
-    """Raise `ConfigurationError` unless `given` is None or a function; `what` says in the message which function."""
-    if given is not None and not callable(given):
-        raise ConfigurationError(f"{owner}({option}={given!r}): give a function {what}, or None")
+def check_function(owner: str, option: str, value: object, what: str) -> None:
+    """Raise `ConfigurationError` unless `value` is None or a function; `what` says in the message which function."""
+    if value is not None and not callable(value):
+        raise ConfigurationError(f"{owner}({option}={value!r}): give a function {what}, or None")
 
 
 def check_limit(name: str, limit: object) -> None:
@@ -62,6 +62,36 @@ def check_seconds(name: str, seconds: object) -> None:
     """Raise `ConfigurationError` unless `seconds` is None or a number above 0."""
     if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds > 0):
         raise ConfigurationError(f"{name} is a number of seconds above 0, or None, not {seconds!r}")
+
+
+def check_duration(name: str, seconds: object) -> None:
+    """Raise `ConfigurationError` unless `seconds` is None or a number from 0."""
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0):
+        raise ConfigurationError(f"{name} is a number of seconds from 0, or None, not {seconds!r}")
+
+
+def check_string(name: str, text: object) -> None:
+    """Raise `ConfigurationError` unless `text` is a string; it may be empty."""
+    if not isinstance(text, str):
+        raise ConfigurationError(f"{name} is a text, not {text!r}")
+
+
+def check_bool(name: str, given: object) -> None:
+    """Raise `ConfigurationError` unless `given` is True or False."""
+    if not isinstance(given, bool):
+        raise ConfigurationError(f"{name}: give True or False, not {given!r}")
+
+
+def check_class(name: str, given: object) -> None:
+    """Raise `ConfigurationError` unless `given` is None or a class."""
+    if given is not None and not isinstance(given, type) and not hasattr(given, "__origin__"):
+        raise ConfigurationError(f"{name}: give a class, such as a TypedDict, not {given!r}")
+
+
+def check_list(name: str, given: object) -> None:
+    """Raise `ConfigurationError` unless `given` is a list or another iterable; a text alone is none."""
+    if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
+        raise ConfigurationError(f"{name}: give a list, not {given!r:.80}")
 
 
 def check_text(name: str, text: object) -> None:

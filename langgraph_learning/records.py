@@ -245,6 +245,8 @@ class Commit(Frozen):
     """The shared namespace of each changed learning store; those without one are the user's own."""
     trajectory: Trajectory | None = None
     """The agent's tool calls of the turn, if one failed and a learning store reads them."""
+    message_ids: tuple[str, ...] = ()
+    """The messages that were learned from, if this only marks a turn of a subgraph as learned under its id."""
     undone_by: str | None = None
     """The id of the last commit that undid this one; an `undo` of that one redoes it."""
 

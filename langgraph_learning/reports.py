@@ -43,11 +43,6 @@ class Recall(Frozen):
     records: tuple[Record, ...] = ()
     receipt: Receipt = Receipt()
 
-    def of_turn(self, turn: str, identity: Identity, at: datetime) -> "Recall":
-        """Return this recall with the turn, the user and the time in its receipt."""
-        known = {"turn": turn, "identity": identity, "at": at}
-        return self.model_copy(update={"receipt": self.receipt.model_copy(update=known)})
-
 
 class Outcome(Frozen):
     """The result of a decision.

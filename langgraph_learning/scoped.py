@@ -15,7 +15,6 @@ from langgraph_learning._engine.flow import Driver
 from langgraph_learning._engine.learning.draft import CommitKind
 from langgraph_learning._engine.maintenance.history import history, undo
 from langgraph_learning._engine.maintenance.user_data import export, forget
-from langgraph_learning._engine.recall.recall import search
 from langgraph_learning._engine.settings import MachineSettings, check_store
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError
@@ -23,7 +22,7 @@ from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.records import Commit, Identity, Proposal, Record, Revision, check_ids
 from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.scoped_flows import P, ScopedFlows, with_zone
+from langgraph_learning.scoped_flows import P, ScopedFlows
 from langgraph_learning.store_protocol import Json
 
 
@@ -84,13 +83,13 @@ class Scoped(ScopedFlows):
         Raises:
             ConfigurationError: The machine has no such learning store.
         """
-        return self._driver.run(search(self._resolve_stores(store), self.identity, query, limit, with_zone(at)))
+        return self._driver.run(self._search(query, limit, store, at))
 
     async def asearch(
         self, query: str, *, limit: int = 5, store: str | None = None, at: datetime | None = None
     ) -> list[Record]:
         """Return the same as `search`."""
-        return await self._driver.arun(search(self._resolve_stores(store), self.identity, query, limit, with_zone(at)))
+        return await self._driver.arun(self._search(query, limit, store, at))
 
     def recall(self, query: str, *, at: datetime | None = None) -> Recall:
         """Return what a model would be shown if the user said `query`, and why.
@@ -130,6 +129,7 @@ class Scoped(ScopedFlows):
 
         Raises:
             ConfigurationError: There is no model to extract with.
+            ScopeError: Nothing can be learned without a user, or without a thread.
             ExtractionError: The model's answer cannot be used; nothing is learned from this part.
             StoreError: The store failed; nothing of this part is written.
         """
@@ -172,6 +172,7 @@ class Scoped(ScopedFlows):
         """Return all states of a record, the oldest first; a removal is a state without a record.
 
         Raises:
+            ScopeError: This user has no such record, and had none.
             UnsupportedByStore: The store keeps no history.
         """
         return self._driver.run(history(self._settings.stores, self.identity, record_id))

@@ -1,12 +1,13 @@
 """The calls of the data API as flows, which `Scoped` runs for sync and async code."""
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, cast
 from zoneinfo import ZoneInfo
 
-from langchain_core.messages import convert_to_messages
+from langchain_core.messages import BaseMessage, convert_to_messages
 from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph.store.base import Item, SearchOp
 from typing_extensions import TypeVar  # a default for a variable comes with Python 3.13
@@ -22,7 +23,7 @@ from langgraph_learning._engine.learning.draft import CommitKind, Draft, Operati
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
-from langgraph_learning._engine.recall.recall import recall
+from langgraph_learning._engine.recall.recall import recall, search
 from langgraph_learning._engine.reflection.arguments import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
@@ -30,6 +31,14 @@ from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, ScopeError
 from langgraph_learning.masking import Mask
 from langgraph_learning.nodes.review import check_edit
+from langgraph_learning.option_checks import (
+    check_bool,
+    check_function,
+    check_limit,
+    check_list,
+    check_string,
+    check_text,
+)
 from langgraph_learning.records import Commit, Identity, Proposal, Record, Source, derived_id
 from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt, Reflection
 from langgraph_learning.schemas import UserProfile
@@ -59,14 +68,24 @@ class ScopedFlows:
         return self._settings.mask
 
     def _load(self, rows: Iterable[Mapping[str, Json]], vouched: bool) -> Flow[int]:
+        check_bool("load(vouched=...)", vouched)
+        check_list("load(rows), the rows of an export", rows)
         return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, snapshots = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
         return [record for snapshot in snapshots for record in snapshot.records]
 
+    def _search(self, query: str, limit: int, name: str | None, at: datetime | None) -> Flow[list[Record]]:
+        check_string("search(query)", query)
+        if limit is None:
+            raise ConfigurationError("search(limit=None): give the largest number of records, a whole number from 1")
+        check_limit("search(limit=...)", limit)
+        return search(self._resolve_stores(name), self.identity, query, limit, with_zone(at))
+
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
-        return recall(self._settings.recall_rules, self.identity, query, with_zone(at))
+        check_string("recall(query)", query)
+        return recall(self._settings.recall_rules, self.identity, query, at=with_zone(at))
 
     def _learn(
         self,
@@ -74,8 +93,34 @@ class ScopedFlows:
         at: datetime | None,
         progress: Callable[[int, int], object] | None,
     ) -> Flow[Commit | None]:
-        history = convert_to_messages(messages)
-        return learn_history(self._settings, self.identity, history, _check_time(at, self.identity.timezone), progress)
+        check_function("learn", "progress", progress, "of the number of messages learned from and the total")
+        history, said_at = _read_history(messages), _check_time(at, self.identity.timezone)
+        self._check_learner()
+        return learn_history(self._settings, self.identity, history, said_at, progress)
+
+    def _check_learner(self) -> None:
+        """Check that something can be learned for this user; warn once of what learns nothing.
+
+        Raises:
+            ScopeError: No learning store may write without a user, or without a thread.
+        """
+        settings, identity = self._settings, self.identity
+        if not settings.learning:
+            settings.warn_once(
+                "learn nothing",
+                "learn(): no learning store of this machine learns from messages; give one the mode ALWAYS or PROPOSE,"
+                " or keep the messages by LearningMachine(conversations=True)",
+            )
+            return
+        scopes = scoped_to(settings.learning, identity)
+        able = [store for store, scope in scopes if may_teach(store, scope, identity, settings.shared)]
+        idle = ", ".join(store.name for store in settings.learning if store not in able)
+        missing = "user_id" if identity.user_id is None else "thread_id"
+        told = f"learn(): {idle} cannot learn without a {missing}: give scoped({missing}=...)"
+        if not able:
+            raise ScopeError(told)
+        if idle:
+            settings.warn_once(f"learn without {missing}", told)
 
     def _decide(
         self, key: str, answer: object, edit: Mapping[str, Json] | None, by: str | None, message: str | None
@@ -114,6 +159,8 @@ class ScopedFlows:
         return Approver(by or user, datetime.now(UTC), acts_for=user, reviewers=self._settings.reviewers)
 
     def _review_queue(self, namespace: str | None) -> Flow[list[Proposal]]:
+        if namespace is not None:
+            check_text("review_queue(namespace=...)", namespace)
         whole = self.identity.user_id is None
         return review_queue(self._settings.stores, None if whole else self._approver(), namespace)
 
@@ -125,6 +172,7 @@ class ScopedFlows:
         scoped_stores = scoped_to(offering[:1], self.identity)
         if not scoped_stores or not may_teach(*scoped_stores[0], self.identity, self._settings.shared):
             raise ScopeError(f"{name}: {NOBODY_APPLIES}")
+        _check_arguments(offering[0], name, arguments)
         at, identity = datetime.now(UTC), self.identity
         actor: Literal["person", "agent"] = "person" if kind is CommitKind.PERSON else "agent"
         key = derived_id(actor, identity.user_id, identity.thread_id, name, arguments, at.isoformat())
@@ -134,14 +182,13 @@ class ScopedFlows:
         draft = Draft(kind, key, identity, at, self._settings.rules, requests=(request,), shown_ids=own_ids)
         new_commit = yield from commit(draft, snapshots, earlier)
         if new_commit.refused:
-            raise ValueError("; ".join(refusal.reason for refusal in new_commit.refused))
+            raise ValueError(f"{name}: " + "; ".join(refusal.reason for refusal in new_commit.refused))
         return new_commit
 
     def _curate(self, dry_run: bool, model: Model | None, days: float | None) -> Flow[CurationReport]:
         if days is not None and (isinstance(days, bool) or not isinstance(days, int | float) or not days > 0):
             raise ConfigurationError(f"curate(max_age_days={days!r}): give a number of days above 0")
-        if not isinstance(dry_run, bool):
-            raise ConfigurationError(f"curate(dry_run={dry_run!r}): give True or False")
+        check_bool("curate(dry_run=...)", dry_run)
         chat = resolve_model(model)
         judge = Judge(chat, self._settings.methods) if chat is not None else None
         age = timedelta(days=days) if days is not None else None
@@ -152,12 +199,14 @@ class ScopedFlows:
     def _reflect(
         self, namespace: str | None, since: datetime | None, model: Model | None, *, dry_run: bool
     ) -> Flow[Reflection]:
+        check_bool("reflect(dry_run=...)", dry_run)
+        if namespace is not None:
+            check_text("reflect(namespace=...)", namespace)
         user = self.identity.user_id
         return reflect_flow(self._settings, user, namespace, since=since, model=model, dry_run=dry_run)
 
     def _feedback(self, about: Commit | Receipt | str, helpful: bool) -> Flow[Feedback]:
-        if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
-            raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
+        check_feedback(about, helpful)
         return feedback(self._settings.stores, self.identity, about, helpful, datetime.now(UTC))
 
     def _profile(self, schema: type[P]) -> Flow[P]:
@@ -192,6 +241,35 @@ class ScopedFlows:
             names = ", ".join(store.name for store in self._settings.stores) or "none"
             raise ConfigurationError(f"this machine has no learning store {name!r}; it has {names}")
         return chosen
+
+
+def check_feedback(about: object, helpful: object) -> None:
+    """Raise `ConfigurationError` unless these are the arguments of `feedback`."""
+    if not isinstance(about, Commit | Receipt | str) or not isinstance(helpful, bool):
+        raise ConfigurationError("feedback takes a commit, its id or a receipt, and True or False")
+
+
+def _read_history(messages: object) -> list[BaseMessage]:
+    """Return the messages of a history; a text alone would be read letter by letter."""
+    example = 'give a list of messages, such as [("user", "I prefer tea.")]'
+    if not isinstance(messages, Iterable) or isinstance(messages, str | bytes | Mapping | BaseMessage):
+        raise ConfigurationError(f"learn({messages!r:.80}): {example}")
+    try:
+        return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", messages))
+    except (NotImplementedError, ValueError, TypeError) as error:
+        raise ConfigurationError(f"learn(): a message cannot be read: {error}; {example}") from error
+
+
+def _check_arguments(store: LearningStore, name: str, arguments: Mapping[str, object]) -> None:
+    """Raise `ValueError` unless the arguments of an operation are JSON, and those that it needs are not empty."""
+    [kind] = [kind for kind in store.operations if kind.__name__ == name]
+    needed = [field for field, info in kind.model_fields.items() if info.is_required()]
+    if empty := [field for field in needed if arguments.get(field) is None or arguments[field] == ""]:
+        raise ValueError(f"{name}({', '.join(kind.model_fields)}): {' and '.join(empty)} must be given and not empty")
+    try:
+        json.dumps(arguments)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}: arguments are plain JSON values: {error}") from error
 
 
 def with_zone(at: datetime | None) -> datetime | None:

@@ -206,8 +206,10 @@ def _message(entry: object, messages: list[BaseMessage]) -> AIMessage:
         text = entry if isinstance(entry, str) else json.dumps({"operations": entry}, ensure_ascii=False)
         answer = AIMessage(text)
     if answer.usage_metadata is None:
-        asked, answered = sum(tokens(str(message.text)) for message in messages), tokens(str(answer.text))
-        answer.usage_metadata = UsageMetadata(input_tokens=asked, output_tokens=answered, total_tokens=asked + answered)
+        input_tokens, output_tokens = sum(tokens(str(message.text)) for message in messages), tokens(str(answer.text))
+        answer.usage_metadata = UsageMetadata(
+            input_tokens=input_tokens, output_tokens=output_tokens, total_tokens=input_tokens + output_tokens
+        )
     return answer
 
 

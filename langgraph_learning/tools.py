@@ -187,10 +187,10 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
 
 def _digest_of(run: Run, messages: list[BaseMessage], speakers: Speakers) -> str | None:
     """Return the digest of the messages as extraction will read them: in the background, it reads masked text."""
-    spoken = turn_of(messages, speakers).messages
+    turn_messages = turn_of(messages, speakers).messages
     if run.settings.background is not None:
-        spoken = tuple(replace(message, text=run.settings.mask(message.text)) for message in spoken)
-    return digest_messages(spoken) if spoken else None
+        turn_messages = tuple(replace(message, text=run.settings.mask(message.text)) for message in turn_messages)
+    return digest_messages(turn_messages) if turn_messages else None
 
 
 def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: str | None) -> int:
@@ -203,8 +203,8 @@ def _calls_before(messages: list[BaseMessage], names: Container[str], call_id: s
 
 def _shown_ids(turn: TurnState | None, store: LearningStore) -> dict[str, str]:
     """Return the record ids by the short ids that recall showed in this turn."""
-    shown = ((turn or {}).get("receipt") or {}).get("shown", ())
-    return {entry["label"]: entry["id"] for entry in shown if entry["store"] == store.name and entry["label"]}
+    entries = ((turn or {}).get("receipt") or {}).get("shown", ())
+    return {entry["label"]: entry["id"] for entry in entries if entry["store"] == store.name and entry["label"]}
 
 
 def _turn_messages(turn: object) -> tuple[str, ...]:

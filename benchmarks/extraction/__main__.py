@@ -151,7 +151,7 @@ def variant(name: str) -> Iterator[None]:
         yield
 
 
-def learn(model: BaseChatModel, turn: Turn, given: argparse.Namespace) -> tuple[list[Record], Commit | None]:
+def learn(model: BaseChatModel, turn: Turn, options: argparse.Namespace) -> tuple[list[Record], Commit | None]:
     """Return what was stored before the turn, and what the turn came to."""
     store = InMemoryStore()
     seeds = [op("add_memory", content=text) for text in turn.stored]
@@ -159,40 +159,40 @@ def learn(model: BaseChatModel, turn: Turn, given: argparse.Namespace) -> tuple[
     before = seed.scoped(user_id="u", thread_id="seed")
     if seeds:
         before.learn([("user", "; ".join(turn.stored))], at=TODAY)
-    known = before.records()
+    stored = before.records()
     machine = LearningMachine(
         model=model,
         store=store,
-        extraction_timeout=given.timeout,
-        extraction_max_tokens=given.max_tokens,
+        extraction_timeout=options.timeout,
+        extraction_max_tokens=options.max_tokens,
         **STORES,
     )
-    said = [(who, text) for who, text in turn.turn]
-    return known, machine.scoped(user_id="u", thread_id="t").learn(said, at=TODAY)
+    messages = [(who, text) for who, text in turn.turn]
+    return stored, machine.scoped(user_id="u", thread_id="t").learn(messages, at=TODAY)
 
 
-def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
+def score(turn: Turn, stored: list[Record], commit: Commit | None) -> Score:
     """Compare what a turn came to with what it should have."""
     changes = _stated(commit)
     usage, refused = (commit.usage, commit.refused) if commit else (None, ())
-    meant = [known[place].id for place in turn.changed]
+    ids = [stored[place].id for place in turn.changed]
     fitting = [change for change in changes if any(_holds(change.text, words) for words in turn.expect)]
     # A memory that is rewritten without what the turn says is not corrected.
     mended = [
         change
         for change in changes
-        if change.id in meant and (change.kind == "remove" or change in fitting or not turn.expect)
+        if change.id in ids and (change.kind == "remove" or change in fitting or not turn.expect)
     ]
     right = [change for change in changes if change in fitting or change in mended]
-    found = sum(any(_holds(change.text, words) for change in changes) for words in turn.expect)
+    hits = sum(any(_holds(change.text, words) for change in changes) for words in turn.expect)
     clean_wanted = turn.kind in ("nothing", "trap")
     return Score(
         turns=1,
         wanted=len(turn.expect),
-        found=found,
+        found=hits,
         junk=len(changes) - len(right),
         changes=len(changes),
-        corrections=len(meant),
+        corrections=len(ids),
         corrected=len({change.id for change in mended}),
         clean_wanted=clean_wanted,
         clean=clean_wanted and not changes,
@@ -206,8 +206,8 @@ def score(turn: Turn, known: list[Record], commit: Commit | None) -> Score:
 
 def _stated(commit: Commit | None) -> list[Change]:
     """Return the changes that say something new: what a memory said before is kept by the engine, not by the model."""
-    made: Sequence[Change] = commit.changes if commit else ()
-    return [change for change in made if not (change.kind == "add" and change.status == SUPERSEDED)]
+    changes: Sequence[Change] = commit.changes if commit else ()
+    return [change for change in changes if not (change.kind == "add" and change.status == SUPERSEDED)]
 
 
 def _holds(text: str, words: list[str]) -> bool:
@@ -249,24 +249,24 @@ def main() -> None:
         print(f"  {time.monotonic() - start:.0f} s", file=sys.stderr, flush=True)
 
 
-def run(model: BaseChatModel, turns: list[Turn], given: argparse.Namespace) -> dict[str, Score]:
+def run(model: BaseChatModel, turns: list[Turn], options: argparse.Namespace) -> dict[str, Score]:
     """Return the score of each half."""
     totals: dict[str, Score] = {}
     for turn in turns:
         try:
             with get_usage_metadata_callback() as used:
-                known, commit = learn(model, turn, given)
+                stored, commit = learn(model, turn, options)
         except LearningError as error:
-            made = Score(turns=1, failed=1, wanted=len(turn.expect), corrections=len(turn.changed))
-            told = f"failed: {error}"
+            result = Score(turns=1, failed=1, wanted=len(turn.expect), corrections=len(turn.changed))
+            line = f"failed: {error}"
         else:
-            made, told = score(turn, known, commit), _describe(commit)
+            result, line = score(turn, stored, commit), _describe(commit)
             if commit is None:  # a turn that taught nothing leaves no commit, and was paid for, too
                 for usage in used.usage_metadata.values():
-                    made += Score(input_tokens=usage["input_tokens"], output_tokens=usage["output_tokens"])
-        totals[turn.set] = totals.get(turn.set, Score()) + made
-        if given.show and turn.set == "tuned":
-            print(f"  {turn.id} {turn.turn[0][1]!r}: {told}", file=sys.stderr, flush=True)
+                    result += Score(input_tokens=usage["input_tokens"], output_tokens=usage["output_tokens"])
+        totals[turn.set] = totals.get(turn.set, Score()) + result
+        if options.show and turn.set == "tuned":
+            print(f"  {turn.id} {turn.turn[0][1]!r}: {line}", file=sys.stderr, flush=True)
     return totals
 
 

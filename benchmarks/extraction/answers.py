@@ -27,11 +27,11 @@ class AnswerFile(BaseCache):
             self._answers = {row["request"]: row["answer"] for row in rows}
 
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        found = self._answers.get(_digest(prompt, llm_string))
-        if found is None:
+        answer = self._answers.get(_digest(prompt, llm_string))
+        if answer is None:
             return None
         self.read += 1
-        return [ChatGeneration(message=message) for message in messages_from_dict([found])]
+        return [ChatGeneration(message=message) for message in messages_from_dict([answer])]
 
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         first = return_val[0]

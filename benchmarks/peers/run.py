@@ -46,8 +46,8 @@ def rows(make: Make, script: Script, memories: int, turns: int) -> dict[str, Any
         system = make(script.url, folder, closing)
         system.seed(memories)
         measure_turn(system, script, "warm")
-        taken = [measure_turn(system, script, f"t{number}") for number in range(turns)]
-        median = {key: round(statistics.median(one[key] for one in taken), 3) for key in taken[0]}
+        measured = [measure_turn(system, script, f"t{number}") for number in range(turns)]
+        median = {key: round(statistics.median(row[key] for row in measured), 3) for key in measured[0]}
         return {"system": system.name, "memories": memories, **median}
 
 
@@ -59,11 +59,11 @@ def kept_at_once(make: Make, script: Script, memories: int) -> dict[str, Any]:
         measure_turn(system, script, "warm")
         before, failed = system.known(), 0
         with ThreadPoolExecutor(AT_ONCE) as threads:
-            said = [threads.submit(lambda n: list(system.turn(f"Bicycle {n}.", f"c{n}")), n) for n in range(AT_ONCE)]
-            failed = sum(one.exception() is not None for one in said)
+            futures = [threads.submit(lambda n: list(system.turn(f"Bicycle {n}.", f"c{n}")), n) for n in range(AT_ONCE)]
+            failed = sum(future.exception() is not None for future in futures)
         system.settle()
-        kept = system.known() - before
-        return {"system": system.name, "memories": memories, "at_once": AT_ONCE, "kept": kept, "failed": failed}
+        stored = system.known() - before
+        return {"system": system.name, "memories": memories, "at_once": AT_ONCE, "kept": stored, "failed": failed}
 
 
 def main() -> None:

@@ -48,9 +48,9 @@ class Script:
         if form == "json_object":  # mem0
             return {"content": json.dumps({"memory": [{"id": "0", "text": self._memory(), "attributed_to": "user"}]})}
         if "PatchDoc" in tools and "Memory" not in tools:  # LangMem, where it may only update
-            [found] = re.findall(r"(?:json_doc_id|id)\W+([0-9a-f]{32})", json.dumps(request["messages"]))[:1]
+            [memory_id] = re.findall(r"(?:json_doc_id|id)\W+([0-9a-f]{32})", json.dumps(request["messages"]))[:1]
             patch = {"op": "add", "path": "/languages/-", "value": f"l{next(self.numbers)}"}
-            return _call("PatchDoc", {"json_doc_id": found, "planned_edits": "add it", "patches": [patch]})
+            return _call("PatchDoc", {"json_doc_id": memory_id, "planned_edits": "add it", "patches": [patch]})
         if "add_memory" in tools:  # Agno
             return _call("add_memory", {"memory": self._memory()})
         return _call("Memory", {"content": self._memory()})
@@ -58,10 +58,14 @@ class Script:
     def _operations(self, request: Json) -> str:
         """Return what this package is answered, in the form it asks for."""
         if "add_memory" in json.dumps(request["messages"]):
-            made: Json = {"operation": "add_memory", "content": self._memory(), "quote": "bicycle"}
+            operation: Json = {"operation": "add_memory", "content": self._memory(), "quote": "bicycle"}
         else:
-            made = {"operation": "update_user_profile", "languages": [f"l{next(self.numbers)}"], "quote": "Bicycle"}
-        return json.dumps({"operations": [made]})
+            operation = {
+                "operation": "update_user_profile",
+                "languages": [f"l{next(self.numbers)}"],
+                "quote": "Bicycle",
+            }
+        return json.dumps({"operations": [operation]})
 
     def _memory(self) -> str:
         return f"Owns bicycle number {next(self.numbers)}"
@@ -74,10 +78,10 @@ def _call(name: str, arguments: Json) -> Json:
 
 def embed(text: str) -> list[float]:
     """Return a vector of the words of a text."""
-    found = [0.0] * DIMS
+    vector = [0.0] * DIMS
     for word in re.findall(r"\w+", text.lower()):
-        found[int(hashlib.md5(word.encode()).hexdigest(), 16) % DIMS] += 1.0
-    return found
+        vector[int(hashlib.md5(word.encode()).hexdigest(), 16) % DIMS] += 1.0
+    return vector
 
 
 class _Server(ThreadingHTTPServer):
@@ -94,8 +98,8 @@ class _Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         head = {"id": "1", "created": 1, "model": request["model"]}
         if self.path.endswith("/embeddings"):
-            given = request["input"] if isinstance(request["input"], list) else [request["input"]]
-            rows = [{"object": "embedding", "index": at, "embedding": embed(str(t))} for at, t in enumerate(given)]
+            inputs = request["input"] if isinstance(request["input"], list) else [request["input"]]
+            rows = [{"object": "embedding", "index": at, "embedding": embed(str(t))} for at, t in enumerate(inputs)]
             self._send("application/json", json.dumps({"object": "list", "data": rows, **head, "usage": _USAGE}))
             return
         message = {"role": "assistant", **self.server.script.answer(request)}

@@ -133,8 +133,8 @@ class Agno(System):
                 yield event
 
     def known(self) -> int:
-        found = self.memories.get(USER)
-        return len(found.memories) if found else 0
+        memories = self.memories.get(USER)
+        return len(memories.memories) if memories else 0
 
 
 class LangMem(System):
@@ -160,10 +160,10 @@ class LangMem(System):
             self.store.put(("memories", USER), f"s{number}", value)
 
     def _reply(self, state: MessagesState) -> dict[str, list[AnyMessage]]:
-        asked = str(state["messages"][-1].content)
-        found = self.store.search(("memories", USER), query=asked, limit=10)
-        known = "\n".join(json.dumps(item.value["content"]) for item in found)
-        return {"messages": [self.model.invoke([("system", f"What you remember:\n{known}"), *state["messages"]])]}
+        query = str(state["messages"][-1].content)
+        items = self.store.search(("memories", USER), query=query, limit=10)
+        context = "\n".join(json.dumps(item.value["content"]) for item in items)
+        return {"messages": [self.model.invoke([("system", f"What you remember:\n{context}"), *state["messages"]])]}
 
     def _remember(self, state: MessagesState, config: RunnableConfig) -> dict[str, list[AnyMessage]]:
         self.manager.invoke({"messages": state["messages"]}, config=config)
@@ -171,8 +171,8 @@ class LangMem(System):
 
     def turn(self, text: str, thread: str) -> Iterator[object]:
         config = {"configurable": {"thread_id": thread, "langgraph_user_id": USER}}
-        given = {"messages": [("user", text)]}
-        for part in self.graph.stream(given, config, stream_mode="messages"):
+        inputs = {"messages": [("user", text)]}
+        for part in self.graph.stream(inputs, config, stream_mode="messages"):
             if part[1]["langgraph_node"] == "reply":
                 yield part
 
@@ -222,14 +222,14 @@ class Mem0(System):
             self.memory.add(memory_text(number), user_id=USER, infer=False)
 
     def turn(self, text: str, thread: str) -> Iterator[object]:
-        found = self.memory.search(text, filters={"user_id": USER}, top_k=10)["results"]
-        known = "\n".join(row["memory"] for row in found)
+        rows = self.memory.search(text, filters={"user_id": USER}, top_k=10)["results"]
+        context = "\n".join(row["memory"] for row in rows)
         reply = ""
-        for part in self.model.stream([("system", f"What you remember:\n{known}"), ("user", text)]):
+        for part in self.model.stream([("system", f"What you remember:\n{context}"), ("user", text)]):
             reply += str(part.content)
             yield part
-        said = [{"role": "user", "content": text}, {"role": "assistant", "content": reply}]
-        self.memory.add(said, user_id=USER)
+        messages = [{"role": "user", "content": text}, {"role": "assistant", "content": reply}]
+        self.memory.add(messages, user_id=USER)
 
     def known(self) -> int:
         return len(self.memory.get_all(filters={"user_id": USER}, top_k=10_000)["results"])

@@ -23,14 +23,14 @@ def the_model(reply: Reply = stand_in_reply, extraction: Extraction = stand_in_e
         reply: What the script answers.
         extraction: What the script takes from a turn.
     """
-    model, told = model_or_script([reply], [extraction], repeat=True)
-    _say_once(told)
+    model, model_note = model_or_script([reply], [extraction], repeat=True)
+    _say_once(model_note)
     return model
 
 
 @cache
-def _say_once(told: str) -> None:
-    log.warning(told)
+def _say_once(line: str) -> None:
+    log.warning(line)
 
 
 def reads_tools(wants: Callable[[str], AIMessage | None]) -> Reply:
@@ -48,6 +48,6 @@ def reads_tools(wants: Callable[[str], AIMessage | None]) -> Reply:
 def with_summary(messages: list[BaseMessage]) -> list[dict[str, JsonValue]]:
     """Take what the stand-in takes, and keep a session context."""
     learned = stand_in_extraction(messages)
-    said = [str(each["quote"]) for each in learned]
-    summary = f"[scripted] The user told: {' '.join(said)}" if said else "[scripted] The user asked something."
+    quotes = [str(operation["quote"]) for operation in learned]
+    summary = f"[scripted] The user told: {' '.join(quotes)}" if quotes else "[scripted] The user asked something."
     return [*learned, op("update_session_context", summary=summary)]

@@ -24,16 +24,16 @@ def search_manual(word: str) -> str:
 
 def wants_manual(question: str) -> AIMessage | None:
     """Read the tool call a model would make: a word the manual has."""
-    known = [word for word in MANUAL if word in question.lower()]
-    return call("search_manual", word=known[0]) if known else None
+    matches = [word for word in MANUAL if word in question.lower()]
+    return call("search_manual", word=matches[0]) if matches else None
 
 
 def with_solutions(messages: list[BaseMessage]) -> list[dict[str, JsonValue]]:
     """Take what the stand-in takes; a sentence about what solved something helps the next one who asks."""
-    taken = [(each, str(each["quote"])) for each in stand_in_extraction(messages)]
+    quoted = [(operation, str(operation["quote"])) for operation in stand_in_extraction(messages)]
     return [
-        op("save_learning", title=said.rstrip("."), learning=said, quote=said) if "solved" in said else each
-        for each, said in taken
+        op("save_learning", title=quote.rstrip("."), learning=quote, quote=quote) if "solved" in quote else operation
+        for operation, quote in quoted
     ]
 
 

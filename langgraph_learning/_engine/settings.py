@@ -10,13 +10,20 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
-from langgraph_learning._engine.learning.messages import TrajectoryStep
+from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.recall.recall import RecallRules
 from langgraph_learning.config import Background, Model
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.masking import Mask, mask_secrets
-from langgraph_learning.option_checks import check_choice, check_function, check_limit, check_seconds, check_text
+from langgraph_learning.option_checks import (
+    check_choice,
+    check_function,
+    check_limit,
+    check_list,
+    check_seconds,
+    check_text,
+)
 from langgraph_learning.stores import LearningStore
 
 log = logging.getLogger("langgraph_learning")
@@ -57,7 +64,7 @@ def resolve_model(model: Model | None) -> BaseChatModel | None:
     """
     if model is None or isinstance(model, BaseChatModel):
         return model
-    if not isinstance(model, str):
+    if not isinstance(model, str) or not model.strip():
         raise ConfigurationError(f"model={model!r}: {A_MODEL}")
     from langchain.chat_models import init_chat_model
 
@@ -106,6 +113,8 @@ class MachineSettings:
     """The frozen scope of running turns, by thread and message: a subgraph cannot read its parent's state."""
     calls: dict[tuple[str, str], tuple[TrajectoryStep, ...]] = field(default_factory=dict)
     """The tool calls of running turns, by thread and turn: a graph may summarise them before its turn ends."""
+    replies: dict[tuple[str, str], tuple[TurnMessage, ...]] = field(default_factory=dict)
+    """The replies of running turns, by thread and turn: a node after the model may trim them away."""
     recalled: dict[int, object] = field(default_factory=dict)
     """The recalled text of running runs, by the run's control object."""
     background: Background | None = None
@@ -133,7 +142,8 @@ class MachineSettings:
         check_text(f"{owner}(messages_key=...)", self.messages_key)
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigurationError(f"{owner}(name={self.name!r}): give a Python identifier, it names state keys")
-        if isinstance(self.user_tools, str) or not all(isinstance(tool, str) for tool in self.user_tools):
+        check_list(f"{owner}(user_tools=...)", self.user_tools)
+        if not all(isinstance(tool, str) for tool in self.user_tools):
             raise ConfigurationError(f"{owner}(user_tools={self.user_tools!r}): give names of tools, ('ask_human',)")
         object.__setattr__(self, "user_tools", tuple(self.user_tools))  # the caller may change a list later
 

@@ -147,7 +147,7 @@ def connect(
     options = _Options(embed, dims, schema, timeout, tuple(allowed_types))
     if dims is not None and embed is None:
         raise ConfigurationError("dims= needs embed=: it is the length of its vectors")
-    if not timeout > 0:
+    if isinstance(timeout, bool) or not isinstance(timeout, int | float) or not timeout > 0:
         raise ConfigurationError(f"timeout= is a number of seconds above 0, not {timeout!r}")
     if separator and scheme == "sqlite":
         if schema is not None:

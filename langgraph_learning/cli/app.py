@@ -47,11 +47,11 @@ for part in (
 
 
 @app.callback(invoke_without_command=True)
-def options(version: Annotated[bool, typer.Option("--version", help="Say which version this is.")] = False) -> None:
-    """Look into what a learning machine has learned, mend it, move it.
+def options(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False) -> None:
+    """Inspect, correct, back up and move what a learning machine has learned.
 
-    Give the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 done, 1 refused or failed (one line
-    on stderr says why), 2 wrong usage.
+    Name the database by --db, LANGGRAPH_LEARNING_DB or DATABASE_URL. Exit codes: 0 success, 1 refused or failed (one
+    line on stderr says why), 2 wrong usage.
     """
     if version:
         typer.echo(f"langgraph-learning {langgraph_learning.__version__}")

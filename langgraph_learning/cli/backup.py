@@ -28,16 +28,16 @@ def register(app: typer.Typer) -> None:
 def export(
     at: Target,
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write to a file; by default to stdout.")
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The file to write; by default stdout.")
     ] = None,
     with_history: Annotated[
         bool,
-        typer.Option("--history", help="With every earlier state, of one user also with commits, proposals and votes."),
+        typer.Option("--history", help="Also earlier versions; for one user also commits, proposals and votes."),
     ] = False,
 ) -> None:
-    """Write a backup as JSON lines, which `load` takes in again: of one user the records, of all everything there is.
+    """Write a backup as JSON lines, for `load`: everything in the database, or the records of one --user.
 
-    Everything is the records of all users and all shared namespaces, commits, proposals and votes, as of one moment.
+    Everything means the records of all users and shared namespaces, commits, proposals and votes, as of one moment.
 
     Example: langgraph-learning export -d sqlite:///learning.db -o backup.jsonl
     """
@@ -85,11 +85,11 @@ def _open_output(out: Path | None) -> Iterator[None]:
 
 def load(
     at: Target,
-    source: Annotated[Path, typer.Argument(metavar="FILE", help="What `export` wrote; - is stdin.")],
+    source: Annotated[Path, typer.Argument(metavar="FILE", help="The file that `export` wrote; - is stdin.")],
 ) -> None:
-    """Take in what `export` wrote. What is there already is left alone, so an interrupted load goes on when run again.
+    """Load a backup that `export` wrote. What is stored already is skipped, so an interrupted load can be repeated.
 
-    With --user only what is this user's is taken: one user out of a whole backup.
+    With --user, only the data of this user is loaded.
 
     Example: langgraph-learning load backup.jsonl -d postgresql://localhost/app
     """
@@ -103,12 +103,12 @@ def load(
                 for page in backup.pages(rows):
                     total += backup.load(opened.store, page, stores=scoped.stores, mask=scoped.mask)
             except (LearningError, KeyboardInterrupt):
-                notice(f"{total.written + total.unchanged} rows are in; run it again, and it goes on from there")
+                notice(f"{total.written + total.unchanged} rows are loaded; run the command again to load the rest")
                 raise
     if at.as_json:
         write_json(total)
     else:
-        say(f"{total.written} written, {total.unchanged} there already")
+        say(f"{total.written} written, {total.unchanged} unchanged")
 
 
 @contextmanager
@@ -134,7 +134,7 @@ def _rows(lines: Iterator[bytes], done: Callable[[int], None], user: str | None)
         except ValueError as error:
             raise ConfigurationError(f"line {number} is no JSON: {error}") from error
         if not isinstance(row, dict):
-            raise ConfigurationError(f"line {number} is no JSON object: `export` writes one a line")
+            raise ConfigurationError(f"line {number} is no JSON object: `export` writes one per line")
         if user is None or _is_of(user, row):
             yield row
 

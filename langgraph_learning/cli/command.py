@@ -28,21 +28,29 @@ DATABASE: dict[str, tuple[object, object]] = {
         ],
         None,
     ),
-    "schema": (Annotated[str | None, typer.Option(metavar="NAME", help="The schema of a Postgres database.")], None),
+    "schema": (Annotated[str | None, typer.Option(metavar="NAME", help="The schema in a Postgres database.")], None),
     "embed": (
         Annotated[
             str | None,
-            typer.Option(metavar="NAME", help="What turns texts into vectors: 'local' or 'provider:model'."),
+            typer.Option(metavar="NAME", help="The embedder, for search by meaning: 'local' or 'provider:model'."),
         ],
         None,
     ),
-    "as_json": (Annotated[bool, typer.Option("--json", help="Write JSON, one object a line.")], False),
+    "as_json": (Annotated[bool, typer.Option("--json", help="Write JSON, one object per line.")], False),
 }
 SCOPE: dict[str, tuple[object, object]] = {
-    "user": (Annotated[str | None, typer.Option("--user", "-u", metavar="ID", help="Whose records.")], None),
-    "thread": (Annotated[str | None, typer.Option("--thread", "-t", metavar="ID", help="In which thread.")], None),
+    "user": (Annotated[str | None, typer.Option("--user", "-u", metavar="ID", help="The id of the user.")], None),
+    "thread": (
+        Annotated[
+            str | None,
+            typer.Option(
+                "--thread", "-t", metavar="ID", help="The id of the thread; only session contexts belong to one thread."
+            ),
+        ],
+        None,
+    ),
     "namespace": (
-        Annotated[str, typer.Option(metavar="NAME", help="Where shared knowledge lies.")],
+        Annotated[str, typer.Option(metavar="NAME", help="The namespace of shared records.")],
         "global",
     ),
     "machine": (
@@ -71,13 +79,13 @@ def command(app: typer.Typer, step: Step[...], *, name: str | None = None, scope
     shared = DATABASE | (SCOPE if scoped else {})
 
     @wraps(step)
-    def run(**given: Any) -> None:
-        target = Target(**{option: given.pop(option) for option in shared})
+    def run(**values: Any) -> None:
+        target = Target(**{option: values.pop(option) for option in shared})
         try:
-            step(target, **given)
+            step(target, **values)
         except LearningError as error:
             # Any option may have a password in it, such as the URL of the source of an import.
-            texts = [option for option in given.values() if isinstance(option, str)]
+            texts = [option for option in values.values() if isinstance(option, str)]
             complain(target.without_secrets(str(error), *texts))
             raise typer.Exit(1) from None
 

@@ -21,10 +21,10 @@ def register(app: typer.Typer) -> None:
 
 
 def stats(at: Target) -> None:
-    """Count records, commits, refused operations and proposals that wait, of one user or of all.
+    """Count records, commits, refused operations and waiting proposals, of one user or of all.
 
-    Then by learning store: what was learned, changed, retired, proposed, approved, recalled, found helpful and harmful,
-    the tokens that learning it took, and those that showing it took of the agent's prompts.
+    A table shows for each learning store what was learned, changed, retired, proposed, approved and recalled, the votes
+    (helpful, harmful), the tokens that learning cost (tokens), and those of recalled text in prompts (shown).
 
     Example: langgraph-learning stats -d sqlite:///learning.db
     """
@@ -76,15 +76,15 @@ def _tell_figures(figures: "Figures") -> None:
 
 
 def migrate(at: Target) -> None:
-    """Make the tables, or bring them up to date; with --embed also the vectors of what is there already.
+    """Create the tables, or bring them up to date; with --embed, also add missing vectors.
 
     Example: langgraph-learning migrate -d postgresql://localhost/app --schema learning
     """
     before = at.state()
     with at.open(make=True) as opened:
         waiting = opened.store.count_without_vectors()
-        with progress("Embedding what is there", waiting) as told:
-            embedded = opened.store.fill_vectors(told)
+        with progress("Embedding stored items", waiting) as report:
+            embedded = opened.store.fill_vectors(report)
     after = check_exists(at.state())
     done = [name for name in after.applied if before is None or name not in before.applied]
     if at.as_json:
@@ -100,13 +100,13 @@ def migrate(at: Target) -> None:
     for name in done:
         say(f"applied {name}")
     if embedded:
-        say(f"embedded {embedded} items that were there")
+        say(f"embedded {embedded} stored items")
     say(_migration_summary(before, after, done))
 
 
 def _migration_summary(before: "DatabaseState | None", after: "DatabaseState", done: list[str]) -> str:
-    made = before is None or not before.made
-    return f"{'made' if made else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
+    is_new = before is None or not before.made
+    return f"{'made' if is_new else 'migrated' if done else 'up to date'}: {len(after.applied)} migrations in place"
 
 
 def _size(size: float) -> str:

@@ -62,7 +62,7 @@ def doctor(
         str | None, typer.Option(metavar="PROVIDER:NAME", help="A chat model to check, without calling it.")
     ] = None,
 ) -> None:
-    """Check Python, packages, database, embedder and model, and say how to mend what is wrong.
+    """Check Python, packages, database, embedder and model, and say how to fix what is wrong.
 
     Example: langgraph-learning doctor -d postgresql://localhost/app --embed local --model openai:gpt-5.2
     """
@@ -93,12 +93,12 @@ def _packages() -> Iterator[Check]:
     from packaging.requirements import Requirement
 
     try:
-        wanted = [Requirement(line) for line in requires(PACKAGE) or ()]
+        requirements = [Requirement(line) for line in requires(PACKAGE) or ()]
         yield Check("package", "ok", f"{PACKAGE} {version(PACKAGE)}")
     except PackageNotFoundError:
         yield Check("package", "warning", f"{PACKAGE} is not installed", f"pip install {PACKAGE}")
         return
-    for requirement in wanted:
+    for requirement in requirements:
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue  # for an extra, or for another platform
         mend = f"pip install '{requirement.name}{requirement.specifier}'"
@@ -119,7 +119,7 @@ def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
     """Check the database and return its state, without opening it for use: that would create tables and migrate."""
     if not at.url:
         mend = "give --db sqlite:///learning.db, or set LANGGRAPH_LEARNING_DB"
-        yield Check("database", "error", "none is named", mend)
+        yield Check("database", "error", "no database is named", mend)
         return None
     try:
         state = at.state()
@@ -129,8 +129,8 @@ def _database(at: Target) -> "Generator[Check, None, DatabaseState | None]":
         yield Check("database", "error", f"{redact_url(at.url)}: {' '.join(str(error).split())}", mend)
         return None
     if state is None:
-        mend = "it is made by the first use, or by `langgraph-learning migrate`"
-        yield Check("database", "warning", f"{redact_url(at.url)} is not there yet", mend)
+        mend = "the first use creates it, or `langgraph-learning migrate`"
+        yield Check("database", "warning", f"{redact_url(at.url)} does not exist yet", mend)
         return None
     yield Check("database", "ok", f"{redact_url(at.url)}, {state.server}")
     yield from _file(at.url)
@@ -147,25 +147,25 @@ def _file(url: str) -> Iterator[Check]:
 
     path = Path(sqlite_path(url.partition("://")[2])) if url.startswith("sqlite:") else None
     if path is not None and not (os.access(path, os.W_OK) and os.access(path.resolve().parent, os.W_OK)):
-        yield Check("file", "error", "it cannot be written", f"chmod u+w {path} {path.resolve().parent}")
+        yield Check("file", "error", "this process may not write it", f"chmod u+w {path} {path.resolve().parent}")
 
 
 def _migrations(state: "DatabaseState") -> Check:
     if state.unknown:
-        told = f"the tables are of a newer version (migration {state.unknown[-1]})"
-        return Check("migrations", "error", told, f"pip install -U {PACKAGE}")
+        finding = f"the tables are of a newer version (migration {state.unknown[-1]})"
+        return Check("migrations", "error", finding, f"pip install -U {PACKAGE}")
     if not state.made:
         return Check("migrations", "warning", "there are no tables yet", "langgraph-learning migrate, or the first use")
     if state.pending:
-        told = f"{len(state.pending)} to be applied: {', '.join(state.pending)}"
-        return Check("migrations", "warning", told, "langgraph-learning migrate, or the next use")
+        finding = f"{len(state.pending)} to be applied: {', '.join(state.pending)}"
+        return Check("migrations", "warning", finding, "langgraph-learning migrate, or the next use")
     return Check("migrations", "ok", f"{len(state.applied)} applied, none to do")
 
 
 def _turns(state: "DatabaseState") -> Check:
     failed, waiting = state.turns.get("failed", 0), state.turns.get("waiting", 0)
     if failed:
-        mend = "langgraph-learning pending shows them with their errors, --retry lets them wait again"
+        mend = "langgraph-learning pending shows them with their errors; --retry makes them wait again"
         return Check("turns", "warning", f"{failed} failed turns, and {waiting} wait to be learned from", mend)
     return Check("turns", "ok", f"{waiting} wait to be learned from")
 
@@ -174,13 +174,13 @@ def _pgvector(state: "DatabaseState", *, wanted: bool) -> Check:
     if state.extension is not None:
         return Check("pgvector", "ok", state.extension)
     if state.available is not None:
-        told = f"{state.available} can be installed in this database"
-        mend = "create extension vector; (opening it with an embedder does that, if its role may)"
-        return Check("pgvector", "warning" if wanted else "ok", told, mend if wanted else "")
+        finding = f"{state.available} can be installed in this database"
+        mend = "create extension vector; (opening the database with an embedder does so, if the role may)"
+        return Check("pgvector", "warning" if wanted else "ok", finding, mend if wanted else "")
     mend = "install pgvector on the server (https://github.com/pgvector/pgvector), or use the image pgvector/pgvector"
     if wanted:
-        return Check("pgvector", "error", "this server has none, and --embed needs it", mend)
-    return Check("pgvector", "warning", "this server has none: search goes by words alone", mend)
+        return Check("pgvector", "error", "this server does not have it, and --embed needs it", mend)
+    return Check("pgvector", "warning", "this server does not have it: search uses words only", mend)
 
 
 def _embedder(embed: str, state: "DatabaseState | None") -> Check:
@@ -194,28 +194,28 @@ def _embedder(embed: str, state: "DatabaseState | None") -> Check:
     except LearningError as error:
         return Check("embedder", "error", str(error), "pip install 'langgraph-learning[local]'")
     if state is not None and state.dims not in (None, dims):
-        told = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
+        finding = f"'local' gives vectors of {dims} dimensions, this database keeps {state.dims}"
         return Check(
             "embedder",
             "error",
-            told,
-            "give the embedder it was made with, or export and import into another schema or file",
+            finding,
+            "use the embedder of this database, or export and load into another schema or file",
         )
     return Check("embedder", "ok", f"'local', {dims} dimensions")
 
 
-def _provider(what: str, named: str) -> Check:
+def _provider(what: str, model: str) -> Check:
     """Check that a provider's package is installed and its key is set; the key itself is not tested."""
-    provider, colon, name = named.partition(":")
+    provider, colon, name = model.partition(":")
     if not (provider and colon and name):
-        return Check(what, "error", f"{named!r} names no provider", "write provider:name, e.g. openai:gpt-5.2")
+        return Check(what, "error", f"{model!r} names no provider", "write provider:name, e.g. openai:gpt-5.2")
     package = PACKAGES.get(provider, f"langchain-{provider.replace('_', '-')}")
     if find_spec(package.replace("-", "_")) is None:
-        return Check(what, "error", f"{named} needs the package {package}", f"pip install {package}")
+        return Check(what, "error", f"{model} needs the package {package}", f"pip install {package}")
     key = KEYS.get(provider, f"{provider.upper()}_API_KEY")
     if key and not os.environ.get(key):
-        return Check(what, "error", f"{named} needs a key, and {key} is not set", f"export {key}=...")
-    return Check(what, "ok", f"{named}: {package} {version(package)}{f', {key} is set' if key else ''}")
+        return Check(what, "error", f"{model} needs a key, and {key} is not set", f"export {key}=...")
+    return Check(what, "ok", f"{model}: {package} {version(package)}{f', {key} is set' if key else ''}")
 
 
 def redact_url(url: str) -> str:

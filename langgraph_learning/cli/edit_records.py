@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from langgraph_learning.stores import Operation
 
 Values = Annotated[
-    list[str], typer.Argument(metavar="TEXT|NAME=VALUE...", help="One text, or arguments; lists are written as JSON.")
+    list[str],
+    typer.Argument(metavar="TEXT|NAME=VALUE...", help="One text, or arguments of the operation; write lists as JSON."),
 ]
 
 
@@ -32,12 +33,13 @@ def add(
     at: Target,
     values: Values,
     operation: Annotated[
-        str, typer.Option("--operation", "-o", metavar="NAME", help="Any operation, also of your own --machine.")
+        str,
+        typer.Option("--operation", "-o", metavar="NAME", help="The operation to run, also one of your own --machine."),
     ] = "add_memory",
 ) -> None:
-    """Add a record, by default a memory. It is a commit of a person, which `undo` takes back.
+    """Add a record, by default a memory; `undo` takes it back.
 
-    Other operations take arguments: add -o remember_about entity=Acme entity_type=company 'facts=["Builds rockets"]'
+    Other operations take NAME=VALUE: add -o remember_about entity=Acme entity_type=company 'facts=["Builds rockets"]'
 
     Example: langgraph-learning add "Prefers concise answers" -d sqlite:///learning.db -u alex@example.com
     """
@@ -53,18 +55,18 @@ def add(
 def edit(
     at: Target, record: Annotated[str, typer.Argument(help="The id of a record, or its beginning.")], values: Values
 ) -> None:
-    """Let a record say something else; what it said stays in its history, and `undo` takes it back.
+    """Change what a record says; the earlier version stays in its history, and `undo` takes the change back.
 
     Example: langgraph-learning edit user_profile:name Alexandra -d sqlite:///learning.db -u alex@example.com
     """
     with at.open() as opened:
         opened.check_user()
-        known = opened.records(at.whose)
-        key = find_by_prefix(record, (one.id for one in known), "record", "records")
+        stored = opened.records(at.whose)
+        key = find_by_prefix(record, (item.id for item in stored), "record", "records")
         scoped = opened.scoped_for(at.whose)
-        operation, given, text_is = _editing(scoped, next(one for one in known if one.id == key))
+        operation, arguments, text_is = _editing(scoped, next(item for item in stored if item.id == key))
         kind = _operations(scoped)[operation]
-        _apply(at, scoped, operation, {**given, **_arguments(kind, values, text_is)})
+        _apply(at, scoped, operation, {**arguments, **_arguments(kind, values, text_is)})
 
 
 def _operations(scoped: "Scoped") -> "dict[str, type[Operation]]":
@@ -83,13 +85,16 @@ def _editing(scoped: "Scoped", record: "Record") -> tuple[str, dict[str, object]
             if "title" in kind.model_fields and "title" in record.content:  # saving the same title updates the record
                 return kind.__name__, {**record.content}, _first_required(kind, {"title"})
     raise ConfigurationError(
-        f"no operation changes {record.id!r} of {record.store} by its id: `add --operation NAME` adds what holds now"
+        f"no operation changes {record.id!r} of {record.store} by its id: add the new statement by `add --operation"
+        " NAME`"
     )
 
 
-def _first_required(kind: "type[Operation]", given: Collection[str] = ()) -> str | None:
-    """Return the name of the first required argument that is not in `given`; None if there is none."""
-    return next((name for name, field in kind.model_fields.items() if field.is_required() and name not in given), None)
+def _first_required(kind: "type[Operation]", excluded: Collection[str] = ()) -> str | None:
+    """Return the name of the first required argument that is not in `excluded`; None if there is none."""
+    return next(
+        (name for name, field in kind.model_fields.items() if field.is_required() and name not in excluded), None
+    )
 
 
 def _arguments(kind: "type[Operation]", values: Sequence[str], text_is: str | None) -> dict[str, object]:
@@ -98,7 +103,7 @@ def _arguments(kind: "type[Operation]", values: Sequence[str], text_is: str | No
     if len(pairs) == len(values) and pairs.keys() <= kind.model_fields.keys():
         return {name: _value(value) for name, value in pairs.items()}
     if len(values) > 1 or text_is is None:
-        raise ConfigurationError(f"{kind.__name__} takes NAME=VALUE, of {', '.join(kind.model_fields)}")
+        raise ConfigurationError(f"{kind.__name__} takes NAME=VALUE; its arguments are {', '.join(kind.model_fields)}")
     return {text_is: values[0]}
 
 
@@ -122,7 +127,7 @@ def _apply(at: Target, scoped: "Scoped", operation: str, arguments: dict[str, ob
     for change in commit.changes:
         say(f"{change.kind} {change.store}: {change.text}")
     if commit.proposed:
-        notice(f"{len(commit.proposed)} proposed: it waits for a person; `proposals` lists it")
+        notice(f"{len(commit.proposed)} proposed: a person has to decide; `proposals` lists it")
     elif not commit.changes:
-        notice("that is known already")
+        notice("nothing changed: this is stored already")
     say(f"by commit {commit.id}") if commit.changes else None

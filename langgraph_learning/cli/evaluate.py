@@ -24,16 +24,17 @@ def register(app: typer.Typer) -> None:
 def reflect(
     at: Target,
     apply: Annotated[
-        bool, typer.Option("--apply", help="Do it; by default it is only said what would be done.")
+        bool, typer.Option("--apply", help="Make the changes; by default the command only reports them.")
     ] = False,
     since: Annotated[
-        datetime | None, typer.Option(help="Everything after this moment; by default since the last reflection.")
+        datetime | None, typer.Option(help="Read what happened after this time; by default since the last reflection.")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="PROVIDER:NAME", help="What reflects; by default your --machine's model.")
+        str | None,
+        typer.Option(metavar="PROVIDER:NAME", help="The model that reflects; by default that of your --machine."),
     ] = None,
 ) -> None:
-    """Learn from tool calls, votes, outcomes and corrections how to work better; nothing is changed without --apply.
+    """Learn how to work better from tool calls, votes, outcomes and corrections; changes need --apply.
 
     Example: langgraph-learning reflect -d sqlite:///learning.db --machine app.agent:learning --apply
     """
@@ -61,7 +62,7 @@ def _tell(report: "Reflection") -> None:
     if report.failed:
         notice(f"stopped half way: {report.failed}")
     if report.dry_run and (report.changes or report.proposed):
-        notice("nothing was changed: --apply does it")
+        notice("nothing was changed: --apply makes the changes")
 
 
 def evaluate(
@@ -70,9 +71,9 @@ def evaluate(
         Path, typer.Argument(metavar="TASKS", help='JSON lines: {"input": "...", "user_id": "...", "expect": "..."}.')
     ],
     agent: Annotated[str, typer.Argument(metavar="MODULE:NAME", help="The compiled graph, e.g. app.agent:agent.")],
-    counts: Annotated[str, typer.Option("--at", metavar="N,N,...", help="After how many commits.")] = "0,10,100,1000",
+    counts: Annotated[str, typer.Option("--at", metavar="N,N,...", help="The numbers of commits.")] = "0,10,100,1000",
 ) -> None:
-    """Put the same tasks to an agent on memory as it stood after so many commits; nothing is learned meanwhile.
+    """Run the same tasks with an agent on memory as it was after numbers of commits; nothing is learned meanwhile.
 
     Example: langgraph-learning eval tasks.jsonl app.agent:agent -d sqlite:///learning.db --at 0,10,100
     """
@@ -84,9 +85,9 @@ def evaluate(
         numbers = [int(part) for part in counts.split(",")]
     except ValueError:
         raise ConfigurationError(f"--at {counts}: give numbers of commits, such as 0,10,100") from None
-    asked = read_tasks(tasks)
-    with at.open() as opened, progress("Asking", len(asked) * len(numbers)):
+    task_list = read_tasks(tasks)
+    with at.open() as opened, progress("Asking", len(task_list) * len(numbers)):
         graph = load_agent(agent)
         copied = graph.copy({"store": opened.store}) if hasattr(graph, "copy") else graph
-        curve = put_tasks(copied, asked, learning=opened.machine(at.user), at=numbers, store=opened.store)
+        curve = put_tasks(copied, task_list, learning=opened.machine(at.user), at=numbers, store=opened.store)
     write_json(curve) if at.as_json else say(str(curve))

@@ -36,20 +36,21 @@ def register(app: typer.Typer) -> None:
 def import_(
     at: Target,
     source: Annotated[str, typer.Argument(metavar="FILE|URL", help="JSON, JSON lines, or a database.")],
-    kind: Annotated[Kind, typer.Option("--from", help="What it is; by default told from the content.")] = "auto",
+    kind: Annotated[Kind, typer.Option("--from", help="The kind of source; by default detected.")] = "auto",
     user_at: Annotated[
         int | None,
-        typer.Option(metavar="N", help="Which label of a LangGraph namespace is the user; 0 is the first."),
+        typer.Option(metavar="N", help="The index of the user in a LangGraph namespace; 0 is the first label."),
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would come, and write nothing.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only report what would be imported.")] = False,
     vouch: Annotated[
-        bool, typer.Option("--vouch", help="Believe where the rows say they come from, and who approved them.")
+        bool, typer.Option("--vouch", help="Trust what the rows say about their source and approval.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask before records are replaced.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Replace existing records without asking.")] = False,
 ) -> None:
-    """Take in an export, or the memories of Agno, LangMem, LangGraph or mem0; a second time changes nothing.
+    """Import an export, or memories of Agno, LangMem, LangGraph or mem0; importing again changes nothing.
 
-    Without --user they go to the users that the source names; with it to this one, and of several only this one's.
+    Without --user, records go to the users that the source names. With --user, they go to this user; if the source has
+    several users, only the records of this user are imported.
 
     Example: langgraph-learning import mem0.json --from mem0 -d sqlite:///learning.db -u alex@example.com --dry-run
     """
@@ -65,11 +66,11 @@ def import_(
         replaced = sum(map(len, intake.replacing.values()))
         if opened is not None and not dry_run:
             if replaced:
-                confirm(f"{replaced} records that are there are replaced by others of their id. Do it?", yes=yes)
+                confirm(f"{replaced} existing records would be replaced. Replace them?", yes=yes)
             _write(opened, intake, vouched=vouch)
     _report(at, origin, intake, dry_run=dry_run)
     if not intake.users and not intake.unchanged and intake.skipped:
-        raise ConfigurationError("nothing of this source could be taken in")
+        raise ConfigurationError("nothing in this source can be imported")
 
 
 @contextmanager
@@ -80,7 +81,9 @@ def _open_target(at: Target, *, dry_run: bool) -> "Iterator[OpenTarget | None]":
         yield None
         return
     if state is not None and state.dims and at.embed is None:
-        notice(f"this database keeps vectors of {state.dims} dimensions: without --embed what comes is found by words")
+        notice(
+            f"this database keeps vectors of {state.dims} dimensions: without --embed, imported records get no vectors"
+        )
     with at.open(make=True) as opened:
         yield opened
 
@@ -98,7 +101,7 @@ def _check(at: Target, opened: "OpenTarget | None") -> "Callable[[Record], str |
     """
     from langgraph_learning.cli.machines import machine_for_everything
     from langgraph_learning.records import NOT_RECORDS
-    from langgraph_learning.stores.registry import record_fault
+    from langgraph_learning.stores.base import record_fault
 
     machine = opened.machine(None) if opened is not None else machine_for_everything("global", {})
     stores = {store.name: store for store in machine.stores}
@@ -154,4 +157,4 @@ def _report(at: Target, kind: str, intake: "ImportPreview", *, dry_run: bool) ->
     would = "would be " if dry_run else ""
     for user, counts in users.items():
         say(f"{user}: {counts['new']} {would}new, {counts['replaced']} {would}replaced")
-    say(f"from {kind}: {intake.unchanged} there already, {len(intake.skipped)} left out")
+    say(f"from {kind}: {intake.unchanged} unchanged, {len(intake.skipped)} left out")

@@ -31,28 +31,31 @@ def register(app: typer.Typer) -> None:
 def learn(
     at: Target,
     source: Annotated[
-        Path | None, typer.Argument(metavar="[FILE]", help="JSON or JSON lines: messages, or threads of them.")
+        Path | None,
+        typer.Argument(metavar="[FILE]", help="JSON or JSON lines: the messages of one thread, or several threads."),
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="PROVIDER:NAME", help="What extracts; by default your --machine's model.")
+        str | None,
+        typer.Option(metavar="PROVIDER:NAME", help="The model that extracts; by default that of your --machine."),
     ] = None,
     threads: Annotated[
-        bool, typer.Option("--threads", help="Learn from the threads of the checkpointer in this database.")
+        bool, typer.Option("--threads", help="Learn from the threads of the checkpointer in the database.")
     ] = False,
 ) -> None:
-    """Learn from old conversations, turn by turn; a turn that was learned from before teaches nothing twice.
+    """Learn from earlier conversations, turn by turn; no turn is learned from twice.
 
-    FILE holds one thread as a list of messages ({"role": "user", "content": "..."}), or each thread as a line or entry
-    of its own: {"thread_id": "t1", "messages": [...]}. With --threads what LangGraph's checkpointer keeps in the
-    database is learned from instead, each thread for the user whom its runs named, else for --user; without a model
-    and a --machine what was said is kept, and can be found. What was interrupted goes on when it is called again.
+    FILE has one thread, as a list of messages ({"role": "user", "content": "..."}), or several threads, one per line
+    or list entry: {"thread_id": "t1", "messages": [...]}. With --threads, the command reads the threads that
+    LangGraph's checkpointer keeps in the database instead; each is learned for the user that its runs named, or else
+    for --user. Without --model and --machine, --threads calls no model: it stores the messages, so that a search finds
+    them. Run an interrupted command again, and it continues.
 
     Example: langgraph-learning learn threads.jsonl -d sqlite:///learning.db -u alex@example.com --model openai:gpt-5.2
 
     Example: langgraph-learning learn --threads -d postgresql://localhost/app --machine app.agent:learning
     """
     if threads == (source is not None):
-        raise typer.BadParameter("give a FILE of conversations, or --threads for those of the checkpointer")
+        raise typer.BadParameter("give a FILE of conversations, or --threads to read the checkpointer")
     if source is None:
         learn_threads(at, model)
     else:
@@ -87,13 +90,13 @@ def learn_threads(at: Target, model: str | None) -> None:
         with progress("Learning", len(ids)) as done:
             for thread_id in ids:
                 machine = keeping or opened.machine(at.user, model)
-                found = read_thread(saver, thread_id, machine.messages_key)
-                user = found.user_id or at.user
-                if user is None or at.user not in (None, user) or not found.turns:
-                    report.leave_out(thread_id, user, at.user, bool(found.turns))
+                stored_thread = read_thread(saver, thread_id, machine.messages_key)
+                user = stored_thread.user_id or at.user
+                if user is None or at.user not in (None, user) or not stored_thread.turns:
+                    report.leave_out(thread_id, user, at.user, bool(stored_thread.turns))
                 else:
                     scoped = machine.scoped(user_id=user, thread_id=thread_id, store=opened.store)
-                    for turn in found.turns:
+                    for turn in stored_thread.turns:
                         report.turns += 1
                         report.add(scoped.learn(turn.messages, at=turn.said_at))
                 done(1)
@@ -117,14 +120,14 @@ class _Report:
             for refusal in commit.refused:
                 notice(f"not {refusal.operation}: {refusal.reason}")
 
-    def leave_out(self, thread: str, user: str | None, asked: str | None, spoken: bool) -> None:
+    def leave_out(self, thread: str, user: str | None, wanted_user: str | None, has_messages: bool) -> None:
         """Note why nothing is learned from a thread."""
-        if not spoken:
-            why = "it keeps no messages"
+        if not has_messages:
+            why = "it has no messages"
         elif user is None:
-            why = "nobody knows whose it is: give --user"
+            why = "its runs named no user: give --user"
         else:
-            why = f"it is of another user than {asked}"
+            why = f"it belongs to another user than {wanted_user}"
         self.left_out[thread] = why
 
     def write(self, at: Target) -> None:
@@ -150,7 +153,7 @@ def _threads(source: Path) -> Iterator[tuple[str | None, list[Message]]]:
             else [*map(json.loads, filter(str.strip, text.split("\n")))]
         )
     except ValueError as error:
-        raise ConfigurationError(f"{source.name} holds neither JSON nor JSON lines: {error}") from error
+        raise ConfigurationError(f"{source.name} is neither JSON nor JSON lines: {error}") from error
     if all(_is_message(entry) for entry in entries):
         yield None, entries
         return
@@ -174,7 +177,7 @@ def _turns(messages: Sequence[Message]) -> Iterator[list[Message]]:
     turn: list[Message] = []
     for message in messages:
         begins = (message.get("role") or message.get("type")) in USERS_ROLES
-        if begins and any((said.get("role") or said.get("type")) not in USERS_ROLES for said in turn):
+        if begins and any((earlier.get("role") or earlier.get("type")) not in USERS_ROLES for earlier in turn):
             yield turn
             turn = []
         turn.append(message)

@@ -40,10 +40,10 @@ def load_machine(where: str) -> LearningMachine:
     Raises:
         ConfigurationError: There is no such object, or it is no machine.
     """
-    found = load_object(where, "app.agent:learning", "--machine ")
-    if not isinstance(found, LearningMachine):
-        raise ConfigurationError(f"--machine {where} is a {type(found).__name__}, not a LearningMachine")
-    return found
+    machine = load_object(where, "app.agent:learning", "--machine ")
+    if not isinstance(machine, LearningMachine):
+        raise ConfigurationError(f"--machine {where} is a {type(machine).__name__}, not a LearningMachine")
+    return machine
 
 
 def load_agent(where: str) -> Any:
@@ -52,10 +52,10 @@ def load_agent(where: str) -> Any:
     Raises:
         ConfigurationError: There is no such object, or it has no `invoke`.
     """
-    found = load_object(where, "app.agent:agent")
-    if not callable(getattr(found, "invoke", None)):
-        raise ConfigurationError(f"{where} is a {type(found).__name__}: give a compiled graph")
-    return found
+    agent = load_object(where, "app.agent:agent")
+    if not callable(getattr(agent, "invoke", None)):
+        raise ConfigurationError(f"{where} is a {type(agent).__name__}: give a compiled graph")
+    return agent
 
 
 class _StoredLearningStore(LearningStore):

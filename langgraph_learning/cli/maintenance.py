@@ -11,7 +11,7 @@ from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask for confirmation.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +25,7 @@ def undo(
     commit: Annotated[str, typer.Argument(help="The id of a commit, or its beginning.")],
     yes: Yes = False,
 ) -> None:
-    """Put every record that a commit changed back to what it was; `history` lists the commits.
+    """Restore every record that a commit changed to its earlier state; `history` lists the commits.
 
     Example: langgraph-learning undo -d sqlite:///learning.db -u alex@example.com 5d0c... --yes
     """
@@ -33,47 +33,52 @@ def undo(
         whose = at.whose
         opened.check_user()
         scoped = opened.scoped_for(whose)
-        commits = {made.id: made for made in scoped.commits()}
-        meant = commits[find_by_prefix(commit, commits, "commit", "history")]
-        for change in meant.changes:
+        commits = {item.id: item for item in scoped.commits()}
+        target = commits[find_by_prefix(commit, commits, "commit", "history")]
+        for change in target.changes:
             notice(f"{change.kind} {change.store}: {change.text}")
         confirm("Undo this?", yes=yes)
-        undone = scoped.undo(meant.id)
+        undone = scoped.undo(target.id)
     for refusal in undone.refused:
         notice(f"not {refusal.operation}: {refusal.reason}")
     write_json(undone) if at.as_json else say(f"undone by commit {undone.id}")
 
 
 def forget(at: Target, yes: Yes = False) -> None:
-    """Erase everything that was learned from a user, also in shared namespaces, history included, for good.
+    """Erase everything learned from a user for good, with its history, also in shared namespaces.
 
     Example: langgraph-learning forget -d sqlite:///learning.db -u alex@example.com
     """
     if at.thread is not None:
         raise ConfigurationError(
-            "forget erases a user in all threads: leave out --thread. What belongs to one thread goes with"
+            "forget erases a user in all threads: leave out --thread. To erase one thread, call"
             " checkpointer.delete_thread"
         )
     with at.open() as opened:
         whose = at.whose
         opened.check_user()
         scoped = opened.scoped_for(whose)
-        kept = Counter(row["store"] for row in scoped.export())
+        counts = Counter(row["store"] for row in scoped.export())
         beside = {"commits": len(scoped.commits()), "proposals": len(scoped.proposals())}
-        question = f"Erase all {kept.total()} records of {whose!r}, what they taught to all, and its history?"
+        question = (
+            f"Erase all {counts.total()} records of {whose!r} with their history, and what they taught in shared"
+            " namespaces?"
+        )
         confirm(question, yes=yes)
         erased = scoped.forget()
-    notice("what was said stays in the checkpoints of the threads: checkpointer.delete_thread erases it")
+    notice("the conversations stay in the checkpoints of the threads: checkpointer.delete_thread erases them")
     beside["shared"] = erased.get("shared", 0)
     if at.as_json:
-        write_json({"records": dict(sorted(kept.items())), **beside, "items": erased.get("items", 0)})
+        write_json({"records": dict(sorted(counts.items())), **beside, "items": erased.get("items", 0)})
         return
-    told = [f"{count} {what}" for what, count in (*sorted(kept.items()), *beside.items()) if count]
-    say(f"forgotten: {', '.join(told)}" if told else "nothing was known")
+    parts = [f"{count} {what}" for what, count in (*sorted(counts.items()), *beside.items()) if count]
+    say(f"forgotten: {', '.join(parts)}" if parts else "there was nothing to forget")
 
 
-def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do it, as a commit.")] = False) -> None:
-    """Find records that say the same or are out of date; nothing is changed without --apply.
+def curate(
+    at: Target, apply: Annotated[bool, typer.Option("--apply", help="Make the changes, as one commit.")] = False
+) -> None:
+    """Find duplicate and outdated records; with --apply, merge and archive them.
 
     Example: langgraph-learning curate -d sqlite:///learning.db -u alex@example.com --apply
     """
@@ -84,11 +89,11 @@ def curate(at: Target, apply: Annotated[bool, typer.Option("--apply", help="Do i
     if at.as_json:
         write_json(report)
         return
-    for found in (*report.merged, *report.retired):
-        say(f"{found.kind} {found.store}: {' | '.join(found.texts)} ({found.reason})")
+    for finding in (*report.merged, *report.retired):
+        say(f"{finding.kind} {finding.store}: {' | '.join(finding.texts)} ({finding.reason})")
     if report.commit:
         say(f"done by commit {report.commit}")
     elif report.changes:
-        notice("nothing was changed: --apply does it")
+        notice("nothing was changed: --apply makes the changes")
     else:
-        notice("nothing is said twice or out of date")
+        notice("no record is a duplicate or outdated")

@@ -18,9 +18,9 @@ def register(app: typer.Typer) -> None:
 def mcp(
     at: Target,
     http: Annotated[bool, typer.Option("--http", help="Serve HTTP on this machine instead of stdio.")] = False,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="With --http.")] = 8766,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="The port for --http.")] = 8766,
 ) -> None:
-    """Serve one user's memory to an MCP client: search, recall, remember, update, forget, and the profile.
+    """Serve one user's memory to an MCP client: tools to search, recall, remember, update and forget; the profile.
 
     Example: langgraph-learning mcp -d sqlite:///learning.db -u alex@example.com
     """
@@ -32,7 +32,7 @@ def mcp(
     with at.open(make=True) as opened:
         server = create_server(opened.machine(user), opened.store, user_id=user, thread_id=at.thread)
         if http:
-            notice(f"{user}'s memory: http://127.0.0.1:{port}/mcp  (Ctrl-C ends it)")
+            notice(f"{user}'s memory: http://127.0.0.1:{port}/mcp  (ctrl+c ends it)")
             server.run("streamable-http", host="127.0.0.1", port=port)
         else:
             server.run()

@@ -18,7 +18,7 @@ from langgraph_learning.namespaces import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
 
-NOBODY = "no --user: only what is shared by the namespace is looked at"
+NOBODY = "no --user: only shared records of the namespace are read"
 _FIELDS = {"user": "user_id", "thread": "thread_id", "agent": "agent", "namespace": "namespace"}
 
 
@@ -83,11 +83,11 @@ class OpenTarget:
 
     def scoped_for(self, user: str | None = None, thread: str | None = None, *, model: str | None = None) -> Scoped:
         """Return the data API of a user, in `thread` or else in the thread of `--thread`."""
-        asked = thread if thread is not None else self.target.thread
-        return self.machine(user, model).scoped(user_id=user, thread_id=asked, store=self.store)
+        thread_id = thread if thread is not None else self.target.thread
+        return self.machine(user, model).scoped(user_id=user, thread_id=thread_id, store=self.store)
 
     def records(self, user: str | None) -> list[Record]:
-        """Return the records of a user, in all threads or in that of `--thread`, and the shared ones; oldest first.
+        """Return the records of a user and the shared ones, oldest first; with `--thread` none of another session.
 
         An item that is not a valid record is reported on stderr and left out.
         """
@@ -109,8 +109,8 @@ class OpenTarget:
         users = self.admin.owners().users
         folded = {name.casefold(): name for name in users}
         alike = get_close_matches(user.casefold(), folded, n=3, cutoff=0.7)
-        meant = f"; did you mean {' or '.join(repr(folded[name]) for name in alike)}?" if alike else ""
-        notice(f"nothing is kept of a user {user!r}{meant or '; `users` lists those who are known'}")
+        hint = f"; did you mean {' or '.join(repr(folded[name]) for name in alike)}?" if alike else ""
+        notice(f"the database has no data of a user {user!r}{hint or '; `users` lists the users'}")
 
     def _namespaces(self, user: str | None) -> list[Namespace]:
         return [namespace for prefix in self._prefixes(user) for namespace in self.store.all_namespaces(prefix, ())]

@@ -90,16 +90,16 @@ def _print_table(things: Sequence[object], columns: Sequence[Column]) -> None:
     from rich.text import Text
 
     width = shutil.get_terminal_size().columns
-    shown = [column for column in columns if column.kind != "detail" or width >= DETAILED]
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=any(column.kind == "text" for column in shown))
+    visible = [column for column in columns if column.kind != "detail" or width >= DETAILED]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, expand=any(column.kind == "text" for column in visible))
     cells: list[list[str]] = []
-    for column in shown:
-        told = [plain(column.cell(thing)) for thing in things]
+    for column in visible:
+        texts = [plain(column.cell(thing)) for thing in things]
         if column.kind == "id":
-            short = shorten(filter(None, told))
-            told = [short.get(key, "") for key in told]
+            short = shorten(filter(None, texts))
+            texts = [short.get(key, "") for key in texts]
         # A column of short details is not folded, so that the remaining width goes to the texts.
-        fold = column.kind == "text" or (column.kind == "detail" and max(map(len, told)) > SHORT)
+        fold = column.kind == "text" or (column.kind == "detail" and max(map(len, texts)) > SHORT)
         table.add_column(
             column.title,
             style=_STYLES[column.kind],
@@ -107,7 +107,7 @@ def _print_table(things: Sequence[object], columns: Sequence[Column]) -> None:
             no_wrap=not fold,
             ratio={"text": 3, "detail": 2}[column.kind] if fold else None,
         )
-        cells.append(told)
+        cells.append(texts)
     for row in zip(*cells, strict=True):
         table.add_row(*map(Text, row))
     _console(stderr=False).print(table)

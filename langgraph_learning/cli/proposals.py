@@ -27,10 +27,10 @@ def register(app: typer.Typer) -> None:
 def proposals(
     at: Target,
     everybody: Annotated[
-        bool, typer.Option("--all", help="Of all users, and of unknown ones: the reviewers' queue.")
+        bool, typer.Option("--all", help="The proposals of all users, and of runs without a user.")
     ] = False,
 ) -> None:
-    """List the changes that wait for a decision, the oldest first: of a user, or of all.
+    """List the proposals that wait for a decision, oldest first: of one user, or with --all of everybody.
 
     Example: langgraph-learning proposals -d sqlite:///learning.db --all
     """
@@ -71,14 +71,16 @@ def decide(
     proposal: Annotated[str, typer.Argument(help="The id of a proposal, or its beginning.")],
     answer: Annotated[Literal["approve", "reject"], typer.Argument(help="approve or reject.")],
     edit: Annotated[
-        str | None, typer.Option(metavar="JSON", help="With approve: arguments to change, as a JSON object.")
+        str | None, typer.Option(metavar="JSON", help="With approve: the arguments to change, as a JSON object.")
     ] = None,
-    by: Annotated[str | None, typer.Option(metavar="NAME", help="Who decides; by default the user.")] = None,
-    message: Annotated[str | None, typer.Option("--message", "-m", help="Why; kept with the proposal.")] = None,
+    by: Annotated[str | None, typer.Option(metavar="NAME", help="The person who decides; by default the user.")] = None,
+    message: Annotated[
+        str | None, typer.Option("--message", "-m", help="The reason; it is stored with the proposal.")
+    ] = None,
 ) -> None:
-    """Approve a proposal, as it is or edited, or reject it.
+    """Approve a proposal, unchanged or edited, or reject it.
 
-    Without --user it may be anybody's, as `proposals --all` lists them.
+    Without --user it may be a proposal of any user, as `proposals --all` lists them.
 
     Example: langgraph-learning decide -d sqlite:///learning.db 7f3c... approve --by bo
     """
@@ -90,7 +92,7 @@ def decide(
         waiting = scoped.proposals()
         key = _full_id(proposal, waiting)
         if answer == "approve":
-            _check_known(scoped, [one for one in waiting if one.id == key])
+            _check_known(scoped, [item for item in waiting if item.id == key])
         outcome = scoped.decide(key, answer, edit=changed, by=by, message=message)
     if at.as_json:
         write_json(outcome)
@@ -98,21 +100,21 @@ def decide(
         say(f"{outcome.result}{f' by commit {outcome.commit}' if outcome.commit else ''}")
 
 
-def _full_id(wanted: str, waiting: "Sequence[Proposal]") -> str:
-    """Return the id of the waiting proposal that begins with `wanted`.
+def _full_id(prefix: str, waiting: "Sequence[Proposal]") -> str:
+    """Return the id of the waiting proposal that begins with `prefix`.
 
-    If none does, return `wanted` itself: it may be decided already, and then `decide` returns that outcome.
+    If none does, return `prefix` itself: it may be decided already, and then `decide` returns that outcome.
     """
-    known = [proposal.id for proposal in waiting]
-    waits = any(key.startswith(wanted) for key in known)
-    return find_by_prefix(wanted, known, "proposal", "proposals") if waits else wanted
+    ids = [proposal.id for proposal in waiting]
+    waits = any(key.startswith(prefix) for key in ids)
+    return find_by_prefix(prefix, ids, "proposal", "proposals") if waits else prefix
 
 
-def _scoped_for_owner(opened: "OpenTarget", wanted: str) -> "Scoped":
+def _scoped_for_owner(opened: "OpenTarget", prefix: str) -> "Scoped":
     queue = {proposal.id: proposal.identity for proposal in opened.scoped_for().review_queue()}
-    if not any(key.startswith(wanted) for key in queue):
-        raise ConfigurationError(f"no proposal {wanted!r} waits; `proposals --all` lists them")
-    owner = queue[find_by_prefix(wanted, queue, "proposal", "proposals --all")]
+    if not any(key.startswith(prefix) for key in queue):
+        raise ConfigurationError(f"no proposal {prefix!r} waits; `proposals --all` lists them")
+    owner = queue[find_by_prefix(prefix, queue, "proposal", "proposals --all")]
     return opened.scoped_for(owner.user_id, owner.thread_id)
 
 
@@ -124,11 +126,11 @@ def _check_known(scoped: "Scoped", waiting: "Sequence[Proposal]") -> None:
     """
     for proposal in waiting:
         operations = [kind for store in scoped.stores if store.name == proposal.store for kind in store.operations]
-        given = {name for name, value in proposal.args.items() if value is not None}
-        if not any(kind.__name__ == proposal.name and given <= kind.model_fields.keys() for kind in operations):
+        arguments = {name for name, value in proposal.args.items() if value is not None}
+        if not any(kind.__name__ == proposal.name and arguments <= kind.model_fields.keys() for kind in operations):
             raise ConfigurationError(
-                f"{proposal.name}({', '.join(sorted(given))}) is of a schema or learning store of your own: name your"
-                " machine by --machine module:name"
+                f"{proposal.name}({', '.join(sorted(arguments))}) is of a schema or learning store of your own:"
+                " name your machine by --machine module:name"
             )
 
 
@@ -136,9 +138,9 @@ def _object(text: str | None) -> dict[str, object] | None:
     if text is None:
         return None
     try:
-        found = json.loads(text)
+        value = json.loads(text)
     except ValueError as error:
         raise typer.BadParameter(f"--edit is no JSON: {error}") from None
-    if not isinstance(found, dict):
+    if not isinstance(value, dict):
         raise typer.BadParameter('--edit is a JSON object, such as {"content": "..."}')
-    return found
+    return value

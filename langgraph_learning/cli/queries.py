@@ -1,6 +1,7 @@
 """The commands that read users, records, recall and history."""
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -11,7 +12,7 @@ from langgraph_learning.cli.command import command
 from langgraph_learning.cli.output import Column, day, say, show, write_json
 from langgraph_learning.cli.short_ids import find_by_prefix
 from langgraph_learning.cli.target import Target, check_exists
-from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.errors import ConfigurationError, ScopeError
 
 if TYPE_CHECKING:
     from langgraph_learning.cli.open_target import OpenTarget
@@ -35,7 +36,7 @@ RecordId = Annotated[
 
 AsOf = Annotated[
     datetime | None,
-    typer.Option("--as-of", help="What held and had been said then; also what something else has replaced since."),
+    typer.Option("--as-of", help="Only what was said and held at this time, including what was replaced since."),
 ]
 
 
@@ -92,7 +93,7 @@ USERS = (
 
 
 def users(at: Target) -> None:
-    """List the users of whom something is kept, with how many records, commits and proposals.
+    """List the users that the database has data of, with numbers of records, commits and proposals.
 
     Example: langgraph-learning users -d sqlite:///learning.db
     """
@@ -104,12 +105,12 @@ def users(at: Target) -> None:
         if namespace[:2] == (ROOT, "user"):
             kind = namespace[-1] if namespace[-1] in NOT_RECORDS else "records"
             counts.setdefault(unlabel(namespace[2]), Counter())[kind] += count
-    known = [
+    rows = [
         KnownUser(user, counts[user]["records"], counts[user]["commits"], counts[user]["proposals"])
         for user in sorted(counts)
         if counts[user].total()
     ]
-    show(known, USERS, as_json=at.as_json, none="no users")
+    show(rows, USERS, as_json=at.as_json, none="no users")
 
 
 def records(
@@ -120,45 +121,49 @@ def records(
             "--store",
             "-s",
             metavar="NAME",
-            help="Of one learning store, also of your own.",
+            help="Only the records of one learning store.",
             autocompletion=complete_store,
         ),
     ] = None,
 ) -> None:
-    """List what is known about a user, oldest first, over all threads unless one is named.
+    """List the records of a user, oldest first; with --thread, without the session contexts of other threads.
 
     Example: langgraph-learning records -d sqlite:///learning.db -u alex@example.com -s user_memory
     """
     with at.open() as opened:
         opened.check_user()
-        known = opened.records(at.user)
-        names = {record.store for record in known} | {kept.name for kept in opened.scoped_for(at.user).stores}
+        stored = opened.records(at.user)
+        names = {record.store for record in stored} | {
+            learning_store.name for learning_store in opened.scoped_for(at.user).stores
+        }
     if store is not None and store not in names:
-        raise ConfigurationError(f"there is no learning store {store!r} here; there are {', '.join(sorted(names))}")
-    wanted = [record for record in known if store in (None, record.store)]
-    show(wanted, RECORDS, as_json=at.as_json, none="no records")
+        raise ConfigurationError(
+            f"there is no learning store {store!r} in this database; there are {', '.join(sorted(names))}"
+        )
+    matching = [record for record in stored if store in (None, record.store)]
+    show(matching, RECORDS, as_json=at.as_json, none="no records")
 
 
 def search(
     at: Target,
-    query: Annotated[str, typer.Argument(help="Words, or with --embed a meaning.")],
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many at most.")] = 5,
+    query: Annotated[str, typer.Argument(help="Words; with --embed, their meaning counts too.")],
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="The largest number of records.")] = 5,
     as_of: AsOf = None,
 ) -> None:
-    """List the records that fit a query best, the best first.
+    """List the records that match a query, the best match first.
 
     Example: langgraph-learning search -d sqlite:///learning.db -u alex@example.com "databases"
     """
     with at.open() as opened:
         opened.check_user()
         best = opened.scoped_for(at.user).search(query, limit=limit, at=as_of)
-    show(best, RECORDS, as_json=at.as_json, none="nothing fits")
+    show(best, RECORDS, as_json=at.as_json, none="no matches")
 
 
 def recall(
-    at: Target, query: Annotated[str, typer.Argument(help="What the user would say.")], as_of: AsOf = None
+    at: Target, query: Annotated[str, typer.Argument(help="The message of the user.")], as_of: AsOf = None
 ) -> None:
-    """Show what a model would be told if the user said this, and the receipt: why each record was chosen.
+    """Show the text that a model would get with this message of the user, and why each record was chosen.
 
     Example: langgraph-learning recall -d sqlite:///learning.db -u alex@example.com "Where do I deploy?"
     """
@@ -172,13 +177,13 @@ def recall(
     say(recalled.text or "(nothing is recalled)")
     texts = {record.id: record.text for record in recalled.records}
     columns = (
-        Column("text", lambda shown: texts.get(shown.id, "")),
-        Column("label", lambda shown: shown.label, "name"),
-        Column("learning store", lambda shown: shown.store, "name"),
-        Column("why", lambda shown: shown.reason, "detail"),
-        Column("score", lambda shown: f"{shown.score:.2f}", "time"),
-        Column("tokens", lambda shown: shown.tokens, "time"),
-        Column("id", lambda shown: shown.id, "id"),
+        Column("text", lambda item: texts.get(item.id, "")),
+        Column("label", lambda item: item.label, "name"),
+        Column("learning store", lambda item: item.store, "name"),
+        Column("why", lambda item: item.reason, "detail"),
+        Column("score", lambda item: f"{item.score:.2f}", "time"),
+        Column("tokens", lambda item: item.tokens, "time"),
+        Column("id", lambda item: item.id, "id"),
     )
     show(receipt.shown, columns, as_json=False)
     left = "".join(f"; left out: {count} of {store}" for store, count in receipt.left_out.items())
@@ -186,7 +191,7 @@ def recall(
 
 
 def history(at: Target, record: RecordId = None) -> None:
-    """List the commits of a user, or all states of one record with the commits that made them.
+    """List the commits of a user, or all versions of one record with the commits that made them.
 
     Example: langgraph-learning history -d sqlite:///learning.db -u alex@example.com user_profile:name
     """
@@ -201,16 +206,16 @@ def history(at: Target, record: RecordId = None) -> None:
     show(states, REVISIONS, as_json=at.as_json)
 
 
-def _states_of(opened: "OpenTarget", wanted: str) -> "list[Revision]":
+def _states_of(opened: "OpenTarget", prefix: str) -> "list[Revision]":
     """Return the versions of a record, by its id or the beginning of it; a removed record needs its whole id."""
     user = opened.target.user
-    if removed := opened.scoped_for(user).history(wanted):
-        return removed
-    known = opened.records(user)
-    key = find_by_prefix(wanted, (record.id for record in known), "record", "records")
-    threads = {record.scope.thread_id for record in known if record.id == key}
+    with suppress(ScopeError):
+        return opened.scoped_for(user).history(prefix)
+    stored = opened.records(user)
+    key = find_by_prefix(prefix, (record.id for record in stored), "record", "records")
+    threads = {record.scope.thread_id for record in stored if record.id == key}
     if len(threads) > 1:  # the id of a session context is the same in every thread
-        raise ConfigurationError(f"there is a record {key!r} in {len(threads)} threads: say which, by --thread")
+        raise ConfigurationError(f"there is a record {key!r} in {len(threads)} threads: name one by --thread")
     return opened.scoped_for(user, next(iter(threads))).history(key)
 
 

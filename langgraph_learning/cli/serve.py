@@ -15,7 +15,7 @@ from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 
 NOT_HERE = (
-    "these pages show everybody's memory, so `serve` answers this machine only: for others mount"
+    "these pages show the memory of all users, so `serve` answers this machine only; for other machines, mount"
     " langgraph_learning.web.create_app(..., authenticate=...) in your application"
 )
 
@@ -31,10 +31,10 @@ def serve(
         str | None, typer.Argument(metavar="MODULE:NAME", help="Your own LearningMachine, as with --machine.")
     ] = None,
     host: Annotated[str, typer.Option(metavar="NAME", help="localhost, 127.0.0.1 or ::1.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes one that is free.")] = 8765,
+    port: Annotated[int, typer.Option(min=0, max=65535, help="0 picks a free port.")] = 8765,
     browse: Annotated[bool, typer.Option("--open", help="Open the pages in a browser.")] = False,
 ) -> None:
-    """Show what was learned, and what waits for a decision, on pages in a browser, and as REST under /api.
+    """Serve the memory browser on this machine: pages to read, approve, edit and undo; REST under /api.
 
     Example: langgraph-learning serve -d sqlite:///learning.db app.agent:learning --open
     """
@@ -51,7 +51,7 @@ def serve(
         app = create_app(opened.machine_for_all(), opened.store, authenticate=None)
         name = f"[{host}]" if ":" in host else host
         url = f"http://{name}:{listening.getsockname()[1]}/"
-        notice(f"what was learned: {url}  (Ctrl-C ends it)")
+        notice(f"memory browser: {url}  (ctrl+c ends it)")
         if browse:
             # The server starts in the last line and blocks; give it a moment before the browser asks.
             Timer(0.8, webbrowser.open, [url]).start()

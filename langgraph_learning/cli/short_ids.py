@@ -22,29 +22,29 @@ def shorten(ids: Iterable[str]) -> dict[str, str]:
     return short
 
 
-def find_by_prefix(wanted: str, ids: Iterable[str], what: str, lists: str) -> str:
-    """Return the id that is equal to `wanted`, or the only one that begins with it.
+def find_by_prefix(prefix: str, ids: Iterable[str], what: str, lists: str) -> str:
+    """Return the id that is equal to `prefix`, or the only one that begins with it.
 
     Args:
-        wanted: An id or its beginning.
+        prefix: An id or its beginning.
         ids: All ids to choose from.
         what: The word for what the ids name, for the error message.
         lists: The command that lists them, for the error message.
 
     Raises:
-        ConfigurationError: No id begins with `wanted`, or several do.
+        ConfigurationError: No id begins with `prefix`, or several do.
     """
-    known = sorted(set(ids))
-    if wanted in known:
-        return wanted
-    meant = [key for key in known if wanted and key.startswith(wanted)]
-    if len(meant) == 1:
-        return meant[0]
-    if not meant:
-        raise ConfigurationError(f"there is no {what} {wanted!r} of this user; `{lists}` lists them")
-    more = f" and {len(meant) - _LISTED} more" if len(meant) > _LISTED else ""
+    sorted_ids = sorted(set(ids))
+    if prefix in sorted_ids:
+        return prefix
+    matches = [key for key in sorted_ids if prefix and key.startswith(prefix)]
+    if len(matches) == 1:
+        return matches[0]
+    if not matches:
+        raise ConfigurationError(f"there is no {what} {prefix!r} of this user; `{lists}` lists them")
+    more = f" and {len(matches) - _LISTED} more" if len(matches) > _LISTED else ""
     raise ConfigurationError(
-        f"{wanted!r} is the beginning of {len(meant)} ids: {', '.join(meant[:_LISTED])}{more}; give more letters"
+        f"{prefix!r} is the beginning of {len(matches)} ids: {', '.join(matches[:_LISTED])}{more}; give more letters"
     )
 
 
@@ -52,7 +52,7 @@ def _is_code(key: str) -> bool:
     return len(key) > 2 * SHORTEST and all(letter in "0123456789abcdef-" for letter in key)
 
 
-def _in_common(one: str, other: str) -> int:
+def _in_common(first: str, second: str) -> int:
     return next(
-        (place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other))
+        (place for place, (a, b) in enumerate(zip(first, second, strict=False)) if a != b), min(len(first), len(second))
     )

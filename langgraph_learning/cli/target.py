@@ -43,7 +43,7 @@ class Target:
     def whose(self) -> str:
         """The user, for a command that needs one; without one, the command ends with a usage error."""
         if self.user is None:
-            raise typer.BadParameter("say whose: --user ID; `users` lists them")
+            raise typer.BadParameter("name a user: --user ID; `users` lists them")
         return self.user
 
     def without_secrets(self, text: str, *more: str) -> str:
@@ -82,11 +82,11 @@ def check_exists(state: "DatabaseState | None") -> "DatabaseState":
     Raises:
         ConfigurationError: It does not exist, or has no such tables.
     """
-    makes = "`langgraph-learning migrate` or an import makes"
+    makes = "`langgraph-learning migrate` or an import creates"
     if state is None:
         raise ConfigurationError(f"there is no such SQLite file; {makes} one")
     if not state.made:
-        raise ConfigurationError(f"this database holds no tables of langgraph-learning (another schema?); {makes} them")
+        raise ConfigurationError(f"this database has no tables of langgraph-learning (another schema?); {makes} them")
     return state
 
 

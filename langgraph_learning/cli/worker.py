@@ -21,15 +21,17 @@ def worker(
     machine: Annotated[
         str, typer.Argument(metavar="MODULE:NAME", help="Your LearningMachine, e.g. app.agent:learning.")
     ],
-    concurrency: Annotated[int, typer.Option("--concurrency", "-c", min=1, help="From how many users at once.")] = 4,
+    concurrency: Annotated[
+        int, typer.Option("--concurrency", "-c", min=1, help="The number of users to learn from at once.")
+    ] = 4,
     curate_days: Annotated[
-        float | None, typer.Option(min=0.01, help="Curate what all users taught every so many days.", metavar="DAYS")
+        float | None, typer.Option(min=0.01, help="Curate the records of all users every so many days.", metavar="DAYS")
     ] = None,
     sweep_days: Annotated[
-        float | None, typer.Option(min=0.01, help="Erase what has expired every so many days.", metavar="DAYS")
+        float | None, typer.Option(min=0.01, help="Erase expired records every so many days.", metavar="DAYS")
     ] = None,
 ) -> None:
-    """Learn from the turns that wait in a database, until it is asked to end; any number of workers may run.
+    """Learn from the turns that wait in a database, until ctrl+c or SIGTERM; several workers may run at once.
 
     Example: langgraph-learning worker -d postgresql://localhost/app app.agent:learning --concurrency 8
     """
@@ -60,7 +62,9 @@ PENDING = (
 
 def pending(
     at: Target,
-    retry: Annotated[bool, typer.Option("--retry", help="Let those that failed wait again, due at once.")] = False,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="First make the failed turns wait again, due at once.")
+    ] = False,
 ) -> None:
     """List the turns that wait to be learned from, and those that failed, of one user or of all.
 

@@ -169,12 +169,12 @@ def _prepare(
         raise ConfigurationError("evaluate(tasks=[]): give at least one Task")
     if not at or any(isinstance(count, bool) or not isinstance(count, int) or count < 0 for count in at):
         raise ConfigurationError(f"evaluate(at={at!r}): give numbers of commits, such as (0, 10, 100)")
-    kept = store or learning.store or getattr(agent, "store", None)
-    if kept is None:
+    records_store = store or learning.store or getattr(agent, "store", None)
+    if records_store is None:
         raise ConfigurationError("there is no store: give evaluate(store=...), or LearningMachine(store=...)")
-    if not is_versioned(kept):
-        raise UnsupportedByStore(f"a {type(kept).__name__} keeps no history: open one with connect()")
-    milestones, total = find_milestones(kept, sorted(set(at)))
+    if not is_versioned(records_store):
+        raise UnsupportedByStore(f"a {type(records_store).__name__} keeps no history: open one with connect()")
+    milestones, total = find_milestones(records_store, sorted(set(at)))
     beyond = tuple(sorted(count for count in set(at) if count > total))
     return _without_checkpointer(agent), milestones, LearningCurve(points=(), commits=total, beyond=beyond)
 

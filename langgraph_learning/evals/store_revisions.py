@@ -26,18 +26,21 @@ def find_milestones(store: VersionedStore, at: Sequence[int]) -> tuple[list[Mile
 
     Numbers above the total share one milestone at the end.
     """
-    kept = cast("BaseStore", store)
+    base_store = cast("BaseStore", store)
     namespaces = [
-        tuple(namespace) for namespace in kept.list_namespaces(prefix=(ROOT,), suffix=(COMMITS,), limit=EVERYTHING)
+        tuple(namespace)
+        for namespace in base_store.list_namespaces(prefix=(ROOT,), suffix=(COMMITS,), limit=EVERYTHING)
     ]
-    items = [item for namespace in namespaces for item in kept.search(namespace, limit=EVERYTHING, refresh_ttl=False)]
+    items = [
+        item for namespace in namespaces for item in base_store.search(namespace, limit=EVERYTHING, refresh_ttl=False)
+    ]
     # Each commit is written once, so the order of writing is the order of revisions.
     ordered = sorted(
         (item.created_at, tuple(item.namespace), item.key) for item in items if item.namespace[-1] == COMMITS
     )
     last = store.revision()
-    wanted = sorted({min(count, len(ordered)) for count in at})
-    milestones = [_milestone(store, count, ordered[count - 1][1:] if count else None, last) for count in wanted]
+    counts = sorted({min(count, len(ordered)) for count in at})
+    milestones = [_milestone(store, count, ordered[count - 1][1:] if count else None, last) for count in counts]
     return milestones, len(ordered)
 
 

@@ -39,7 +39,7 @@ class ImportPreview:
 
 
 def preview_rows(
-    found: Iterable[Found],
+    rows: Iterable[Found],
     user: str | None,
     read_present: Callable[[str], Iterable[Mapping[str, object]]],
     at: datetime,
@@ -49,7 +49,7 @@ def preview_rows(
     """Check and sort the rows of a source.
 
     Args:
-        found: The rows of an importer.
+        rows: The rows of an importer.
         user: The user to import for; rows that name another of several users are left out. By default the rows' own
             users.
         read_present: A function that returns the present records of a user, as `export` does.
@@ -59,7 +59,7 @@ def preview_rows(
     """
     result = ImportPreview()
     owned = _check_owner(
-        _check_rows((_mask_row(item, mask) for item in found), user, at, result.skipped), user, result.skipped
+        _check_rows((_mask_row(item, mask) for item in rows), user, at, result.skipped), user, result.skipped
     )
     records = []
     for record in owned:
@@ -117,14 +117,14 @@ def _check_owner(records: Sequence[Record], user: str | None, skipped: list[Skip
     if user is None:
         return list(records)
     several = len({record.scope.user_id for record in records} - {None}) > 1
-    kept = []
+    own = []
     for record in records:
         if several and record.scope.user_id not in (None, user):
             where = f"record {record.id} ({record.text[:TOLD]!r})"
             skipped.append(Skipped(where, f"it belongs to {record.scope.user_id!r}, not to {user!r}"))
         else:
-            kept.append(record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user})}))
-    return kept
+            own.append(record.model_copy(update={"scope": record.scope.model_copy(update={"user_id": user})}))
+    return own
 
 
 def _key(record: Record) -> Key:

@@ -65,9 +65,9 @@ def _of_tables(
         raise ConfigurationError(
             "this is a database of langgraph-learning itself: `langgraph-learning export` it to a file, and import that"
         )
-    wanted = "" if kind == "auto" else f" --from {kind}"
+    option = "" if kind == "auto" else f" --from {kind}"
     raise ConfigurationError(
-        f"this database has no table to import{wanted}: neither Agno's learnings nor a LangGraph store"
+        f"this database has no table to import{option}: neither Agno's learnings nor a LangGraph store"
     )
 
 
@@ -104,8 +104,8 @@ def _kind(entries: list[Document]) -> str:
         ("langgraph", ITEM),
         ("mem0", {"memory"}),
     ]
-    for kind, wanted in marks:
-        if keys >= wanted:
+    for kind, keys_needed in marks:
+        if keys >= keys_needed:
             return kind
     raise ConfigurationError(f"this file is of no known kind: say which, by --from {'|'.join(KINDS[1:])}")
 

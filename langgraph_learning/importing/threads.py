@@ -34,7 +34,7 @@ def read_thread(saver: BaseCheckpointSaver[str], thread_id: str, messages_key: s
     """Return the turns of a thread in `saver`; none if its state has no messages under `messages_key`."""
     messages: dict[str, BaseMessage] = {}
     positions: dict[str, tuple[datetime, int]] = {}
-    standing: set[str] | None = None
+    newest_keys: set[str] | None = None
     user: str | None = None
     for saved in saver.list({"configurable": {"thread_id": thread_id, "checkpoint_ns": ""}}):  # the newest first
         user = user or _user(saved.metadata)
@@ -46,10 +46,10 @@ def read_thread(saver: BaseCheckpointSaver[str], thread_id: str, messages_key: s
                 ids.add(key := message.id or f"#{index}")
                 messages.setdefault(key, message)
                 positions[key] = (at, index)
-        standing = ids if standing is None else standing
-    start = min((positions[key] for key in standing or ()), default=None)
-    kept = [key for key in positions if start is not None and (key in (standing or ()) or positions[key] < start)]
-    ordered = sorted(kept, key=lambda key: positions[key])
+        newest_keys = ids if newest_keys is None else newest_keys
+    start = min((positions[key] for key in newest_keys or ()), default=None)
+    keys = [key for key in positions if start is not None and (key in (newest_keys or ()) or positions[key] < start)]
+    ordered = sorted(keys, key=lambda key: positions[key])
     return StoredThread(thread_id, user, tuple(_turns([(messages[key], positions[key][0]) for key in ordered])))
 
 

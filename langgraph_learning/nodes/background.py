@@ -8,14 +8,14 @@ from typing import Protocol, cast
 
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.background.learner import learner_for
+from langgraph_learning._engine.background.learner import BackgroundLearner, learner_for
 from langgraph_learning._engine.background.pending import schedule_turns
 from langgraph_learning._engine.flow import Flow, StoreCall
 from langgraph_learning._engine.learning.extract import turn_commit_id
 from langgraph_learning._engine.learning.provenance import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
-from langgraph_learning.nodes.begun_turns import erase_begun, find_begun
+from langgraph_learning.nodes.begun_turns import BegunItems, learn_begun
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Namespace
 
@@ -41,10 +41,20 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     assert background is not None
     learner = learner_for(run.settings, store)
     learner.remember_model(run.model)
+    yield from learn_begun(run, turns, lambda begun: _schedule_begun(run, learner, begun, thread, store, background))
+
+
+def _schedule_begun(
+    run: Run,
+    learner: BackgroundLearner,
+    begun: BegunItems,
+    thread: ThreadWords,
+    store: BaseStore,
+    background: Background,
+) -> Flow[None]:
     works = run.settings.extractions(run.model)
     now = datetime.now(UTC)
     # Where it is learned nobody knows this run: its checkpoint and its task are those of the turn.
-    begun = yield from find_begun(run, turns)
     heard = [replace(turn, checkpoint_id=run.checkpoint_id, run=run.task_id) for turn in begun.unlearned]
     keyed = [] if not works else [(turn_commit_id(works, turn), turn) for turn in heard if turn.turn.human]
     if not keyed:  # no learning store extracts, or no turn has words of the user
@@ -55,8 +65,6 @@ def schedule_step(run: Run, turns: Sequence[TurnInput], thread: ThreadWords) -> 
     if scheduled:
         learner.schedule(scheduled[0].namespace, scheduled[-1].due_at)
         run.emit("scheduled", turns=[turn.id for turn in scheduled], due_at=scheduled[-1].due_at.isoformat())
-    yield from erase_begun(begun)
-    run.forget_calls(turn.provenance.turn_id for turn in turns)
 
 
 def _find_queue(store: BaseStore, background: Background, machine: str) -> Flow[Defer | None]:

@@ -6,7 +6,7 @@ among the waiting turns, until they are learned: at the agent's next turn in the
 background after a day.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import uuid4
@@ -21,8 +21,9 @@ from langgraph_learning._engine.background.pending import (
     pending_namespace,
 )
 from langgraph_learning._engine.flow import Flow, batch, pinned_revision, write
+from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.turn import TurnInput
-from langgraph_learning._engine.repository import find_commit
+from langgraph_learning._engine.repository import find_commit, read_commit
 from langgraph_learning.langgraph_private import checkpoints_of
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
@@ -69,6 +70,27 @@ def keep_begun(run: Run, turn: TurnInput) -> Flow[TurnInput]:
     return begun
 
 
+def learn_begun(run: Run, turns: Sequence[TurnInput], learn: Callable[[BegunItems], Flow[None]]) -> Flow[None]:
+    """Learn from turns of one user, and erase what is begun of them.
+
+    If another run learns some of them meanwhile, `learn` writes nothing, raises `TurnGone`, and is called again for
+    those that are left; there may be none.
+    """
+    begun = yield from find_begun(run, turns)
+    while True:
+        try:
+            yield from learn(begun)
+            break
+        except TurnGone:
+            now = yield from find_begun(run, turns)
+            left = replace(now, unlearned=_drop_gone(begun, now))
+            if left == begun:
+                raise
+            begun = left
+    yield from erase_begun(begun)
+    run.forget_calls(turn.provenance.turn_id for turn in turns)
+
+
 def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
     """Return what is begun of the turns of one user."""
     if not (turns and _may_keep(run)):
@@ -80,13 +102,28 @@ def find_begun(run: Run, turns: Sequence[TurnInput]) -> Flow[BegunItems]:
     # The commit that learns what an item holds is found under the item's id, too.
     keys = sorted({*ids, *(i.id for i, _ in of_these)})
     commits = (yield from batch(*(find_commit(whose, key) for key in keys))) if keys else []
-    learned = {key for key, commit in zip(keys, commits, strict=True) if commit is not None}
-    unlearned = [turn for turn in turns if turn.begun not in learned]
+    marks = zip(keys, map(read_commit, commits), strict=True)
+    learned = {key: mark.message_ids for key, mark in marks if mark is not None}
+    rests = (_unlearned_part(turn, learned) for turn in turns)
+    unlearned = [rest for rest in rests if rest is not None]
     mine = [i for i, turn in of_these if i.id not in learned and (i.id in ids or _is_ours(run, turn))]
     return BegunItems(unlearned, [(i.namespace, i.id) for i in mine], [(i.namespace, i.id) for i, _ in of_these])
 
 
-def drop_gone(before: BegunItems, now: BegunItems) -> list[TurnInput]:
+def _unlearned_part(turn: TurnInput, learned: Mapping[str, Sequence[str]]) -> TurnInput | None:
+    """Return the part of a turn that no commit has learned; None if there is none.
+
+    A turn that was interrupted for long is learned without its end. When it goes on, the end is learned by itself.
+    """
+    heard = learned.get(turn.begun) if turn.begun else None
+    if heard is None:
+        return turn
+    left = tuple(message for message in turn.turn.messages if message.id and message.id not in heard)
+    said = any(message.role == "user" for message in left)
+    return replace(turn, begun=None, turn=replace(turn.turn, messages=left)) if heard and said else None
+
+
+def _drop_gone(before: BegunItems, now: BegunItems) -> list[TurnInput]:
     """Return the turns that are left where a commit found an item gone: another run has learned it, or it is forgotten.
 
     Args:

@@ -1,6 +1,6 @@
 """A check that the recalled text reached a model: a node may trim its messages, or send others."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
@@ -45,7 +45,7 @@ class ModelCalls(BaseCallbackHandler):
         self, serialized: dict[str, Any], messages: list[list[BaseMessage]], *, run_id: UUID, **kwargs: Any
     ) -> None:
         """Count a model call as one with the text or one without it."""
-        if any(self._holds(batch) for batch in messages):
+        if any(self._text in str(message.text) for batch in messages for message in batch):
             self._with += 1
         else:
             self._without += 1
@@ -58,6 +58,3 @@ class ModelCalls(BaseCallbackHandler):
                 f"the node {self._node!r} was shown what was recalled, and called a model without it: it sends other"
                 " messages, or trims them. Give its chat model to learning.model(...), which shows it at the call",
             )
-
-    def _holds(self, messages: Sequence[BaseMessage]) -> bool:
-        return any(self._text in str(message.text) for message in messages)

@@ -52,7 +52,7 @@ def collect_turns(
     waiting = yield from _load_turns(run, state, identity, opened_by)
     # The last one is under way already in extraction, or where recall runs again: after a retry, or in a loop.
     if waiting and waiting[-1].provenance.turn_id in (opened_by, (turn or {}).get("turn_id")):
-        return [*waiting[:-1], complete_turn(waiting[-1], messages, speakers, now)]
+        return [*waiting[:-1], complete_turn(_with_replies(run, waiting[-1], messages), messages, speakers, now)]
     if waiting:
         last, start = waiting[-1], last_turn_start(messages)
         waiting[-1] = complete_turn(last, messages[:start], run.speakers(messages, last.identity), last.said_at)
@@ -101,6 +101,39 @@ def keep_turns(run: Run, step: str, turns: Sequence[TurnInput]) -> Flow[Update]:
             break
         rows.insert(0, turn.to_json())
     return {Keys(run.settings.name).kept: PrivateUpdate({"ids": ids}, rows)}
+
+
+def observe_replies(run: Run, messages: Sequence[BaseMessage], answers: Sequence[BaseMessage]) -> None:
+    """Remember what the agent has just said in the turn under way: a later node may trim the conversation.
+
+    Args:
+        run: The run.
+        messages: The messages that the agent was given.
+        answers: Those that it returned.
+    """
+    if not run.settings.learning:
+        return
+    given = {message.id for message in messages}
+    words = turn_of([answer for answer in answers if answer.id is None or answer.id not in given]).messages
+    said = tuple(replace(word, said_at=datetime.now(UTC)) for word in words if word.role == "assistant")
+    if said:
+        turn = run.turn_id(messages)
+        run.remember_replies(turn, (*run.replies_of(turn), *said))
+
+
+def _with_replies(run: Run, kept: TurnInput, messages: Sequence[BaseMessage]) -> TurnInput:
+    """Return a turn with the replies added that were trimmed away together with their question.
+
+    While the question is there, a missing reply was deleted on purpose, and stays away.
+    """
+    ids, texts = {message.id for message in messages}, {str(message.text).strip() for message in messages}
+    if not ids.isdisjoint(message.id for message in kept.turn.human):
+        return kept
+    replies = [reply for reply in run.replies_of(kept.provenance.turn_id) if reply.text not in texts]
+    lost = [reply for reply in replies if reply.id is None or reply.id not in ids]
+    end = max((message.position for message in kept.turn.with_tools), default=-1) + 1
+    placed = tuple(replace(reply, position=end + place) for place, reply in enumerate(lost))
+    return replace(kept, turn=replace(kept.turn, messages=(*kept.turn.messages, *placed)))
 
 
 def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:

@@ -6,12 +6,10 @@ recalled once. After an interrupt, another process recalls it again.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from langgraph_learning.nodes.identity import FIX, idle_stores
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
-from langgraph_learning.reports import Recall
 
 RUNS = 512
 """How many runs are remembered; the oldest are dropped."""
@@ -34,16 +32,6 @@ class RunRecall:
     def key(self, run: Run, identity: Identity, turn: str) -> tuple[object, ...]:
         """Return the key of one recalled text: the turn, and the scopes whose records are read."""
         return turn, *(store.scope(identity) for store in run.settings.stores)
-
-    def remember(self, run: Run, identity: Identity, turn: str, recalled: Recall | None) -> Recall:
-        """Keep the text of a recall, and write its receipt to the custom stream; None stands for a failed recall."""
-        if recalled is None:
-            recalled = Recall()
-        else:
-            recalled = recalled.of_turn(turn, identity, datetime.now(UTC))
-            run.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
-        self.texts[self.key(run, identity, turn)] = recalled.text
-        return recalled
 
 
 def tell_idle(run: Run, identity: Identity) -> None:

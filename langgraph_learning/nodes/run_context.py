@@ -17,7 +17,7 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.approval.approval import Approver
 from langgraph_learning._engine.flow import Driver, Flow
-from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, is_human
+from langgraph_learning._engine.learning.messages import Speakers, TrajectoryStep, TurnMessage, is_human
 from langgraph_learning._engine.learning.turn import last_human, turn_id
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ScopeError, describe_failure
@@ -35,12 +35,13 @@ from langgraph_learning.nodes.identity import (
 from langgraph_learning.nodes.state import Keys
 from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
+from langgraph_learning.reports import Recall
 
 log = logging.getLogger("langgraph_learning")
 T = TypeVar("T")
 TURNS = 1_024
 CALLS = 256
-"""How many turns this process remembers (`TURNS`), and for how many it remembers the tool calls (`CALLS`)."""
+"""How many turns this process remembers (`TURNS`), and for how many the tool calls and replies (`CALLS`)."""
 TOOL_NODE = "tools"
 """The name that `create_agent` and LangGraph's own agents give to the node that runs tool calls."""
 
@@ -108,6 +109,11 @@ class Run:
     def graph(self) -> str:
         """The checkpoint namespace of the graph that this step belongs to; empty for the outermost graph."""
         return str(configurable(self.config).get("checkpoint_ns") or "").rpartition("|")[0]
+
+    def emit_recall(self, recalled: Recall) -> None:
+        """Write to the custom stream what was recalled; nothing if the recall failed, which leaves an empty receipt."""
+        if recalled.receipt.at is not None:
+            self.emit("recalled", receipt=recalled.receipt.model_dump(mode="json"))
 
     def emit_commit(self, commit: Commit) -> None:
         """Write to the custom stream what was learned, and what was proposed."""
@@ -236,10 +242,19 @@ class Run:
         """Keep the tool calls of a turn until it is learned from."""
         self._remember(self.settings.calls, self._call_key(turn), calls, CALLS)
 
+    def replies_of(self, turn: str) -> tuple[TurnMessage, ...]:
+        """Return the replies that this process remembers of an unfinished turn."""
+        return self.settings.replies.get(self._call_key(turn), ())
+
+    def remember_replies(self, turn: str, replies: tuple[TurnMessage, ...]) -> None:
+        """Keep the replies of a turn until it is learned from."""
+        self._remember(self.settings.replies, self._call_key(turn), replies, CALLS)
+
     def forget_calls(self, turns: Iterable[str]) -> None:
-        """Forget the tool calls of turns that were learned from."""
+        """Forget the tool calls and replies of turns that were learned from."""
         for turn in turns:
             self.settings.calls.pop(self._call_key(turn), None)
+            self.settings.replies.pop(self._call_key(turn), None)
 
     def _call_key(self, turn: str) -> tuple[str, str]:
         # A run without a thread cannot be resumed, so the run itself is enough as a key.

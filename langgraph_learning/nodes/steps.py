@@ -10,7 +10,6 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow, pinned_revision
-from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import extract, join_unlearned
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
@@ -25,7 +24,7 @@ from langgraph_learning._engine.learning.turn import (
 from langgraph_learning._engine.recall.recall import recall
 from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.background import schedule_step, wake_learner
-from langgraph_learning.nodes.begun_turns import drop_gone, erase_begun, find_begun
+from langgraph_learning.nodes.begun_turns import BegunItems, erase_begun, find_begun, learn_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.kept_turns import collect_turns, keep_turns, observe_calls
 from langgraph_learning.nodes.recalled import recalled_in, tell_idle
@@ -34,6 +33,7 @@ from langgraph_learning.nodes.state import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
 from langgraph_learning.records import Identity
+from langgraph_learning.reports import Recall
 
 CURRENT = 500
 """How many of a thread's newest messages are compared with the kept conversation: they may have been edited."""
@@ -73,9 +73,11 @@ def recall_step(run: Run, state: Update, *, keep: bool = True) -> Flow[Update]:
     speakers = run.speakers(messages, identity)
     _warn_named(run, messages, speakers)
     memory = recalled_in(run)
-    flow = recall(run.settings.recall_rules, identity, conversation.query, messages=messages, speakers=speakers)
-    recalled = memory.remember(run, identity, opened_by, (yield from run_guarded(run, "recall", flow, None)))
+    recalled = yield from run_guarded(
+        run, "recall", _recall(run, conversation, identity, speakers, opened_by), Recall()
+    )
     memory.current = memory.key(run, identity, opened_by)
+    memory.texts[memory.current] = recalled.text
     wake_learner(run)
     run.warn_double_wiring(opened_by)
     check_recall(run, opened_by)
@@ -150,9 +152,22 @@ def text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
     memory.asked, key = True, memory.key(run, identity, opened_by)
     if key not in memory.texts:
         speakers = run.speakers(messages, identity)
-        flow = recall(run.settings.recall_rules, identity, conversation.query, messages=messages, speakers=speakers)
-        memory.remember(run, identity, opened_by, (yield from run_guarded(run, "recall", flow, None)))
+        flow = _recall(run, conversation, identity, speakers, opened_by)
+        recalled = yield from run_guarded(run, "recall", flow, Recall())
+        memory.texts[key] = recalled.text
     return memory.texts[key]
+
+
+def _recall(
+    run: Run, conversation: Conversation, identity: Identity, speakers: Speakers, opened_by: str
+) -> Flow[Recall]:
+    """Recall for the turn, and write the receipt to the custom stream."""
+    rules, messages = run.settings.recall_rules, conversation.messages
+    recalled = yield from recall(
+        rules, identity, conversation.query, messages=messages, speakers=speakers, turn=opened_by
+    )
+    run.emit_recall(recalled)
+    return recalled
 
 
 def model_text_step(run: Run, messages: Sequence[BaseMessage]) -> Flow[str]:
@@ -279,25 +294,21 @@ def _extract(
     """Learn from turns in one commit; if another run learns some of them meanwhile, learn from the others."""
     settings = run.settings
     works, capturing = settings.extractions(run.model), settings.capturing
-    begun = yield from find_begun(run, turns)
-    while (joined := (yield from join_unlearned(works, begun.unlearned, capturing))) is not None:
+
+    def learn(begun: BegunItems) -> Flow[None]:
+        for turn in turns if capturing else ():
+            if turn not in begun.unlearned:  # learned, but it may say more by now
+                yield from _capture(run, turn, current)
+        if (joined := (yield from join_unlearned(works, begun.unlearned, capturing))) is None:
+            return
         heard = replace(joined, at=datetime.now(UTC), checkpoint_id=run.checkpoint_id, run=run.task_id)
-        try:
-            commit = yield from extract(
-                works, heard, settings.rules, thread=thread, begun=begun.own, capturing=capturing, current=current
-            )
-        except TurnGone:
-            now = yield from find_begun(run, turns)
-            left = replace(now, unlearned=drop_gone(begun, now))
-            if left == begun:
-                raise
-            begun = left
-            continue
+        commit = yield from extract(
+            works, heard, settings.rules, thread=thread, begun=begun.own, capturing=capturing, current=current
+        )
         if commit is not None and commit.at == heard.at:  # the one a turn already has is older
             run.emit_commit(commit)
-        break
-    yield from erase_begun(begun)
-    run.forget_calls(turn.provenance.turn_id for turn in turns)
+
+    yield from learn_begun(run, turns, learn)
 
 
 # the proposals of a turn: listed once, so that a resumed review shows the same ones in the same order

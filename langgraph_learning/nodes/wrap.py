@@ -22,6 +22,7 @@ from langgraph_learning.langgraph_private import as_runnable, read_channel
 from langgraph_learning.nodes.delivery_check import ModelCalls
 from langgraph_learning.nodes.flow_node import Node, annotate, refuse_cache
 from langgraph_learning.nodes.identity import get_field
+from langgraph_learning.nodes.kept_turns import observe_replies
 from langgraph_learning.nodes.placement import View, read_messages, show_first, show_in_turn
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import text_step
@@ -45,6 +46,7 @@ class Shower:
         try:
             with calls.watch(config or {}) as watched:
                 answer = call(self._with_text(state, messages, view), watched)
+            self._observe(run, messages, answer)
         except ParentCommand as handoff:  # a `Command` to the parent graph: its messages may hold the text
             raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
@@ -59,9 +61,16 @@ class Shower:
         try:
             with calls.watch(config or {}) as watched:
                 answer = await call(self._with_text(state, messages, view), watched)
+            self._observe(run, messages, answer)
         except ParentCommand as handoff:
             raise self._handoff(handoff, view) from None
         return restore(answer, view, self._settings.messages_key)
+
+    def _observe(self, run: Run, messages: list[Any] | None, answer: object) -> None:
+        """Remember the replies in a node's answer, also in one that is a command."""
+        said = get_field(answer.update if isinstance(answer, Command) else answer, self._settings.messages_key)
+        listed = said if isinstance(said, list | tuple) else [said] if isinstance(said, BaseMessage) else []
+        observe_replies(run, read_messages(messages or []), [one for one in listed if isinstance(one, BaseMessage)])
 
     def _handoff(self, handoff: ParentCommand, view: View) -> ParentCommand:
         return ParentCommand(cast("Command[Any]", restore(handoff.args[0], view, self._settings.messages_key)))
@@ -104,7 +113,12 @@ class Wrapped(Node):
                 f"wrap() and around() take a node or a graph, not a model ({type(node).__name__}): give a chat model to"
                 " learning.model(...)"
             )
-        self._node = as_runnable(node)
+        try:
+            self._node = as_runnable(node)
+        except TypeError as error:
+            raise ConfigurationError(
+                f"wrap() and around() take a node, such as a function or a Runnable, or a graph, not {node!r:.80}"
+            ) from error
         self.name = name or getattr(node, "name", None) or getattr(node, "__name__", None) or type(node).__name__
         if self.name == "<lambda>":
             self.name = "agent"

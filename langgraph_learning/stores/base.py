@@ -193,7 +193,7 @@ class LearningStore(ABC):
         return None
 
     def said_at(self, record: Record) -> datetime:
-        """Return the time at which a kept message was said, for a recall as of a time; by default when it was kept."""
+        """Return the time at which a record was said, for a recall as of a time and a search by `days`."""
         return record.created_at
 
     def check_content(self, content: Mapping[str, JsonValue]) -> None:
@@ -229,8 +229,8 @@ class LearningStore(ABC):
         """Return the text of a record as the model reads it."""
         # A statement that was made on an earlier day shows its date, because it may have changed since.
         dated = record.source.said_at if self.about_user and not record.validity_label else None
-        said = f" (said {dated:%Y-%m-%d})" if dated else ""
-        return f"{record.text}{said}{record.validity_label}{record.source.label}"
+        note = f" (said {dated:%Y-%m-%d})" if dated else ""
+        return f"{record.text}{note}{record.validity_label}{record.source.label}"
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations that an extraction may ask for, given the active records.
@@ -253,11 +253,7 @@ class LearningStore(ABC):
         """Return those of `ranked`, which may have any status, that meet the other fields of a search."""
         days = getattr(search, "days", None)
         active = [item for item in ranked if item.record.status in (ACTIVE, DOCUMENT)]
-        return [item for item in active if days is None or (at - self.made_at(item.record)) / DAY <= days]
-
-    def made_at(self, record: Record) -> datetime:
-        """Return the time of a record, by which a search for the last so many days chooses."""
-        return record.created_at
+        return [item for item in active if days is None or (at - self.said_at(item.record)) / DAY <= days]
 
     def search_entries(
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
@@ -277,11 +273,14 @@ class LearningStore(ABC):
         By default records with the same statement are merged if none of their fields contradict each other: the oldest
         one stays and gets the fields that it lacks from the others. These records are archived: one that another has
         superseded, one that has expired or no longer holds, and, if `recalled` is `"relevant"`, one that was not
-        changed for `max_age`. `plan` still gets archived records.
+        changed for `max_age`. `plan` still gets archived records. Messages stay as they are, also if one says the same
+        as another.
         """
+        if self.captures:
+            return []
         retired = find_outdated(self.name, records, at, max_age if self.recalled == "relevant" else None)
-        gone = {key for finding in retired for key in finding.ids}
-        remaining = [record for record in records if record.status == ACTIVE and record.id not in gone]
+        retired_ids = {key for finding in retired for key in finding.ids}
+        remaining = [record for record in records if record.status == ACTIVE and record.id not in retired_ids]
         return [*retired, *duplicates(self.name, remaining)]
 
     @property
@@ -365,5 +364,18 @@ def _is_operation(kind: object) -> bool:
 
 
 ID = Field(description="The short id of the record, as shown")
-QUERY = (str | None, Field(default=None, description="What to look for; leave it out for the newest"))
+QUERY = (str | None, Field(default=None, description="What to look for; leave it out to get the newest"))
 """The field of a search that also works without a text."""
+
+
+def record_fault(stores: Mapping[str, LearningStore], record: Record) -> str | None:
+    """Return why none of these learning stores could have written a record; None if one could."""
+    if (store := stores.get(record.store)) is None:
+        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
+    if len(record.text) > LONGEST_STATEMENT:
+        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
+    try:
+        store.check_content(record.content)
+    except Refused as error:
+        return f"{record.store}: {error.args[0]}"
+    return None

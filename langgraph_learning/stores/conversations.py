@@ -2,18 +2,17 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from datetime import datetime, timedelta, tzinfo
+from datetime import datetime, tzinfo
 from typing import ClassVar
 
 from pydantic import Field
 
 from langgraph_learning.config import ConversationsConfig
 from langgraph_learning.records import Add, Change, Record
-from langgraph_learning.reports import Curated
 from langgraph_learning.stores.base import QUERY, Entry, LearningStore, Ranked, SpokenMessage
 from langgraph_learning.stores.operations import Operation, Refused, operation
 
-SEARCH = "Search what was said in earlier conversations: exact words, names, dates, who said what."
+SEARCH = "Search the messages of earlier conversations: exact words, names, dates, who said what."
 LONGEST_SPEAKER = 60
 SHOWN_CHARS, BRIEF_CHARS = 1_500, 300
 """The most characters shown of a message: if it matches, and if it is a neighbour or the entry is brief."""
@@ -33,8 +32,8 @@ class ConversationsStore(LearningStore):
         """Create the search tool. There are no operations, because messages are kept without a model."""
         super().__init__(config)
         self.operations = ()
-        days = (int | None, Field(default=None, ge=1, description="Only what was said in the last so many days"))
-        limit = (int, Field(default=5, ge=1, le=50, description="How many passages at most"))
+        days = (int | None, Field(default=None, ge=1, description="Only messages of the last so many days"))
+        limit = (int, Field(default=5, ge=1, le=50, description="The largest number of passages"))
         self.searches = (operation("search_conversations", SEARCH, query=QUERY, days=days, limit=limit),)
 
     @property
@@ -43,11 +42,7 @@ class ConversationsStore(LearningStore):
         return self.config.share
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
-        """Refuse every operation: messages do not change.
-
-        Raises:
-            Refused: Always.
-        """
+        """Refuse every operation, because messages do not change."""
         raise Refused("messages of a conversation cannot be changed")
 
     def capture(self, message: SpokenMessage, zone: tzinfo, kept: Record | None = None) -> Add | None:
@@ -69,14 +64,6 @@ class ConversationsStore(LearningStore):
 
     def said_at(self, record: Record) -> datetime:
         """Return the time at which a message was said, which may be long before it was learned."""
-        return _said_at(record)
-
-    def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
-        """Propose nothing: if a user says the same twice, both messages stay."""
-        return []
-
-    def made_at(self, record: Record) -> datetime:
-        """Return the time at which the message was said."""
         return _said_at(record)
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:

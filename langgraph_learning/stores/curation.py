@@ -87,12 +87,12 @@ def merge_group(store: str, group: Sequence[Record], text: str, reason: str) -> 
 
     The first record is updated even if no field changes: the user said it again, so it counts as new.
     """
-    kept, *others = group
-    content = {name: text if value == kept.text else value for name, value in union_content(group).items()}
+    first, *others = group
+    content = {name: text if value == first.text else value for name, value in union_content(group).items()}
     own = any(same_statement(text, record.text) for record in group)
     # A text that no record of the group has comes from a model, so the user's quote does not support it.
-    source = kept.source if own else kept.source.model_copy(update={"quote": None, "actor": "assistant"})
-    update = Update(store=store, id=kept.id, content=content, text=text, source=source, **kept.validity)
+    source = first.source if own else first.source.model_copy(update={"quote": None, "actor": "assistant"})
+    update = Update(store=store, id=first.id, content=content, text=text, source=source, **first.validity)
     return Curated(
         store=store,
         kind="merged",

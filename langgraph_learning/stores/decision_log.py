@@ -23,11 +23,12 @@ LATEST = 3
 OUTCOME = ("outcome", "outcome_quality")
 """The fields of the schema that only `record_outcome` sets."""
 
-LOG = "Write down a decision of yours, so that later conversations can build on it."
-WHEN = "Do so when you chose between alternatives, recommended one, or settled how something is to be done; once each."
-RECORD = "Write down what came of an earlier decision, as soon as you learn of it; a later outcome replaces it."
+LOG = "Log a decision that you made, so that later conversations can build on it."
+WHEN = "Log it when you chose between alternatives, recommended one, or settled how to do something; log each one once."
+RECORD = "Record the outcome of an earlier decision as soon as you learn it; a later outcome replaces an earlier one."
 SEARCH = (
-    "Search your decisions of all conversations, the newest first, or those that fit. Do so before you decide again."
+    "Search your decisions from all conversations; without a query, list the newest. Search before you decide about"
+    " the same question again."
 )
 
 
@@ -59,7 +60,7 @@ class DecisionLogStore(LearningStore):
             outcome_quality=(Literal["good", "bad", "neutral"], Field(description=quality)),
         )
         self.operations = (self._log, self._record)
-        days = (int | None, Field(default=None, ge=1, description="Only those of the last so many days"))
+        days = (int | None, Field(default=None, ge=1, description="Only decisions of the last so many days"))
         self.searches = (operation("search_decisions", SEARCH, query=QUERY, days=days),)
 
     @property
@@ -80,28 +81,28 @@ class DecisionLogStore(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the change that logs a decision or its outcome; none if it is logged already."""
-        given = operation.model_dump(mode="json", exclude_none=True)
+        arguments = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._log):
-            given = {name: value for name, value in given.items() if name not in OUTCOME}
+            arguments = {name: value for name, value in arguments.items() if name not in OUTCOME}
             # A decision that has an outcome is closed: the same decision again is a new record.
-            known = any(not record.content.get("outcome") and _same(record.content, given) for record in records)
-            return [] if known else [Add(store=self.name, content=given, text=_text(given))]
-        record = find_record(records, given.pop("id"), "decision")
-        content = {**record.content, **given}
+            is_open = any(not record.content.get("outcome") and _same(record.content, arguments) for record in records)
+            return [] if is_open else [Add(store=self.name, content=arguments, text=_text(arguments))]
+        record = find_record(records, arguments.pop("id"), "decision")
+        content = {**record.content, **arguments}
         if content == record.content:
             return []
         return [Update(store=self.name, id=record.id, content=content, text=_text(content))]
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return one entry per decision; the newest ones are always shown, and each has a brief form."""
-        by_age = sorted((each.record for each in ranked), key=lambda record: (record.created_at, record.id))
+        by_age = sorted((item.record for item in ranked), key=lambda record: (record.created_at, record.id))
         newest = {record.id for record in by_age[-LATEST:]}
         entries = [replace(entry, brief=_brief(entry.ranked[0].record.content)) for entry in super().entries(ranked)]
         return [replace(entry, first=entry.ranked[0].record.id in newest) for entry in entries]
 
 
-def _same(one: dict[str, JsonValue], other: dict[str, JsonValue]) -> bool:
-    return all(same_statement(str(one.get(name)), str(other.get(name))) for name in ("decision", "reasoning"))
+def _same(first: dict[str, JsonValue], second: dict[str, JsonValue]) -> bool:
+    return all(same_statement(str(first.get(name)), str(second.get(name))) for name in ("decision", "reasoning"))
 
 
 def _text(content: dict[str, JsonValue]) -> str:

@@ -24,7 +24,7 @@ REMEMBER = (
 )
 LINK = "Store how one entity stands to another: entity, relation, related entity, read as a sentence."
 FORGET = "Forget an entity, or with `fact` one fact, relationship, event or property of it."
-SEARCH = "Look up entities, by name or by what is known about them; without a query all of them, the newest first."
+SEARCH = "Search entities by name or by what is known about them; without a query, list all of them, newest first."
 
 
 class EntityMemoryStore(LearningStore):
@@ -50,7 +50,7 @@ class EntityMemoryStore(LearningStore):
         relation, target = ((str, Relationship.model_fields[name]) for name in ("relation", "target"))
         what = "What of it, as it is shown; left out, the whole entity is forgotten"
         fact = (str | None, Field(default=None, description=what))
-        query = (str | None, Field(default=None, description="A name, or words of what is looked for"))
+        query = (str | None, Field(default=None, description="A name, or words to look for"))
         kind = (str | None, Field(default=None, description="Only entities of this type"))
         self._remember = operation("remember_about", REMEMBER, **remember_arguments.build_fields(schema))
         self._link = operation("link_entities", LINK, entity=entity, relation=relation, related_entity=target)
@@ -74,11 +74,11 @@ class EntityMemoryStore(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the changes that add to an entity, link two entities, or forget; none for what is known already."""
-        given = operation.model_dump(mode="json", exclude_none=True)
+        arguments = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._forget):
-            changes = forget(records, given["entity"], given.get("fact"))
+            changes = forget(records, arguments["entity"], arguments.get("fact"))
         elif isinstance(operation, self._link):
-            changes = link(records, given["entity"], given["relation"], given["related_entity"])
+            changes = link(records, arguments["entity"], arguments["relation"], arguments["related_entity"])
         else:
             changes = plan_remember(records, operation, self._checks)
         return [change.model_copy(update={"store": self.name}) for change in changes]
@@ -90,8 +90,8 @@ class EntityMemoryStore(LearningStore):
 
     def filter_active(self, records: Sequence[Record], archived: Sequence[Record]) -> Sequence[Record]:
         """Return the records that are not about an archived entity."""
-        gone = {record.id for record in entities(archived)}
-        return [record for record in records if not gone.intersection(render.owners_of(record))]
+        entity_ids = {record.id for record in entities(archived)}
+        return [record for record in records if not entity_ids.intersection(render.owners_of(record))]
 
     def offered_operations(self, records: Sequence[Record]) -> tuple[type[Operation], ...]:
         """Return the operations; without records there is nothing to forget."""
@@ -105,8 +105,8 @@ class EntityMemoryStore(LearningStore):
         self, search: Operation, ranked: Sequence[Ranked], at: datetime, *, complete: bool = True
     ) -> list[Entry]:
         """Return the entities that fit, with a mark on archived ones; without a query, all entities in a short form."""
-        asked = search.model_dump()
-        return render.found_entries(ranked, str(asked["query"] or ""), asked["entity_type"], complete=complete)
+        arguments = search.model_dump()
+        return render.found_entries(ranked, str(arguments["query"] or ""), arguments["entity_type"], complete=complete)
 
     def render(self, record: Record) -> str:
         """Return the text of one record: for an entity its name and type."""

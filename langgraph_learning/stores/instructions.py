@@ -12,10 +12,10 @@ from langgraph_learning.stores.decision_log import AGENT
 from langgraph_learning.stores.json_values import rest_of
 from langgraph_learning.stores.statement_store import StatementStore
 
-ADD = "Lay down a rule that you work by from now on, with everybody."
-WHEN = "Do so only when you are told how to work in general, or when the same mistake was pointed out again."
+ADD = "Add a rule that you follow from now on, with every user."
+WHEN = "Add one only when you are told how to work in general, or when the same mistake was pointed out again."
 UPDATE = "Replace a rule that no longer fits; give the whole new rule."
-REMOVE = "Take out a rule that turned out to be wrong."
+REMOVE = "Remove a rule that turned out to be wrong."
 
 
 class InstructionsStore(StatementStore):
@@ -50,11 +50,11 @@ class InstructionsStore(StatementStore):
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return all rules, whatever the user asks: the most helpful first; with equal votes, the oldest first."""
-        by_age = sorted(ranked, key=lambda each: (each.record.created_at, each.record.id))
-        best = sorted(by_age, key=lambda each: each.votes[1] - each.votes[0])
+        by_age = sorted(ranked, key=lambda item: (item.record.created_at, item.record.id))
+        best = sorted(by_age, key=lambda item: item.votes[1] - item.votes[0])
         return [
-            Entry(self.render(each.record), (each,), brief=str(each.record.content["rule"]), first=True, place=place)
-            for place, each in enumerate(best)
+            Entry(self.render(item.record), (item,), brief=str(item.record.content["rule"]), first=True, place=place)
+            for place, item in enumerate(best)
         ]
 
     def text(self, content: dict[str, JsonValue]) -> str:

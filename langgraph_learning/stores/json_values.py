@@ -27,8 +27,8 @@ def union(old: list[JsonValue], new: list[JsonValue]) -> list[JsonValue]:
 def _is_same(first: JsonValue, second: JsonValue) -> bool:
     """Return whether two items count as one: they are equal, or objects of which one has all fields of the other."""
     if isinstance(first, dict) and isinstance(second, dict):
-        given = ({key: part for key, part in item.items() if not is_blank(part)} for item in (first, second))
-        smaller, larger = sorted(given, key=len)
+        filled = ({key: part for key, part in item.items() if not is_blank(part)} for item in (first, second))
+        smaller, larger = sorted(filled, key=len)
         return bool(smaller) and all(key in larger and _is_same(larger[key], value) for key, value in smaller.items())
     if isinstance(first, str) and isinstance(second, str):
         return fold(first).strip() == fold(second).strip()
@@ -41,9 +41,9 @@ def merge(old: JsonValue, new: JsonValue, schema: Schema) -> JsonValue:
     A tuple and a list with a maximum length count as one value: they are replaced.
     """
     if isinstance(old, dict) and isinstance(new, dict):
-        given = {key: value for key, value in new.items() if key not in old or not is_blank(value)}
-        inner = {key: _schema_of_key(schema, key) for key in given}
-        return {**old, **{key: merge(old.get(key), value, inner[key]) for key, value in given.items()}}
+        changes = {key: value for key, value in new.items() if key not in old or not is_blank(value)}
+        inner = {key: _schema_of_key(schema, key) for key in changes}
+        return {**old, **{key: merge(old.get(key), value, inner[key]) for key, value in changes.items()}}
     if isinstance(new, list):
         grows = any(_grows(choice) for choice in choices(schema))
         return union(old if isinstance(old, list) else [], new) if grows else new
@@ -72,9 +72,9 @@ def spell(value: JsonValue) -> str:
     return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def rest_of(content: dict[str, JsonValue], *shown: str) -> list[str]:
-    """Return a line for each field that has a value and is not in `shown`."""
-    values = {name: value for name, value in content.items() if name not in shown and value not in (None, "", [])}
+def rest_of(content: dict[str, JsonValue], *excluded: str) -> list[str]:
+    """Return a line for each field that has a value and is not in `excluded`."""
+    values = {name: value for name, value in content.items() if name not in excluded and value not in (None, "", [])}
     return [f"{name}: {spell(value)}" for name, value in values.items()]
 
 
@@ -83,12 +83,12 @@ def as_list(value: JsonValue) -> list[JsonValue]:
     return value if isinstance(value, list) else []
 
 
-def without_item(value: list[JsonValue] | dict[str, JsonValue], named: str) -> JsonValue:
+def without_item(value: list[JsonValue] | dict[str, JsonValue], item: str) -> JsonValue:
     """Return a list without the items of that text, or an object without the key of that name."""
-    wanted = fold(named).strip()
+    folded = fold(item).strip()
     if isinstance(value, dict):
-        return {key: part for key, part in value.items() if fold(key).strip() != wanted}
-    return [part for part in value if wanted not in _spellings(part)]
+        return {key: part for key, part in value.items() if fold(key).strip() != folded}
+    return [part for part in value if folded not in _spellings(part)]
 
 
 def _spellings(value: JsonValue) -> Iterator[str]:

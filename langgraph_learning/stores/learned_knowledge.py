@@ -30,15 +30,15 @@ class LearnedKnowledgeStore(TitledStore):
     kind = "learning"
     body = "learning"
     grows = "tags"
-    save = "Keep what was learned for later conversations, whoever asks then. What has the same title is replaced."
+    save = "Save an insight for later conversations, also with other users. A learning with the same title is replaced."
     when = (
-        "Do so whenever the user asks you to, and when they state a goal, a constraint or a policy; else when something"
-        " was worked out that will help again. Nothing that is only about this user."
+        "Save one when the user asks you to, when they state a goal, a constraint or a policy, and when you worked out"
+        " something that will help again. Save nothing that is only about this user."
     )
-    delete = "Take out what turned out to be wrong, or is to be forgotten."
+    delete = "Delete a learning that turned out to be wrong, or that should be forgotten."
     search = (
-        "Search what was learned in earlier conversations, other people's too. Do so before you answer what it may help"
-        " with, and before you save: what is there already needs no second title."
+        "Search the insights from earlier conversations, also with other users. Search before you answer what"
+        " they may help with, and before you save one: it may be there already."
     )
     query = "What to look for, in your own words"
 
@@ -47,15 +47,15 @@ class LearnedKnowledgeStore(TitledStore):
         """The vector store of the configuration, or None."""
         return self.config.knowledge
 
-    def join(self, old: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def join(self, old: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the content when the same learning arrives under another title: title and learning stay as they were.
 
         Only the context grows: the text of the new one is appended.
         """
-        contexts = [str(content["context"]) for content in (old, given) if content.get("context")]
+        contexts = [str(content["context"]) for content in (old, new) if content.get("context")]
         differ = len(contexts) == 2 and not same_statement(*contexts)
         context: dict[str, JsonValue] = {"context": "; ".join(contexts if differ else contexts[:1])} if contexts else {}
-        return {**given, **{name: old[name] for name in ("title", "learning")}, **context}
+        return {**new, **{name: old[name] for name in ("title", "learning")}, **context}
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:
         """Return one entry per learning; the brief form of a long one is its beginning."""

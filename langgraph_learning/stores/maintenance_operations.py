@@ -28,27 +28,27 @@ ON_REJECT = {KEEP.__name__: DROP.__name__}
 """The operation that runs when a person rejects a proposal of the operation; without an entry, nothing runs."""
 
 
-def plan_maintenance(store: str, asked: Operation, records: Sequence[Record]) -> list[Change]:
+def plan_maintenance(store: str, operation: Operation, records: Sequence[Record]) -> list[Change]:
     """Return the changes of one of these operations.
 
     Raises:
         Refused: A record that the operation names does not exist.
     """
-    given = asked.model_dump()
+    arguments = operation.model_dump()
     by_id = {record.id: record for record in records}
-    wanted = list(dict.fromkeys(given.get("ids") or [given.get("id")]))
-    if any(key not in by_id for key in wanted):
+    ids = list(dict.fromkeys(arguments.get("ids") or [arguments.get("id")]))
+    if any(key not in by_id for key in ids):
         raise Refused("a record that this operation names no longer exists")
-    named = sorted((by_id[key] for key in wanted), key=lambda record: (record.created_at, record.id))
-    if isinstance(asked, MERGE):
-        return _merge(store, named, given["text"])
-    [record] = named
-    if isinstance(asked, DROP):
+    group = sorted((by_id[key] for key in ids), key=lambda record: (record.created_at, record.id))
+    if isinstance(operation, MERGE):
+        return _merge(store, group, arguments["text"])
+    [record] = group
+    if isinstance(operation, DROP):
         return [Remove(store=store, id=record.id, text=record.text, source=record.source)]
-    if isinstance(asked, RETIRE):
+    if isinstance(operation, RETIRE):
         return [archive_record(record)] if record.status == ACTIVE else []
-    kept = archive_record(record).model_copy(update={"status": ACTIVE})
-    return [kept] if record.status != ACTIVE else []
+    restored = archive_record(record).model_copy(update={"status": ACTIVE})
+    return [restored] if record.status != ACTIVE else []
 
 
 def _merge(store: str, group: Sequence[Record], text: str) -> list[Change]:

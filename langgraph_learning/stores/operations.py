@@ -44,8 +44,8 @@ def check_fields(owner: str, names: Iterable[str], reserved: frozenset[str] = RE
     Raises:
         ConfigurationError: A field has one.
     """
-    if taken := sorted(reserved & set(names)):
-        raise ConfigurationError(f"the field {taken[0]!r} of {owner} has a reserved name: rename it")
+    if reserved_names := sorted(reserved & set(names)):
+        raise ConfigurationError(f"the field {reserved_names[0]!r} of {owner} has a reserved name: rename it")
 
 
 class _PydanticInit(BaseModel):
@@ -67,10 +67,10 @@ def schema_fields(schema: type[BaseModel], *, optional: bool) -> dict[str, tuple
     """Return the fields of `schema` as arguments for `operation`; if `optional`, each is null by default."""
     check_fields(schema.__name__, schema.model_fields, RESERVED | {"id"})  # `id` names a record
     fields: dict[str, tuple[object, FieldInfo]] = {}
-    for name, given in schema.model_fields.items():
+    for name, field in schema.model_fields.items():
         changed = {"default": None, "default_factory": None} if optional else {}
-        info = FieldInfo.merge_field_infos(given, **changed)
-        fields[name] = (given.annotation | None if optional else given.annotation, info)  # type: ignore[operator]
+        info = FieldInfo.merge_field_infos(field, **changed)
+        fields[name] = (field.annotation | None if optional else field.annotation, info)  # type: ignore[operator]
     return fields
 
 

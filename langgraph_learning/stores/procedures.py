@@ -26,12 +26,13 @@ class ProceduresStore(TitledStore):
     kind = "procedure"
     body = "steps"
     grows = "pitfalls"
-    save = (
-        "Keep how something is done, for the next time. What has the same title is replaced; its pitfalls are added up."
+    save = "Save how a task is done, for next time. A procedure with the same title is replaced; its pitfalls are kept."
+    when = (
+        "Save one when a task with tools worked, above all if something had failed first. Save nothing that is only"
+        " about this user."
     )
-    when = "Do so when a task with tools worked, best after something had failed first. Nothing about this user alone."
-    delete = "Take out a procedure that turned out to be wrong."
-    search = "Search for how something was done before. Do so before you begin a task with tools."
+    delete = "Delete a procedure that turned out to be wrong."
+    search = "Search for how a task was done before. Search before you begin a task with tools."
     query = "The task, in your own words"
 
     def entries(self, ranked: Sequence[Ranked], query: str = "", *, complete: bool = True) -> list[Entry]:

@@ -8,7 +8,6 @@ from typing import TypeAlias
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.option_checks import check_text
-from langgraph_learning.records import Record
 from langgraph_learning.stores import (
     ConversationsStore,
     DecisionLogStore,
@@ -17,12 +16,11 @@ from langgraph_learning.stores import (
     LearnedKnowledgeStore,
     LearningStore,
     ProceduresStore,
-    Refused,
     SessionContextStore,
     UserMemoryStore,
     UserProfileStore,
 )
-from langgraph_learning.stores.base import LONGEST_STATEMENT, check_complete
+from langgraph_learning.stores.base import check_complete
 
 Choice: TypeAlias = bool | StoreConfig | LearningStore
 SLOTS: Mapping[str, type[LearningStore]] = {
@@ -54,8 +52,8 @@ def resolve_stores(
     check_text("LearningMachine(namespace=...)", namespace)
     if not isinstance(custom, Iterable):
         raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
-    given = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
-    stores = tuple(_in_namespace(store, namespace) for store in given if store is not None)
+    configured = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
+    stores = tuple(_in_namespace(store, namespace) for store in configured if store is not None)
     _check_distinct(stores)
     return _keying_messages(stores) if any(store.captures for store in stores) else stores
 
@@ -64,10 +62,10 @@ def _learning_store(option: str, choice: Choice) -> LearningStore | None:
     """Return the learning store for True, a configuration, or the store itself; None for False."""
     kind = SLOTS[option]
     if isinstance(choice, LearningStore):
-        if (named := getattr(choice, "name", None)) != option:
+        if (label := getattr(choice, "name", None)) != option:
             raise ConfigurationError(
-                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {named!r}:"
-                f" give it as {f'{named}=...' if named in SLOTS else 'custom_stores=[...]'}"
+                f"{option} takes a learning store whose name is {option!r}, and {type(choice).__name__} is {label!r}:"
+                f" give it as {f'{label}=...' if label in SLOTS else 'custom_stores=[...]'}"
             )
         return choice
     if isinstance(choice, bool):
@@ -109,16 +107,3 @@ def _check_distinct(stores: Sequence[LearningStore]) -> None:
     for kind, all_names in (("learning store", names), ("operation", operations)):
         if twice := sorted({name for name in all_names if all_names.count(name) > 1}):
             raise ConfigurationError(f"there are two of the {kind} {twice[0]!r}: give one of them another name")
-
-
-def record_fault(stores: Mapping[str, LearningStore], record: Record) -> str | None:
-    """Return why none of these learning stores could have written a record; None if one could."""
-    if (store := stores.get(record.store)) is None:
-        return f"{record.store!r} names no learning store of this machine; it has {', '.join(stores) or 'none'}"
-    if len(record.text) > LONGEST_STATEMENT:
-        return f"a statement has at most {LONGEST_STATEMENT:,} characters, not {len(record.text):,}"
-    try:
-        store.check_content(record.content)
-    except Refused as error:
-        return f"{record.store}: {error.args[0]}"
-    return None

@@ -62,8 +62,8 @@ class SessionContextStore(LearningStore):
         fields: dict[str, tuple[object, FieldInfo]] = {"summary": own.pop("summary")}
         for name, (_, info) in own.items():
             kind, null = optional[name]
-            shown = SkipJsonSchema[kind] if name in self._hidden else kind  # type: ignore[misc, valid-type]
-            fields[name] = (shown, null if info.is_required() else info)
+            field_type = SkipJsonSchema[kind] if name in self._hidden else kind  # type: ignore[misc, valid-type]
+            fields[name] = (field_type, null if info.is_required() else info)
         return fields
 
     @property
@@ -85,16 +85,16 @@ class SessionContextStore(LearningStore):
         its progress.
         """
         old = records[0].content if records else {}
-        told = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
-        given = {name: value for name, value in told.items() if value not in (None, [])}
-        withdrawn = [str(item) for item in as_list(given.pop(WITHDRAWN, None))]
-        kept = without_withdrawn(old, withdrawn)
-        if is_new_goal(old, given):
-            kept = {name: value for name, value in kept.items() if name not in ("plan", "progress")}
-        if isinstance(progress := given.get("progress"), list):
+        arguments = operation.model_dump(mode="json", exclude=set(self._hidden), exclude_unset=True)
+        changes = {name: value for name, value in arguments.items() if value not in (None, [])}
+        withdrawn = [str(item) for item in as_list(changes.pop(WITHDRAWN, None))]
+        remaining = without_withdrawn(old, withdrawn)
+        if is_new_goal(old, changes):
+            remaining = {name: value for name, value in remaining.items() if name not in ("plan", "progress")}
+        if isinstance(progress := changes.get("progress"), list):
             done = [step for step in progress if not stands_in(step, withdrawn)]
-            given["progress"] = union(as_list(kept.get("progress")), done)
-        content = {**kept, **given}
+            changes["progress"] = union(as_list(remaining.get("progress")), done)
+        content = {**remaining, **changes}
         by_id = {record.id: record for record in records}
         return set_record(self.name, by_id, self.name, content, str(content["summary"]))
 

@@ -22,16 +22,16 @@ def stands_in(step: JsonValue, steps: Iterable[JsonValue]) -> bool:
     return any(same_statement(str(step), str(candidate)) for candidate in steps)
 
 
-def is_new_goal(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> bool:
+def is_new_goal(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> bool:
     """Return whether the goal is a new one, and not the old goal in other words.
 
     A model may phrase the same goal differently in every turn, and this must not lose the progress. So a goal counts as
     the old one if it shares half of its words with the old goal, or comes with a step of the old plan.
     """
-    before, now = old.get("goal"), given.get("goal")
+    before, now = old.get("goal"), new.get("goal")
     if not before or not now:
         return False
     words, others = set(terms(str(before))), set(terms(str(now)))
     shared = len(words & others) * 2 >= min(len(words), len(others))
-    carried = any(stands_in(step, as_list(given.get("plan"))) for step in as_list(old.get("plan")))
+    carried = any(stands_in(step, as_list(new.get("plan"))) for step in as_list(old.get("plan")))
     return not shared and not carried

@@ -45,22 +45,22 @@ class StatementStore(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the changes that add, replace or remove one statement; none if nothing would change."""
-        given = operation.model_dump(mode="json", exclude_none=True)
+        arguments = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._add):
-            return self._plan_add(given, records)
-        record = find_record(records, given.pop("id"), self.kind)
+            return self._plan_add(arguments, records)
+        record = find_record(records, arguments.pop("id"), self.kind)
         if isinstance(operation, self._remove):
             return [remove_record(record)]
-        content = {**record.content, **given}
+        content = {**record.content, **arguments}
         return [] if content == record.content else self.plan_replacement(record, content)
 
-    def _plan_add(self, given: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
-        statement = str(given[self.statement])
+    def _plan_add(self, content: dict[str, JsonValue], records: Sequence[Record]) -> list[Change]:
+        statement = str(content[self.statement])
         alike = [record for record in records if same_statement(statement, str(record.content.get(self.statement)))]
         # Archived before, and now said again: it is recalled again.
         if alike and all(record.status == ARCHIVED for record in alike):
-            return [self.update(alike[-1], {**alike[-1].content, **given})]
-        return [] if alike else [Add(store=self.name, content=given, text=self.text(given))]
+            return [self.update(alike[-1], {**alike[-1].content, **content})]
+        return [] if alike else [Add(store=self.name, content=content, text=self.text(content))]
 
     def plan_replacement(self, record: Record, content: dict[str, JsonValue]) -> list[Change]:
         """Return the changes that replace the content of `record` by `content`."""

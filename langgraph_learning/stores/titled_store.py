@@ -55,7 +55,7 @@ class TitledStore(LearningStore):
         self._delete = operation(f"delete_{self.kind}", self.delete, id=(str, ID))
         self.operations = (saved, self._delete)
         query = (str, Field(min_length=1, description=self.query))
-        limit = (int, Field(default=5, ge=1, le=50, description="How many at most, from 1 to 50"))
+        limit = (int, Field(default=5, ge=1, le=50, description="The largest number of results, from 1 to 50"))
         self.searches = (operation(f"search_{self.kind}s", self.search, query=query, limit=limit),)
 
     @property
@@ -69,28 +69,28 @@ class TitledStore(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the changes that save or delete one record; a record with the same title or body is updated."""
-        given = operation.model_dump(mode="json", exclude_none=True)
+        arguments = operation.model_dump(mode="json", exclude_none=True)
         if isinstance(operation, self._delete):
-            return [remove_record(find_record(records, given["id"], self.kind))]
-        title, body = _fold_title(given["title"]), spell(given[self.body])
+            return [remove_record(find_record(records, arguments["id"], self.kind))]
+        title, body = _fold_title(arguments["title"]), spell(arguments[self.body])
         same_title = (record for record in records if _fold_title(record.content.get("title")) == title)
         if (old := next(same_title, None)) is not None:
-            return self._save_again(old, {**given, "title": old.content["title"]})
+            return self._save_again(old, {**arguments, "title": old.content["title"]})
         same_body = (record for record in records if same_statement(spell(record.content.get(self.body)), body))
         if (old := next(same_body, None)) is not None:
-            return self._save_again(old, self.join(old.content, given))
-        return [Add(store=self.name, content=given, text=self.text(given))]
+            return self._save_again(old, self.join(old.content, arguments))
+        return [Add(store=self.name, content=arguments, text=self.text(arguments))]
 
-    def _save_again(self, old: Record, given: dict[str, JsonValue]) -> list[Change]:
-        grown = union(as_list(old.content.get(self.grows)), as_list(given.get(self.grows)))
-        content = {**old.content, **given, self.grows: grown}
+    def _save_again(self, old: Record, new: dict[str, JsonValue]) -> list[Change]:
+        grown = union(as_list(old.content.get(self.grows)), as_list(new.get(self.grows)))
+        content = {**old.content, **new, self.grows: grown}
         if content == {self.grows: [], **old.content}:
             return []
         return [Update(store=self.name, id=old.id, content=content, text=self.text(content))]
 
-    def join(self, old: dict[str, JsonValue], given: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    def join(self, old: dict[str, JsonValue], new: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Return the content when the same body arrives under another title: the first title stays."""
-        return {**given, "title": old["title"]}
+        return {**new, "title": old["title"]}
 
     @abstractmethod
     def text(self, content: dict[str, JsonValue]) -> str:

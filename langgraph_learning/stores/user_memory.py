@@ -13,7 +13,7 @@ from langgraph_learning.text import is_completed_by
 ADD = "Remember one thing about the user that will matter in later conversations."
 UPDATE = "Replace a memory that has changed or is contradicted; give the whole new statement."
 DELETE = "Forget a memory that is no longer true or that the user wants forgotten."
-SEARCH = "Search everything that is remembered about the user."
+SEARCH = "Search the memories about the user."
 
 
 class UserMemoryStore(StatementStore):
@@ -36,7 +36,7 @@ class UserMemoryStore(StatementStore):
         enabled = (self.config.enable_add, self.config.enable_update, self.config.enable_delete)
         self.operations = tuple(kind for kind, is_enabled in zip(operations, enabled, strict=True) if is_enabled)
         query = (str, Field(description="What to look for"))
-        limit = (int, Field(default=10, ge=1, le=50, description="How many at most"))
+        limit = (int, Field(default=10, ge=1, le=50, description="The largest number of results"))
         self.searches = (operation("search_memories", SEARCH, query=query, limit=limit),)
 
     def plan_replacement(self, record: Record, content: dict[str, JsonValue]) -> list[Change]:

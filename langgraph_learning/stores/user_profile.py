@@ -81,26 +81,26 @@ class UserProfileStore(LearningStore):
 
     def plan(self, operation: Operation, records: Sequence[Record]) -> list[Change]:
         """Return the changes that set the given fields, or clear a field or one item of it."""
-        known = {record.id: record for record in records}
+        by_id = {record.id: record for record in records}
         if isinstance(operation, self._clear):
-            given = operation.model_dump()
-            return [self._plan_clear(str(given["field"]), given["item"], known)]
-        told = operation.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-        details = cast("Mapping[str, JsonValue]", told.pop(DETAILS, {})) if self.open_fields else {}
-        changes = [self._set(field, value, known) for field, value in told.items()]
-        changes += [self._set_detail(normal_name(name), value, known) for name, value in details.items()]
+            arguments = operation.model_dump()
+            return [self._plan_clear(str(arguments["field"]), arguments["item"], by_id)]
+        fields = operation.model_dump(mode="json", exclude_none=True, exclude_unset=True)
+        details = cast("Mapping[str, JsonValue]", fields.pop(DETAILS, {})) if self.open_fields else {}
+        changes = [self._set(field, value, by_id) for field, value in fields.items()]
+        changes += [self._set_detail(normal_name(name), value, by_id) for name, value in details.items()]
         return list(chain.from_iterable(changes))
 
     def curate(self, records: Sequence[Record], at: datetime, max_age: timedelta | None = None) -> list[Curated]:
         """Return nothing: each field is one record, and its value holds until the user changes it."""
         return []
 
-    def _set(self, field: str, value: JsonValue, known: Mapping[str, Record]) -> list[Change]:
-        record = known.get(self.record_id(field))
+    def _set(self, field: str, value: JsonValue, by_id: Mapping[str, Record]) -> list[Change]:
+        record = by_id.get(self.record_id(field))
         merged = self._fields.merge(field, record.content.get(field) if record else None, value)
-        return set_record(self.name, known, self.record_id(field), {field: merged}, f"{field}: {spell(merged)}")
+        return set_record(self.name, by_id, self.record_id(field), {field: merged}, f"{field}: {spell(merged)}")
 
-    def _set_detail(self, name: str, value: JsonValue, known: Mapping[str, Record]) -> list[Change]:
+    def _set_detail(self, name: str, value: JsonValue, by_id: Mapping[str, Record]) -> list[Change]:
         """Return the change that sets a further fact.
 
         A fact with the name of a declared field sets that field if the value has its type; otherwise it is ignored.
@@ -108,17 +108,17 @@ class UserProfileStore(LearningStore):
         if not name or is_blank(value):
             return []
         if name in self._fields.declared:
-            return self._set(name, value, known) if self._fields.fits(name, value) else []
+            return self._set(name, value, by_id) if self._fields.fits(name, value) else []
         key, text = self.record_id(f"{DETAILS}.{name}"), f"{name.replace('_', ' ')}: {value}"
-        return set_record(self.name, known, key, {DETAILS: {name: value}}, text)
+        return set_record(self.name, by_id, key, {DETAILS: {name: value}}, text)
 
-    def _plan_clear(self, field: str, item: str | None, known: Mapping[str, Record]) -> Change:
+    def _plan_clear(self, field: str, item: str | None, by_id: Mapping[str, Record]) -> Change:
         name = field if field in self._fields.declared else normal_name(field)
         if name == DETAILS and item:
             name, item = normal_name(item), None
-        record = known.get(self.record_id(name)) or known.get(self.record_id(f"{DETAILS}.{name}"))
+        record = by_id.get(self.record_id(name)) or by_id.get(self.record_id(f"{DETAILS}.{name}"))
         if record is None:
-            there = ", ".join(sorted(field_name(record) for record in known.values())) or "nothing"
+            there = ", ".join(sorted(field_name(record) for record in by_id.values())) or "nothing"
             raise Refused(f"{field} is not set; set is {there}")
         return clear_field(record, name, item)
 

@@ -40,8 +40,8 @@ def change_line(change: Change) -> Html:
     """Return the line of a change: added, changed, set aside or removed."""
     new_status = change.status if isinstance(change, Update) and change.status != ACTIVE else ""
     sign = tag("span", SIGNS[change.kind], class_=f"mark {change.kind}", title=change.kind)
-    said = data(change.text) if change.text else quiet("a record; its words stand in the record")
-    text = tag("s", said) if new_status else said
+    words = data(change.text) if change.text else quiet("a record; its words stand in the record")
+    text = tag("s", words) if new_status else words
     return tag("div", sign, text, " ", quiet(f"{change.store}{f', {new_status}' if new_status else ''}"))
 
 

@@ -20,7 +20,7 @@ class EntityNode:
     name: str
     type: str = ""
     known: bool = True
-    told: str = ""
+    description: str = ""
     """The text of the entity in one line, with its other names."""
 
 
@@ -36,24 +36,26 @@ class Entities:
     def of(cls, records: Iterable[Record]) -> "Entities":
         """Return the active entities and relationships among `records`; a missing or inactive end is marked."""
         entity_records = [record for record in records if record.store == "entity_memory"]
-        named = {_key(record, record.id): record for record in entity_records if record.content.get("kind") == "entity"}
+        nodes_by_key = {
+            _key(record, record.id): record for record in entity_records if record.content.get("kind") == "entity"
+        }
         live = [record for record in entity_records if record.status == ACTIVE]
         links = tuple(
             (_end(record, "source"), str(record.content.get("relation", "")), _end(record, "target"))
             for record in live
             if record.content.get("kind") == "relationship"
         )
-        nodes = {key: _entity(record) for key, record in named.items() if record.status == ACTIVE}
+        nodes = {key: _entity(record) for key, record in nodes_by_key.items() if record.status == ACTIVE}
         for end in (end for source, _, target in links for end in (source, target) if end not in nodes):
-            nodes[end] = _entity(named[end]) if end in named else EntityNode("?", known=False)
+            nodes[end] = _entity(nodes_by_key[end]) if end in nodes_by_key else EntityNode("?", known=False)
         return cls(nodes, links)
 
     def busiest(self, limit: int) -> "Entities":
         """Return the `limit` entities with the most relationships, and the relationships between them."""
         degree = Counter(end for source, _, target in self.links for end in (source, target))
-        kept = set(sorted(self.nodes, key=lambda key: -degree[key])[:limit])
-        links = tuple(link for link in self.links if {link[0], link[2]} <= kept)
-        return Entities({key: node for key, node in self.nodes.items() if key in kept}, links)
+        largest = set(sorted(self.nodes, key=lambda key: -degree[key])[:limit])
+        links = tuple(link for link in self.links if {link[0], link[2]} <= largest)
+        return Entities({key: node for key, node in self.nodes.items() if key in largest}, links)
 
 
 def entity_graph(records: Iterable[Record]) -> Mermaid:
@@ -97,11 +99,11 @@ def _end(record: Record, side: str) -> str:
 
 def _entity(record: Record) -> EntityNode:
     kind, live = str(record.content.get("type") or ""), record.status == ACTIVE
-    name, known = str(record.content.get("name") or "?"), kind != UNKNOWN
-    if not known:  # a model may name a thing that is not stored, in the form it sees others in: tool/Dagster
+    name, is_known = str(record.content.get("name") or "?"), kind != UNKNOWN
+    if not is_known:  # a model may name a thing that is not stored, in the form it sees others in: tool/Dagster
         kind, name = _split_type(name)
     type_note = kind if live else ", ".join(part for part in (kind, record.status) if part)
-    return EntityNode(name, type_note, live and known, record.text if known else f"{name} ({type_note})")
+    return EntityNode(name, type_note, live and is_known, record.text if is_known else f"{name} ({type_note})")
 
 
 def _split_type(name: str) -> tuple[str, str]:
@@ -113,7 +115,7 @@ def _draw(entities: Entities) -> Html:
     types = list(dict.fromkeys(node.type for node in entities.nodes.values()))
     colours = {name: COLOURS[number % len(COLOURS)] for number, name in enumerate(types)}
     boxes = {
-        key: Box(node.name, node.type, colours[node.type] if node.known else None, node.told)
+        key: Box(node.name, node.type, colours[node.type] if node.known else None, node.description)
         for key, node in entities.nodes.items()
     }
     return drawing(boxes, entities.links)

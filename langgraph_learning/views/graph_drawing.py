@@ -28,12 +28,12 @@ STYLE = Html(
 
 @dataclass(frozen=True)
 class Box:
-    """A node: its name, a small subtitle, and a colour (dashed if None). `told` is its text in words."""
+    """A node: its name, a small subtitle, and a colour (dashed if None). `description` is its text in words."""
 
     name: str
     small: str = ""
     colour: str | None = None
-    told: str = ""
+    description: str = ""
 
     @property
     def size(self) -> tuple[float, float]:
@@ -77,7 +77,7 @@ def drawing(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> 
 
 def describe(boxes: Mapping[str, Box], links: Sequence[tuple[str, str, str]]) -> str:
     """Return the content of a picture in words."""
-    names = [box.told or (f"{box.name} ({box.small})" if box.small else box.name) for box in boxes.values()]
+    names = [box.description or (f"{box.name} ({box.small})" if box.small else box.name) for box in boxes.values()]
     ways = [f"{boxes[source].name} {text or '→'} {boxes[target].name}" for source, text, target in links]
     return "; ".join([", ".join(names), *ways])
 
@@ -103,7 +103,7 @@ def _draw_box(box: Box, centre: Floats, size: Floats) -> Html:
         frame = tag("rect", class_="line", stroke_dasharray="4 3", **place)
     lift = LINE * SMALL / 2 if box.small else 0
     name = tag("text", clip(box.name, LONGEST), x=f"{x:.1f}", y=f"{y - lift * 0.9:.1f}", font_size=13)
-    return tag("g", tag("title", box.told or box.name), ground, frame, name, _small(box.small, x, y + lift))
+    return tag("g", tag("title", box.description or box.name), ground, frame, name, _small(box.small, x, y + lift))
 
 
 def _small(text: str, x: float, y: float) -> Html | None:

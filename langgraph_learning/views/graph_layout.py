@@ -46,17 +46,19 @@ def _parts(count: int, edges: Sequence[Edge]) -> list[list[int]]:
 
 def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
     """Return points whose distances are as close as possible to those along the edges."""
-    wanted = np.full((len(sizes), len(sizes)), np.inf)
-    np.fill_diagonal(wanted, 0)
+    distances = np.full((len(sizes), len(sizes)), np.inf)
+    np.fill_diagonal(distances, 0)
     for start, end in edges:
-        wanted[start, end] = wanted[end, start] = GAP + (sizes[start].sum() + sizes[end].sum()) / 3
+        distances[start, end] = distances[end, start] = GAP + (sizes[start].sum() + sizes[end].sum()) / 3
     for middle in range(len(sizes)):
-        wanted = np.minimum(wanted, wanted[:, [middle]] + wanted[[middle], :])
-    spots = _project(wanted)
-    weights = np.divide(1, wanted**2, out=np.zeros_like(wanted), where=wanted > 0)
+        distances = np.minimum(distances, distances[:, [middle]] + distances[[middle], :])
+    spots = _project(distances)
+    weights = np.divide(1, distances**2, out=np.zeros_like(distances), where=distances > 0)
     inverse = np.linalg.pinv(np.diag(weights.sum(axis=1)) - weights)
     for _ in range(ROUNDS):
-        pull = np.divide(weights * wanted, (apart := _distances(spots)), out=np.zeros_like(wanted), where=apart > 0)
+        pull = np.divide(
+            weights * distances, (apart := _distances(spots)), out=np.zeros_like(distances), where=apart > 0
+        )
         spots = inverse @ ((np.diag(pull.sum(axis=1)) - pull) @ spots)
     _, axes = np.linalg.eigh(np.cov(spots.T) if len(spots) > 1 else np.eye(2))
     turned: Floats = spots @ axes[:, ::-1] * (1.0, 0.85)  # the long side is horizontal, because pages are wide
@@ -64,13 +66,13 @@ def _near(sizes: Floats, edges: Sequence[Edge]) -> Floats:
     return turned if rightwards else -turned
 
 
-def _project(wanted: Floats) -> Floats:
+def _project(distances: Floats) -> Floats:
     """Return the initial points, by classical scaling of the distances."""
-    centring = np.eye(len(wanted)) - 1 / len(wanted)
-    values, vectors = np.linalg.eigh(-0.5 * centring @ wanted**2 @ centring)
+    centring = np.eye(len(distances)) - 1 / len(distances)
+    values, vectors = np.linalg.eigh(-0.5 * centring @ distances**2 @ centring)
     best = vectors[:, ::-1][:, :2] * np.sqrt(np.maximum(values[::-1][:2], 1))
     if best.shape[1] < 2:
-        return np.zeros((len(wanted), 2))
+        return np.zeros((len(distances), 2))
     # Without this, points in one spot or on one line would never leave it.
     off_line = np.column_stack([np.cos(np.arange(len(best))), np.sin(np.arange(len(best)))])
     begun: Floats = best + off_line
@@ -93,6 +95,6 @@ def _apart(spots: Floats, sizes: Floats) -> Floats:
         if not hit.any():
             break
         sideways = over[..., 0] < over[..., 1]
-        chosen = np.stack([hit & sideways, hit & ~sideways], axis=2)
-        spots = spots + (chosen * over * np.where(delta == 0, order, np.sign(delta))).sum(axis=1) / 2
+        axes = np.stack([hit & sideways, hit & ~sideways], axis=2)
+        spots = spots + (axes * over * np.where(delta == 0, order, np.sign(delta))).sum(axis=1) / 2
     return spots

@@ -33,14 +33,14 @@ def _picture(points: tuple[LearningPoint, ...]) -> Html:
         stroke_width=2,
     )
     dots = [
-        tag("circle", tag("title", _told(point)), cx=f"{x:.1f}", cy=f"{y:.1f}", r=4, fill=COLOUR)
+        tag("circle", tag("title", _describe_point(point)), cx=f"{x:.1f}", cy=f"{y:.1f}", r=4, fill=COLOUR)
         for (x, y), point in zip(places, points, strict=True)
     ]
     axis = tag("path", d=f"M10 10V{HEIGHT + 10}H{WIDTH + 10}", stroke=AXIS, fill="none")
     size: dict[str, Child] = {"width": WIDTH + 20, "height": HEIGHT + 20, "viewBox": f"0 0 {WIDTH + 20} {HEIGHT + 20}"}
     svg = tag("svg", axis, line, *dots, xmlns="http://www.w3.org/2000/svg", **size)
-    return image(svg, ", ".join(map(_told, points)), width=WIDTH + 20)
+    return image(svg, ", ".join(map(_describe_point, points)), width=WIDTH + 20)
 
 
-def _told(point: LearningPoint) -> str:
+def _describe_point(point: LearningPoint) -> str:
     return f"after {point.at:,}: {point.pass_rate:.0%}"

@@ -39,12 +39,12 @@ def tag(element: str, *children: Child, **attributes: Child) -> Html:
         children: Its content: markup as it is, everything else escaped.
         attributes: Its attributes: `class_` for class, `stroke_width` for stroke-width; None omits one.
     """
-    given = "".join(
+    attribute_text = "".join(
         f' {name.rstrip("_").replace("_", "-")}="{escape(str(value))}"'
         for name, value in attributes.items()
         if value is not None
     )
-    return Html(f"<{element}{given}>{join(children)}</{element}>")
+    return Html(f"<{element}{attribute_text}>{join(children)}</{element}>")
 
 
 def join(children: Iterable[Child]) -> Html:
@@ -64,8 +64,14 @@ def image(svg: Html, alternative: str, *, width: float, class_: str | None = Non
         class_: Its class in the style of the page.
     """
     source = f"data:image/svg+xml;base64,{b64encode(svg.encode()).decode()}"
-    given = {"src": source, "alt": alternative, "title": alternative or None, "width": f"{width:.0f}", "class": class_}
-    written = " ".join(f'{name}="{escape(value)}"' for name, value in given.items() if value is not None)
+    attributes = {
+        "src": source,
+        "alt": alternative,
+        "title": alternative or None,
+        "width": f"{width:.0f}",
+        "class": class_,
+    }
+    written = " ".join(f'{name}="{escape(value)}"' for name, value in attributes.items() if value is not None)
     return Html(f"<img {written} />")
 
 

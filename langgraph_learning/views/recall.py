@@ -52,13 +52,13 @@ def _bars(receipt: Receipt, texts: Mapping[str, str]) -> Html:
     lowest, highest = _range(receipt.shown)
     rows = [
         (
-            quiet(shown.store),
-            data(texts.get(shown.id, shown.label)),
-            tag("span", shown.reason, dir="auto", class_="data why"),
-            join([_bar(shown, lowest, highest), _score(shown)]),
-            shown.tokens,
+            quiet(entry.store),
+            data(texts.get(entry.id, entry.label)),
+            tag("span", entry.reason, dir="auto", class_="data why"),
+            join([_bar(entry, lowest, highest), _score(entry)]),
+            entry.tokens,
         )
-        for shown in receipt.shown
+        for entry in receipt.shown
     ]
     left = "; ".join(f"{count} of {store}" for store, count in receipt.left_out.items() if count)
     total = quiet(f"{receipt.tokens} tokens in all{f'; left out: {left}' if left else ''}")
@@ -98,7 +98,7 @@ def _bar(entry: ShownRecord, lowest: float, highest: float) -> Html | None:
 
 
 def _legend(entries: Sequence[ShownRecord]) -> Html | None:
-    names = dict.fromkeys(name for each in entries for name, part in each.parts.items() if part)
+    names = dict.fromkeys(name for entry in entries for name, part in entry.parts.items() if part)
     squares = [join([_square(COLOURS.get(name, OTHER)), quiet(LEGEND.get(name, name))]) for name in names]
     against = (
         quiet("; to the left: less than the others")

@@ -105,5 +105,5 @@ def _value_cell(value: object) -> Html:
     if value is None or value == [] or value == {}:
         return quiet("not known")
     if isinstance(value, dict):
-        value = [f"{key}: {said}" for key, said in value.items()]
+        value = [f"{key}: {part}" for key, part in value.items()]
     return data(", ".join(map(str, value)) if isinstance(value, (list, tuple, set)) else str(value))

@@ -27,8 +27,10 @@ def _report(report: CurationReport) -> Html:
 def _feedback(feedback: Feedback) -> Html:
     count, sign = len(feedback.records), "helpful" if feedback.helpful else "harmful"
     summary = f"{sign}: counted for {count} record{'' if count == 1 else 's'}"
-    asked = f"; {len(feedback.proposed)} set aside until a person decides" if feedback.proposed else ""
-    return with_style(tag("span", summary + asked), quiet(f" commit {feedback.commit}") if feedback.commit else None)
+    consequence = f"; {len(feedback.proposed)} set aside until a person decides" if feedback.proposed else ""
+    return with_style(
+        tag("span", summary + consequence), quiet(f" commit {feedback.commit}") if feedback.commit else None
+    )
 
 
 @html.register
@@ -51,6 +53,6 @@ def _report_summary(report: CurationReport) -> str:
 
 def _row(curated: Curated, kind: str) -> tuple[Html, Html, Html, Html]:
     """Return the row of a finding: of merged records the first stays with the merged text; retired ones go."""
-    kept = [data(change.text) for change in curated.changes[:1]] if curated.kind == "merged" else []
-    gone = [tag("div", tag("s", data(text))) for text in curated.texts[len(kept) :]]
-    return quiet(curated.store), quiet(kind), join([*kept, *gone]), data(curated.reason)
+    merged_text = [data(change.text) for change in curated.changes[:1]] if curated.kind == "merged" else []
+    old_texts = [tag("div", tag("s", data(text))) for text in curated.texts[len(merged_text) :]]
+    return quiet(curated.store), quiet(kind), join([*merged_text, *old_texts]), data(curated.reason)

@@ -48,8 +48,8 @@ FORWARDED = ("forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip")
 
 def visitor(request: Request) -> Visitor:
     """Return the visitor of a request, which the middleware `Gate` has put there."""
-    found: Visitor = request.scope["langgraph_learning.visitor"]
-    return found
+    admitted: Visitor = request.scope["langgraph_learning.visitor"]
+    return admitted
 
 
 class Gate:

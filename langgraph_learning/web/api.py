@@ -24,17 +24,17 @@ Thread = Annotated[str | None, Query(max_length=255)]
 # Clients remove path segments "." and ".." from a URL before they send it, so an id of dots alone cannot work.
 UserPath = Annotated[str, InPath(min_length=1, max_length=255, pattern=r"[^./]")]
 Key = Annotated[str, InPath(min_length=1, max_length=500, pattern=r"[^./]")]
-JSON_ONLY = "send the body as application/json"
+JSON_ONLY = "send the body as JSON: content-type application/json"
 
 
 class Problem(BaseModel):
-    """Why a request was not carried out."""
+    """The reason why a request was refused or failed."""
 
     detail: str
 
 
 class Everybody(BaseModel):
-    """Who is known."""
+    """The users, shared namespaces and agents that the store has data of."""
 
     users: list[str]
     namespaces: list[str]
@@ -42,7 +42,7 @@ class Everybody(BaseModel):
 
 
 class OperationBody(BaseModel):
-    """An operation to carry out by hand."""
+    """An operation to run as a person."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -53,7 +53,7 @@ class OperationBody(BaseModel):
 
 
 class DecisionBody(BaseModel):
-    """An answer to a proposal."""
+    """A decision about a proposal."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -88,8 +88,8 @@ def rest(memory: Memory) -> FastAPI:
 
     async def not_valid(request: Request, error: Exception) -> JSONResponse:
         wrong = error.errors() if isinstance(error, RequestValidationError) else []
-        told = "; ".join(f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in wrong[:5])
-        return JSONResponse({"detail": told or "that is not valid"}, 422)
+        reason = "; ".join(f"{'.'.join(map(str, problem['loc']))}: {problem['msg']}" for problem in wrong[:5])
+        return JSONResponse({"detail": reason or "that is not valid"}, 422)
 
     handlers: dict[Any, Callable[[Request, Exception], Awaitable[JSONResponse]]] = dict.fromkeys(ANSWERED, answer_error)
     for kind, handler in {**handlers, RequestValidationError: not_valid}.items():
@@ -100,7 +100,7 @@ def rest(memory: Memory) -> FastAPI:
 def _add_reads(app: FastAPI, memory: Memory) -> None:
     @app.get("/users", operation_id="list_known")
     async def list_known(asking: Asking) -> Everybody:
-        """List who is known; a visitor who is one user finds themself."""
+        """List users, namespaces and agents; a visitor who may see only their own records gets their own id."""
         if not asking.everybody:
             return Everybody(users=[asking.name], namespaces=[], agents=[])
         owners = await memory.owners()
@@ -110,69 +110,69 @@ def _add_reads(app: FastAPI, memory: Memory) -> None:
     async def records(
         user: User, store: Annotated[str | None, Query(max_length=200)] = None, limit: Limit = 100, offset: Offset = 0
     ) -> list[Record]:
-        """List a user's records, the newest first."""
-        found = [record for record in await memory.records(user) if store in (None, record.store)]
-        return found[offset : offset + limit]
+        """List the records of a user, newest first."""
+        matching = [record for record in await memory.records(user) if store in (None, record.store)]
+        return matching[offset : offset + limit]
 
     @app.get("/users/{user:path}/search", operation_id="search_records")
     async def search(user: User, q: Text, limit: Annotated[int, Query(ge=1, le=50)] = 5) -> list[Record]:
-        """Return the records that fit best."""
+        """Return the records that match the query `q` best, the best match first."""
         return await memory.search(user, q, limit)
 
     @app.get("/users/{user:path}/recall", operation_id="recall")
     async def recall(user: User, q: Text, thread: Thread = None) -> Recall:
-        """Return what a model would be told if the user said this, and why."""
+        """Return the text that a model would get with the message `q` of the user, and why each record was chosen."""
         return await memory.scoped(user, thread).arecall(q)
 
     @app.get("/proposals", operation_id="list_proposals")
     async def proposals(asking: Asking, limit: Limit = 100, offset: Offset = 0) -> list[Proposal]:
-        """List what waits and the visitor may decide about, the oldest first."""
+        """List the waiting proposals that the visitor may decide about, oldest first."""
         return (await memory.queue(asking))[offset : offset + limit]
 
 
 def _add_reports(app: FastAPI, memory: Memory) -> None:
     @app.get("/users/{user:path}/records/{store}/{key}/history", operation_id="record_history")
     async def history(user: User, store: Key, key: Key) -> list[Revision]:
-        """Return all states of a record, the oldest first."""
+        """Return all versions of a record, oldest first."""
         return await memory.history(user, await memory.record(user, store, key))
 
     @app.get("/users/{user:path}/commits", operation_id="list_commits")
     async def commits(user: User, limit: Limit = 100, offset: Offset = 0) -> list[Commit]:
-        """List what changed something, the newest first."""
+        """List the commits of a user that changed or refused something, newest first."""
         return (await memory.scoped(user).acommits())[::-1][offset : offset + limit]
 
     @app.get("/users/{user:path}/figures", operation_id="user_figures")
     async def figures(user: User) -> dict[str, dict[str, int]]:
-        """Return by learning store what was learned of a user, what became of it, and what that cost in tokens."""
+        """Return figures by learning store: what was learned from a user, what became of it, the tokens it cost."""
         return await memory.figures(user)
 
     @app.get("/users/{user:path}/pending", operation_id="list_pending")
     async def pending(user: User, limit: Limit = 100, offset: Offset = 0) -> list[PendingTurn]:
-        """List the turns that wait to be learned from, and those that failed, the oldest first."""
+        """List the turns that wait to be learned from, and those that failed, oldest first."""
         return (await memory.scoped(user).apending())[offset : offset + limit]
 
 
 def _add_writes(app: FastAPI, memory: Memory) -> None:
     @app.post("/users/{user:path}/operations", operation_id="apply_operation", dependencies=[Depends(_json_only)])
     async def apply(user: User, body: OperationBody) -> Commit:
-        """Carry out one operation by a person's hand: add, change or remove."""
+        """Run one operation as a person: add, change or remove records."""
         return await memory.scoped(user, body.thread, body.agent).aapply(body.operation, **body.arguments)
 
     @app.post("/users/{user:path}/commits/{key}/undo", operation_id="undo_commit", dependencies=[Depends(_json_only)])
     async def undo(user: User, key: Key) -> Commit:
-        """Put every record that a commit changed back to what it was."""
+        """Restore every record that a commit changed to its earlier state."""
         return await memory.undo(user, key)
 
     @app.post("/proposals/{key}/decision", operation_id="decide", dependencies=[Depends(_json_only)])
     async def decide(key: Key, body: DecisionBody, asking: Asking) -> Outcome:
-        """Approve a proposal, as it stands or edited, or reject it."""
+        """Approve a proposal, unchanged or edited, or reject it."""
         if body.edit is not None and body.decision == "reject":
             raise HTTPException(422, "edit goes with approve")
         return await memory.decide(asking, key, body.decision, body.edit, body.message)
 
     @app.delete("/users/{user:path}", operation_id="forget_user")
     async def forget(user: User) -> dict[str, int]:
-        """Erase everything of a user, history included, for good."""
+        """Erase everything of a user for good, with its history."""
         return await memory.forget(user)
 
 

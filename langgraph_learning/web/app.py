@@ -51,10 +51,10 @@ def create_app(
     Raises:
         ConfigurationError: There is no store.
     """
-    known = store if store is not None else learning.store
-    if known is None:
+    records_store = store if store is not None else learning.store
+    if records_store is None:
         raise ConfigurationError("there is no store: give create_app(learning, store) or LearningMachine(store=...)")
-    memory = Memory(learning, known)
+    memory = Memory(learning, records_store)
     forms = Forms(secret)
     pages, upkeep = Pages(memory, forms), MaintenancePages(memory, forms)
     own = files(__package__).joinpath("static", "style.css").read_text(encoding="utf-8")

@@ -56,8 +56,8 @@ class MaintenancePages(Renderer):
         return await self.show_when_done(request, work(), "Erasing")
 
     async def _forget_form(self, request: Request, user: str, *, wrong: bool) -> Response:
-        shown = {"counts": await self._count(user), "wrong": wrong}
-        return self.show(request, "forget.html", 422 if wrong else 200, user=user, **shown)
+        variables = {"counts": await self._count(user), "wrong": wrong}
+        return self.show(request, "forget.html", 422 if wrong else 200, user=user, **variables)
 
     async def _count(self, user: str) -> dict[str, int]:
         records = [record for record in await self.memory.records(user) if record.scope.user_id is not None]

@@ -30,13 +30,13 @@ class Field:
     whole: bool = False
     """Whether a number must be an integer."""
 
-    def read(self, given: str) -> object:
+    def read(self, typed: str) -> object:
         """Return the value of the text that was typed in; None if it is empty.
 
         Raises:
             ValueError: The text is not a number, or not JSON, as the field requires.
         """
-        text = given.replace("\r\n", "\n").strip()
+        text = typed.replace("\r\n", "\n").strip()
         if not text:
             return None
         if self.kind == "number":
@@ -83,8 +83,8 @@ def read_form(operation: type[Operation], form: FormData) -> dict[str, object]:
 
 def operations_on(store: LearningStore, record: Record) -> list[tuple[str, bool]]:
     """Return the names of the operations that can change `record`, each with whether it removes something."""
-    named = [operation for operation in store.operations if "id" in operation.model_fields]
-    fitting = named or [operation for operation in store.operations if values_of(operation, record)]
+    by_id = [operation for operation in store.operations if "id" in operation.model_fields]
+    fitting = by_id or [operation for operation in store.operations if values_of(operation, record)]
     return [(operation.__name__, operation.__name__.startswith(REMOVING)) for operation in fitting]
 
 

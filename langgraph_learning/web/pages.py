@@ -28,7 +28,7 @@ class Pages(Renderer):
 
     def routes(self) -> list[Route]:
         """Return the routes of the pages: GET shows a page, POST makes a change."""
-        shown: dict[str, Handler] = {
+        reads: dict[str, Handler] = {
             "/": self.people,
             "/queue": self.queue,
             "/namespace": self.namespace,
@@ -42,15 +42,15 @@ class Pages(Renderer):
             "/pending": self.pending,
             "/figures": self.figures,
         }
-        sent: dict[str, Handler] = {
+        writes: dict[str, Handler] = {
             "/operation": self.apply,
             "/timeline": self.undo,
             "/queue": self.decide,
             "/pending": self.retry,
         }
         return [
-            *(Route(path, page, methods=["GET"]) for path, page in shown.items()),
-            *(Route(path, page, methods=["POST"]) for path, page in sent.items()),
+            *(Route(path, page, methods=["GET"]) for path, page in reads.items()),
+            *(Route(path, page, methods=["POST"]) for path, page in writes.items()),
         ]
 
     async def people(self, request: Request) -> Response:
@@ -58,8 +58,8 @@ class Pages(Renderer):
         if not visitor(request).everybody:
             return self.redirect(request, "/user", user=visitor(request).name)
         owners = await self.memory.owners()
-        wanted = request.query_params.get("q", "").casefold()
-        users = [user for user in owners.users if wanted in user.casefold()]
+        query = request.query_params.get("q", "").casefold()
+        users = [user for user in owners.users if query in user.casefold()]
         return self.show(request, "people.html", owners=owners, users=users, q=request.query_params.get("q", ""))
 
     async def namespace(self, request: Request) -> Response:
@@ -68,7 +68,7 @@ class Pages(Renderer):
             raise HTTPException(404, "there is no such page")
         name = request.query_params.get("name", "")
         records = await self.memory.list_shared(name)
-        picture = views.entity_picture(records) if any(one.store == "entity_memory" for one in records) else None
+        picture = views.entity_picture(records) if any(record.store == "entity_memory" for record in records) else None
         return self.show(request, "namespace.html", name=name, picture=picture, **_page_of(request, records))
 
     async def records(self, request: Request) -> Response:
@@ -76,9 +76,13 @@ class Pages(Renderer):
         user, query = self.user(request), _query(request)
         everything = [record for record in await self.memory.records(user) if record.store != CONVERSATIONS]
         store = request.query_params.get("store", "")
-        found = await self.memory.search(user, query) if query else everything
-        chosen = [record for record in found if store in ("", record.store)]
-        adding = [(one.name, one.operations[0].__name__) for one in self.memory.learning.stores if one.operations]
+        matching = await self.memory.search(user, query) if query else everything
+        selection = [record for record in matching if store in ("", record.store)]
+        adding = [
+            (learning_store.name, learning_store.operations[0].__name__)
+            for learning_store in self.memory.learning.stores
+            if learning_store.operations
+        ]
         counts = count_by_store(everything)
         return self.show(
             request,
@@ -89,7 +93,7 @@ class Pages(Renderer):
             q=query,
             adding=adding,
             grouped=not query,
-            **_page_of(request, chosen if query else self._by_store(chosen)),
+            **_page_of(request, selection if query else self._by_store(selection)),
         )
 
     async def record(self, request: Request) -> Response:
@@ -99,10 +103,13 @@ class Pages(Renderer):
             history = await self.memory.history(user, record)
         except UnsupportedByStore:  # show the record without its history
             history = []
-        store = next((one for one in self.memory.learning.stores if one.name == record.store), None)
+        store = next(
+            (learning_store for learning_store in self.memory.learning.stores if learning_store.name == record.store),
+            None,
+        )
         operations = operations_on(store, record) if store is not None else []
-        shown = {"record": record, "history": views.history(history), "operations": operations}
-        return self.show(request, "record.html", user=user, **shown)
+        variables = {"record": record, "history": views.history(history), "operations": operations}
+        return self.show(request, "record.html", user=user, **variables)
 
     async def operation(self, request: Request) -> Response:
         """Show the form of one operation."""
@@ -121,22 +128,22 @@ class Pages(Renderer):
             arguments = read_form(operation, form)
             if about is not None and "id" in operation.model_fields:
                 arguments["id"] = about.id
-            made = await self.memory.apply(user, name, arguments, about)
+            commit = await self.memory.apply(user, name, arguments, about)
         except ValueError as error:
             typed = {key: str(value) for key, value in form.items()}
             return self._operation_form(request, user, name, about, str(error), typed)
-        done = "proposed" if made.proposed and not made.changes else "done" if made.changes else "same"
+        done = "proposed" if commit.proposed and not commit.changes else "done" if commit.changes else "same"
         return self.redirect(request, "/user", user=user, done=done)
 
     async def recall(self, request: Request) -> Response:
         """Show what recall would give a model for a question, and why."""
         user, query, thread = self.user(request), _query(request), request.query_params.get("thread", "")
-        shown: dict[str, object] = {"recalled": None}
+        variables: dict[str, object] = {"recalled": None}
         if query:
             recalled = await self.memory.scoped(user, thread or None).arecall(query)
             texts = {record.id: record.text for record in recalled.records}
-            shown = {"recalled": recalled, "receipt": views.receipt_bars(recalled.receipt, texts)}
-        return self.show(request, "recall.html", user=user, q=query, thread=thread, **shown)
+            variables = {"recalled": recalled, "receipt": views.receipt_bars(recalled.receipt, texts)}
+        return self.show(request, "recall.html", user=user, q=query, thread=thread, **variables)
 
     async def timeline(self, request: Request) -> Response:
         """Show the commits of a user, the newest first."""
@@ -153,18 +160,18 @@ class Pages(Renderer):
     async def entities(self, request: Request) -> Response:
         """Show the entities of a user and their relationships."""
         user = self.user(request)
-        found = [record for record in await self.memory.records(user) if record.store == "entity_memory"]
-        picture = views.entity_picture(found) if found else None
-        return self.show(request, "entities.html", user=user, picture=picture, records=found)
+        records = [record for record in await self.memory.records(user) if record.store == "entity_memory"]
+        picture = views.entity_picture(records) if records else None
+        return self.show(request, "entities.html", user=user, picture=picture, records=records)
 
     async def conversations(self, request: Request) -> Response:
         """Show the messages of one thread, and a list of all threads."""
         user = self.user(request)
-        said = [record for record in await self.memory.records(user) if record.store == CONVERSATIONS]
+        messages = [record for record in await self.memory.records(user) if record.store == CONVERSATIONS]
         threads: dict[str, list[Record]] = {}
-        for record in reversed(said):
+        for record in reversed(messages):
             threads.setdefault(record.source.thread_id or "", []).append(record)
-        newest = request.query_params.get("thread") or (said[0].source.thread_id if said else None) or ""
+        newest = request.query_params.get("thread") or (messages[0].source.thread_id if messages else None) or ""
         return self.show(
             request,
             "conversations.html",
@@ -201,11 +208,11 @@ class Pages(Renderer):
         user = request.query_params.get("user")
         if user is not None:
             visitor(request).check(user)
-            proposals = [one for one in proposals if one.identity.user_id == user]
+            proposals = [proposal for proposal in proposals if proposal.identity.user_id == user]
         forms = {}
-        for one in proposals:
-            operation = find_operation(self.memory.learning.stores, one.name)
-            forms[one.id] = fields_of(operation, one.args) if operation is not None else []
+        for proposal in proposals:
+            operation = find_operation(self.memory.learning.stores, proposal.name)
+            forms[proposal.id] = fields_of(operation, proposal.args) if operation is not None else []
         return self.show(request, "queue.html", user=user, forms=forms, **_page_of(request, proposals))
 
     async def decide(self, request: Request) -> Response:
@@ -216,7 +223,7 @@ class Pages(Renderer):
             raise HTTPException(422, "answer approve, edit or reject")
         edit = None
         if answer == "edit":
-            waiting = [one for one in await self.memory.queue(who) if one.id == key]
+            waiting = [proposal for proposal in await self.memory.queue(who) if proposal.id == key]
             operation = find_operation(self.memory.learning.stores, waiting[0].name) if waiting else None
             if operation is None:
                 raise HTTPException(404, "no such proposal waits for you")
@@ -240,9 +247,8 @@ class Pages(Renderer):
             raise HTTPException(404, "there is no such operation")
         values = values_of(operation, about) if about is not None else {}
         fields = fields_of(operation, values)
-        shown = {"name": name, "about": about, "fields": fields, "wrong": wrong, "typed": typed or {}}
-        told = (operation.__doc__ or "").split("\n")[0]
-        return self.show(request, "operation.html", 422 if wrong else 200, user=user, told=told, **shown)
+        variables = {"name": name, "about": about, "fields": fields, "wrong": wrong, "typed": typed or {}}
+        return self.show(request, "operation.html", 422 if wrong else 200, user=user, **variables)
 
     def _by_store(self, records: list[Record]) -> list[Record]:
         """Return the records sorted by learning store, as the machine lists them; the order within each stays."""

@@ -63,7 +63,7 @@ class Renderer:
         self.forms.check(request, visitor(request).name, form.get("form_token"))
         return form
 
-    def show(self, request: Request, template: str, status: int = 200, /, **shown: object) -> Response:
+    def show(self, request: Request, template: str, status: int = 200, /, **variables: object) -> Response:
         """Return a template as a response, with the variables that every page needs."""
         who = visitor(request)
         page = {
@@ -75,7 +75,7 @@ class Renderer:
             "done": request.query_params.get("done", ""),
             "link": lambda path, **query: link(request, path, query),
         }
-        response = HTMLResponse(self._templates.get_template(template).render(page | shown), status)
+        response = HTMLResponse(self._templates.get_template(template).render(page | variables), status)
         self.forms.remember(request, response)
         return response
 
@@ -87,7 +87,7 @@ class Renderer:
         """Return the page that shows an error."""
         return self.show(request, "failure.html", status, code=status, reason=reason)
 
-    async def show_when_done(self, request: Request, work: Awaitable[Response], told: str) -> Response:
+    async def show_when_done(self, request: Request, work: Awaitable[Response], progress_text: str) -> Response:
         """Return the page that `work` makes; if that takes long, stream a page that shows the progress first.
 
         The page is sent in pieces, and the style sheet hides all but the last one, so that no script is needed. The
@@ -99,16 +99,18 @@ class Renderer:
         done, _ = await asyncio.wait({working}, timeout=PATIENCE)
         if done:
             return working.result()
-        response = StreamingResponse(self._stream(request, working, told), media_type="text/html")
+        response = StreamingResponse(self._stream(request, working, progress_text), media_type="text/html")
         self.forms.remember(request, response)
         return response
 
-    async def _stream(self, request: Request, working: "asyncio.Future[Response]", told: str) -> AsyncIterator[str]:
-        page = bytes(self.show(request, "working.html", told=told).body).decode()
+    async def _stream(
+        self, request: Request, working: "asyncio.Future[Response]", progress_text: str
+    ) -> AsyncIterator[str]:
+        page = bytes(self.show(request, "working.html", progress_text=progress_text).body).decode()
         head, main, _ = page.partition(MAIN)
         yield head + main
         for seconds in count(int(PATIENCE)):
-            yield f'<p class="working" role="status">{told} <span>{seconds} s</span></p>\n'
+            yield f'<p class="working" role="status">{progress_text} <span>{seconds} s</span></p>\n'
             done, _ = await asyncio.wait({working}, timeout=TICK)
             if done:
                 break
@@ -122,14 +124,14 @@ class Renderer:
 
 def link(request: Request, path: str, query: Mapping[str, object]) -> str:
     """Return the URL of a page, with the path under which the application is mounted."""
-    given = urlencode({name: value for name, value in query.items() if value not in (None, "")})
-    return f"{quote(request.scope.get('root_path', ''))}{path}{'?' if given else ''}{given}"
+    query_string = urlencode({name: value for name, value in query.items() if value not in (None, "")})
+    return f"{quote(request.scope.get('root_path', ''))}{path}{'?' if query_string else ''}{query_string}"
 
 
 def _view(value: object) -> Html | None:
     """Return the HTML that a notebook would show for a value, without the style, which the page already has."""
-    shown = value if isinstance(value, Html) else views.html(value)
-    return without_style(shown) if shown is not None else None
+    markup = value if isinstance(value, Html) else views.html(value)
+    return without_style(markup) if markup is not None else None
 
 
 def _words(name: str) -> str:

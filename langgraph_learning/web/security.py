@@ -116,8 +116,8 @@ class Forms:
         """Return the random value in the cookie of this browser, or a new one if it has none."""
         if "langgraph_learning.nonce" not in request.scope:
             # A value of another length than `token_urlsafe(32)` gives is not from this server.
-            known = request.cookies.get(COOKIE, "")
-            fresh = known if len(known) == 43 and known.isascii() else secrets.token_urlsafe(32)
+            cookie = request.cookies.get(COOKIE, "")
+            fresh = cookie if len(cookie) == 43 and cookie.isascii() else secrets.token_urlsafe(32)
             request.scope["langgraph_learning.nonce"] = fresh
         nonce: str = request.scope["langgraph_learning.nonce"]
         return nonce
@@ -126,14 +126,14 @@ class Forms:
         """Return the token for the forms on a page that the visitor `name` gets."""
         return hmac.new(self._secret, f"{self.nonce(request)}\0{name}".encode(), "sha256").hexdigest()
 
-    def check(self, request: Request, name: str, given: object) -> None:
+    def check(self, request: Request, name: str, token: object) -> None:
         """Check the token of a form.
 
         Raises:
             HTTPException: 403, because it is missing or wrong.
         """
-        known = COOKIE in request.cookies and isinstance(given, str) and given.isascii()
-        if not known or not hmac.compare_digest(self.token(request, name), str(given)):
+        has_session = COOKIE in request.cookies and isinstance(token, str) and token.isascii()
+        if not has_session or not hmac.compare_digest(self.token(request, name), str(token)):
             raise HTTPException(403, "this form is too old, or not ours: load the page again and send it again")
 
     def remember(self, request: Request, response: Response) -> None:

@@ -5,11 +5,14 @@ from typing import Any
 
 import pytest
 from acceptance.driver import Colour, Home
+from langchain.agents.middleware import after_model
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.message import REMOVE_ALL_MESSAGES
+from langgraph.types import Command
 
-from langgraph_learning import Background, LearningMachine
+from langgraph_learning import Background, LearningMachine, create_learning_agent
 from langgraph_learning.testing import ScriptedChatModel, op
 
 BEES = op("add_memory", content="Keeps bees", quote="I keep bees")
@@ -131,3 +134,68 @@ def test_an_undone_turn_is_not_kept_again_by_another_reply(keeping: Home) -> Non
     scoped.undo(commit.id)
     run(graph, keeping.colour, None, before(graph, "agent"))
     assert scoped.records() == []
+
+
+def trimmed(way: str, messages: list[Any]) -> list[Any]:
+    """Return what a node after the model makes of the messages."""
+    summary = HumanMessage("They talked.", additional_kwargs={"lc_source": "summarization"})
+    gone: list[Any] = [RemoveMessage(message.id) for message in messages]
+    return {
+        "removes all": [RemoveMessage(REMOVE_ALL_MESSAGES)],
+        "summarises": [*gone, summary],
+        "removes all and summarises": [RemoveMessage(REMOVE_ALL_MESSAGES), summary],
+        "keeps the last": [RemoveMessage(REMOVE_ALL_MESSAGES), messages[-1]],
+        "keeps the last under another id": [
+            RemoveMessage(REMOVE_ALL_MESSAGES),
+            AIMessage(messages[-1].content, id=f"copy of {messages[-1].id}"),
+        ],
+        "takes the reply out": gone[-1:],
+    }[way]
+
+
+WAYS = ["removes all", "summarises", "removes all and summarises", "keeps the last", "keeps the last under another id"]
+
+
+def trimming(machine: LearningMachine, home: Home, way: str, kind: str) -> Any:
+    """Return an agent whose messages are trimmed after the model and before extraction."""
+    model = ScriptedChatModel(replies=["I see."], repeat=True)
+    if kind == "middleware":
+
+        @after_model
+        def trim(state: Any, runtime: Any) -> Any:
+            return {"messages": trimmed(way, state["messages"])}
+
+        return create_learning_agent(
+            model, learning=machine, middleware=[trim], store=home.store, checkpointer=InMemorySaver()
+        )
+    builder = StateGraph(MessagesState)
+
+    def answer(state: MessagesState) -> Any:
+        update = {"messages": model.invoke(state["messages"])}
+        return Command(update=update) if kind == "wrap, a command" else update
+
+    builder.add_node("agent", answer)
+    builder.add_node("trim", lambda state: {"messages": trimmed(way, state["messages"])})
+    builder.add_edge(START, "agent")
+    builder.add_edge("agent", "trim")
+    return machine.into(builder, models=["agent"]).compile(store=home.store, checkpointer=InMemorySaver())
+
+
+@pytest.mark.parametrize("kind", ["middleware", "wrap", "wrap, a command"])
+@pytest.mark.parametrize("way", WAYS)
+def test_a_reply_that_is_trimmed_away_before_it_is_learned_is_kept(home: Home, way: str, kind: str) -> None:
+    machine, model = learner([BEES], [])
+    graph = trimming(machine, home, way, kind)
+    run(graph, home.colour, said("I keep bees", "h1"))
+    assert words(machine, home) == ["I keep bees", "I see."]
+    assert "I see." in model.prompt("extraction"), "whoever learns sees both"
+    run(graph, home.colour, said("And goats", "h2"))
+    assert words(machine, home) == ["I keep bees", "I see.", "And goats", "I see."]
+    assert machine._settings.replies == {}
+
+
+@pytest.mark.parametrize("kind", ["middleware", "wrap"])
+def test_a_reply_that_is_taken_out_while_its_question_stays_is_not_kept(home: Home, kind: str) -> None:
+    machine, _ = learner([BEES])
+    run(trimming(machine, home, "takes the reply out", kind), home.colour, said("I keep bees", "h1"))
+    assert words(machine, home) == ["I keep bees"]

@@ -40,7 +40,7 @@ def test_everything_comes_back_and_a_second_load_changes_nothing(
     assert "Acme" in file.read_text("utf-8")
     rows = len(file.read_text("utf-8").splitlines())
     assert run("load", str(file), "-d", other, "--json").json == {"written": rows, "unchanged": 0}
-    assert run("load", str(file), "-d", other).out == f"0 written, {rows} there already\n"
+    assert run("load", str(file), "-d", other).out == f"0 written, {rows} unchanged\n"
     assert run("export", "-d", other, *history).out == file.read_text("utf-8")
     commit = run("history", "-d", other, "-u", ALEX, "--json").lines[-1]["id"]
     assert run("undo", commit, "-d", other, "-u", ALEX, "--yes").code == (0 if history else 1)
@@ -61,7 +61,7 @@ def test_a_file_that_breaks_in_the_middle_says_where_and_what_is_in(run: Run, sh
     ended = run("load", str(file), "-d", other)
     assert (ended.code, ended.out) == (1, "")
     assert f"line {len(whole.splitlines()) + 1} is no JSON" in ended.err
-    assert "run it again" in ended.err
+    assert "run the command again" in ended.err
     missing = run("load", str(tmp_path / "nothing.jsonl"), "-d", other)
     assert (missing.code, missing.err.startswith("error: cannot read")) == (1, True)
 

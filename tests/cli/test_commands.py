@@ -48,7 +48,7 @@ def test_a_database_of_somebody_else_gets_no_tables(run: Run, empty: str) -> Non
         other.execute("create table notes (text)")
     ended = run("records", "-d", empty)
     assert ended.code == 1
-    assert "holds no tables of langgraph-learning" in ended.err
+    assert "has no tables of langgraph-learning" in ended.err
     with closing(sqlite3.connect(path_of(empty))) as other:
         assert other.execute("select name from sqlite_master").fetchall() == [("notes",)]
 
@@ -100,7 +100,7 @@ def test_search_ranks_and_reads_what_is_not_configured_here(run: Run, url: str) 
     found = run("search", "tea", "-d", url, "-u", ALEX, "--json").lines
     assert {row["text"] for row in found} == {"Drinks tea", "Buy tea"}
     assert len(run("search", "tea", "-d", url, "-u", ALEX, "-n", "1", "--json").lines) == 1
-    assert "nothing fits" in run("search", "quasar", "-d", url, "-u", ALEX).err
+    assert "no matches" in run("search", "quasar", "-d", url, "-u", ALEX).err
 
 
 def test_recall_shows_the_text_and_why_each_record_was_chosen(run: Run, url: str) -> None:
@@ -209,7 +209,7 @@ def test_curate_changes_nothing_unless_it_is_told_to_and_can_be_undone(run: Run,
     commit = done.out.splitlines()[-1].removeprefix("done by commit ")
     assert statuses(run, twice) == {"tea": "active", "tea2": "archived", "rust": "active"}
     again = run("curate", "--apply", *at)
-    assert (again.code, again.out, again.err) == (0, "", "nothing is said twice or out of date\n")
+    assert (again.code, again.out, again.err) == (0, "", "no record is a duplicate or outdated\n")
     assert run("undo", commit, *at, "--yes").code == 0
     assert statuses(run, twice) == {"tea": "active", "tea2": "active", "rust": "active"}
 
@@ -357,13 +357,13 @@ def test_without_the_extra_it_says_what_to_install(tmp_path: Path) -> None:
 
 def test_on_postgres_in_a_schema(run: Run, postgres_url: str, tmp_path: Path) -> None:
     at = ("-d", postgres_url, "--schema", "side")
-    assert "holds no tables" in run("records", *at).err
+    assert "has no tables" in run("records", *at).err
     assert run("migrate", *at, "--json").json["applied"]
     file = tmp_path / "mem0.json"
     file.write_text(json.dumps([{"id": "1", "memory": "Drinks tea", "user_id": ALEX}]))
     assert run("import", str(file), *at, "--json").json["new"] == 1
     assert [row["text"] for row in run("search", "tea", *at, "-u", ALEX, "--json").lines] == ["Drinks tea"]
     assert run("stats", *at, "--json").json["records"] == {"user_memory": 1}
-    assert "holds no tables" in run("stats", "-d", postgres_url).err
+    assert "has no tables" in run("stats", "-d", postgres_url).err
     assert run("forget", *at, "-u", ALEX, "--yes").code == 0
     assert run("export", *at).out == ""

@@ -45,7 +45,7 @@ def test_a_record_is_edited_by_the_beginning_of_its_id(run: Run, url: str) -> No
     [
         (["add", "x", "-o", "add_nothing"], "there is no operation 'add_nothing'; there are add_"),
         (["add", "x", "-o", "update_user_profile"], "update_user_profile takes NAME=VALUE"),
-        (["add", "one", "two"], "add_memory takes NAME=VALUE, of content"),
+        (["add", "one", "two"], "add_memory takes NAME=VALUE; its arguments are content"),
         (["edit", "nothing", "x"], "there is no record 'nothing'"),
         (["add", "title=Deploys", "-o", "save_learning"], "learning: Field required"),
     ],

@@ -51,7 +51,7 @@ def test_reflect_says_what_it_would_do_then_does_it_and_eval_shows_that_it_helpe
     machine = ("-d", empty, "--machine", f"{module}:learning")
     dry = run("reflect", *machine)
     assert (dry.code, "add procedures: Count orders" in dry.out) == (0, True)
-    assert "--apply does it" in dry.err
+    assert "--apply makes the changes" in dry.err
     done = run("reflect", *machine, "--apply", "--json").json
     assert len(done["commits"]) == 1
 

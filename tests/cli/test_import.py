@@ -149,7 +149,7 @@ def test_with_a_user_the_records_of_others_are_left_out(run: Run, empty: str, tm
     assert f"it belongs to '{ALEX}', not to 'bo'" in reasons(ended).values()
     stranger = run("import", file, "-d", empty, "-u", "cleo", "--json")
     assert (stranger.code, stranger.json["new"]) == (1, 0)
-    assert stranger.err.splitlines()[-1] == "error: nothing of this source could be taken in"
+    assert stranger.err.splitlines()[-1] == "error: nothing in this source can be imported"
 
 
 def test_a_source_of_one_user_or_of_none_goes_to_the_one_given(run: Run, empty: str, tmp_path: Path) -> None:

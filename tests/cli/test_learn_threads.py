@@ -62,13 +62,13 @@ def test_old_threads_are_kept_for_their_users_and_once_however_often_they_are_le
         "turns": 3,
         "commits": 3,
         "changes": 6,
-        "left_out": {"nobody": "nobody knows whose it is: give --user"},
+        "left_out": {"nobody": "its runs named no user: give --user"},
     }
     assert kept(database, "alex") == ["I keep bees", "You said: I keep bees", "I hike", "You said: I hike"]
     assert kept(database, "bo") == ["My boat leaks", "You said: My boat leaks"]
     again = run("learn", "--threads", "-d", database, "-u", "alex", "--json").json
     assert (again["turns"], again["commits"]) == (3, 1)  # what was learned teaches nothing; `nobody` is Alex's now
-    assert again["left_out"] == {"tuesday": "it is of another user than alex"}
+    assert again["left_out"] == {"tuesday": "it belongs to another user than alex"}
     assert kept(database, "alex")[-2:] == ["Who am I?", "You said: Who am I?"]
 
 

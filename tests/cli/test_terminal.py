@@ -113,7 +113,7 @@ def test_users_are_listed_with_how_much_is_known(run: Run, url: str) -> None:
 @pytest.mark.parametrize("command", [["records"], ["recall", "tea"], ["history"], ["curate"], ["forget", "--yes"]])
 def test_a_mistyped_user_is_noticed(run: Run, url: str, command: list[str]) -> None:
     ended = run(*command, "-d", url, "-u", "alex@exmaple.com")
-    assert f"nothing is kept of a user 'alex@exmaple.com'; did you mean '{ALEX}'?" in ended.err
+    assert f"the database has no data of a user 'alex@exmaple.com'; did you mean '{ALEX}'?" in ended.err
     assert "did you mean" not in run(*command, "-d", url, "-u", ALEX).err
     assert "`users` lists" in run(*command, "-d", url, "-u", "quetzalcoatl").err
 
@@ -121,7 +121,7 @@ def test_a_mistyped_user_is_noticed(run: Run, url: str, command: list[str]) -> N
 def test_forget_speaks_of_what_was_learned(run: Run, url: str) -> None:
     out = run("forget", "-d", url, "-u", ALEX, "--yes").out
     assert out == "forgotten: 2 session_context, 1 todos, 2 user_memory, 1 user_profile, 2 commits\n"
-    assert run("forget", "-d", url, "-u", ALEX, "--yes").out == "nothing was known\n"
+    assert run("forget", "-d", url, "-u", ALEX, "--yes").out == "there was nothing to forget\n"
 
 
 def test_version_says_which_it_is(run: Run) -> None:

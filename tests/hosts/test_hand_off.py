@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -9,16 +10,18 @@ from typing import Any
 import pytest
 from graphs.world import ADA, BOB, COLOURS, Colour, by_hand, invoked, memories, said, thread
 from langchain.agents import create_agent
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import END, START, MessagesState, StateGraph
 from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
-from langgraph.types import Command, Send
+from langgraph.types import Command, Send, interrupt
 
 from langgraph_learning import Background, LearningContext, LearningMachine, connect
-from langgraph_learning.records import ROOT
+from langgraph_learning._engine.background.learner import BackgroundLearner
+from langgraph_learning._engine.background.pending import pending_namespace
+from langgraph_learning.records import ROOT, Identity
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 BEES = op("add_memory", content="Keeps bees", quote="I keep bees")
@@ -265,6 +268,51 @@ async def test_a_turn_that_another_run_of_the_thread_has_learned_meanwhile_is_le
         assert LearningMachine(user_memory=True).scoped(user_id="ada", store=store).pending() == []
 
 
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("other_learns", ["at once", "behind the reply"])
+@pytest.mark.parametrize("database", ["sqlite", "postgres"])
+async def test_a_turn_that_another_run_learns_while_this_one_schedules_it_is_learned_once(
+    database: str,
+    other_learns: str,
+    colour: Colour,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
+) -> None:
+    url = request.getfixturevalue("postgres_url") if database == "postgres" else f"sqlite:///{tmp_path}/a.db"
+    with connect(url) as db:
+        store: Any = db.store
+        later = Background(delay=0.0)
+        model = ScriptedChatModel(
+            extractions=[[BEES, TEA], [{**BEES, "content": "Has long kept bees"}]], replies=["Hi."]
+        )
+        behind = LearningMachine(model=model, user_memory=True, background=Background(delay=3_600))
+        other_model = ScriptedChatModel(extractions=[[BEES, TEA]], replies=["Hello."])
+        at_once = other_learns == "at once"
+        second = LearningMachine(model=other_model, user_memory=True, background=False if at_once else later)
+        other = alice_and_ben(second, other_model, "middleware").compile(store=store, checkpointer=InMemorySaver())
+        transact, raced = type(store).transact, threading.Event()
+
+        def overtaken(self: Any, puts: Any, **options: Any) -> Any:
+            if not raced.is_set() and any((put.value or {}).get("status") == "waiting" for put in puts):
+                raced.set()
+                with ThreadPoolExecutor(1) as aside:
+                    aside.submit(lambda: other.invoke(said("I drink tea", "h2"), thread(), context=ADA)).result()
+                    aside.submit(lambda: second.drain(20)).result()
+            return transact(self, puts, **options)
+
+        monkeypatch.setattr(type(store), "transact", overtaken)
+        graph = alice_and_ben(behind, model, "middleware").compile(store=store, checkpointer=InMemorySaver())
+        await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+        assert raced.is_set()
+        assert behind.drain(20)
+
+        assert memories(store) == ["Keeps bees", "Drinks tea"]
+        assert other_model.calls["extraction"] == 1
+        assert model.calls["extraction"] == 0
+        assert behind.scoped(user_id="ada", store=store).pending() == []
+
+
 class Killed(BaseException):
     """The process dies."""
 
@@ -315,4 +363,41 @@ async def test_of_two_agents_that_hear_a_turn_and_do_not_end_it_each_finds_its_o
     await invoked(graph, colour, said("Hello", "h2"), thread(), context=ADA)
 
     assert memories(store) == ["Keeps bees"]
+    assert learning.scoped(user_id="ada", store=store).pending() == []
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+@pytest.mark.parametrize("words", ["I drink tea", ""])
+@pytest.mark.parametrize("goes_on", ["behind the reply", "at once"])
+async def test_what_is_said_after_a_turn_was_interrupted_for_days_is_learned_and_nothing_twice(
+    goes_on: str, words: str, colour: Colour
+) -> None:
+    store, saver = InMemoryStore(), InMemorySaver()
+    model = ScriptedChatModel(extractions=[[BEES], [TEA]])
+
+    def ask(state: MessagesState) -> Any:
+        answer = interrupt("What else?")
+        return {"messages": [*([HumanMessage(answer, id="h2")] if answer else []), AIMessage("I see.", id="a1")]}
+
+    def graph_of(background: Any) -> tuple[LearningMachine, Any]:
+        learning = LearningMachine(model=model, user_memory=True, conversations=True, background=background)
+        builder: Any = StateGraph(MessagesState, context_schema=LearningContext)
+        builder.add_node("worker", by_hand(learning, ask).compile())
+        return learning, builder.add_edge(START, "worker").compile(store=store, checkpointer=saver)
+
+    learning, graph = graph_of(Background(delay=0.0))
+    await invoked(graph, colour, said("I keep bees", "h1"), thread(), context=ADA)
+    ada = Identity(user_id="ada", thread_id="t1")
+    later = BackgroundLearner(learning._settings, store, threads=0, clock=lambda: datetime.now(UTC) + timedelta(days=2))
+    assert later.learn(pending_namespace(ada)).learned == 1
+    assert memories(store) == ["Keeps bees"]
+
+    learning, graph = graph_of(Background(delay=0.0) if goes_on == "behind the reply" else False)
+    await invoked(graph, colour, Command(resume=words), thread(), context=ADA)
+    assert learning.drain(20)
+
+    assert sorted(memories(store)) == [*(["Drinks tea"] if words else []), "Keeps bees"]
+    assert model.calls["extraction"] == (2 if words else 1)
+    kept = learning.scoped(user_id="ada", store=store).records("conversations")
+    assert [record.source.message_ids[0] for record in kept] == ["h1", *(["h2"] if words else []), "a1"]
     assert learning.scoped(user_id="ada", store=store).pending() == []

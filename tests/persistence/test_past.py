@@ -122,7 +122,9 @@ def test_nobody_undoes_or_sees_the_history_of_another_user(db: LearningDB) -> No
     other = LearningMachine(user_memory=True, store=db.store).scoped(user_id="sam")
     with pytest.raises(ScopeError):
         other.undo(commit.id)
-    assert other.history(commit.changes[0].id) == []
+    for stranger in (commit.changes[0].id, "nope", "", None, 5):
+        with pytest.raises(ScopeError, match="there is no record"):
+            other.history(stranger)  # type: ignore[arg-type]
     assert [record.text for record in scoped.records()] == ["Likes green tea"]
 
 

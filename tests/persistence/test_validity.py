@@ -434,21 +434,34 @@ def told_in_two_threads(store: BaseStore) -> Scoped:
     return ada
 
 
-def test_a_deleted_thread_leaves_no_past_of_what_it_had_replaced() -> None:
-    with connect("sqlite:///:memory:") as db:
-        ada = told_in_two_threads(db.store)
-        erase_thread_records(db.store, "t2")
-        assert [(row["text"], row["past_of"], row["valid_to"]) for row in ada.export()] == [
-            ("Lives in Berlin", None, None)
-        ]
+def test_a_deleted_thread_leaves_no_past_of_what_it_had_replaced(store: BaseStore) -> None:
+    ada = told_in_two_threads(store)
+    erase_thread_records(store, "t2")
+    assert [(row["text"], row["past_of"], row["valid_to"]) for row in ada.export()] == [("Lives in Berlin", None, None)]
+    assert [(record.text, record.status) for record in ada.search("Berlin")] == [("Lives in Berlin", "active")]
 
 
-def test_a_deleted_thread_leaves_the_past_of_what_others_have_replaced_since() -> None:
-    with connect("sqlite:///:memory:") as db:
-        told_in_two_threads(db.store)
-        ada = taught(db.store, ROME, first=4)
-        erase_thread_records(db.store, "t2")
-        assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: [], JULY: ["Lives in Rome"]}
+def test_a_deleted_thread_that_replaced_a_memory_twice_leaves_what_it_was_before(store: BaseStore) -> None:
+    ada = told_in_two_threads(store)
+    model = ScriptedChatModel(extractions=[ROME[2]])
+    other = LearningMachine(model=model, user_memory=True, store=store).scoped(user_id="ada", thread_id="t2")
+    other.learn([HumanMessage(ROME[1], id="q2")], at=JULY)
+    assert [row["text"] for row in ada.export()].count("Lives in Rome") == 1
+    erase_thread_records(store, "t2")
+    assert [(row["text"], row["past_of"], row["valid_to"]) for row in ada.export()] == [("Lives in Berlin", None, None)]
+
+
+def test_a_deleted_thread_whose_memory_was_replaced_leaves_what_replaced_it(store: BaseStore) -> None:
+    ada = told_in_two_threads(store)
+    erase_thread_records(store, "t1")
+    assert [(row["text"], row["past_of"]) for row in ada.export()] == [("Lives in Oslo", None)]
+
+
+def test_a_deleted_thread_leaves_the_past_of_what_others_have_replaced_since(store: BaseStore) -> None:
+    told_in_two_threads(store)
+    ada = taught(store, ROME, first=4)
+    erase_thread_records(store, "t2")
+    assert held(ada) == {MAY: ["Lives in Berlin"], JUNE: [], JULY: ["Lives in Rome"]}
 
 
 def test_an_unreadable_id_is_answered_with_the_first_ids_that_there_are() -> None:

@@ -27,7 +27,7 @@ from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.checkpointers._patience import BRIEF, SHARE, Patience, PatientLock
 from langgraph_learning.checkpointers._postgres import Connections
 from langgraph_learning.checkpointers._store.sqlite import LOOKS, WAITS, SqliteDialect, _begin_in_turn
-from langgraph_learning.checkpointers._store.store import HybridStore
+from langgraph_learning.checkpointers._store.writing import WriteTransaction
 from langgraph_learning.errors import StoreError
 from langgraph_learning.testing import ScriptedChatModel
 
@@ -387,21 +387,18 @@ async def test_a_checkpoint_is_read_while_the_threads_of_the_loop_are_busy(tmp_p
 def test_a_commit_that_the_database_undid_for_another_is_tried_again(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    run, failures = (
+        WriteTransaction.run,
+        iter([psycopg.errors.SerializationFailure(), psycopg.errors.DeadlockDetected()]),
+    )
+
+    def fail_first(*args: Any) -> int:
+        for failure in failures:
+            raise failure
+        return run(*args)
+
     with connect(postgres_url) as db:
-        assert isinstance(db.store, HybridStore)
-        write, failures = (
-            db.store._write,
-            iter([psycopg.errors.SerializationFailure(), psycopg.errors.DeadlockDetected()]),
-        )
-
-        def fail_first(*args: Any) -> int:
-            from langgraph_learning.checkpointers._store.postgres import _translate_errors
-
-            with _translate_errors():
-                for failure in failures:
-                    raise failure
-            return write(*args)
-
-        monkeypatch.setattr(db.store, "_write", fail_first)
+        monkeypatch.setattr(WriteTransaction, "run", fail_first)
         db.store.put(("a",), "k", {"n": 1})
         assert db.store.get(("a",), "k") is not None
+        assert next(failures, None) is None, "both failures have happened"

@@ -326,7 +326,8 @@ def test_no_call_of_the_data_api_reaches_what_another_user_has() -> None:
         row = {**bees.model_dump(mode="json"), "id": "another", "text": "Is an administrator"}
         bob.load([{**row, "content": {"content": "Is an administrator"}}])
         bob.forget()
-        assert bob.history(bees.id) == []
+        with pytest.raises(ScopeError):
+            bob.history(bees.id)
         assert [record.text for record in ada.records("user_memory")] == ["Keeps bees"]
         assert [record.content["title"] for record in ada.records("learned_knowledge")] == ["Egress"]
 

@@ -3,11 +3,13 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from langgraph.store.memory import InMemoryStore
 from pydantic import Field, create_model
+from stores.plans import AT, after
 
 from examples.custom_store import Todos
 from langgraph_learning import (
@@ -32,6 +34,7 @@ from langgraph_learning.stores import (
     UserProfileStore,
     operation,
 )
+from langgraph_learning.stores.base import Ranked
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 ADA = {"user_id": "ada"}
@@ -102,6 +105,19 @@ def test_the_example_is_short() -> None:
     module = inspect.getmodule(Todos)
     assert module is not None
     assert len(inspect.getsource(module).splitlines()) < 60
+
+
+@pytest.mark.parametrize(("days", "count"), [(None, 1), (20, 1), (7, 0)])
+def test_a_search_of_ones_own_with_days_leaves_out_what_is_older(days: int | None, count: int) -> None:
+    class Tasks(Todos):
+        name = "tasks"
+        searches = (operation("search_tasks", "Search the tasks.", days=(int | None, Field(default=None))),)
+
+    store = Tasks()
+    [record] = after(store, ("add_todo", {"task": "Water the bees", "due": "2026-05-01"}))
+    [search] = [kind.model_validate({"days": days}) for kind in store.searches]
+    entries = store.search_entries(search, [Ranked(record, 1.0)], AT + timedelta(days=10))
+    assert len(entries) == count
 
 
 def test_the_code_in_the_docstring_of_the_class_runs() -> None:

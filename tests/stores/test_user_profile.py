@@ -5,6 +5,7 @@ from pydantic import Field, JsonValue
 from stores.plans import after, planned
 
 from langgraph_learning import UserProfileConfig
+from langgraph_learning.records import Update
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import Refused, UserProfileStore
 
@@ -45,6 +46,13 @@ def test_a_field_that_is_told_again_is_updated_and_others_are_left() -> None:
 def test_the_same_value_again_changes_nothing() -> None:
     records = after(STORE, (UPDATE, {"name": "Alice", "languages": ["Go"]}))
     assert planned(STORE, records, UPDATE, name="Alice", languages=["go"]) == []
+
+
+def test_a_field_that_was_set_aside_counts_again_when_it_is_told_again() -> None:
+    [record] = after(STORE, (UPDATE, {"name": "Alice"}))
+    [change] = planned(STORE, [record.model_copy(update={"status": "archived"})], UPDATE, name="Alice")
+    assert isinstance(change, Update)
+    assert (change.text, change.status) == ("name: Alice", "active")
 
 
 def test_lists_merge_and_hold_nothing_twice() -> None:

@@ -64,6 +64,7 @@ def configured(model: BaseChatModel, vectors: VectorStore) -> None:
     assert_type(learning.context(), str)
     assert_type(learning.messages({"messages": []}), list[BaseMessage])
     assert_type(learning.name, str)
+    assert_type(learning.messages_key, str)
     assert_type(learning.scoped(user_id="alex"), Scoped)
     assert_type(learning.scoped(user_id=7, thread_id="t"), Scoped)
 

@@ -100,7 +100,7 @@ class ApprovalRound:
 
     def __post_init__(self) -> None:
         # The records before this answer, so that proposals in one answer do not make each other stale.
-        self.before = {name: snapshot.by_id for name, snapshot in self.plan.known.items()}
+        self.before = {name: snapshot.by_id for name, snapshot in self.plan.snapshots.items()}
 
     def decide_one(self, decision: ReviewDecision, proposal: Proposal | None) -> None:
         """Apply one decision, or say in its outcome why it cannot be applied."""
@@ -116,7 +116,7 @@ class ApprovalRound:
             self._add_outcome(
                 decision, "refused", f"this machine has no learning store {proposal.store!r} for this user"
             )
-        elif (namespace := self.plan.known[proposal.store].scope.namespace) != proposal.namespace:
+        elif (namespace := self.plan.snapshots[proposal.store].scope.namespace) != proposal.namespace:
             wanted, own = _describe_namespace(proposal.namespace), _describe_namespace(namespace)
             reason = f"it is for {wanted}, and this machine keeps {proposal.store} in {own}"
             self._add_outcome(decision, "refused", reason)
@@ -195,7 +195,8 @@ def decide(
         ScopeError: The person may not decide about one of them; nothing is decided.
         ConflictError: Other writers were first every time.
     """
-    outcomes = {key: Outcome(proposal=key, result="gone", reason=NO_PROPOSAL) for key in _ids(decisions)}
+    ids = [decision.proposal for decision in decisions]
+    outcomes = {key: Outcome(proposal=key, result="gone", reason=NO_PROPOSAL) for key in ids}
     by_owner: dict[Identity, list[ReviewDecision]] = {}
     for decision in decisions:
         if decision.proposal in held:
@@ -203,14 +204,10 @@ def decide(
             approver.check(proposal, decision.answer)
             by_owner.setdefault(proposal.identity, []).append(decision)
     for owner, own_decisions in by_owner.items():
-        own = {key: held[key] for key in _ids(own_decisions)}
+        own = {decision.proposal: held[decision.proposal] for decision in own_decisions}
         results = yield from _decide_together(stores, owner, own_decisions, own, approver, mask)
         outcomes.update((outcome.proposal, outcome) for outcome in results)
-    return [outcomes[decision.proposal] for decision in decisions]
-
-
-def _ids(decisions: Iterable[ReviewDecision]) -> list[str]:
-    return [decision.proposal for decision in decisions]
+    return [outcomes[key] for key in ids]
 
 
 def _decide_together(
@@ -225,15 +222,15 @@ def _decide_together(
     first_try = iter([held])
 
     def attempt() -> Flow[list[Outcome]]:
-        current = next(first_try, None) or (yield from load_proposals((owner, key) for key in _ids(decisions)))
+        current = next(first_try, None) or (yield from load_proposals((owner, key) for key in held))
         proposals_by_id = {key: proposal for key, (proposal, _) in current.items()}
         names = {proposal.store for proposal in proposals_by_id.values()}
         _, snapshots = yield from load_snapshots(scoped_to([store for store in stores if store.name in names], owner))
         # The same approval gives the same commit id, so that a second answer finds the first and adds nothing.
         pending = sorted(key for key, proposal in proposals_by_id.items() if proposal.status == "pending")
         draft = Draft(CommitKind.APPROVAL, derived_id("approved", *pending), owner, approver.at, CommitRules(mask=mask))
-        known = {snapshot.store.name: snapshot for snapshot in snapshots}
-        decision_round = ApprovalRound(CommitPlan(draft, known), approver)
+        by_store = {snapshot.store.name: snapshot for snapshot in snapshots}
+        decision_round = ApprovalRound(CommitPlan(draft, by_store), approver)
         for decision in decisions:
             decision_round.decide_one(decision, proposals_by_id.get(decision.proposal))
         operations = [put_proposal(proposal) for proposal in decision_round.changed]

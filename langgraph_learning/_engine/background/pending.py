@@ -10,13 +10,14 @@ from langgraph.store.base import Item, ListNamespacesOp, MatchCondition, PutOp, 
 from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
+from langgraph_learning._engine.learning.commit import mark_learned, retry_on_conflict
 from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
-from langgraph_learning._engine.repository import EVERYTHING, find_commit, put_commit
+from langgraph_learning._engine.repository import EVERYTHING, find_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
 from langgraph_learning.masking import Mask
 from langgraph_learning.namespaces import THREAD, unlabel
-from langgraph_learning.records import PENDING, ROOT, Commit, Frozen, Identity, Namespace, Scope
+from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
 from langgraph_learning.store_protocol import Address, VersionedStore
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def schedule_turns(
     defer: Callable[[object, Namespace, datetime], None] | None = None,
     begun: Sequence[Address] = (),
 ) -> Flow[list[PendingTurn]]:
-    """Write those turns of one user that are not learned yet, and return them.
+    """Write those turns of one user that are not learned yet, and return them; all or none.
 
     Args:
         turns: The turns, each with the id of the commit that is to learn it.
@@ -99,6 +100,9 @@ def schedule_turns(
         thread: Who has said what in the thread so far.
         defer: Enters the job into a queue, on the connection of the transaction that writes the turns.
         begun: Where a subgraph has begun these turns; the same transaction marks their ids as learned.
+
+    Raises:
+        TurnGone: Another run has learned what was begun, or its user was forgotten.
     """
     learned = yield from batch(*(find_commit(turn.identity, key) for key, turn in turns))
     spoken = _newest(thread.spoken, mask) if thread else ()
@@ -117,9 +121,13 @@ def schedule_turns(
     ]
     if pending:
         within = (lambda connection: defer(connection, pending[0].namespace, pending[-1].due_at)) if defer else None
-        whose = pending[-1].identity
-        taken = [put_commit(Commit(id=key, identity=whose, at=now)) for _, key in begun]
-        yield from write([*(turn.put() for turn in pending), *taken], {}, within=within)
+
+        def attempt() -> Flow[None]:
+            heard = [id for _, turn in turns for id in turn.turn.message_ids]
+            taken, expect = yield from mark_learned(begun, pending[-1].identity, now, heard)
+            yield from write([*(turn.put() for turn in pending), *taken], expect, within=within)
+
+        yield from retry_on_conflict(attempt)
     return pending
 
 

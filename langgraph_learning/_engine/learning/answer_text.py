@@ -133,9 +133,5 @@ def _clean(value: Any, levels: int = MOST_LEVELS) -> JsonValue:
     if isinstance(value, dict | list) and not levels:
         return None
     if isinstance(value, dict):
-        return {_clean_key(key): _clean(part, levels - 1) for key, part in value.items()}
+        return {str(_clean(key)): _clean(part, levels - 1) for key, part in value.items()}
     return [_clean(part, levels - 1) for part in value] if isinstance(value, list) else value
-
-
-def _clean_key(key: str) -> str:
-    return str(_clean(key))

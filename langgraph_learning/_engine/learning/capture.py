@@ -16,7 +16,7 @@ from datetime import datetime
 from typing import TypeAlias, cast
 from zoneinfo import ZoneInfo
 
-from langgraph.store.base import Item, PutOp, Result, SearchOp
+from langgraph.store.base import Item, PutOp, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning._engine.learning.messages import TurnMessage
@@ -120,7 +120,8 @@ def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
 
 def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> list[Change]:
     """Return the changes after which the records of a session hold the messages with their present texts."""
-    records = sorted(_in_session(snapshot.records, captured.session), key=lambda record: record.place or 0)
+    in_session = [record for record in snapshot.records if record.session == captured.session]
+    records = sorted(in_session, key=lambda record: record.place or 0)
     stored = {id: record for record in records for id in record.source.message_ids}
     changes = _taken_away(snapshot.store, records, captured)
     gone = {change.id for change in changes}
@@ -137,10 +138,6 @@ def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> l
             changes.append(add.model_copy(update={"source": source, **where}))
             place += 1
     return changes
-
-
-def _in_session(records: Iterable[Record], session: str) -> list[Record]:
-    return [record for record in records if record.session == session]
 
 
 def _as_now(captured: Captured, stored: Mapping[str, Record]) -> list[SpokenMessage]:
@@ -312,17 +309,14 @@ def _find_items(paths: Sequence[Namespace], cited: Iterable[Cited], *, messages:
         filters = [{"source": source, **kind} for source in sources]
         ops += [SearchOp(path, filter_, limit=EVERYTHING, refresh_ttl=False) for path in paths for filter_ in filters]
     results = yield from batch(*ops)
-    by_address = {(tuple(item.namespace), item.key): item for result in results for item in _items(result)}
+    items = [item for result in results for item in cast("list[Item]", result or [])]
+    by_address = {(tuple(item.namespace), item.key): item for item in items}
     wanted = {(thread, id) for thread, ids in threads.items() for id in ids}
     return [
         item
         for (path, _), item in by_address.items()
         if any(path[: len(prefix)] == prefix for prefix in paths) and _cites(item, wanted, messages)
     ]
-
-
-def _items(result: Result) -> list[Item]:
-    return cast("list[Item]", result or [])
 
 
 def _cites(item: Item, wanted: set[Cited], messages: bool) -> bool:

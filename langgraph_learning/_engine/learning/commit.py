@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from langgraph.store.base import GetOp, PutOp
@@ -14,7 +15,8 @@ from langgraph_learning._engine.learning.draft import CommitKind, Draft
 from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, commits_namespace, load_past, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
-from langgraph_learning.records import Change, Commit, Proposal, Source
+from langgraph_learning.records import Change, Commit, Identity, Proposal, Source
+from langgraph_learning.store_protocol import Address
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -84,17 +86,36 @@ def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
         TurnGone: One no longer waits: its user was forgotten, its thread deleted, or it is already learned.
     """
     places = (*draft.pending, *draft.begun)
+    learned, versions = yield from mark_learned(places, draft.identity, draft.at, draft.heard, draft.id)
+    return [*learned, *(PutOp(*place, None) for place in draft.pending)], versions
+
+
+def mark_learned(
+    places: Sequence[Address], identity: Identity, at: datetime, heard: Sequence[str], own: str | None = None
+) -> Flow[tuple[list[PutOp], Expected]]:
+    """Return the puts that mark the turns at `places` as learned, and the versions that they expect.
+
+    Args:
+        places: Where the turns wait, or lie as begun.
+        identity: Their user.
+        at: The present time.
+        heard: The ids of their messages; what a turn begun in a subgraph has beyond these is still to be learned.
+        own: The id of the commit that learns them, if there is one; it needs no mark.
+
+    Raises:
+        TurnGone: One no longer waits: its user was forgotten, its thread deleted, or it is already learned.
+    """
     if not places:
         return [], {}
-    joined = [key for _, key in places if key != draft.id]
-    marks = [(commits_namespace(draft.identity), key) for key in joined]
+    joined = [key for _, key in places if key != own]
+    marks = [(commits_namespace(identity), key) for key in joined]
     results = yield from batch(*(GetOp(*place, refresh_ttl=False) for place in (*places, *marks)))
     items, marked = results[: len(places)], results[len(places) :]
     if any(item is None for item in items) or any(mark is not None for mark in marked):
         raise TurnGone("the turn no longer waits: it was learned, or its user was forgotten")
-    learned = [put_commit(Commit(id=key, identity=draft.identity, at=draft.at)) for key in joined]
+    learned = [put_commit(Commit(id=key, identity=identity, at=at, message_ids=tuple(heard))) for key in joined]
     versions = {place: getattr(item, "version", 0) for place, item in zip(places, items, strict=True)}
-    return [*learned, *(PutOp(*place, None) for place in draft.pending)], {**versions, **dict.fromkeys(marks, 0)}
+    return learned, {**versions, **dict.fromkeys(marks, 0)}
 
 
 def retry_on_conflict(attempt: Callable[[], Flow[T]]) -> Flow[T]:

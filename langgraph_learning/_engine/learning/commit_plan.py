@@ -52,7 +52,8 @@ class CommitPlan:
     """The changes so far, the records they change, and the proposals that wait for a person."""
 
     draft: Draft
-    known: dict[str, ScopeSnapshot]
+    snapshots: dict[str, ScopeSnapshot]
+    """The records by learning store, as they are after the changes."""
     earlier: Sequence[Proposal] = ()
     """Earlier proposals that are pending or rejected; the same change is not proposed again."""
     changes: list[Change] = field(default_factory=list)
@@ -61,20 +62,24 @@ class CommitPlan:
 
     def __post_init__(self) -> None:
         pinned = self.draft.shown_ids
-        self.labels = {name: {**snapshot.short_ids, **pinned.get(name, {})} for name, snapshot in self.known.items()}
+        self.labels = {
+            name: {**snapshot.short_ids, **pinned.get(name, {})} for name, snapshot in self.snapshots.items()
+        }
         self.used = Counter[str]()
 
     def fork(self) -> "CommitPlan":
         """Return a copy of this plan that can go on without changing this one."""
         forked = copy(self)
-        forked.known, forked.used = dict(self.known), self.used.copy()
+        forked.snapshots, forked.used = dict(self.snapshots), self.used.copy()
         forked.changes, forked.refused, forked.proposed = list(self.changes), list(self.refused), list(self.proposed)
         return forked
 
     def add(self, request: OperationRequest) -> None:
         """Plan one request; if it cannot be carried out, it is refused and the others stay."""
         name, kind, mask = str(request.operation), self.draft.kind, self.draft.rules.mask
-        stores = [candidate.store for candidate in self.known.values() if request.store in (None, candidate.store.name)]
+        stores = [
+            candidate.store for candidate in self.snapshots.values() if request.store in (None, candidate.store.name)
+        ]
         arguments = {key: mask_values(value, mask) for key, value in request.arguments.items()}
         upkeep = kind in (CommitKind.APPROVAL, CommitKind.UPKEEP) and request.store is not None
         try:
@@ -85,7 +90,7 @@ class CommitPlan:
         self.refused += refused
         if operation is None:
             return
-        snapshot = self.known[store.name]
+        snapshot = self.snapshots[store.name]
         if reason := self._forbidden(snapshot, arguments):
             self._refuse(name, reason)
         elif (planned := self._plan_operation(snapshot, name, operation, request.said_at)) is not None:
@@ -202,7 +207,7 @@ class CommitPlan:
             (pair for pair in allowed if pair not in waits), key=lambda pair: pair[1].source
         ):
             own_changes = [change for change, _ in group]
-            self.add_changes(self.known[snapshot.store.name], own_changes, own_source, said_at or self.draft.at)
+            self.add_changes(self.snapshots[snapshot.store.name], own_changes, own_source, said_at or self.draft.at)
         if waits:
             self.propose(snapshot, operation, [change for change, _ in waits], waits[0][1].source, said_at)
 
@@ -229,7 +234,7 @@ class CommitPlan:
         dated = [_with_date(change, snapshot.by_id.get(change.id), said_at) for change in changes]
         taken = [self._with_source(snapshot.scope, change, source) for change in dated]
         self.changes += taken
-        self.known[snapshot.store.name] = snapshot.with_changes(taken, self.draft.at)
+        self.snapshots[snapshot.store.name] = snapshot.with_changes(taken, self.draft.at)
 
     def _with_source(self, scope: Scope, change: Change, source: Source) -> Change:
         """Return a change with its source and id; a repeated run gives a new record the same id."""
@@ -281,7 +286,7 @@ class CommitPlan:
     def to_commit(self) -> Commit:
         """Return the commit that the plan results in."""
         draft = self.draft
-        scopes = {name: snapshot.scope for name, snapshot in self.known.items()}
+        scopes = {name: snapshot.scope for name, snapshot in self.snapshots.items()}
         return Commit(
             id=draft.id,
             identity=draft.identity,
@@ -303,15 +308,15 @@ class CommitPlan:
             return
         facts = [
             record
-            for scope_snapshot in self.known.values()
+            for scope_snapshot in self.snapshots.values()
             for record in scope_snapshot.records
             if record.session is None
         ]
-        for snapshot in [candidate for candidate in self.known.values() if candidate.store.captures]:
+        for snapshot in [candidate for candidate in self.snapshots.values() if candidate.store.captures]:
             changes = plan_capture(snapshot, captured, self.draft.at)
             changes = with_keys(changes, [*self.draft.cited_by, *facts])
             self.changes += changes
-            self.known[snapshot.store.name] = snapshot.with_changes(changes, self.draft.at)
+            self.snapshots[snapshot.store.name] = snapshot.with_changes(changes, self.draft.at)
 
 
 def _with_date(change: Change, old: Record | None, said_at: datetime | None) -> Change:

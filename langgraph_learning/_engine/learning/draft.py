@@ -98,12 +98,14 @@ class Draft:
     trajectory: Trajectory | None = None
     captured: Captured | None = None
     """The messages to keep, if a learning store keeps them."""
+    heard: tuple[str, ...] = ()
+    """The ids of the messages that the commit learns from."""
     cited_by: tuple[Record, ...] = ()
     """The records that already rest on these messages."""
     pending: tuple[Address, ...] = ()
+    """The addresses of the turns in the store that the commit learns from; the commit deletes them."""
     begun: tuple[Address, ...] = ()
     """Where the turn lies as begun; the commit marks these ids as learned, and who erases the items comes later."""
-    """The addresses of the turns in the store that the commit learns from; the commit deletes them."""
 
     def day_of(self, said_at: datetime | None) -> date:
         """Return the user's local day on which something was said."""

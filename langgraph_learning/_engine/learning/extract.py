@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from langchain_core.language_models import BaseChatModel
@@ -13,7 +13,7 @@ from langgraph_learning._engine.learning.capture import find_citing, read_captur
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_plan import may_teach
 from langgraph_learning._engine.learning.costs import share_usage
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
+from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
 from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
 from langgraph_learning._engine.learning.messages import TurnMessage
@@ -21,9 +21,9 @@ from langgraph_learning._engine.learning.operation_request import cut_operations
 from langgraph_learning._engine.learning.operation_schema import answer_schema
 from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.learning.turn import TurnInput, commit_id, failed_trajectory, join_turns
+from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, failed_trajectory, join_turns
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, scoped_to
-from langgraph_learning.records import Commit, Refusal, Scope, Source, Usage, derived_id
+from langgraph_learning.records import Commit, Refusal, Scope, Source, derived_id
 from langgraph_learning.store_protocol import Address
 from langgraph_learning.stores import LearningStore
 
@@ -94,19 +94,16 @@ def extract(
     key = _commit_id(stores, turn_input)
     query = "\n".join(message.text for message in turn.human)[:LONGEST_QUERY]
     captured = read_capture(turn_input, key, rules.mask, current) if capturing else None
-    turn_commit, snapshots, earlier = yield from load_turn(
-        stores, identity, key, query, captured.session if captured else None
-    )
+    session = captured.session if captured else None
+    turn_commit, snapshots, earlier = yield from load_turn(stores, identity, key, query, session)
     if turn_commit is not None and (undo := (yield from find_undo(turn_commit))) is not None:
         log.warning(_UNDONE, turn_commit.id, undo.id)
         return None
     if turn_commit is not None:
         return (yield from _keep_messages(turn_input, key, rules, capturing, current)) or turn_commit
-    cited_by = (yield from find_citing(identity, captured, snapshots)) if captured else []
-    withdrawn = yield from withdraw_edited(
-        [snapshot for snapshot in snapshots if not snapshot.store.captures], turn, identity
-    )
-    stored, snapshots = snapshots, [snapshot.without(change.id for change in withdrawn) for snapshot in snapshots]
+    facts = [snapshot for snapshot in snapshots if not snapshot.store.captures]
+    withdrawn = yield from withdraw_edited(facts, turn, identity)
+    shown = [snapshot.without(change.id for change in withdrawn) for snapshot in snapshots]
     spoken = read_turn(turn)
     draft = Draft(
         CommitKind.TURN,
@@ -115,23 +112,23 @@ def extract(
         turn_input.at,
         rules,
         provenance=turn_input.provenance,
-        shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in snapshots},
+        shown_ids={snapshot.store.name: snapshot.short_ids for snapshot in shown},
         query=query,
         thread=thread.including(spoken) if thread else spoken,
         pending=tuple(pending),
         begun=tuple(begun),
         captured=captured,
-        cited_by=tuple(cited_by),
+        heard=turn.message_ids,
+        cited_by=tuple((yield from find_citing(identity, captured, snapshots)) if captured else ()),
         trajectory=failed_trajectory(turn, rules.mask) if any(work.trajectory for work in works) else None,
     )
     try:
-        asked_works = works if turn.human else ()
-        requests, refused, usage, costs = yield from _ask_models(asked_works, snapshots, turn_input, rules.limits)
+        for work in _works_for(turn, works):
+            draft = yield from _ask_model(work, shown, turn_input, draft)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
         yield from _keep_messages(turn_input, key, rules, capturing, current)
         raise
-    asked = replace(draft, requests=tuple(requests), refused=tuple(refused), usage=usage, costs=costs)
-    turn_commit = yield from commit(asked, stored, earlier, withdrawn, edited_proposals(earlier, turn, identity))
+    turn_commit = yield from commit(draft, snapshots, earlier, withdrawn, edited_proposals(earlier, turn, identity))
     for refusal in turn_commit.refused:
         log.info("refused %s: %s", refusal.operation, refusal.reason)
     return turn_commit
@@ -169,39 +166,45 @@ def _keep_messages(
         captured=captured,
         cited_by=tuple((yield from find_citing(turn_input.identity, captured, snapshots))),
     )
-    made = yield from commit(draft, snapshots)
-    return made if made.changes else None
+    new_commit = yield from commit(draft, snapshots)
+    return new_commit if new_commit.changes else None
 
 
-def _ask_models(
-    works: Sequence[Extraction], snapshots: Sequence[ScopeSnapshot], turn_input: TurnInput, limits: Mapping[str, int]
-) -> Flow[tuple[list[OperationRequest], list[Refusal], Usage, dict[str, int]]]:
-    """Return the operations that the models ask for, those dropped or refused, the usage, and the costs by store."""
-    turn = turn_input.turn
-    source = Source(thread_id=turn_input.identity.thread_id, checkpoint_id=turn_input.checkpoint_id)
-    requests: list[OperationRequest] = []
-    refused: list[Refusal] = []
-    usage, costs = Usage(), Counter[str]()
-    for work in works if turn.trajectory else _merge_works(works):
-        if asked_snapshots := [snapshot for snapshot in snapshots if snapshot.store in work.stores]:
-            schema = answer_schema(offered_operations(asked_snapshots))
-            prompt = build_prompt(asked_snapshots, turn_input, work.tools, work.trajectory, work.model)
-            answer = yield from ask_for_operations(work.model, schema, prompt.messages, work.methods)
-            stores = [snapshot.store for snapshot in asked_snapshots]
-            items, dropped = cut_operations(answer.operations, stores, limits)
-            asked, objections = read_requests(items, turn, source, asked_snapshots, work.tools, work.trajectory)
-            requests += asked
-            refused += [*([_CUT_OFF] if answer.cut_off else []), *dropped, *objections]
-            usage += answer.usage
-            costs.update(share_usage(answer.usage, prompt.shares, items, work.stores))
-    return requests, refused, usage, dict(costs)
+def _ask_model(
+    work: Extraction, snapshots: Sequence[ScopeSnapshot], turn_input: TurnInput, draft: Draft
+) -> Flow[Draft]:
+    """Ask one model what the turn teaches; return the draft with its requests, what was refused, and the costs."""
+    snapshots = [snapshot for snapshot in snapshots if snapshot.store in work.stores]
+    if not snapshots:
+        return draft
+    prompt = build_prompt(snapshots, turn_input, work.tools, work.trajectory, work.model)
+    schema = answer_schema(offered_operations(snapshots))
+    answer = yield from ask_for_operations(work.model, schema, prompt.messages, work.methods)
+    stores = [snapshot.store for snapshot in snapshots]
+    items, dropped = cut_operations(answer.operations, stores, draft.rules.limits)
+    source = Source(thread_id=draft.identity.thread_id, checkpoint_id=turn_input.checkpoint_id)
+    requests, refused = read_requests(items, turn_input.turn, source, snapshots, work.tools, work.trajectory)
+    costs = Counter(draft.costs)
+    costs.update(share_usage(answer.usage, prompt.shares, items, work.stores))
+    return replace(
+        draft,
+        requests=(*draft.requests, *requests),
+        refused=(*draft.refused, *([_CUT_OFF] if answer.cut_off else []), *dropped, *refused),
+        usage=draft.usage + answer.usage,
+        costs=dict(costs),
+    )
 
 
-def _merge_works(works: Sequence[Extraction]) -> list[Extraction]:
-    """Return the model calls for a turn without tool calls: stores that read trajectories share a call with the others.
+def _works_for(turn: Turn, works: Sequence[Extraction]) -> Sequence[Extraction]:
+    """Return the model calls for a turn; none without words of the user.
 
-    Without this, every turn of an agent that learns procedures would need one more model call.
+    Without tool calls, stores that read trajectories share a call with the others. Otherwise, every turn of an agent
+    that learns procedures would need one more model call.
     """
+    if not turn.human:
+        return []
+    if turn.trajectory:
+        return works
     merged: dict[tuple[int, bool], Extraction] = {}
     for work in works:
         first = merged.get(key := (id(work.model), work.tools))

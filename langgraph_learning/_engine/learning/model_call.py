@@ -46,7 +46,7 @@ def structured_model(model: BaseChatModel, schema: Schema, options: Options, lim
     """
     limited = _with_limits(model, limits)
     if options == PROMPT:
-        question = HumanMessage(_in_words(schema))
+        question = HumanMessage(prompts.render("schema", schema=json.dumps(schema, ensure_ascii=False)))
         ask: Runnable[Sequence[BaseMessage], Any] = RunnableLambda(lambda messages: [*messages, question])
         return cast("Structured", ask | limited | RunnableLambda(lambda raw: {"raw": raw, "parsed": None}))
     runnable = limited.with_structured_output(schema, include_raw=True, **options)
@@ -55,10 +55,6 @@ def structured_model(model: BaseChatModel, schema: Schema, options: Options, lim
             f"{type(model).__name__} does not force its model to follow a schema by {options['method']}"
         )
     return cast("Structured", runnable)
-
-
-def _in_words(schema: Schema) -> str:
-    return prompts.render("schema", schema=json.dumps(schema, ensure_ascii=False))
 
 
 def _with_limits(model: BaseChatModel, limits: CallLimits) -> BaseChatModel:

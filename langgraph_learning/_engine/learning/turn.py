@@ -64,6 +64,11 @@ class Turn:
         return tuple(message for message in self.messages if message.role == "user")
 
     @property
+    def message_ids(self) -> tuple[str, ...]:
+        """The ids of the messages that have one."""
+        return tuple(message.id for message in self.messages if message.id)
+
+    @property
     def with_tools(self) -> tuple[TurnMessage, ...]:
         """The messages and the results of tools, in order."""
         return tuple(sorted((*self.messages, *self.tools), key=lambda message: message.position))

@@ -72,8 +72,8 @@ def find_snapshot(prefix: Namespace = (ROOT,)) -> Flow[Snapshot]:
 
 
 def _in_order(namespaces: Iterable[Namespace]) -> list[Namespace]:
-    kept = (tuple(namespace) for namespace in namespaces if namespace[-1] != PENDING)
-    return sorted(kept, key=lambda namespace: (namespace[-1] == PROPOSALS, namespace))
+    listed = (tuple(namespace) for namespace in namespaces if namespace[-1] != PENDING)
+    return sorted(listed, key=lambda namespace: (namespace[-1] == PROPOSALS, namespace))
 
 
 def find_keys(snapshot: Snapshot, namespace: Namespace) -> Flow[list[str]]:
@@ -284,10 +284,10 @@ def _write(puts: Sequence[PutOp], items: Iterable[_Restorable], stores: Iterable
     tasks = [
         (
             by_name[namespace[-1]],
-            Scope.model_validate(cast("Value", found[0].value)["scope"]),
-            [item.key for item in found],
+            Scope.model_validate(cast("Value", items[0].value)["scope"]),
+            [item.key for item in items],
         )
-        for namespace, found in indexed.items()
+        for namespace, items in indexed.items()
     ]
     outbox = [entry for store, scope, keys in tasks for entry in outbox_entries(store, scope, keys)]
     if outbox or puts:

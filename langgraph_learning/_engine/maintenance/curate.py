@@ -59,7 +59,7 @@ class Judgement:
 
     def holds(self, plan: CommitPlan) -> bool:
         """Return whether the records still are as the model was shown."""
-        present = {record.id: record for record in plan.known[self.shown[0].store].records}
+        present = {record.id: record for record in plan.snapshots[self.shown[0].store].records}
         return all(
             (now := present.get(record.id)) is not None and (now.text, now.status) == (record.text, record.status)
             for record in self.shown
@@ -88,11 +88,11 @@ class CurationRound:
     def tidy(self, max_age: timedelta | None) -> None:
         """Apply what the learning stores themselves find."""
         at = self.plan.draft.at.astimezone(ZoneInfo(self.plan.draft.identity.timezone))
-        for snapshot in list(self.plan.known.values()):
+        for snapshot in list(self.plan.snapshots.values()):
             curated = snapshot.store.curate(snapshot.records, at, max_age)
             # All changes at once: applying them one by one would copy all records for each merge.
             changes = [change for finding in curated for change in finding.changes]
-            self.plan.add_changes(self.plan.known[snapshot.store.name], changes, Source())
+            self.plan.add_changes(self.plan.snapshots[snapshot.store.name], changes, Source())
             self.merged += [finding for finding in curated if finding.kind == "merged"]
             self.retired += [finding for finding in curated if finding.kind != "merged"]
 
@@ -177,7 +177,9 @@ def curate(
         )
         curation_round.tidy(max_age)
         if judge is not None and judged is None:
-            judged = curation_round.judged = yield from _judge_scopes(judge, list(curation_round.plan.known.values()))
+            judged = curation_round.judged = yield from _judge_scopes(
+                judge, list(curation_round.plan.snapshots.values())
+            )
         curation_round.judge()
         report = curation_round.report(dry_run=dry_run)
         if report.commit is not None:

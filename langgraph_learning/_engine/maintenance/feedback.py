@@ -125,11 +125,11 @@ def _count_votes(
     results = yield from batch(*reads, *(find_ballot(scope, address) for _, scope, address in wanted))
     items = [item for item in results[: len(wanted)] if isinstance(item, Item)]
     snapshots = [read_snapshot(store, scope, cast("Result", items)) for store, scope in ranking]
-    kept = {address: ballot for (_, _, address), ballot in zip(wanted, results[len(wanted) :], strict=True)}
+    ballots = {address: ballot for (_, _, address), ballot in zip(wanted, results[len(wanted) :], strict=True)}
     vote = Vote(helpful=spoken.helpful, at=spoken.at, voter=derived_id("voter", spoken.voter))
     votes = []
     for record in (record for snapshot in snapshots for record in snapshot.records):
-        item = kept[record.store, record.id]
+        item = ballots[record.store, record.id]
         version = int(getattr(item, "version", 1)) if item is not None else 0
         votes.append(VotedRecord(record, read_ballot(item).with_vote(spoken.key, vote), version))
     return snapshots, votes
@@ -162,8 +162,8 @@ def _set_aside(
     for voted in harmful:
         name, source = voted.record.store, voted.record.source
         suspended = archive_record(voted.record).model_copy(update={"status": PROPOSED})
-        plan.add_changes(plan.known[name], [suspended], source)
+        plan.add_changes(plan.snapshots[name], [suspended], source)
         keep = KEEP(id=voted.record.id, because=voted.why)  # type: ignore[call-arg]  # its fields are made at run time
-        remaining = plan.known[name]
+        remaining = plan.snapshots[name]
         plan.propose(remaining, keep, plan_maintenance(name, keep, remaining.records), source)
     return plan

@@ -32,16 +32,17 @@ from langgraph_learning.stores import LearningStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:
-    """Return all states of a record, the oldest first; none if it does not exist or belongs to another user.
+    """Return all states of a record, the oldest first.
 
     Raises:
+        ScopeError: This user has no such record, and had none.
         UnsupportedByStore: The store keeps no history.
     """
-    for store, scope in scoped_to(stores, identity):
+    for store, scope in scoped_to(stores, identity) if isinstance(record_id, str) else ():
         namespace = (*scope.path, store.name)
         if states := (yield from call_store(VersionedStore.history, namespace, record_id)):
             return [_revision(namespace, record_id, state) for state in states]
-    return []
+    raise ScopeError(f"there is no record {record_id!r} of this user: give an id, as `records()` lists them")
 
 
 def _revision(namespace: Namespace, key: str, state: StoredState) -> Revision:
@@ -97,9 +98,8 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
             refused.append(Refusal(operation=f"undo {key}", reason="the record was erased with its history"))
             continue
         reversals.append(_reverse(namespace, key, states, commit_id))
-        if scope.namespace is None and _touches_past(commit, name, key):
-            past = yield from _changed_past(namespace, key, commit_id)
-            changed += [address for address in past if address not in changed]
+        past = yield from _changed_past(commit, scope, name, key)
+        changed += [address for address in past if address not in changed]
     # In the thread and with the agent of the undone commit: there an undo of the undo finds its records.
     own_identity = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
     new_commit = Commit(
@@ -156,20 +156,18 @@ def _reverse(namespace: Namespace, key: str, states: Sequence[StoredState], comm
     return Reversal(PutOp(namespace, key, value, index=INDEXED), change, last)
 
 
-def _touches_past(commit: Commit, store: str, key: str) -> bool:
-    """Return whether a commit may have stored, or removed, earlier states of a record."""
-    mine = [change for change in commit.changes if (change.store, change.id) == (store, key)]
-    return any(isinstance(change, Remove) or change.from_now_on for change in mine)
-
-
-def _changed_past(namespace: Namespace, key: str, commit_id: str) -> Flow[list[tuple[str, str]]]:
+def _changed_past(commit: Commit, scope: Scope, store: str, key: str) -> Flow[list[tuple[str, str]]]:
     """Return the earlier states of a record that a commit stored or removed, as learning store and id."""
+    mine = [change for change in commit.changes if (change.store, change.id) == (store, key)]
+    if scope.namespace is not None or not any(isinstance(change, Remove) or change.from_now_on for change in mine):
+        return []  # shared scopes keep no earlier states, and other changes leave them as they are
+    namespace = (*scope.path, store)
     addresses = yield from call_store(VersionedStore.all_addresses, namespace, {"past_of": key})
     changed: list[tuple[str, str]] = []
     for past_key in [past_key for path, past_key in addresses if path == namespace]:
         states = yield from call_store(VersionedStore.history, namespace, past_key)
-        if any((state.source or {}).get("commit") == commit_id for state in states):
-            changed.append((namespace[-1], past_key))
+        if any((state.source or {}).get("commit") == commit.id for state in states):
+            changed.append((store, past_key))
     return changed
 
 

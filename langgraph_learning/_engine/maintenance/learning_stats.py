@@ -38,12 +38,12 @@ def load_figures(prefix: Namespace) -> Flow[Figures]:
     places = [tuple(place) for place in cast("list[Namespace]", listed) if place[-1] in kinds]
     reads: list[Op] = [SearchOp(place, limit=EVERYTHING, refresh_ttl=False) for place in places]
     results = (yield from batch(*reads)) if reads else []
-    kept: dict[str, list[Item]] = {kind: [] for kind in kinds}
+    items_of: dict[str, list[Item]] = {kind: [] for kind in kinds}
     for place, items in zip(places, results, strict=True):
-        kept[place[-1]] += [item for item in cast("list[Item]", items) if tuple(item.namespace) == place]
-    commits = [commit for item in kept[COMMITS] if (commit := read_commit(item)) is not None]
-    ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in kept[BALLOTS]]
-    return count_figures(commits, [read_proposal(item) for item in kept[PROPOSALS]], ballots)
+        items_of[place[-1]] += [item for item in cast("list[Item]", items) if tuple(item.namespace) == place]
+    commits = [commit for item in items_of[COMMITS] if (commit := read_commit(item)) is not None]
+    ballots = [(item.key.partition(":")[0], read_ballot(item)) for item in items_of[BALLOTS]]
+    return count_figures(commits, [read_proposal(item) for item in items_of[PROPOSALS]], ballots)
 
 
 def count_figures(
@@ -67,7 +67,9 @@ def count_figures(
             add(change.store, "learned" if change.kind == "add" else "retired" if gone else "changed")
         for store, cost in commit.costs.items():
             add(store, "tokens", cost)
-    for commit in _one_per_turn(commits):
+    # Tools make commits of their own in a turn, about the same recall: it counts once for each turn.
+    turns = {(commit.identity, commit.provenance.turn_id or commit.id): commit for commit in commits if commit.recalled}
+    for commit in turns.values():
         for store, _ in commit.recalled:
             add(store, "recalled")
         for store, cost in commit.provenance.recalled_tokens.items():
@@ -80,9 +82,3 @@ def count_figures(
         add(store, "helpful", helpful)
         add(store, "harmful", len(ballot.votes) - helpful)
     return {store: {what: counts[what] for what in FIGURES} for store, counts in sorted(figures.items())}
-
-
-def _one_per_turn(commits: Sequence[Commit]) -> list[Commit]:
-    """Return one commit for each turn: tools make commits of their own in a turn, about the same recall."""
-    turns = {(commit.identity, commit.provenance.turn_id or commit.id): commit for commit in commits if commit.recalled}
-    return list(turns.values())

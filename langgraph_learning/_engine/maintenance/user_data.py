@@ -1,7 +1,9 @@
 """All data of a user in all threads: erase it, export it, import it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from typing import cast
 
 from langgraph.store.base import GetOp, Item, PutOp, SearchOp
@@ -10,26 +12,28 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS, read_proposal
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
+from langgraph_learning._engine.learning.commit import retry_on_conflict
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
 from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
-from langgraph_learning.namespaces import unlabel
+from langgraph_learning.namespaces import COMMITS, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 from langgraph_learning.store_protocol import Json, VersionedStore
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.registry import record_fault
+from langgraph_learning.stores.base import record_fault
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
+OWNED: Namespace = (ROOT, "user")
 
 
 def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str, int]]:
     """Erase everything of a user with history and commits, and return the numbers of rows.
 
-    What the user taught in shared namespaces is erased too, with all proposals about it. Where another user wrote last,
-    the present state stays and its history goes.
+    What the user taught in shared namespaces is erased too, with all proposals about it, and commits of other users no
+    longer name it. Where another user wrote last, the present state stays and its history goes.
 
     Raises:
         StoreError: The store, or a vector store, failed. Vector stores are erased first, because only the records tell
@@ -53,6 +57,7 @@ def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str
             yield from batch(*(PutOp(tuple(item.namespace), item.key, None) for item in page))
             items += len(page)
         counts = {"items": items}
+    yield from _forget_mentions(taught)
     return {**counts, "shared": shared} if shared else counts
 
 
@@ -62,7 +67,8 @@ def _find_taught(user_id: str) -> Flow[list[Address]]:
         return (yield from call_store(VersionedStore.all_addresses, SHARED, _written_by(user_id)))
     except UnsupportedByStore:
         items = _under(SHARED, (yield from _read(SHARED, EVERYTHING)))
-        return [(tuple(item.namespace), item.key) for item in items if _author_of(item.value) == user_id]
+        authors = {(tuple(item.namespace), item.key): (item.value.get("source") or {}).get("user_id") for item in items}
+        return [address for address, author in authors.items() if author == user_id]
 
 
 def _find_derived(taught: Sequence[Address]) -> Flow[list[Address]]:
@@ -103,29 +109,61 @@ def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
     return len(taught)
 
 
+def _forget_mentions(taught: Sequence[Address]) -> Flow[None]:
+    """Take the ids of erased records out of what other users' commits say was recalled.
+
+    An id may be made of words, as that of an entity is made of its name.
+    """
+    items = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
+    gone = {(path[-1], key) for (path, key), item in zip(taught, items, strict=True) if item is None}
+    if not gone:
+        return
+    try:
+        mentions = {"provenance": {"recalled": {"$exists": True}}}
+        found = yield from call_store(VersionedStore.all_addresses, OWNED, mentions)
+    except UnsupportedByStore:
+        found = [(tuple(item.namespace), item.key) for item in (yield from _read(OWNED, EVERYTHING))]
+    commits = [address for address in found if address[0][-1] == COMMITS]
+    for start in range(0, len(commits), PAGE):
+        page = commits[start : start + PAGE]
+        changed = yield from retry_on_conflict(partial(_take_out_mentions, page, gone))
+        if changed:
+            with suppress(UnsupportedByStore):
+                yield from call_store(VersionedStore.erase, changed, history_only=True)
+
+
+def _take_out_mentions(commits: Sequence[Address], gone: Collection[tuple[str, str]]) -> Flow[list[Address]]:
+    """Write those of `commits` that name a record of `gone` without it, and return their addresses."""
+    items = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in commits))
+    puts, expect = list[PutOp](), dict[Address, int]()
+    for item in items:
+        if not isinstance(item, Item) or "recalled" not in (provenance := item.value.get("provenance") or {}):
+            continue
+        left = [pair for pair in provenance["recalled"] if tuple(pair) not in gone]
+        if len(left) < len(provenance["recalled"]):
+            value = {**item.value, "provenance": {**provenance, "recalled": left}}
+            puts.append(PutOp(tuple(item.namespace), item.key, value, index=False))
+            expect[tuple(item.namespace), item.key] = getattr(item, "version", 0)
+    if puts:
+        yield from write(puts, expect)
+    return list(expect)
+
+
 def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flow[None]:
     """Bring the vector store up to date where the user had written."""
     own_records = [(namespace[:-1], key) for namespace, key in taught if namespace[-1] == store.name]
     for path in dict.fromkeys(path for path, _ in own_records):
-        scope, keys = _shared_scope(path), [key for place, key in own_records if place == path]
+        _, _, namespace, *agent = path  # a namespace, or an agent in one
+        scope = Scope(namespace=unlabel(namespace), agent=unlabel(agent[-1]) if agent else None)
+        keys = [key for place, key in own_records if place == path]
         yield from write(outbox_entries(store, scope, keys), {})
         yield from sync_index(store, scope, keys)
-
-
-def _shared_scope(path: Namespace) -> Scope:
-    """Return the shared scope at `path`: a namespace, or an agent in one."""
-    _, _, namespace, *agent = path
-    return Scope(namespace=unlabel(namespace), agent=unlabel(agent[-1]) if agent else None)
 
 
 def _address(item: Item) -> Address:
     """Return the address of a record, or of the record that an outbox entry names."""
     *path, last = item.namespace
     return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
-
-
-def _author_of(value: Mapping[str, Json]) -> object:
-    return (value.get("source") or {}).get("user_id")
 
 
 def export(identity: Identity) -> Flow[list[dict[str, Json]]]:

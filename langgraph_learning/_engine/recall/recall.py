@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from langchain_core.messages import BaseMessage
@@ -130,9 +130,11 @@ def recall(
     rules: RecallRules,
     identity: Identity,
     query: str | None,
+    *,
     at: datetime | None = None,
     messages: Sequence[BaseMessage] = (),
     speakers: Speakers = EVERYBODY,
+    turn: str | None = None,
 ) -> Flow[Recall]:
     """Return the records that fit `query` best, as a text within the budget, with the receipt.
 
@@ -144,16 +146,18 @@ def recall(
             superseded later are returned as well.
         messages: The messages of this thread that the model gets anyway; they are not recalled again.
         speakers: The rules that tell the user's messages from those of others.
+        turn: The id of the turn, for the receipt; None outside of a graph.
     """
+    receipt = Receipt() if turn is None else Receipt(turn=turn, identity=identity, at=datetime.now(UTC))
     reached = scoped_to(rules.stores, identity)
     if not reached:
-        return Recall()
+        return Recall(receipt=receipt)
     text = (yield from search_text(query, reached, messages, speakers))[:LONGEST_QUERY]
     seen = {(identity.thread_id, message.id) for message in messages if message.id}
     read = yield from read_stores(reached, text, at=at, seen=seen)
     snapshots = [attribute(snapshot, identity, rules.author_name) for snapshot in read]
     candidates = [candidate for snapshot in snapshots for candidate in _candidates(snapshot, text)]
-    return _render(snapshots, _choose(candidates, snapshots, rules.budget), rules.budget)
+    return _render(snapshots, _choose(candidates, snapshots, rules.budget), rules.budget, receipt)
 
 
 def search(
@@ -279,8 +283,8 @@ def clip_to_budget(line: str, budget: int) -> str:
     return f"{beginning}..."
 
 
-def _render(snapshots: Sequence[RankedSnapshot], chosen: list[Candidate], budget: int) -> Recall:
-    """Return the recall of the chosen candidates.
+def _render(snapshots: Sequence[RankedSnapshot], chosen: list[Candidate], budget: int, receipt: Receipt) -> Recall:
+    """Return the recall of the chosen candidates, with the receipt completed.
 
     A section is in order of age and not of score, so that the same choice always gives the same text.
     """
@@ -299,9 +303,9 @@ def _render(snapshots: Sequence[RankedSnapshot], chosen: list[Candidate], budget
     text = _text(sections)
     if tokens(text) > budget:  # the tags and headings alone are too long
         read = {snapshot.store.name: len(snapshot.records) + snapshot.unread for snapshot in snapshots}
-        return Recall(receipt=Receipt(left_out=read))
-    receipt = Receipt(shown=tuple(shown), left_out=left_out, tokens=tokens(text))
-    return Recall(text=text, records=tuple(records), receipt=receipt)
+        return Recall(receipt=receipt.model_copy(update={"left_out": read}))
+    choice = {"shown": tuple(shown), "left_out": left_out, "tokens": tokens(text)}
+    return Recall(text=text, records=tuple(records), receipt=receipt.model_copy(update=choice))
 
 
 def _more_line(snapshot: RankedSnapshot, hidden: int) -> str:

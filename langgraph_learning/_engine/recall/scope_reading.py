@@ -148,7 +148,7 @@ def _count_unread(snapshot: RankedSnapshot, op: SearchOp, info: StoreInfo) -> Fl
     read = len(snapshot.records) + len(snapshot.past)
     if read < op.limit or info.revision is not None:
         return 0
-    if not snapshot.past:  # as quick for many records as for few
+    if not snapshot.past:  # as quick for many records as for few; it may count old states that lie further back
         return max(0, (yield from call_store(VersionedStore.count, op.namespace_prefix)) - read)
     total = yield from call_store(VersionedStore.count, op.namespace_prefix, {"past_of": None})
     return max(0, total - len(snapshot.records))

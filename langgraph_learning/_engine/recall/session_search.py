@@ -124,9 +124,6 @@ def _snapshot(store: LearningStore, scope: Scope, ranked: Iterable[Ranked]) -> R
     now = datetime.now(UTC)
     order = [item for item in ranked if item.record.expires_at is None or item.record.expires_at > now]
     order.sort(key=lambda item: -item.score)
-    records = sorted((item.record for item in order), key=_age)
+    present = [item.record for item in order]
+    records = sorted(present, key=lambda record: (record.created_at.isoformat(), record.place or 0, record.id))
     return RankedSnapshot(store, scope, tuple(records), order=tuple(order))
-
-
-def _age(record: Record) -> tuple[str, int, str]:
-    return (record.created_at.isoformat(), record.place or 0, record.id)

@@ -372,7 +372,7 @@ def _why_too_much(before: CommitPlan, after: CommitPlan, lesson: Lesson) -> str 
             continue
         if isinstance(change, Remove):
             return "only what people said or voted takes something out: not removed"
-        old = before.known[change.store].by_id.get(change.id)
+        old = before.snapshots[change.store].by_id.get(change.id)
         if isinstance(change, Update) and old is not None and _kept_share(old.text, change.text) < KEPT_SHARE:
             return "it would replace what stands there by something else: give it a title of its own"
     return None

@@ -3,7 +3,7 @@
 `langgraph_learning.namespaces` defines where it lies. In a store with history, the history is erased too.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from functools import partial
 from typing import NamedTuple, cast
 
@@ -102,7 +102,10 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
     puts = []
     for namespace, key in addresses:
         item = store.get(namespace, key, refresh_ttl=False)
-        if item is not None and (value := _strip_commit(item.value)) != item.value:
+        if item is None:
+            continue
+        value = {**item.value, "changes": [_strip_change(change) for change in item.value.get("changes") or ()]}
+        if value != item.value:
             puts.append(PutOp(namespace, key, value, index=False))
     if puts:
         store.batch(puts)
@@ -110,19 +113,15 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
         store.erase(addresses, history_only=True)
 
 
-def _find_items(store: BaseStore, conditions: dict[str, Json]) -> Iterator[Item]:
+def _find_items(store: BaseStore, conditions: dict[str, Json], prefix: tuple[str, ...] = LEARNED) -> Iterator[Item]:
     offset = 0
-    while page := store.search(LEARNED, filter=conditions, limit=PAGE, offset=offset):
+    while page := store.search(prefix, filter=conditions, limit=PAGE, offset=offset):
         yield from page
         offset += PAGE
 
 
 def _in_thread(thread_id: str) -> dict[str, Json]:
     return {"identity": {"thread_id": thread_id}}
-
-
-def _strip_commit(value: Mapping[str, Json]) -> dict[str, Json]:
-    return {**value, "changes": [_strip_change(change) for change in value.get("changes") or ()]}
 
 
 def _strip_change(change: dict[str, Json]) -> dict[str, Json]:
@@ -139,8 +138,8 @@ def _strip_change(change: dict[str, Json]) -> dict[str, Json]:
 def erase_thread_records(store: BaseStore, thread_id: str) -> None:
     """Erase every record that was learned in the thread, whoever it belongs to, and the thread's commits.
 
-    In a store with history, their history is erased too. Where another thread has changed a record since, its present
-    state stays and its history goes; what another thread had taught before is restored.
+    What another thread had taught before is restored. In a store with history, their history is erased too. Where
+    another thread has changed a record since, its present state stays and its history goes.
     """
     taught, reading = {"source": {"thread_id": thread_id}}, store
     if is_versioned(store):
@@ -150,10 +149,25 @@ def erase_thread_records(store: BaseStore, thread_id: str) -> None:
             store.erase(twice)
         store.erase(store.all_addresses(LEARNED, _in_thread(thread_id)))
         return
-    for filter_ in (taught, _in_thread(thread_id)):
-        while page := store.search(LEARNED, filter=filter_, limit=PAGE):
-            for item in page:
-                store.delete(item.namespace, item.key)
+    gone = [item for filter_ in (taught, _in_thread(thread_id)) for item in _find_items(store, filter_)]
+    for item in gone:
+        store.delete(item.namespace, item.key)
+    _restore_replaced(store, {(tuple(item.namespace), item.key) for item in gone})
+
+
+def _restore_replaced(store: BaseStore, gone: Collection[Address]) -> None:
+    """In a store without history, bring back the states that the erased records had replaced."""
+    for namespace in dict.fromkeys(namespace for namespace, _ in gone):
+        past = [
+            item
+            for item in _find_items(store, {"status": "superseded"}, namespace)
+            if (tuple(item.namespace), str(item.value.get("past_of"))) in gone
+        ]
+        newest = {item.value["past_of"]: item for item in sorted(past, key=lambda item: str(item.value["updated_at"]))}
+        for key, item in newest.items():
+            value = {name: part for name, part in item.value.items() if name not in ("past_of", "valid_to")}
+            store.put(namespace, key, {**value, "status": "active"}, index=["text"])
+            store.delete(namespace, item.key)
 
 
 def _find_restored_past(store: VersionedStore, reading: BaseStore, addresses: Iterable[Address]) -> Iterator[Address]:

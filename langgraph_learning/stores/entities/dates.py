@@ -82,10 +82,10 @@ def read_day(phrase: str, today: date) -> date | None:
     A month or a year means its first day, a bare weekday the latest one. A date without a year means the last one,
     unless the next one is at most `SOON` days ahead: "the 5th of May", said in November, is in the past.
     """
-    spoken = " ".join(fold(phrase).replace(",", " ").split()).strip(" .。")
-    bare = re.sub(r"^(?:(?:on|in|at|since|the) )+", "", spoken)
+    phrase_words = " ".join(fold(phrase).replace(",", " ").split()).strip(" .。")
+    bare = re.sub(r"^(?:(?:on|in|at|since|the) )+", "", phrase_words)
     try:
-        for words in dict.fromkeys((spoken, bare)):
+        for words in dict.fromkeys((phrase_words, bare)):
             if words in _NEAR:
                 return today + timedelta(days=_NEAR[words])
             for pattern, reader in _READERS:

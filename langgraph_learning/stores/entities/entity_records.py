@@ -76,13 +76,13 @@ def entity_content(name: str, kind: str) -> Content:
     return {"kind": "entity", "name": name, "type": kind, "description": None, "aliases": [], "properties": {}}
 
 
-def ensure(by_id: Mapping[str, Record], named: Named, *taken: str) -> tuple[str, str, list[Change]]:
+def ensure(by_id: Mapping[str, Record], named: Named, *ids: str) -> tuple[str, str, list[Change]]:
     """Return the id and name of an entity, and the changes that create it or make it active.
 
-    `taken` are ids that are used in addition to those of the records.
+    `ids` are used in addition to those of the records.
     """
     if (record := named.record) is not None:
         return record.id, str(record.content["name"]), put(by_id, record.id, record.content, record.text)
-    key = new_id((*by_id, *taken), named.name, named.type)
+    key = new_id((*by_id, *ids), named.name, named.type)
     content = entity_content(named.name, named.type)
     return key, named.name, put(by_id, key, content, entity_text(content))

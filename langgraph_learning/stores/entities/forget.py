@@ -35,10 +35,10 @@ def forget(records: Sequence[Record], name: str, what: str | None) -> list[Chang
     if what is None:
         return put(by_id, entity.id, entity.content, entity.text, ARCHIVED)
     what = what.replace("->", OUT).replace("<-", BACK)
-    meant = _find_meant(records, entity, what)
-    if meant is None:
+    matches = _find_meant(records, entity, what)
+    if matches is None:
         return _without(by_id, entity, what)
-    return [_archive(record) for record in meant]
+    return [_archive(record) for record in matches]
 
 
 def _known_names(records: Sequence[Record]) -> str:
@@ -77,12 +77,12 @@ def _list_texts(records: Sequence[Record]) -> str:
 
 
 def _says(form: str, what: str, record: Record, exact: bool) -> bool:
-    given = (
+    folded = (
         strip_rendering(what, record) if record.content["kind"] == "fact" else what.replace(OUT, " ").replace(BACK, " ")
     )
     if not exact:  # parts of statements do not count if an arrow says exactly which relationship is meant
-        return given != "" and not {OUT, BACK} & set(what) and normalize_name(given) in normalize_name(form)
-    return statement(form) == statement(given) or (record.content["kind"] == "fact" and same_statement(form, given))
+        return folded != "" and not {OUT, BACK} & set(what) and normalize_name(folded) in normalize_name(form)
+    return statement(form) == statement(folded) or (record.content["kind"] == "fact" and same_statement(form, folded))
 
 
 def forms_of(record: Record, entity: Record, names: Mapping[str, Record], what: str) -> list[str]:

@@ -57,8 +57,8 @@ def _join_spaces(text: str) -> str:
 
 
 def _slug(name: str) -> str:
-    kept = "".join(_keep_letter(c) for c in fold(name))
-    joined = re.sub("-+", "-", kept).strip("-")
+    letters = "".join(_keep_letter(c) for c in fold(name))
+    joined = re.sub("-+", "-", letters).strip("-")
     return joined if any(c.isalnum() for c in joined) else ""
 
 
@@ -108,15 +108,16 @@ def mergeable(first: str, second: str) -> bool:
 
 def mentions(text: str, name: str) -> bool:
     """Return whether `text` mentions `name`: between word boundaries, or anywhere in scripts without spaces."""
-    wanted, folded = _fold_name(name), _fold_text(text)
-    if not wanted or wanted not in folded or (len(wanted) == 1 and _UNSPACED.match(wanted)):
+    name_words, folded = _fold_name(name), _fold_text(text)
+    if not name_words or name_words not in folded or (len(name_words) == 1 and _UNSPACED.match(name_words)):
         return False
     # Names such as The Who, It, Will.
-    if wanted in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):
+    if name_words in STOP_WORDS and not re.search(rf"\b{re.escape(one_line(name))}\b", text):
         return False
-    places = (match.start() for match in re.finditer(f"(?={re.escape(wanted)})", folded))
+    places = (match.start() for match in re.finditer(f"(?={re.escape(name_words)})", folded))
     return any(
-        _apart(folded[place - 1 : place], wanted[0]) and _apart(folded[place + len(wanted) :][:1], wanted[-1])
+        _apart(folded[place - 1 : place], name_words[0])
+        and _apart(folded[place + len(name_words) :][:1], name_words[-1])
         for place in places
     )
 

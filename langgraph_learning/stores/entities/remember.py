@@ -79,25 +79,25 @@ def _merge_content(content: Content, update: EntityUpdate) -> Content:
     return merged
 
 
-def _aliases(content: Content, given: Sequence[str]) -> list[JsonValue]:
+def _aliases(content: Content, new_aliases: Sequence[str]) -> list[JsonValue]:
     """Return the aliases with new ones; another spelling that differs by more than case is an alias too."""
     aliases = as_list(content.get("aliases"))
     folded = {fold(str(alias)) for alias in (content["name"], *aliases)}
-    for alias in map(one_line, given):
+    for alias in map(one_line, new_aliases):
         if slug(alias) and fold(alias) not in folded and len(aliases) < MOST_ALIASES:
             aliases = [*aliases, alias]
             folded.add(fold(alias))
     return aliases
 
 
-def _properties(old: Mapping[str, JsonValue], given: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+def _properties(old: Mapping[str, JsonValue], new: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
     """Return the properties with new ones; a new value replaces the old one, whatever the case of its key."""
     merged = dict(old)
     keys = {fold(key): key for key in old}
-    for key, value in given.items():
-        kept = one_line(value) if isinstance(value, str) else value
-        if (name := one_line(key)) and kept not in (None, ""):
-            merged[keys.setdefault(fold(name), name)] = kept
+    for key, value in new.items():
+        cleaned = one_line(value) if isinstance(value, str) else value
+        if (name := one_line(key)) and cleaned not in (None, ""):
+            merged[keys.setdefault(fold(name), name)] = cleaned
     return merged
 
 
@@ -126,8 +126,8 @@ def _facts(
         heir = max(successors, key=lambda key: _likeness(successors[key], record), default=None)
         if heir is not None:
             new[heir] = [_from_now_on(change) for change in new[heir]]
-        gone: Content = {**record.content, **({"superseded_by": heir} if heir else {})}
-        retirement = Update(store=record.store, id=record.id, content=gone, text=record.text, status=SUPERSEDED)
+        superseded: Content = {**record.content, **({"superseded_by": heir} if heir else {})}
+        retirement = Update(store=record.store, id=record.id, content=superseded, text=record.text, status=SUPERSEDED)
         new.setdefault(heir or record.id, []).append(retirement)
     return [change for changes in new.values() for change in changes]
 
@@ -158,25 +158,27 @@ def _events(
     return changes
 
 
-def outdated_facts(live: Sequence[Record], named: Sequence[str]) -> tuple[list[Record], list[str]]:
+def outdated_facts(live: Sequence[Record], texts: Sequence[str]) -> tuple[list[Record], list[str]]:
     """Return the stored facts that a model names, and the names that match none or several facts."""
     matched: list[Record] = []
     lost: list[str] = []
-    for given in named:
-        matches = matching(live, given)
-        exact = [record for record in matches if same_statement(strip_rendering(given, record), _content(record))]
+    for text in texts:
+        matches = matching(live, text)
+        exact = [record for record in matches if same_statement(strip_rendering(text, record), _content(record))]
         if len(matches) == 1 or exact:
             matched += [record for record in exact or matches if record not in matched]
         else:
-            lost.append(given)
+            lost.append(text)
     return matched, lost
 
 
-def matching(live: Sequence[Record], given: str) -> list[Record]:
+def matching(live: Sequence[Record], statement: str) -> list[Record]:
     """Return the records with exactly this statement, or else those whose statement contains it."""
-    exact = [record for record in live if same_statement(strip_rendering(given, record), _content(record))]
+    exact = [record for record in live if same_statement(strip_rendering(statement, record), _content(record))]
     return exact or [
-        record for record in live if normalize_name(strip_rendering(given, record)) in normalize_name(_content(record))
+        record
+        for record in live
+        if normalize_name(strip_rendering(statement, record)) in normalize_name(_content(record))
     ]
 
 
@@ -184,9 +186,9 @@ def _content(record: Record) -> str:
     return str(record.content["content"])
 
 
-def strip_rendering(given: str, record: Record) -> str:
+def strip_rendering(statement: str, record: Record) -> str:
     """Return the statement that a model copied, without what recall or a report adds around it."""
-    text = re.sub(r"( \((as of|inferred|no longer|from |said by )[^()]*\))+$", "", one_line(html.unescape(given)))
+    text = re.sub(r"( \((as of|inferred|no longer|from |said by )[^()]*\))+$", "", one_line(html.unescape(statement)))
     name, _, _ = record.text.partition(f": {_content(record)}")
     return text.removeprefix(f"{name}: ") or text
 

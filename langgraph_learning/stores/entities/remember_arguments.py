@@ -53,8 +53,8 @@ def _optional(kind: Any, description: str) -> tuple[object, FieldInfo]:
 
 def resolve_event_dates(operation: Operation, today: date) -> Operation:
     """Return the operation with days instead of phrases; a phrase that cannot be read is kept and marked."""
-    given = operation.model_dump()["events"] or []
-    events = [_resolve_event_date(Event.model_validate(event), today) for event in given]
+    raw_events = operation.model_dump()["events"] or []
+    events = [_resolve_event_date(Event.model_validate(event), today) for event in raw_events]
     return operation.model_copy(update={"events": events or None})
 
 

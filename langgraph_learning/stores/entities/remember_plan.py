@@ -26,39 +26,39 @@ def plan_remember(records: Sequence[Record], operation: Operation, schema: type[
     Raises:
         Refused: The content does not fit the schema, or an outdated fact is not stored.
     """
-    given = operation.model_dump(mode="json", exclude_none=True)
-    kind = normal_type(str(given["entity_type"]))
-    named = resolve_told(records, str(given["entity"]), kind, texts(given.get("aliases")))
-    live = about(records, named.record.id, "fact") if named.record else []
-    outdated, lost = outdated_facts(live, texts(given.get("outdated")))
+    arguments = operation.model_dump(mode="json", exclude_none=True)
+    kind = normal_type(str(arguments["entity_type"]))
+    entity = resolve_told(records, str(arguments["entity"]), kind, texts(arguments.get("aliases")))
+    live = about(records, entity.record.id, "fact") if entity.record else []
+    outdated, lost = outdated_facts(live, texts(arguments.get("outdated")))
     if lost:
         listed = "; ".join(repr(str(record.content["content"])) for record in live[-50:]) or "none"
         wrong = " and ".join(map(repr, lost))
         reason = f"outdated: {wrong} is not one of the known facts, and none was changed by it; there are {listed}"
-        raise Refused(reason, _without_lost(operation, given, lost))
-    update = _read_update(given, named, [name for name in schema.model_fields if name not in OWN])
-    return remember(records, update, outdated, lambda content: _check_entity(schema, content, given["entity_type"]))
+        raise Refused(reason, _without_lost(operation, arguments, lost))
+    update = _read_update(arguments, entity, [name for name in schema.model_fields if name not in OWN])
+    return remember(records, update, outdated, lambda content: _check_entity(schema, content, arguments["entity_type"]))
 
 
-def _without_lost(operation: Operation, given: Given, lost: Sequence[str]) -> Operation | None:
+def _without_lost(operation: Operation, arguments: Given, lost: Sequence[str]) -> Operation | None:
     """Return `operation` without outdated facts that match nothing; None if then nothing is left to remember."""
-    kept = [text for text in texts(given.get("outdated")) if text not in lost]
-    says_more = set(given) - {"entity", "entity_type", "outdated"}
-    return operation.model_copy(update={"outdated": kept or None}) if kept or says_more else None
+    remaining = [text for text in texts(arguments.get("outdated")) if text not in lost]
+    says_more = set(arguments) - {"entity", "entity_type", "outdated"}
+    return operation.model_copy(update={"outdated": remaining or None}) if remaining or says_more else None
 
 
-def _read_update(given: Given, named: Named, own_fields: Sequence[str]) -> EntityUpdate:
+def _read_update(arguments: Given, entity: Named, own_fields: Sequence[str]) -> EntityUpdate:
     """Return the statements about an entity, without blanks."""
     events = [
-        (one_line(str(event["content"])), str(event.get("date") or "")) for event in _objects(given.get("events"))
+        (one_line(str(event["content"])), str(event.get("date") or "")) for event in _objects(arguments.get("events"))
     ]
-    properties = given.get("properties")
+    properties = arguments.get("properties")
     return EntityUpdate(
-        named=named,
-        fields={name: given[name] for name in ("description", *own_fields) if name in given},
-        aliases=texts(given.get("aliases")),
+        named=entity,
+        fields={name: arguments[name] for name in ("description", *own_fields) if name in arguments},
+        aliases=texts(arguments.get("aliases")),
         properties=properties if isinstance(properties, dict) else {},
-        facts=texts(given.get("facts")),
+        facts=texts(arguments.get("facts")),
         events=[(what, day) for what, day in events if what],
     )
 

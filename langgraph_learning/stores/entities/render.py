@@ -120,11 +120,11 @@ def directory(abouts: Sequence[About], complete: bool, expanded: Sequence[About]
 def relevant(abouts: Sequence[About], query: str) -> list[About]:
     """Return the relevant entities: those that the query names, then those with matching statements."""
     best = sorted(abouts, key=lambda about: -about.score)
-    named = [about for about in best if query and about.is_named(query)]
-    others = [about for about in best if about not in named and about.fits]
+    mentioned = [about for about in best if query and about.is_named(query)]
+    others = [about for about in best if about not in mentioned and about.fits]
     top = max((about.score for about in best), default=0.0)
     # A name counts more than words: named entities come before all others.
-    raised = [replace(about, entity=_boost(about, top)) for about in named]
+    raised = [replace(about, entity=_boost(about, top)) for about in mentioned]
     return [*raised, *others]
 
 
@@ -138,21 +138,21 @@ def directory_entries(ranked: Sequence[Ranked], query: str, *, complete: bool) -
     abouts = group_by_entity(ranked)
     if not abouts:
         return []
-    chosen = relevant(abouts, query)[:EXPANDED]
+    expanded = relevant(abouts, query)[:EXPANDED]
     # If all records were read, a statement without its entity belongs to an archived one, and is left out too.
     orphans = [] if complete else orphan_entries(ranked, abouts)
-    return [directory(abouts, complete, chosen), *(entry(about, abouts) for about in chosen), *orphans]
+    return [directory(abouts, complete, expanded), *(entry(about, abouts) for about in expanded), *orphans]
 
 
 def found_entries(ranked: Sequence[Ranked], query: str, kind: str | None, *, complete: bool) -> list[Entry]:
     """Return the entities of a type: in full those that fit a query, or all of them in short without a query."""
     abouts = group_by_entity(ranked)
-    wanted = normal_type(kind) if kind else None
-    of_type = [about for about in abouts if wanted in (None, type_of(about.record))]
+    entity_type = normal_type(kind) if kind else None
+    of_type = [about for about in abouts if entity_type in (None, type_of(about.record))]
     if not query:
         return [Entry(brief(about.record), (about.entity,)) for about in of_type]
     fitting = [entry(about, abouts) for about in relevant(of_type, query)]
-    return fitting if wanted or complete else [*fitting, *orphan_entries(ranked, abouts)]
+    return fitting if entity_type or complete else [*fitting, *orphan_entries(ranked, abouts)]
 
 
 def entry(about: About, abouts: Sequence[About]) -> Entry:
@@ -217,8 +217,8 @@ def _best(items: Sequence[Ranked]) -> list[Ranked]:
 
 
 def _fact_text(record: Record) -> str:
-    said = f"as of {record.source.said_at or record.updated_at:%Y-%m-%d}"
-    when = f"until {record.valid_to:%Y-%m-%d}" if record.valid_to else said
+    time = f"as of {record.source.said_at or record.updated_at:%Y-%m-%d}"
+    when = f"until {record.valid_to:%Y-%m-%d}" if record.valid_to else time
     marks = [when, record.source.label.strip(" ()")]
     return f"{record.content['content']} ({', '.join(filter(None, marks))})"
 

@@ -83,11 +83,11 @@ def resolve_told(records: Sequence[Record], name: str, kind: str, aliases: Itera
     Raises:
         Refused: It is no name, or several entities have it.
     """
-    named = resolve(records, name, kind)
-    for alias in aliases if named.record is None else ():
+    match = resolve(records, name, kind)
+    for alias in aliases if match.record is None else ():
         if slug(alias) and (entity := resolve(records, alias, kind).record) and type_of(entity) == UNKNOWN:
-            return Named(entity, named.name, named.type)
-    return named
+            return Named(entity, match.name, match.type)
+    return match
 
 
 def _split_qualifier(stored: Sequence[Record], name: str, kind: str) -> tuple[str, str]:
@@ -131,8 +131,8 @@ def _only(name: str, entities_of_name: list[Record]) -> Record:
     return entities_of_name[0]
 
 
-def new_id(taken: Iterable[str], name: str, kind: str) -> str:
+def new_id(ids: Iterable[str], name: str, kind: str) -> str:
     """Return the id of a new entity: its name, and its type if another entity has the name."""
-    used, base = set(taken), f"entity:{slug(name)}"
+    used, base = set(ids), f"entity:{slug(name)}"
     more = (f"{base}:{slug(kind) or fold(kind)}:{number}" for number in range(2, len(used) + 3))
     return next(candidate for candidate in (base, f"{base}:{slug(kind) or fold(kind)}", *more) if candidate not in used)
