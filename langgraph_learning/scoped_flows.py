@@ -68,8 +68,9 @@ class ScopedFlows:
 
     def _load(self, rows: Iterable[Mapping[str, Json]], vouched: bool) -> Flow[int]:
         check_bool("load(vouched=...)", vouched)
-        if not isinstance(rows, Iterable):
-            raise RecordError(f"load({rows!r:.80}): give the rows of an export, each a mapping")
+        if isinstance(rows, Mapping):
+            raise RecordError("load(rows) was given one row: give the rows of an export, each a mapping")
+        check_list("load(rows), the rows of an export", rows)
         return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:

@@ -40,7 +40,7 @@ CALLS: dict[str, tuple[Callable[[Any], object], Any]] = {
     "recall": (lambda given: alex().recall(given), [*WRONG, [], {}]),
     "learn": (lambda given: alex().learn(given), [*WRONG, "", "I drink tea", {}, [5], [None], TEA[0]]),
     "learn progress": (lambda given: alex().learn(TEA, progress=given), [5, "", []]),
-    "load": (lambda given: alex().load(given), [None, 5, "", {}, "rows"]),
+    "load": (lambda given: alex().load(given), [None, 5, "", "rows"]),
     "load vouched": (lambda given: alex().load([], vouched=given), [None, "no", 1]),
     "review_queue": (lambda given: alex().review_queue(given), [5, "", []]),
     "feedback": (lambda given: machine().feedback(given, True), [None, 5, [], {}]),
