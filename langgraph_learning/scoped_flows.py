@@ -35,6 +35,7 @@ from langgraph_learning.option_checks import (
     check_bool,
     check_function,
     check_limit,
+    check_list,
     check_string,
     check_text,
 )
