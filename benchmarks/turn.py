@@ -20,7 +20,7 @@ from langchain_core.messages import BaseMessage
 from benchmarks.peers import run_beside_peers
 from langgraph_learning import Background, LearningContext, LearningMachine, connect
 from langgraph_learning.testing import ScriptedChatModel, op
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 TURNS = 5
 USER = {"user_id": "ada"}

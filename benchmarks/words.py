@@ -8,7 +8,7 @@ sort, and words without end.
 import time
 from collections.abc import Callable
 
-from langgraph_learning.text import fold, query_terms, terms
+from langgraph_learning.words import fold, query_terms, terms
 
 TEXTS = {
     "English": "She adopted two puppies and lives in a house near the river. ",

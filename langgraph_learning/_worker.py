@@ -13,8 +13,8 @@ from langgraph.store.base import BaseStore
 
 from langgraph_learning._engine.background.learner import BackgroundLearner, utc_now
 from langgraph_learning._engine.background.pending import find_namespaces
-from langgraph_learning._engine.background.schedule import care_in_background, care_tasks
 from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.maintenance.periodic import periodic_tasks, run_in_background
 from langgraph_learning.config import Background
 from langgraph_learning.machine import LearningMachine
 
@@ -51,7 +51,7 @@ class Worker:
 
     def run(self, store: BaseStore, ready: Callable[[], object] = lambda: None) -> None:
         """Learn from what waits in `store` until SIGTERM or ctrl+c; call `ready` when the work begins."""
-        self._care(store)
+        self._start_periodic(store)
         # With a job queue (Postgres and procrastinate) new turns wake the worker; without one the learner polls.
         jobs = getattr(store, "jobs", None)
         if jobs is not None and find_spec("procrastinate") is not None:
@@ -70,15 +70,15 @@ class Worker:
             ended.wait()
             learner.stop()
 
-    def _care(self, store: BaseStore) -> None:
+    def _start_periodic(self, store: BaseStore) -> None:
         """Start the regular tasks, in a thread of their own."""
-        tasks = care_tasks(
+        tasks = periodic_tasks(
             self._settings,
             curate_every=self._curate_every,
             sweep_every=self._sweep_every,
             reflect=partial(self._learning.reflect, store=store),
         )
-        care_in_background(Driver(store), tasks, utc_now)
+        run_in_background(Driver(store), tasks, utc_now)
 
 
 @contextmanager

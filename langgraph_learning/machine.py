@@ -25,7 +25,7 @@ from langgraph_learning.nodes.around import around
 from langgraph_learning.nodes.identity import agent_name
 from langgraph_learning.nodes.inbox import inbox
 from langgraph_learning.nodes.into import into
-from langgraph_learning.nodes.model import show_to_model, without_context
+from langgraph_learning.nodes.model_wrapper import show_to_model, without_context
 from langgraph_learning.nodes.placement import show_first
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run

@@ -17,11 +17,11 @@ from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.nodes.configurable_model import chat_model_of
 from langgraph_learning.nodes.kept_turns import observe_replies
-from langgraph_learning.nodes.model import without_context
+from langgraph_learning.nodes.model_wrapper import without_context
 from langgraph_learning.nodes.placement import place_in_system, place_in_turn
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import MACHINE, Keys, Update
+from langgraph_learning.nodes.state_keys import MACHINE, Keys, Update
 from langgraph_learning.nodes.steps import capture_step, extract_step, recall_step, text_step
 from langgraph_learning.nodes.wiring_checks import WIRED
 

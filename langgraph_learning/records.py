@@ -25,11 +25,11 @@ from langgraph_learning.scope import check_ids as check_ids
 from langgraph_learning.source import Actor as Actor
 from langgraph_learning.source import Provenance as Provenance
 from langgraph_learning.source import Source as Source
-from langgraph_learning.text import same_statement
 from langgraph_learning.validity import VALIDITY as VALIDITY
 from langgraph_learning.validity import Dates as Dates
 from langgraph_learning.validity import Timestamp as Timestamp
 from langgraph_learning.validity import Validity as Validity
+from langgraph_learning.words import same_statement
 
 ACTIVE = "active"
 """The status of recalled records; those of another status (`superseded`, `archived`) are only found by a search."""

@@ -12,7 +12,7 @@ from langgraph.store.base import BaseStore
 from langgraph_learning._engine.approval.approval import proposals
 from langgraph_learning._engine.background.pending import PendingTurn, load_pending, pending_namespace
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.learning.draft import CommitKind
+from langgraph_learning._engine.learning.commit_draft import CommitKind
 from langgraph_learning._engine.maintenance.history import history, undo
 from langgraph_learning._engine.maintenance.user_data import export, forget
 from langgraph_learning._engine.settings import MachineSettings, check_store

@@ -18,13 +18,13 @@ from langgraph_learning._engine.background.pending import load_pending, pending_
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.chunks import learn_history
 from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, OperationRequest
 from langgraph_learning._engine.learning.commit_plan import may_teach
-from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
 from langgraph_learning._engine.recall.recall import recall, search
-from langgraph_learning._engine.reflection.arguments import reflect_flow
+from langgraph_learning._engine.reflection.reflect_flow import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
@@ -181,7 +181,7 @@ class ScopedFlows:
         request = OperationRequest(name, arguments, Source(thread_id=identity.thread_id, actor=actor))
         _, snapshots, earlier = yield from load_turn(scoped_stores, identity, key)
         own_ids = {snapshot.store.name: {record.id: record.id for record in snapshot.records} for snapshot in snapshots}
-        draft = Draft(kind, key, identity, at, self._settings.rules, requests=(request,), shown_ids=own_ids)
+        draft = CommitDraft(kind, key, identity, at, self._settings.rules, requests=(request,), shown_ids=own_ids)
         new_commit = yield from commit(draft, snapshots, earlier)
         if new_commit.refused:
             raise ValueError(f"{name}: " + "; ".join(refusal.reason for refusal in new_commit.refused))

@@ -27,7 +27,7 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from langchain_core.runnables import Runnable, RunnableLambda
 from pydantic import BaseModel, JsonValue, PrivateAttr
 
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 Purpose = Literal["reply", "extraction"]
 Operations: TypeAlias = Sequence[dict[str, JsonValue]]

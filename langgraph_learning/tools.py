@@ -14,12 +14,12 @@ from pydantic import JsonValue
 from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, OperationRequest
 from langgraph_learning._engine.learning.commit_plan import may_teach
-from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
+from langgraph_learning._engine.learning.grounding import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.messages import Speakers, has_human_role
 from langgraph_learning._engine.learning.operation_schema import read_operation
-from langgraph_learning._engine.learning.provenance import CHANGED_BY, read_thread
 from langgraph_learning._engine.learning.turn import turn_of
 from langgraph_learning._engine.recall.recall import lookup
 from langgraph_learning._engine.repository import scoped_to
@@ -27,7 +27,7 @@ from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError, failure_reason
 from langgraph_learning.nodes.identity import get_field
 from langgraph_learning.nodes.run_context import AnyRuntime, Run
-from langgraph_learning.nodes.state import MACHINE
+from langgraph_learning.nodes.state_keys import MACHINE
 from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source, derived_id
@@ -168,7 +168,7 @@ def _commit_call(run: Run, store: LearningStore, name: str, arguments: dict[str,
     source = Source(
         thread_id=identity.thread_id, actor="agent", message_ids=ids, digest=digest if store.about_user else None
     )
-    draft = Draft(
+    draft = CommitDraft(
         CommitKind.TOOL_CALL,
         key,
         identity,

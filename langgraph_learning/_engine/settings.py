@@ -8,7 +8,7 @@ from typing import Any, Literal
 from langchain_core.language_models import BaseChatModel
 from langgraph.store.base import BaseStore
 
-from langgraph_learning._engine.learning.draft import CommitRules, Reviewers, Shared
+from langgraph_learning._engine.learning.commit_draft import CommitRules, Reviewers, Shared
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
 from langgraph_learning._engine.learning.structured_output import OutputMethods

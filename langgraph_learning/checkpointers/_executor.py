@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from langgraph_learning.checkpointers._fork import abandon, renew_in_child
+from langgraph_learning.checkpointers._after_fork import abandon, renew_in_child
 from langgraph_learning.errors import StoreError
 
 P = ParamSpec("P")

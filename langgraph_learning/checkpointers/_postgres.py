@@ -18,8 +18,8 @@ from psycopg.conninfo import conninfo_to_dict
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import ConnectionPool, PoolTimeout
 
-from langgraph_learning.checkpointers._fork import abandon, renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT, Patience
+from langgraph_learning.checkpointers._after_fork import abandon, renew_in_child
+from langgraph_learning.checkpointers._timeouts import TIMEOUT, Patience
 from langgraph_learning.errors import StoreError
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Identifier
 
 from langgraph_learning.checkpointers._postgres import AnyConnection
-from langgraph_learning.checkpointers._store.statements import load_blocks
+from langgraph_learning.checkpointers._store.sql_statements import load_blocks
 from langgraph_learning.errors import ConfigurationError
 
 SET_UP = crc32(b"langgraph_learning")

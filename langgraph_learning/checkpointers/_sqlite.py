@@ -4,7 +4,7 @@ import sqlite3
 import time
 from typing import Literal
 
-from langgraph_learning.checkpointers._patience import SHARE, TIMEOUT
+from langgraph_learning.checkpointers._timeouts import SHARE, TIMEOUT
 
 
 def connect(

@@ -14,12 +14,12 @@ from urllib.parse import unquote
 
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._executor import WorkerThreads
-from langgraph_learning.checkpointers._fork import renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT
 from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.learning_saver import LearningSaver
 from langgraph_learning.checkpointers._saver.serializer import strict_serializer
+from langgraph_learning.checkpointers._timeouts import TIMEOUT
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TypeAlias
 
-from langgraph_learning.text import fold, words
+from langgraph_learning.words import fold, words
 
 Check: TypeAlias = Callable[[str], bool | float]
 """A function that judges the text of an answer: true, false, or a share from 0 to 1."""

@@ -18,7 +18,7 @@ from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskRes
 from langgraph_learning.evals.store_revisions import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
 from langgraph_learning.store_protocol import is_versioned
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 log = logging.getLogger("langgraph_learning")
 

@@ -12,7 +12,7 @@ from langgraph_learning._engine.background.learner import BackgroundLearner, lea
 from langgraph_learning._engine.background.pending import schedule_turns
 from langgraph_learning._engine.flow import Flow, StoreCall
 from langgraph_learning._engine.learning.extract import turn_commit_id
-from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.grounding import ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning.config import Background
 from langgraph_learning.nodes.begun_turns import BegunItems, learn_begun

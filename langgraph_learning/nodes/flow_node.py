@@ -11,7 +11,7 @@ from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.langgraph_private import is_cached, reads_channels
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.state_keys import Keys
 
 # `Any`, because our nodes go into graphs of any state type.
 Node: TypeAlias = Runnable[Any, Any]

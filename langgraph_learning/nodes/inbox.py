@@ -18,7 +18,7 @@ from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.flow_node import FlowNode
 from langgraph_learning.nodes.review import identify_reviewed, review_proposals
 from langgraph_learning.nodes.run_context import Run, run_guarded
-from langgraph_learning.nodes.state import Keys, Update
+from langgraph_learning.nodes.state_keys import Keys, Update
 from langgraph_learning.records import Identity
 
 SHOWN = 10

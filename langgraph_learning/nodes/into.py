@@ -20,7 +20,7 @@ from langgraph_learning.nodes.around import AnyGraph
 from langgraph_learning.nodes.flow_node import FlowNode, State
 from langgraph_learning.nodes.review import review_step
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.state_keys import Keys
 from langgraph_learning.nodes.steps import extract_step, recall_step
 from langgraph_learning.nodes.wiring_checks import WIRED
 from langgraph_learning.nodes.wrap import Wrapped

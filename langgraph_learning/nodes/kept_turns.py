@@ -22,7 +22,7 @@ from langgraph_learning._engine.repository import scoped_to
 from langgraph_learning.nodes.begun_turns import keep_begun, load_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.run_context import Run, run_guarded
-from langgraph_learning.nodes.state import Keys, Update
+from langgraph_learning.nodes.state_keys import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.records import Identity, Provenance
 

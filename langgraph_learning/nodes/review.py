@@ -14,7 +14,7 @@ from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpointer, resume_write
 from langgraph_learning.nodes.run_context import Run, run_guarded
-from langgraph_learning.nodes.state import Keys, Update
+from langgraph_learning.nodes.state_keys import Keys, Update
 from langgraph_learning.nodes.steps import proposals_of_turn, read_conversation, read_listed
 from langgraph_learning.nodes.wiring_checks import REVIEW
 from langgraph_learning.records import Identity, Proposal
@@ -196,7 +196,7 @@ def check_edit(stores: Sequence[LearningStore], proposal: Proposal, operation: s
         raise ValueError(f"an edit changes arguments: {proposal.name!r} may not become {operation!r}")
     mine = [store for store in stores if store.name == proposal.store]
     try:
-        _, read, refused = read_operation(mine, operation, args, upkeep=True)
+        _, read, refused = read_operation(mine, operation, args, maintenance=True)
     except LookupError as error:
         raise ValueError(str(error.args[0])) from error
     unknown = [key for key in args if read is not None and key not in type(read).model_fields]

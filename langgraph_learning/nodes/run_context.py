@@ -32,7 +32,7 @@ from langgraph_learning.nodes.identity import (
     user_label,
     warn_scopeless,
 )
-from langgraph_learning.nodes.state import Keys
+from langgraph_learning.nodes.state_keys import Keys
 from langgraph_learning.nodes.turn_state import TurnState, parse_turn, shrink_receipt
 from langgraph_learning.records import Commit, Identity, check_ids
 from langgraph_learning.reports import Recall

@@ -11,8 +11,8 @@ from langchain_core.messages.utils import MessageLikeRepresentation
 from langgraph_learning._engine.approval.proposals import pending_proposals
 from langgraph_learning._engine.flow import Flow, pinned_revision
 from langgraph_learning._engine.learning.extract import extract, join_unlearned
+from langgraph_learning._engine.learning.grounding import ThreadWords, read_thread
 from langgraph_learning._engine.learning.messages import Speakers, TurnMessage, is_human, last_turn_start
-from langgraph_learning._engine.learning.provenance import ThreadWords, read_thread
 from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import (
     TurnInput,
@@ -27,9 +27,9 @@ from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import BegunItems, erase_begun, find_begun, learn_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.kept_turns import collect_turns, keep_turns, observe_calls
-from langgraph_learning.nodes.recalled import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
-from langgraph_learning.nodes.state import Keys, Update
+from langgraph_learning.nodes.run_recall import recalled_in, tell_idle
+from langgraph_learning.nodes.state_keys import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall
 from langgraph_learning.records import Identity

@@ -9,7 +9,7 @@ from langgraph_learning.records import ACTIVE, SUPERSEDED, Record, Update
 from langgraph_learning.reports import Curated
 from langgraph_learning.stores.json_values import as_list, union
 from langgraph_learning.stores.record_changes import archive_record
-from langgraph_learning.text import same_statement, statement_key
+from langgraph_learning.words import same_statement, statement_key
 
 
 def find_outdated(store: str, records: Sequence[Record], at: datetime, max_age: timedelta | None) -> list[Curated]:

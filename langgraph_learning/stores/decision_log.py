@@ -14,7 +14,7 @@ from langgraph_learning.stores.base import ID, QUERY, Entry, LearningStore, Rank
 from langgraph_learning.stores.json_values import rest_of
 from langgraph_learning.stores.operations import Operation, operation, schema_fields
 from langgraph_learning.stores.record_changes import find_record
-from langgraph_learning.text import same_statement
+from langgraph_learning.words import same_statement
 
 AGENT = "agent"
 """The name of an agent that has no name."""

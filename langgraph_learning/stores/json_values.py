@@ -6,7 +6,7 @@ from typing import cast
 from pydantic import JsonValue
 
 from langgraph_learning.json_schema import Schema, choices, is_blank
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 
 def union(old: list[JsonValue], new: list[JsonValue]) -> list[JsonValue]:

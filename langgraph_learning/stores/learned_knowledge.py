@@ -11,7 +11,7 @@ from langgraph_learning.config import LearnedKnowledgeConfig
 from langgraph_learning.stores.base import Entry, Ranked
 from langgraph_learning.stores.json_values import rest_of
 from langgraph_learning.stores.titled_store import TitledStore
-from langgraph_learning.text import same_statement
+from langgraph_learning.words import same_statement
 
 LONG = 1_000
 """A learning with more characters than this has a brief form: its beginning of this length."""

@@ -17,7 +17,7 @@ from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores.json_values import merge, spell, without_item
 from langgraph_learning.stores.operations import Operation, Refused
 from langgraph_learning.stores.record_changes import remove_record
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 log = logging.getLogger("langgraph_learning.stores.user_profile")
 

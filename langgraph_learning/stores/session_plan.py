@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pydantic import JsonValue
 
 from langgraph_learning.stores.json_values import as_list
-from langgraph_learning.text import same_statement, terms
+from langgraph_learning.words import same_statement, terms
 
 
 def without_withdrawn(content: dict[str, JsonValue], withdrawn: Sequence[str]) -> dict[str, JsonValue]:

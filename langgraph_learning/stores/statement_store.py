@@ -10,7 +10,7 @@ from langgraph_learning.records import ARCHIVED, Add, Change, Record, Update
 from langgraph_learning.stores.base import ID, LearningStore
 from langgraph_learning.stores.operations import Operation, operation, schema_fields
 from langgraph_learning.stores.record_changes import find_record, remove_record
-from langgraph_learning.text import same_statement
+from langgraph_learning.words import same_statement
 
 
 class StatementStore(LearningStore):

@@ -13,7 +13,7 @@ from langgraph_learning.stores.base import ID, LearningStore
 from langgraph_learning.stores.json_values import as_list, spell, union
 from langgraph_learning.stores.operations import Operation, operation, schema_fields
 from langgraph_learning.stores.record_changes import find_record, remove_record
-from langgraph_learning.text import fold, same_statement
+from langgraph_learning.words import fold, same_statement
 
 
 class TitledStore(LearningStore):

@@ -8,7 +8,7 @@ from langgraph_learning.config import UserMemoryConfig
 from langgraph_learning.records import VALIDITY, Change, Record
 from langgraph_learning.stores.operations import operation
 from langgraph_learning.stores.statement_store import StatementStore
-from langgraph_learning.text import is_completed_by
+from langgraph_learning.words import is_completed_by
 
 ADD = "Remember one thing about the user that will matter in later conversations."
 UPDATE = "Replace a memory that has changed or is contradicted; give the whole new statement."

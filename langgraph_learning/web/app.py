@@ -56,7 +56,7 @@ def create_app(
         raise ConfigurationError("there is no store: give create_app(learning, store) or LearningMachine(store=...)")
     memory = Memory(learning, records_store)
     forms = Forms(secret)
-    pages, upkeep = Pages(memory, forms), MaintenancePages(memory, forms)
+    pages, maintenance = Pages(memory, forms), MaintenancePages(memory, forms)
     own = files(__package__).joinpath("static", "style.css").read_text(encoding="utf-8")
     sheet = f"{style_sheet()}\n{own}"
 
@@ -82,7 +82,7 @@ def create_app(
             Route("/icon.svg", icon),
             Mount("/api", api),
             *pages.routes(),
-            *upkeep.routes(),
+            *maintenance.routes(),
         ],
         middleware=[Middleware(Guard), Middleware(Gate, authenticate=authenticate)],
         exception_handlers={kind: answer_error for kind in ANSWERED},

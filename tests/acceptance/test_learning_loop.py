@@ -20,7 +20,7 @@ from langgraph_learning import (
 )
 from langgraph_learning.records import Record, Scope, Source
 from langgraph_learning.testing import ScriptedChatModel, op
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 THREE: dict[str, Any] = {**BOTH, "session_context": True}
 

@@ -29,7 +29,7 @@ from langgraph_learning import (
     connect,
     create_learning_agent,
 )
-from langgraph_learning._engine.learning.answer_text import UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.answer_parsing import UnusableAnswer, read_answer
 from langgraph_learning.records import Add, Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.testing import ScriptedChatModel, UnscriptedCall, call, op

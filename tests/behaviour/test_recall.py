@@ -16,7 +16,7 @@ from examples.custom_store import Todos
 from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig
 from langgraph_learning.records import Record, Scope, Source
 from langgraph_learning.testing import op
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 SESSION = [op("update_session_context", summary="The secret plan is to leave.")]
 

@@ -17,7 +17,7 @@ from langgraph.types import Command
 from pydantic import BaseModel
 
 from langgraph_learning.checkpointers import LearningSaver
-from langgraph_learning.checkpointers._store.statements import load_blocks
+from langgraph_learning.checkpointers._store.sql_statements import load_blocks
 
 EXTENDED = {"copy_thread", "delete_for_runs", "prune"}
 

@@ -13,8 +13,8 @@ from langgraph.store.base import GetOp, PutOp, SearchOp
 from psycopg_pool import ConnectionPool
 
 from langgraph_learning.checkpointers._store import writing
+from langgraph_learning.checkpointers._store.sql_statements import migrations, store_blocks
 from langgraph_learning.checkpointers._store.sqlite import SqliteDialect
-from langgraph_learning.checkpointers._store.statements import migrations, store_blocks
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConflictError, StoreError, UnsupportedByStore
 

@@ -18,7 +18,7 @@ from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridSt
 from langgraph_learning.checkpointers._store import search
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConfigurationError, StoreError
-from langgraph_learning.text import query_terms, terms
+from langgraph_learning.words import query_terms, terms
 
 NS = ("docs",)
 WORDS = [

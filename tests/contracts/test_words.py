@@ -11,7 +11,7 @@ from langgraph.store.memory import InMemoryStore
 from langgraph_learning import LearningDB, LearningMachine, connect
 from langgraph_learning.checkpointers._store import reindex_text, writing
 from langgraph_learning.checkpointers._store.store import HybridStore
-from langgraph_learning.text import stem, words
+from langgraph_learning.words import stem, words
 
 NS = ("docs",)
 STATEMENTS = {

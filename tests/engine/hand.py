@@ -19,7 +19,7 @@ from langgraph_learning._engine.flow import (
     VectorStoreCall,
     Write,
 )
-from langgraph_learning._engine.learning.draft import CommitRules
+from langgraph_learning._engine.learning.commit_draft import CommitRules
 from langgraph_learning._engine.learning.extract import Extraction
 from langgraph_learning._engine.learning.structured_output import OutputMethods
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, TurnMessage

@@ -12,9 +12,9 @@ from pydantic import Field, JsonValue
 from langgraph_learning import UserProfileConfig
 from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import commit
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, CommitRules, OperationRequest
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.operation_request import read_requests
+from langgraph_learning._engine.learning.read_requests import read_requests
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, read_commit
 from langgraph_learning.records import Add, Change, Commit, Identity, Record, Remove, Source, Update
@@ -210,7 +210,7 @@ def test_a_statement_that_is_inferred_says_so_where_it_is_shown() -> None:
 def test_an_agents_tool_call_that_changes_nothing_leaves_no_commit() -> None:
     known = [ScopeSnapshot(MEMORY, memory(MEMORY, "x", "").scope, (memory(MEMORY, "one", "Likes tea"),))]
     asked = (OperationRequest("add_memory", {"content": "likes tea"}),)
-    draft = Draft(CommitKind.TOOL_CALL, "c", ALICE, AT, CommitRules({"user_memory": 10}), requests=asked)
+    draft = CommitDraft(CommitKind.TOOL_CALL, "c", ALICE, AT, CommitRules({"user_memory": 10}), requests=asked)
     hand = ByHand(commit(draft, known))
     assert hand.kinds == []
     assert hand.result.changes == ()

@@ -28,7 +28,7 @@ from langgraph_learning.records import Identity
 from langgraph_learning.reports import Recall
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore
 from langgraph_learning.testing import ScriptedChatModel
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 Run = Callable[[Driver, Flow[Any]], Any]
 BOTH = pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from langgraph_learning.errors import ConflictError, ExtractionError, StoreError
 from langgraph_learning.records import Commit, Identity
 from langgraph_learning.stores import SessionContextStore, UserMemoryStore, UserProfileStore, operation
 from langgraph_learning.testing import op
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 MEMORY = UserMemoryStore()
 TEA = [op("add_memory", content="Likes tea", quote="I like tea")]

@@ -11,7 +11,7 @@ from langgraph_learning import LearnedKnowledgeConfig
 from langgraph_learning._engine.flow import Batch, DescribeStore, StoreInfo, VectorStoreCall, Write
 from langgraph_learning._engine.recall.ranking import blend_with_nearest
 from langgraph_learning._engine.recall.recall import RecallRules, recall
-from langgraph_learning._engine.recall.vector_index import add_nearest, as_document, outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import add_nearest, as_document, outbox_entries, sync_index
 from langgraph_learning._engine.repository import RankedSnapshot
 from langgraph_learning.checkpointers._store.items import StoredItem
 from langgraph_learning.errors import ConflictError, StoreError

@@ -16,7 +16,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from langgraph_learning import LearningDB, LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
-from langgraph_learning.checkpointers._store.statements import Statements, migrations
+from langgraph_learning.checkpointers._store.sql_statements import Statements, migrations
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.testing import ScriptedChatModel, op

@@ -7,7 +7,7 @@ from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import LearningMachine, LearningMode, UserMemoryConfig, create_learning_agent
 from langgraph_learning._engine.flow import Driver
-from langgraph_learning._engine.learning.costs import share_usage
+from langgraph_learning._engine.learning.usage_shares import share_usage
 from langgraph_learning._engine.maintenance.learning_stats import Figures, load_figures
 from langgraph_learning.records import ROOT, Usage
 from langgraph_learning.stores import UserMemoryStore, UserProfileStore

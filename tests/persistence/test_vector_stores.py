@@ -20,7 +20,7 @@ from langgraph_learning import LearnedKnowledgeConfig, LearningDB, LearningMachi
 from langgraph_learning.errors import ConfigurationError, StoreError
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.testing import ScriptedChatModel, op
-from langgraph_learning.text import terms
+from langgraph_learning.words import terms
 
 T = TypeVar("T")
 Colour = Literal["sync", "async"]

@@ -24,10 +24,10 @@ from postgres.world import FACT, memories, talk, talk_at_once
 
 from langgraph_learning import LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import LearningSaver
-from langgraph_learning.checkpointers._patience import BRIEF, SHARE, Patience, PatientLock
 from langgraph_learning.checkpointers._postgres import Connections
 from langgraph_learning.checkpointers._store.sqlite import LOOKS, WAITS, SqliteDialect, _begin_in_turn
 from langgraph_learning.checkpointers._store.writing import WriteTransaction
+from langgraph_learning.checkpointers._timeouts import BRIEF, SHARE, Patience, PatientLock
 from langgraph_learning.errors import StoreError
 from langgraph_learning.testing import ScriptedChatModel
 

@@ -5,7 +5,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from langgraph_learning.stores.entities.names import mentions, normal_type, same_name, slug
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 LETTERS = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=8)
 ASCII = st.text("abcdefgz0123456789+#", min_size=1, max_size=8).filter(lambda text: any(c.isalnum() for c in text))

@@ -18,8 +18,14 @@ from langgraph_learning._engine.approval.proposals import (
 )
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
+from langgraph_learning._engine.learning.commit_draft import (
+    CommitDraft,
+    CommitKind,
+    CommitRules,
+    OperationRequest,
+    Reviewers,
+)
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest, Reviewers
 from langgraph_learning._engine.repository import load_snapshots, scoped_to
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.masking import Mask, mask_secrets
@@ -228,7 +234,8 @@ def _decide_together(
         _, snapshots = yield from load_snapshots(scoped_to([store for store in stores if store.name in names], owner))
         # The same approval gives the same commit id, so that a second answer finds the first and adds nothing.
         pending = sorted(key for key, proposal in proposals_by_id.items() if proposal.status == "pending")
-        draft = Draft(CommitKind.APPROVAL, derived_id("approved", *pending), owner, approver.at, CommitRules(mask=mask))
+        key, rules = derived_id("approved", *pending), CommitRules(mask=mask)
+        draft = CommitDraft(CommitKind.APPROVAL, key, owner, approver.at, rules)
         by_store = {snapshot.store.name: snapshot for snapshot in snapshots}
         decision_round = ApprovalRound(CommitPlan(draft, by_store), approver)
         for decision in decisions:

@@ -17,7 +17,7 @@ from langgraph_learning._engine.background.pending import LONGEST_ERROR, Pending
 from langgraph_learning._engine.flow import Flow, batch, write
 from langgraph_learning._engine.learning.commit import TurnGone
 from langgraph_learning._engine.learning.extract import Extraction, extract
-from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.grounding import ThreadWords
 from langgraph_learning._engine.learning.structured_output import RefusedAnswer
 from langgraph_learning._engine.learning.turn import TurnInput, join_turns
 from langgraph_learning._engine.repository import find_commit

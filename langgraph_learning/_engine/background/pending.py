@@ -11,7 +11,7 @@ from pydantic import Field, JsonValue, ValidationError
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.commit import mark_learned, retry_on_conflict
-from langgraph_learning._engine.learning.provenance import Spoken, ThreadWords
+from langgraph_learning._engine.learning.grounding import Spoken, ThreadWords
 from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, find_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore

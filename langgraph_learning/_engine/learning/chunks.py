@@ -8,8 +8,8 @@ from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.extract import extract
+from langgraph_learning._engine.learning.grounding import read_thread
 from langgraph_learning._engine.learning.messages import LONGEST_MESSAGE, Speakers, count_user_messages
-from langgraph_learning._engine.learning.provenance import read_thread
 from langgraph_learning._engine.learning.turn import TurnInput, turn_of
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.records import Commit, Identity

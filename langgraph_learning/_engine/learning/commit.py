@@ -10,9 +10,9 @@ from langgraph.store.base import GetOp, PutOp
 from langgraph_learning._engine.approval.proposals import load_turn, put_proposal, withdraw_proposals
 from langgraph_learning._engine.flow import Expected, Flow, batch, write
 from langgraph_learning._engine.learning.capture import commit_keys
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
-from langgraph_learning._engine.learning.draft import CommitKind, Draft
-from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import outbox_entries, sync_index
 from langgraph_learning._engine.repository import ScopeSnapshot, commits_namespace, load_past, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Source
@@ -31,7 +31,7 @@ TRIES = 50
 
 
 def commit(
-    draft: Draft,
+    draft: CommitDraft,
     first_snapshots: Sequence[ScopeSnapshot],
     earlier: Sequence[Proposal] = (),
     withdrawn: Sequence[Change] = (),
@@ -75,7 +75,7 @@ def commit(
     return (yield from retry_on_conflict(attempt))
 
 
-def _take_pending(draft: Draft) -> Flow[tuple[list[PutOp], Expected]]:
+def _take_pending(draft: CommitDraft) -> Flow[tuple[list[PutOp], Expected]]:
     """Return the puts that delete the waiting turns, and mark the id of each as learned, also of those begun.
 
     Turns that were joined become one commit. A replay brings back one of them alone, and finds its own id learned. What

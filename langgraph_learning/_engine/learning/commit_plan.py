@@ -11,14 +11,14 @@ from itertools import groupby
 from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.capture import plan_capture, with_keys
-from langgraph_learning._engine.learning.draft import CommitKind, Draft, OperationRequest, Shared
-from langgraph_learning._engine.learning.operation_schema import read_operation
-from langgraph_learning._engine.learning.provenance import (
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, OperationRequest, Shared
+from langgraph_learning._engine.learning.grounding import (
     ONLY_A_TOOL,
     is_supported,
     judge_change,
     tool_only_terms,
 )
+from langgraph_learning._engine.learning.operation_schema import read_operation
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.masking import mask_values
 from langgraph_learning.records import (
@@ -51,7 +51,7 @@ NOBODY = "a run without a user cannot teach a shared namespace: give context={'u
 class CommitPlan:
     """The changes so far, the records they change, and the proposals that wait for a person."""
 
-    draft: Draft
+    draft: CommitDraft
     snapshots: dict[str, ScopeSnapshot]
     """The records by learning store, as they are after the changes."""
     earlier: Sequence[Proposal] = ()
@@ -81,9 +81,9 @@ class CommitPlan:
             candidate.store for candidate in self.snapshots.values() if request.store in (None, candidate.store.name)
         ]
         arguments = {key: mask_values(value, mask) for key, value in request.arguments.items()}
-        upkeep = kind in (CommitKind.APPROVAL, CommitKind.UPKEEP) and request.store is not None
+        maintenance = kind in (CommitKind.APPROVAL, CommitKind.MAINTENANCE) and request.store is not None
         try:
-            store, operation, refused = read_operation(stores, request.operation, arguments, upkeep=upkeep)
+            store, operation, refused = read_operation(stores, request.operation, arguments, maintenance=maintenance)
         except LookupError as error:
             self._refuse(name, str(error.args[0]))
             return
@@ -219,7 +219,7 @@ class CommitPlan:
         if snapshot.store.proposes:
             # A change by a person's own hand is approved by that, unless reviewers are configured.
             return kind is not CommitKind.PERSON or rules.reviewers is not None
-        if kind is CommitKind.UPKEEP or snapshot.scope.namespace is None or rules.shared == "write":
+        if kind is CommitKind.MAINTENANCE or snapshot.scope.namespace is None or rules.shared == "write":
             return False
         old = snapshot.by_id.get(change.id)
         return old is not None and old.source.user_id != self.draft.identity.user_id

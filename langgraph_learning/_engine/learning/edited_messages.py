@@ -14,8 +14,8 @@ from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update
 from langgraph_learning.store_protocol import VersionedStore
-from langgraph_learning.text import fold
 from langgraph_learning.validity import VALIDITY
+from langgraph_learning.words import fold
 
 
 def digest_messages(messages: Iterable[TurnMessage]) -> str:

@@ -14,7 +14,7 @@ from pydantic import JsonValue
 from langgraph_learning import prompts
 from langgraph_learning._engine.learning.operation_schema import operation_schema
 from langgraph_learning.stores import Operation
-from langgraph_learning.text import fold, words
+from langgraph_learning.words import fold, words
 
 MOST_EXAMPLES = 4
 

@@ -11,17 +11,17 @@ from langgraph_learning._engine.approval.proposals import load_turn
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.capture import find_citing, read_capture
 from langgraph_learning._engine.learning.commit import commit
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, CommitRules
 from langgraph_learning._engine.learning.commit_plan import may_teach
-from langgraph_learning._engine.learning.costs import share_usage
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
 from langgraph_learning._engine.learning.edited_messages import edited_proposals, withdraw_edited
 from langgraph_learning._engine.learning.extraction_prompt import build_prompt, offered_operations
+from langgraph_learning._engine.learning.grounding import ThreadWords, read_turn
 from langgraph_learning._engine.learning.messages import TurnMessage
-from langgraph_learning._engine.learning.operation_request import cut_operations, read_requests
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.provenance import ThreadWords, read_turn
+from langgraph_learning._engine.learning.read_requests import cut_operations, read_requests
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, failed_trajectory, join_turns
+from langgraph_learning._engine.learning.usage_shares import share_usage
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, scoped_to
 from langgraph_learning.records import Commit, Refusal, Scope, Source, derived_id
 from langgraph_learning.store_protocol import Address
@@ -105,7 +105,7 @@ def extract(
     withdrawn = yield from withdraw_edited(facts, turn, identity)
     shown = [snapshot.without(change.id for change in withdrawn) for snapshot in snapshots]
     spoken = read_turn(turn)
-    draft = Draft(
+    draft = CommitDraft(
         CommitKind.TURN,
         key,
         identity,
@@ -155,8 +155,8 @@ def _keep_messages(
         return None
     captured = read_capture(turn_input, key, rules.mask, current)
     _, snapshots, _ = yield from load_turn(stores, turn_input.identity, key, "", captured.session)
-    draft = Draft(
-        CommitKind.UPKEEP,  # without changes, no commit is written
+    draft = CommitDraft(
+        CommitKind.MAINTENANCE,  # without changes, no commit is written
         derived_id("said", key, turn_input.at.isoformat()),
         turn_input.identity,
         turn_input.at,
@@ -171,8 +171,8 @@ def _keep_messages(
 
 
 def _ask_model(
-    work: Extraction, snapshots: Sequence[ScopeSnapshot], turn_input: TurnInput, draft: Draft
-) -> Flow[Draft]:
+    work: Extraction, snapshots: Sequence[ScopeSnapshot], turn_input: TurnInput, draft: CommitDraft
+) -> Flow[CommitDraft]:
     """Ask one model what the turn teaches; return the draft with its requests, what was refused, and the costs."""
     snapshots = [snapshot for snapshot in snapshots if snapshot.store in work.stores]
     if not snapshots:

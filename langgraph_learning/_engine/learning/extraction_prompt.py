@@ -20,7 +20,7 @@ from langgraph_learning._engine.recall.ranking import rank_records
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import ACTIVE, Record
 from langgraph_learning.stores import Entry, Operation
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 SHOWN_TOKENS = 4_000
 """The number of tokens of stored records that an extraction is shown."""
@@ -72,7 +72,7 @@ def build_prompt(
         lines += [(step.position, _call_line(step)) for step in shorten_trajectory(turn_input.turn.trajectory)]
     ordered = [line for _, line in sorted(lines, key=lambda line: line[0])]
     turn = prompts.render(
-        "turn",
+        "extraction_input",
         today=_day(turn_input.said_at, zone),
         timezone=turn_input.identity.timezone,
         stored="\n".join(stored),

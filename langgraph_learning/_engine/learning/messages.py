@@ -8,7 +8,7 @@ from datetime import datetime
 
 from langchain_core.messages import AIMessage, BaseMessage, ChatMessage, ToolCall, ToolMessage
 
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 LONGEST_MESSAGE = 16_000
 """The number of characters of one message that an extraction reads."""

@@ -102,7 +102,7 @@ def read_operation(
     arguments: Mapping[str, JsonValue],
     *,
     searches: bool = False,
-    upkeep: bool = False,
+    maintenance: bool = False,
 ) -> tuple[LearningStore, Operation | None, list[Refusal]]:
     """Return the learning store, the valid operation, and what of it was refused.
 
@@ -111,13 +111,13 @@ def read_operation(
         name: The name of the operation.
         arguments: Its arguments.
         searches: Whether it is one of the searches.
-        upkeep: Whether the operations of every learning store count too; no extraction and no tool offers those.
+        maintenance: Whether the operations of every learning store count too; no extraction and no tool offers those.
 
     Raises:
         LookupError: No learning store has this operation.
     """
     for store in stores:
-        for kind in store.searches if searches else (*store.operations, *(MAINTENANCE if upkeep else ())):
+        for kind in store.searches if searches else (*store.operations, *(MAINTENANCE if maintenance else ())):
             if kind.__name__ == name:
                 return (store, *_validate(store, kind, _to_declared(kind, arguments)))
     raise LookupError(f"there is no operation {name!r}")

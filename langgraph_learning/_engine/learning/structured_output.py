@@ -14,7 +14,7 @@ from pydantic import BaseModel, JsonValue
 
 from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow, ModelCall
-from langgraph_learning._engine.learning.answer_text import UnusableAnswer, read_answer
+from langgraph_learning._engine.learning.answer_parsing import UnusableAnswer, read_answer
 from langgraph_learning._engine.learning.model_call import PROMPT, CallLimits, Options, RawAnswer
 from langgraph_learning.errors import ExtractionError
 from langgraph_learning.json_schema import Schema

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS
 from langgraph_learning._engine.background.pending import LEASE
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
-from langgraph_learning._engine.recall.vector_index import PENDING, Address, outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import PENDING, Address, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values

@@ -14,8 +14,8 @@ from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, CommitRules, OperationRequest
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, load_snapshots, scoped_to
@@ -170,7 +170,7 @@ def curate(
         nonlocal judged
         snapshots, earlier = yield from _load_scopes(scoped_stores, identity)
         key = derived_id("curation", identity.user_id, identity.thread_id, at.isoformat())
-        draft = Draft(CommitKind.UPKEEP, key, identity, at, CommitRules(mask=mask))
+        draft = CommitDraft(CommitKind.MAINTENANCE, key, identity, at, CommitRules(mask=mask))
         curation_round = CurationRound(
             CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots}, earlier),
             judged or JudgeResult(),
@@ -238,7 +238,7 @@ def _notes(store: LearningStore, labels: dict[str, Record]) -> list[BaseMessage]
     )
     return [
         SystemMessage(prompts.render("curation", capture=store.extraction_instructions)),
-        HumanMessage(prompts.render("notes", notes="\n".join(lines))),
+        HumanMessage(prompts.render("curation_input", notes="\n".join(lines))),
     ]
 
 
@@ -254,7 +254,7 @@ def _judgement(store: LearningStore, item: JsonValue, labels: dict[str, Record],
     if (name := asked.get("operation")) not in offered:
         raise LookupError(f"there is no operation {name!r}")
     arguments = {key: value for key, value in asked.items() if key != "operation"}
-    _, operation, refused = read_operation([store], name, arguments, upkeep=True)
+    _, operation, refused = read_operation([store], name, arguments, maintenance=True)
     if operation is None:
         raise LookupError("; ".join(refusal.reason for refusal in refused))
     given = operation.model_dump(mode="json")

@@ -9,8 +9,8 @@ from langgraph.store.base import GetOp, Item, Result
 
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.commit import retry_on_conflict, write_commit
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, CommitRules
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft
 from langgraph_learning._engine.maintenance.votes import (
     Ballot,
     RecordAddress,
@@ -157,7 +157,7 @@ def _set_aside(
 ) -> CommitPlan:
     """Plan that harmful records are not recalled until a person has decided about them."""
     key = derived_id("feedback", spoken.key, at.isoformat())
-    draft = Draft(CommitKind.UPKEEP, key, spoken.identity, at, CommitRules())
+    draft = CommitDraft(CommitKind.MAINTENANCE, key, spoken.identity, at, CommitRules())
     plan = CommitPlan(draft, {snapshot.store.name: snapshot for snapshot in snapshots})
     for voted in harmful:
         name, source = voted.record.store, voted.record.source

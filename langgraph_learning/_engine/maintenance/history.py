@@ -8,7 +8,7 @@ from langgraph.store.base import Item, PutOp
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
-from langgraph_learning._engine.recall.vector_index import outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import outbox_entries, sync_index
 from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
 from langgraph_learning.errors import ConflictError, ScopeError
 from langgraph_learning.records import (

@@ -14,7 +14,7 @@ from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
 from langgraph_learning._engine.learning.commit import retry_on_conflict
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
-from langgraph_learning._engine.recall.vector_index import PENDING, Address, erase_documents, outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import PENDING, Address, erase_documents, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_secrets, mask_values

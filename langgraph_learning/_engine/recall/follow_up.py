@@ -10,7 +10,7 @@ from langgraph_learning._engine.learning.turn import question
 from langgraph_learning._engine.repository import read_op, read_snapshot
 from langgraph_learning.records import Scope
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.text import query_terms
+from langgraph_learning.words import query_terms
 
 SHORT = 8
 """A question with more different search words than this is searched for alone, without earlier messages or hints."""

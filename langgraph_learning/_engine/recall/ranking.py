@@ -9,7 +9,7 @@ from langgraph_learning._engine.maintenance.votes import Tally
 from langgraph_learning.records import Record
 from langgraph_learning.scoring import DENSE, LEXICAL, bm25, scale, term_weights
 from langgraph_learning.stores import Ranked
-from langgraph_learning.text import QueryTerm, query_terms, terms
+from langgraph_learning.words import QueryTerm, query_terms, terms
 
 SWAY = 0.5
 """The largest part of a score that votes may add or take away."""

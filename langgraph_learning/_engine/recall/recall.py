@@ -19,7 +19,7 @@ from langgraph_learning.records import Identity, Record, Scope
 from langgraph_learning.reports import Recall, Receipt, ShownRecord
 from langgraph_learning.stores import Entry, LearningStore, Operation, Ranked
 from langgraph_learning.stores.base import FAULTS
-from langgraph_learning.text import tokens
+from langgraph_learning.words import tokens
 
 MIN_TOKENS = 20
 """If more tokens than this are free, a record that is always shown but too long is cut instead of left out."""

@@ -10,7 +10,7 @@ from langgraph_learning._engine.flow import Flow, StoreInfo, batch, call_store, 
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots, tallies
 from langgraph_learning._engine.recall.ranking import apply_vote, rank_records
 from langgraph_learning._engine.recall.session_search import NEWEST, read_sessions
-from langgraph_learning._engine.recall.vector_index import add_nearest
+from langgraph_learning._engine.recall.vector_store import add_nearest
 from langgraph_learning._engine.repository import (
     EVERYTHING,
     READ_LIMIT,

@@ -18,7 +18,7 @@ from langgraph_learning._engine.recall.session_ranking import Place, Ranking, Si
 from langgraph_learning._engine.repository import RankedSnapshot
 from langgraph_learning.records import Record, Scope
 from langgraph_learning.stores import LearningStore, Ranked
-from langgraph_learning.text import QueryTerm, query_terms, terms
+from langgraph_learning.words import QueryTerm, query_terms, terms
 
 NEWEST = 50
 """How many of the newest records are read if there is no query."""

@@ -19,14 +19,14 @@ from langgraph_learning import prompts
 from langgraph_learning._engine.approval.proposals import find_proposals, read_proposals
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.learning.commit import write_commit
+from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, CommitRules, OperationRequest
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
-from langgraph_learning._engine.learning.costs import share_usage
-from langgraph_learning._engine.learning.draft import CommitKind, CommitRules, Draft, OperationRequest
 from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
-from langgraph_learning._engine.learning.operation_request import cut_operations
+from langgraph_learning._engine.learning.grounding import ThreadWords
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.read_requests import cut_operations
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
+from langgraph_learning._engine.learning.usage_shares import share_usage
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
 from langgraph_learning._engine.reflection.evidence import (
     REFLECTION,
@@ -64,7 +64,7 @@ from langgraph_learning.records import (
 )
 from langgraph_learning.reports import Reflection
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.text import tokens, words
+from langgraph_learning.words import tokens, words
 
 BATCH = 12
 """How many events the model gets in one call."""
@@ -311,7 +311,7 @@ def _prompt(snapshots: Sequence[ScopeSnapshot], events: Sequence[Evidence]) -> l
     text = "\n".join(event.line for event in events)
     stored = "\n".join(list_stored(snapshot, text) for snapshot in snapshots)
     rules = prompts.render("reflection", stores="\n\n".join(describe_store(snapshot) for snapshot in snapshots))
-    return [SystemMessage(rules), HumanMessage(prompts.render("events", stored=stored, events=text))]
+    return [SystemMessage(rules), HumanMessage(prompts.render("reflection_input", stored=stored, events=text))]
 
 
 def _read_lesson(item: JsonValue, events: Sequence[Evidence]) -> Lesson | None:
@@ -339,7 +339,7 @@ def _plan(reflector: Reflector, material: Material, lessons: Lessons) -> CommitP
     """Plan the operations that the model asked for, on what is stored now."""
     at, identity = datetime.now(UTC), material.identity
     spoken = ThreadWords(tuple(part for event in lessons.events for part in event.spoken))
-    draft = Draft(
+    draft = CommitDraft(
         CommitKind.REFLECTION,
         derived_id(REFLECTION, identity.user_id, identity.agent, lessons.events[-1].key, at.isoformat()),
         identity,

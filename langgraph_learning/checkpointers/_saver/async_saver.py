@@ -17,7 +17,7 @@ from langgraph.checkpoint.base import (
 )
 
 from langgraph_learning.checkpointers._executor import WorkerThreads
-from langgraph_learning.checkpointers._store.statements import Block, Dialect, load_blocks
+from langgraph_learning.checkpointers._store.sql_statements import Block, Dialect, load_blocks
 
 Parameters = dict[str, str]
 Saver: TypeAlias = BaseCheckpointSaver[Any]  # of any kind of channel version

@@ -34,8 +34,8 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.store.base import BaseStore
 
+from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._executor import await_event
-from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._saver.async_saver import Saver
 from langgraph_learning.checkpointers._saver.capabilities import delegate, with_capabilities
 from langgraph_learning.checkpointers._saver.thread_data import (

@@ -16,7 +16,7 @@ from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._postgres import AnyConnection, Connections, is_behind_pooler
 from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters
 from langgraph_learning.checkpointers._schema_lookup import SET_UP, create_schema, find_installation
-from langgraph_learning.checkpointers._store.statements import load_blocks
+from langgraph_learning.checkpointers._store.sql_statements import load_blocks
 from langgraph_learning.errors import StoreError
 
 

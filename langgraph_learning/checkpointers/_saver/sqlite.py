@@ -10,11 +10,11 @@ from typing import cast
 from langgraph.checkpoint.serde.base import SerializerProtocol
 from langgraph.checkpoint.sqlite import SqliteSaver
 
+from langgraph_learning.checkpointers._after_fork import abandon, renew_in_child
 from langgraph_learning.checkpointers._executor import WorkerThreads
-from langgraph_learning.checkpointers._fork import abandon, renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, PatientLock
 from langgraph_learning.checkpointers._saver.async_saver import AsyncSaverMixin, Parameters
 from langgraph_learning.checkpointers._sqlite import connect, enable_wal
+from langgraph_learning.checkpointers._timeouts import TIMEOUT, Patience, PatientLock
 
 
 class SqliteCheckpointSaver(AsyncSaverMixin, SqliteSaver):

@@ -11,8 +11,8 @@ from weakref import WeakKeyDictionary
 
 from langgraph.store.base import GetOp, Result
 
+from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._executor import WorkerThreads
-from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.errors import StoreError
 
 Gets = Sequence[GetOp]

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import quote
 
-from langgraph_learning.checkpointers._patience import TIMEOUT
 from langgraph_learning.checkpointers._store.codec import read_path
 from langgraph_learning.checkpointers._store.dialect import Row
-from langgraph_learning.checkpointers._store.statements import Dialect, load_blocks, migrations, pending_migrations
+from langgraph_learning.checkpointers._store.sql_statements import Dialect, load_blocks, migrations, pending_migrations
+from langgraph_learning.checkpointers._timeouts import TIMEOUT
 from langgraph_learning.checkpointers.database import connect, postgres_url, sqlite_path
 from langgraph_learning.errors import StoreError
 
@@ -72,7 +72,7 @@ def inspect(url: str, schema: str | None = None, *, counting: bool = False) -> D
 
 @contextmanager
 def _query_sqlite(path: str) -> Iterator[Query]:
-    blocks = load_blocks("sqlite", "state")
+    blocks = load_blocks("sqlite", "inspect")
     try:
         with closing(sqlite3.connect(f"file:{quote(path)}?mode=ro", uri=True, timeout=30)) as connection:
             yield lambda name: connection.execute(blocks[name][0]).fetchall()
@@ -87,7 +87,7 @@ def _query_postgres(url: str, schema: str | None) -> Iterator[Query]:
     from langgraph_learning.checkpointers._postgres import is_behind_pooler
     from langgraph_learning.checkpointers._schema_lookup import find_installation
 
-    blocks = load_blocks("postgres", "state")
+    blocks = load_blocks("postgres", "inspect")
     try:
         timeout = math.ceil(TIMEOUT)
         with psycopg.connect(postgres_url(url), connect_timeout=timeout, prepare_threshold=None) as connection:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from threading import Lock
 from weakref import WeakValueDictionary
 
-from langgraph_learning.checkpointers._fork import renew_in_child
+from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._store.dialect import Dialect
 from langgraph_learning.checkpointers._store.embedding import Embedder
 from langgraph_learning.errors import ConfigurationError, StoreError

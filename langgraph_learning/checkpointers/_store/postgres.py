@@ -13,11 +13,11 @@ from zlib import crc32
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from langgraph_learning.checkpointers._fork import renew_in_child
-from langgraph_learning.checkpointers._patience import TIMEOUT, Patience, PatientLock
+from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, RetryableError, Row, Scores
-from langgraph_learning.checkpointers._store.statements import VECTORS, Statements, migrations, pending_migrations
+from langgraph_learning.checkpointers._store.sql_statements import VECTORS, Statements, migrations, pending_migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
+from langgraph_learning.checkpointers._timeouts import TIMEOUT, Patience, PatientLock
 from langgraph_learning.errors import ConfigurationError, StoreError
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from langgraph_learning.checkpointers._store.codec import Json, read_json
 from langgraph_learning.checkpointers._store.dialect import Dialect, Row, Session
 from langgraph_learning.checkpointers._store.writing import analyze, words_row
-from langgraph_learning.text import analysis_version
+from langgraph_learning.words import analysis_version
 
 log = logging.getLogger("langgraph_learning")
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 from langchain_core.embeddings import Embeddings
 
-from langgraph_learning.checkpointers._fork import abandon, renew_in_child
-from langgraph_learning.checkpointers._patience import SHARE, TIMEOUT, Patience, PatientLock
+from langgraph_learning.checkpointers._after_fork import abandon, renew_in_child
 from langgraph_learning.checkpointers._sqlite import connect, enable_wal
 from langgraph_learning.checkpointers._store.codec import Json, write_time
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, Row, Scores
 from langgraph_learning.checkpointers._store.search import as_scores
-from langgraph_learning.checkpointers._store.statements import Statements, migrations
+from langgraph_learning.checkpointers._store.sql_statements import Statements, migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
+from langgraph_learning.checkpointers._timeouts import SHARE, TIMEOUT, Patience, PatientLock
 from langgraph_learning.errors import StoreError
 
 _SQL = Statements("sqlite")

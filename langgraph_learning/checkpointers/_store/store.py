@@ -12,8 +12,8 @@ from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 from langchain_core.embeddings import Embeddings
 from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result
 
+from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._executor import WorkerThreads
-from langgraph_learning.checkpointers._fork import renew_in_child
 from langgraph_learning.checkpointers._store.as_of import PLAIN_READS, StoreAsOf
 from langgraph_learning.checkpointers._store.batch import BatchPlan
 from langgraph_learning.checkpointers._store.codec import path_range, read_time, write_key, write_path

@@ -19,7 +19,7 @@ from langgraph_learning.checkpointers._store.codec import (
 from langgraph_learning.checkpointers._store.dialect import Params, Row, Session
 from langgraph_learning.checkpointers._store.embedding import Vectors
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.text import query_terms, terms
+from langgraph_learning.words import query_terms, terms
 
 _LONGEST_TERM = 64  # an index of Postgres cannot hold a word of thousands of letters
 LONGEST_PLACE = 2_000  # bytes of a key, and of all labels of a namespace; an index of Postgres refuses more

@@ -13,7 +13,7 @@ from langgraph_learning.stores.entities.names import one_line, slug
 from langgraph_learning.stores.entities.resolution import Named, new_id
 from langgraph_learning.stores.json_values import as_list, spell
 from langgraph_learning.stores.record_changes import set_record
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 STORE = "entity_memory"
 FIELDS = frozenset({"kind", "name", "type", "description", "aliases", "properties"})

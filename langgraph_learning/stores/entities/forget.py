@@ -16,7 +16,7 @@ from langgraph_learning.stores.entities.remember import strip_rendering
 from langgraph_learning.stores.entities.resolution import aliases_of, entities, name_and_type, name_of, resolve, type_of
 from langgraph_learning.stores.json_values import as_list, spell
 from langgraph_learning.stores.operations import Refused
-from langgraph_learning.text import same_statement
+from langgraph_learning.words import same_statement
 
 OUT, BACK = "→", "←"
 

@@ -4,7 +4,7 @@ import re
 import unicodedata
 from functools import lru_cache
 
-from langgraph_learning.text import STOP_WORDS, fold, fold_letters, normalize
+from langgraph_learning.words import STOP_WORDS, fold, fold_letters, normalize
 
 UNKNOWN = "unknown"
 """The type of an entity that only a relationship has named so far."""

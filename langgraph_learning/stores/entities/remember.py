@@ -24,7 +24,7 @@ from langgraph_learning.stores.entities.names import UNKNOWN, mergeable, normali
 from langgraph_learning.stores.entities.resolution import Named, new_id, resolve
 from langgraph_learning.stores.json_values import as_list, union
 from langgraph_learning.stores.operations import Refused
-from langgraph_learning.text import fold, same_statement, terms
+from langgraph_learning.words import fold, same_statement, terms
 
 MOST_ALIASES = 8
 

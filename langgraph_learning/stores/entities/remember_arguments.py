@@ -8,8 +8,8 @@ from pydantic import BaseModel, Field, JsonValue
 from pydantic.fields import FieldInfo
 
 from langgraph_learning.schemas import Event, Fact
-from langgraph_learning.stores.entities.dates import mark_as_said, read_day
 from langgraph_learning.stores.entities.names import one_line
+from langgraph_learning.stores.entities.relative_dates import mark_as_said, read_day
 from langgraph_learning.stores.json_values import as_list
 from langgraph_learning.stores.operations import Operation, Refused, schema_fields
 

@@ -6,12 +6,12 @@ from datetime import datetime
 
 from langgraph_learning.records import ACTIVE, ARCHIVED, Record
 from langgraph_learning.stores.base import Entry, Ranked
-from langgraph_learning.stores.entities.dates import date_order
 from langgraph_learning.stores.entities.entity_records import attributes
 from langgraph_learning.stores.entities.names import mentions, normal_type
+from langgraph_learning.stores.entities.relative_dates import date_order
 from langgraph_learning.stores.entities.resolution import aliases_of, name_and_type, name_of, type_of
 from langgraph_learning.stores.json_values import spell
-from langgraph_learning.text import query_terms, terms
+from langgraph_learning.words import query_terms, terms
 
 LISTED = 50
 EXPANDED = 5

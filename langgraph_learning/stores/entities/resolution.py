@@ -15,7 +15,7 @@ from langgraph_learning.stores.entities.names import (
 )
 from langgraph_learning.stores.json_values import as_list
 from langgraph_learning.stores.operations import Refused
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langgraph_learning import text as analysis
+from langgraph_learning import words as analysis
 from langgraph_learning.languages import guess_language
-from langgraph_learning.text import fold, fold_letters, query_terms, terms, words
+from langgraph_learning.words import fold, fold_letters, query_terms, terms, words
 
 # A language, a turn, a question in another inflection, and the words of it that shall find the turn.
 ASKED = [

@@ -11,9 +11,9 @@ the statement is stored and marked as inferred, unless it consists of words that
 refused. Once a tool, a document or a summary has spoken, the statement may be theirs. Then it is refused, or at most
 proposed, unless the learning store is configured to learn from tools.
 
-Words are compared in one spelling, by their stems and beginnings, and by the groups of `vocabulary.toml`, so that "keep
-it short" supports "wants concise answers". Where only a person could see that two texts mean the same, the statement
-becomes a proposal.
+Words are compared in one spelling, by their stems and beginnings, and by the groups of `grounding_words.toml`, so that
+"keep it short" supports "wants concise answers". Where only a person could see that two texts mean the same, the
+statement becomes a proposal.
 """
 
 import re
@@ -26,9 +26,7 @@ from typing import Literal, TypeAlias
 from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolMessage
 from pydantic import JsonValue
 
-from langgraph_learning._engine.learning.messages import EVERYBODY, Speakers, message_text
-from langgraph_learning._engine.learning.turn import Turn
-from langgraph_learning._engine.learning.vocabulary import (
+from langgraph_learning._engine.learning.grounding_words import (
     Vocabulary,
     fold_words,
     list_terms,
@@ -36,9 +34,11 @@ from langgraph_learning._engine.learning.vocabulary import (
     statement_terms,
     word_lists,
 )
+from langgraph_learning._engine.learning.messages import EVERYBODY, Speakers, message_text
+from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning.records import Change, Record, Remove, Source
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.text import fold, words
+from langgraph_learning.words import fold, words
 
 CHANGED_BY = "changed_by"
 """The key in the artifact of a tool message that marks the message of a learning tool about its own change."""

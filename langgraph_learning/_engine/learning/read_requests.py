@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import JsonValue
 
-from langgraph_learning._engine.learning.draft import OperationRequest
+from langgraph_learning._engine.learning.commit_draft import OperationRequest
 from langgraph_learning._engine.learning.edited_messages import digest_messages
 from langgraph_learning._engine.learning.examples import copied_words
 from langgraph_learning._engine.learning.messages import TrajectoryStep, TurnMessage
@@ -21,7 +21,7 @@ from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import ACTIVE, Record, Refusal, Source
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.text import fold, same_statement, terms
+from langgraph_learning.words import fold, same_statement, terms
 
 log = logging.getLogger(__name__)
 TRIED = 10

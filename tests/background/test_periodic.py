@@ -9,8 +9,8 @@ from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import Background, connect
-from langgraph_learning._engine.background.schedule import care_tasks, take_care
 from langgraph_learning._engine.flow import Driver
+from langgraph_learning._engine.maintenance.periodic import periodic_tasks, run_due
 from langgraph_learning.errors import ConfigurationError
 
 NOW = datetime(2026, 5, 8, tzinfo=UTC)
@@ -31,24 +31,24 @@ def test_curation_is_done_once_a_period_for_all_users_whoever_asks_first(kind: s
     with connect("sqlite:///:memory:") as db:
         store = InMemoryStore() if kind == "memory" else db.store
         machine, _ = learning_machine()
-        tasks = care_tasks(machine._settings, curate_every=WEEK)
+        tasks = periodic_tasks(machine._settings, curate_every=WEEK)
         ours, theirs = Driver(store), Driver(store)
         teach_twice(store)
-        assert take_care(ours, tasks, NOW) == ["curate learning"]
+        assert run_due(ours, tasks, NOW) == ["curate learning"]
         for user in ("ada", "bob"):
             records = machine.scoped(user_id=user, store=store).records()
             assert [record.status for record in records].count("active") == 1
-        assert take_care(theirs, tasks, NOW + timedelta(days=6)) == []
-        assert take_care(theirs, tasks, NOW + WEEK) == ["curate learning"]
-        assert take_care(ours, tasks, NOW + WEEK) == []
+        assert run_due(theirs, tasks, NOW + timedelta(days=6)) == []
+        assert run_due(theirs, tasks, NOW + WEEK) == ["curate learning"]
+        assert run_due(ours, tasks, NOW + WEEK) == []
 
 
 def test_nothing_is_done_without_a_period_and_a_store_that_cannot_sweep_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     machine, _ = learning_machine()
-    assert care_tasks(machine._settings) == {}
-    assert take_care(Driver(InMemoryStore()), care_tasks(machine._settings, sweep_every=WEEK), NOW) == []
+    assert periodic_tasks(machine._settings) == {}
+    assert run_due(Driver(InMemoryStore()), periodic_tasks(machine._settings, sweep_every=WEEK), NOW) == []
     assert "sweep failed" in caplog.text
 
 
@@ -56,7 +56,7 @@ def test_what_has_expired_is_swept() -> None:
     with connect("sqlite:///:memory:") as db:
         machine, _ = learning_machine()
         db.store.put(("learning", "user", "ada", "user_memory"), "old", {"text": "x"}, ttl=0.0000001)
-        assert take_care(Driver(db.store), care_tasks(machine._settings, sweep_every=WEEK), NOW) == ["sweep"]
+        assert run_due(Driver(db.store), periodic_tasks(machine._settings, sweep_every=WEEK), NOW) == ["sweep"]
         assert db.store.count(("learning", "user")) == 0  # type: ignore[attr-defined]
         assert memories(db.store) == []
 
@@ -64,10 +64,10 @@ def test_what_has_expired_is_swept() -> None:
 def test_a_machine_that_reflects_does_so_once_a_period_and_one_that_cannot_is_refused() -> None:
     machine, _ = learning_machine(background=Background(reflect_every=WEEK))
     with pytest.raises(ConfigurationError, match="reflect_every"):
-        care_tasks(machine._settings)
+        periodic_tasks(machine._settings)
     times: list[int] = []
-    tasks = care_tasks(machine._settings, reflect=lambda: times.append(1))
+    tasks = periodic_tasks(machine._settings, reflect=lambda: times.append(1))
     store = Driver(InMemoryStore())
     for days in (0, 6, 7):
-        take_care(store, tasks, NOW + timedelta(days=days))
+        run_due(store, tasks, NOW + timedelta(days=days))
     assert len(times) == 2

@@ -5,8 +5,8 @@ import json
 import pytest
 from pydantic import JsonValue
 
-from langgraph_learning._engine.learning import answer_text
-from langgraph_learning._engine.learning.answer_text import (
+from langgraph_learning._engine.learning import answer_parsing
+from langgraph_learning._engine.learning.answer_parsing import (
     LONGEST_ANSWER,
     MOST_OPERATIONS,
     OperationList,
@@ -110,6 +110,6 @@ def test_thoughts_are_taken_out_and_a_tag_that_is_never_closed_is_looked_for_onc
         def search(self, text: str, start: int) -> None:
             looked.append(start)
 
-    monkeypatch.setitem(answer_text._CLOSING, "think", Closing())
+    monkeypatch.setitem(answer_parsing._CLOSING, "think", Closing())
     assert len(read_answer("<think>" * 10_000 + good).operations) == 1
     assert len(looked) == 1

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from langgraph_learning.stores import EntityMemoryStore
-from langgraph_learning.stores.entities import dates
-from langgraph_learning.stores.entities.dates import date_order, read_day
+from langgraph_learning.stores.entities import relative_dates
+from langgraph_learning.stores.entities.relative_dates import date_order, read_day
 
 TODAY = date(2026, 3, 1)
 
@@ -124,11 +124,11 @@ def test_dateparser_reads_other_languages_behind_ours(said: str, day: str | None
 
 def test_without_dateparser_what_it_would_read_is_kept_as_it_was_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "dateparser.date", None)
-    dates._other_languages.cache_clear()
+    relative_dates._other_languages.cache_clear()
     assert read_day("vor zehn Tagen", NOVEMBER) is None
     assert read_day("gestern", NOVEMBER) == date(2026, 11, 28)
     monkeypatch.undo()
-    dates._other_languages.cache_clear()
+    relative_dates._other_languages.cache_clear()
 
 
 @pytest.mark.parametrize(

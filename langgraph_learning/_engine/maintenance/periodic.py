@@ -60,7 +60,7 @@ def _call(step: Callable[[], object]) -> Flow[None]:
     yield from ()  # makes this function a generator, as a flow must be
 
 
-def care_tasks(
+def periodic_tasks(
     settings: MachineSettings,
     *,
     curate_every: timedelta | None = None,
@@ -84,7 +84,7 @@ def care_tasks(
     return tasks
 
 
-def take_care(driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], now: datetime) -> list[str]:
+def run_due(driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], now: datetime) -> list[str]:
     """Run the due tasks and return their names; a failure is logged, and the task runs again in the next period."""
     done = []
     for name, (every, task) in tasks.items():
@@ -97,16 +97,16 @@ def take_care(driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], now: 
     return done
 
 
-def care_in_background(
+def run_in_background(
     driver: Driver, tasks: Mapping[str, tuple[timedelta, Task]], clock: Callable[[], datetime]
 ) -> None:
     """Start a daemon thread that runs due tasks until the process ends."""
     ended = threading.Event()
 
     def loop() -> None:
-        take_care(driver, tasks, clock())
+        run_due(driver, tasks, clock())
         while not ended.wait(LOOK.total_seconds()):
-            take_care(driver, tasks, clock())
+            run_due(driver, tasks, clock())
 
     if tasks:
-        threading.Thread(target=loop, name="learning-care", daemon=True).start()
+        threading.Thread(target=loop, name="learning-periodic", daemon=True).start()

@@ -12,7 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-from langgraph_learning.text import fold
+from langgraph_learning.words import fold
 
 _MONTHS = "january february march april may june july august september october november december".split()
 _NAMED = {short: number for number, name in enumerate(_MONTHS, 1) for short in (name, name[:3])} | {"sept": 9}

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import JsonValue
 
 from langgraph_learning._engine.learning.capture import Captured
-from langgraph_learning._engine.learning.provenance import ThreadWords
+from langgraph_learning._engine.learning.grounding import ThreadWords
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Identity, Provenance, Record, Refusal, Source, Trajectory, Usage
 from langgraph_learning.store_protocol import Address
@@ -30,7 +30,7 @@ class OperationRequest:
     arguments: Mapping[str, JsonValue]
     source: Source = field(default_factory=Source)
     store: str | None = None
-    """The learning store, if known: operations for upkeep have the same names in all of them."""
+    """The learning store, if known: operations for maintenance have the same names in all of them."""
     said_at: datetime | None = None
     """The time of the words it rests on, from which relative dates count; by default the time of the commit."""
 
@@ -46,7 +46,7 @@ class CommitKind(Enum):
     """A person's own edit."""
     APPROVAL = "approval"
     """A person's approval of proposals."""
-    UPKEEP = "upkeep"
+    MAINTENANCE = "maintenance"
     """Curation, and what feedback sets aside."""
     REFLECTION = "reflection"
     """What many turns teach together; it may change what others taught only as a turn may."""
@@ -54,7 +54,7 @@ class CommitKind(Enum):
     @property
     def names_own_ids(self) -> bool:
         """Whether requests may name records by their own ids; a model is shown only short ids."""
-        return self in (CommitKind.PERSON, CommitKind.APPROVAL, CommitKind.UPKEEP)
+        return self in (CommitKind.PERSON, CommitKind.APPROVAL, CommitKind.MAINTENANCE)
 
     @property
     def is_conversation(self) -> bool:
@@ -74,7 +74,7 @@ class CommitRules:
 
 
 @dataclass(frozen=True)
-class Draft:
+class CommitDraft:
     """A commit to make: by whom, under which id, and where in its conversation."""
 
     kind: CommitKind

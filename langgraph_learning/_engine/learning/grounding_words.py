@@ -1,4 +1,4 @@
-"""The word lists of `vocabulary.toml`, and comparing texts by meaning.
+"""The word lists of `grounding_words.toml`, and comparing texts by meaning.
 
 Words are compared in one spelling, by their stems and beginnings, and by groups of words with much the same meaning.
 """
@@ -10,7 +10,7 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-from langgraph_learning.text import fold, stem, words
+from langgraph_learning.words import fold, stem, words
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def _is_form(first: str, second: str) -> bool:
 
 @cache
 def word_lists() -> Mapping[str, Any]:
-    """Return the word lists of `vocabulary.toml`."""
-    return tomllib.loads(resources.files(__package__).joinpath("vocabulary.toml").read_text("utf-8"))
+    """Return the word lists of `grounding_words.toml`."""
+    return tomllib.loads(resources.files(__package__).joinpath("grounding_words.toml").read_text("utf-8"))
 
 
 @cache
