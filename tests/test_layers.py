@@ -10,7 +10,7 @@ PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
     **dict.fromkeys(
-        ("display", "errors", "namespaces", "text", "masking", "langgraph_private", "store_protocol", "scoring"), 0
+        ("display", "errors", "namespaces", "words", "masking", "langgraph_private", "store_protocol", "scoring"), 0
     ),
     **dict.fromkeys(("schemas", "prompts", "json_schema", "option_checks"), 1),
     "scope": 1.4,
@@ -83,12 +83,12 @@ def misplaced_imports(path: Path) -> set[str]:
             "errors",
             "namespaces",
             "langgraph_private",
-            "text",
+            "words",
             "store_protocol",
             "scoring",
         }
     if own == "testing":
-        return found - {"text"}
+        return found - {"words"}
     if own in ("agent", "cli", "__init__"):
         found -= {"checkpointers"}
         return {name for name in found if name in APART or RANKS[name] > RANKS[own]}

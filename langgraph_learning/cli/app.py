@@ -17,6 +17,7 @@ from langgraph_learning.cli import (
     mcp,
     proposals,
     queries,
+    reflect,
     serve,
     worker,
 )
@@ -34,6 +35,7 @@ for part in (
     edit_records,
     maintenance,
     learn,
+    reflect,
     evaluate,
     worker,
     serve,

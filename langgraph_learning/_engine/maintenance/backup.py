@@ -16,7 +16,7 @@ from pydantic import ValidationError
 from langgraph_learning._engine.approval.proposals import PROPOSALS
 from langgraph_learning._engine.background.pending import LEASE
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
-from langgraph_learning._engine.recall.vector_store import PENDING, Address, outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import UNINDEXED, Address, outbox_entries, sync_index
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values
@@ -72,7 +72,7 @@ def find_snapshot(prefix: Namespace = (ROOT,)) -> Flow[Snapshot]:
 
 
 def _in_order(namespaces: Iterable[Namespace]) -> list[Namespace]:
-    listed = (tuple(namespace) for namespace in namespaces if namespace[-1] != PENDING)
+    listed = (tuple(namespace) for namespace in namespaces if namespace[-1] != UNINDEXED)
     return sorted(listed, key=lambda namespace: (namespace[-1] == PROPOSALS, namespace))
 
 
@@ -196,7 +196,7 @@ class _Restorable:
                     raise ValueError(f"{record.store!r} names no learning store")
                 return cls(record.namespace, record.id, cast("Value", _mask_row(record.value(), mask)), history)
             namespace, value = tuple(map(str, row["namespace"])), row["value"]
-            if namespace[:1] != (ROOT,) or len(namespace) < 2 or namespace[-1] == PENDING:
+            if namespace[:1] != (ROOT,) or len(namespace) < 2 or namespace[-1] == UNINDEXED:
                 raise ValueError(f"{namespace} is no namespace of this package")
             if value is not None and not isinstance(value, Mapping):
                 raise ValueError("its value is no object")

@@ -14,7 +14,13 @@ from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
 from langgraph_learning._engine.learning.commit import retry_on_conflict
 from langgraph_learning._engine.maintenance.votes import BALLOTS, ballot_key
-from langgraph_learning._engine.recall.vector_store import PENDING, Address, erase_documents, outbox_entries, sync_index
+from langgraph_learning._engine.recall.vector_store import (
+    UNINDEXED,
+    Address,
+    erase_documents,
+    outbox_entries,
+    sync_index,
+)
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
@@ -163,7 +169,7 @@ def _update_vector_index(store: LearningStore, taught: Sequence[Address]) -> Flo
 def _address(item: Item) -> Address:
     """Return the address of a record, or of the record that an outbox entry names."""
     *path, last = item.namespace
-    return ((*path, item.value["store"]), item.value["id"]) if last == PENDING else ((*path, last), item.key)
+    return ((*path, item.value["store"]), item.value["id"]) if last == UNINDEXED else ((*path, last), item.key)
 
 
 def export(identity: Identity) -> Flow[list[dict[str, Json]]]:

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 Address: TypeAlias = tuple[Namespace, str]
 
-PENDING = "unindexed"
+UNINDEXED = "unindexed"
 """The last label of the namespace of the outbox."""
 SCOPE, RECORD, STORE = "learning_scope", "learning_id", "learning_store"
 NEAREST = 20
@@ -55,7 +55,7 @@ def outbox_entries(store: LearningStore, scope: Scope, changed: Iterable[str]) -
     if store.index is None:
         return []
     return [
-        PutOp((*scope.path, PENDING), _key(scope, store.name, key), {"store": store.name, "id": key}, index=False)
+        PutOp((*scope.path, UNINDEXED), _key(scope, store.name, key), {"store": store.name, "id": key}, index=False)
         for key in dict.fromkeys(changed)
     ]
 
@@ -80,7 +80,7 @@ def sync_index(store: LearningStore, scope: Scope, changed: Collection[str]) -> 
 
 
 def _pending_ids(store: LearningStore, scope: Scope) -> Flow[list[str]]:
-    namespace = (*scope.path, PENDING)
+    namespace = (*scope.path, UNINDEXED)
     [result] = yield from batch(SearchOp(namespace, {"store": store.name}, limit=4 * AT_ONCE, refresh_ttl=False))
     items = cast("list[Item]", result)
     return [str(item.value["id"]) for item in items if tuple(item.namespace) == namespace]
@@ -88,7 +88,7 @@ def _pending_ids(store: LearningStore, scope: Scope) -> Flow[list[str]]:
 
 def _sync_records(store: LearningStore, scope: Scope, keys: Sequence[str]) -> Flow[None]:
     """Send the present state of these records, then delete their outbox entries; repeat if they changed meanwhile."""
-    noted = (*scope.path, PENDING)
+    noted = (*scope.path, UNINDEXED)
     ids = {key: _key(scope, store.name, key) for key in keys}
     for _ in range(TRIES):
         reads = [(namespace, key) for key in keys for namespace in ((*scope.path, store.name), noted)]
