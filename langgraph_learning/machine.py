@@ -38,7 +38,7 @@ from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.scoped_flows import check_feedback
 from langgraph_learning.stores import LearningStore
-from langgraph_learning.stores.registry import Choice, resolve_stores
+from langgraph_learning.stores.resolve_stores import Choice, resolve_stores
 from langgraph_learning.tools import tools
 
 log = logging.getLogger("langgraph_learning")

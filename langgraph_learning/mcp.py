@@ -19,8 +19,8 @@ from langgraph.store.base import BaseStore
 from langgraph_learning.errors import ConfigurationError, LearningError, failure_reason
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.scoped import Scoped, apply_for_agent
-from langgraph_learning.store_protocol import Json
 from langgraph_learning.tools import describe_commit
+from langgraph_learning.versioned_store import Json
 
 try:
     from mcp.server.mcpserver import MCPServer

@@ -14,9 +14,9 @@ from langgraph.store.base import Item
 from pydantic import Field, JsonValue, ValidationError, model_validator
 
 from langgraph_learning.errors import RecordError
-from langgraph_learning.namespaces import COMMITS
-from langgraph_learning.namespaces import PENDING as PENDING
-from langgraph_learning.namespaces import ROOT as ROOT
+from langgraph_learning.namespace_labels import COMMITS
+from langgraph_learning.namespace_labels import PENDING as PENDING
+from langgraph_learning.namespace_labels import ROOT as ROOT
 from langgraph_learning.scope import Frozen as Frozen
 from langgraph_learning.scope import Identity as Identity
 from langgraph_learning.scope import Namespace as Namespace

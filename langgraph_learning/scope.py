@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from langgraph_learning.display import Displayed
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.namespaces import ROOT, THREAD, fault_of_id, label
+from langgraph_learning.namespace_labels import ROOT, THREAD, fault_of_id, label
 
 Namespace: TypeAlias = tuple[str, ...]
 

@@ -23,7 +23,7 @@ from langgraph_learning.records import Commit, Identity, Proposal, Record, Revis
 from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.scoped_flows import P, ScopedFlows
-from langgraph_learning.store_protocol import Json
+from langgraph_learning.versioned_store import Json
 
 
 @dataclass(frozen=True)

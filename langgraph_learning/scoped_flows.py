@@ -24,7 +24,7 @@ from langgraph_learning._engine.maintenance.curate import Judge, curate
 from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
 from langgraph_learning._engine.recall.recall import recall, search
-from langgraph_learning._engine.reflection.reflect_flow import reflect_flow
+from langgraph_learning._engine.reflection.reflect_arguments import reflect_flow
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
 from langgraph_learning.config import Model
@@ -42,9 +42,9 @@ from langgraph_learning.option_checks import (
 from langgraph_learning.records import Commit, Identity, Proposal, Record, Source, derived_id
 from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt, Reflection
 from langgraph_learning.schemas import UserProfile
-from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores import LearningStore, UserProfileStore
 from langgraph_learning.validity import with_timezone
+from langgraph_learning.versioned_store import Json
 
 NOBODY_APPLIES = "the record would have no owner: give scoped(user_id=..., thread_id=...)"
 P = TypeVar("P", bound=UserProfile, default=UserProfile)

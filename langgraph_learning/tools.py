@@ -31,9 +31,9 @@ from langgraph_learning.nodes.state_keys import MACHINE
 from langgraph_learning.nodes.turn_state import TurnState, shown_in
 from langgraph_learning.nodes.wrap import get_messages
 from langgraph_learning.records import Commit, Identity, Provenance, Remove, Source, derived_id
-from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores import LearningStore, Operation
 from langgraph_learning.stores.operations import tool_schema
+from langgraph_learning.versioned_store import Json
 
 NOBODY = "Nothing was stored: it is not known who the user is. Do not say that you will remember."
 BEFORE_EXTRACTION = 1_000_000

@@ -10,7 +10,17 @@ PACKAGE = Path(langgraph_learning.__file__).parent
 RANKS = {
     **dict.fromkeys(("languages", "stemming", "masking_patterns"), -1),
     **dict.fromkeys(
-        ("display", "errors", "namespaces", "words", "masking", "langgraph_private", "store_protocol", "scoring"), 0
+        (
+            "display",
+            "errors",
+            "namespace_labels",
+            "words",
+            "masking",
+            "langgraph_private",
+            "versioned_store",
+            "scoring",
+        ),
+        0,
     ),
     **dict.fromkeys(("schemas", "prompts", "json_schema", "option_checks"), 1),
     "scope": 1.4,
@@ -22,7 +32,7 @@ RANKS = {
     "_engine": 4,
     "evals": 4.5,
     **dict.fromkeys(("nodes", "views"), 5),
-    **dict.fromkeys(("_admin", "backup", "middleware", "tools", "scoped", "importing"), 6),
+    **dict.fromkeys(("_all_users", "backup", "middleware", "tools", "scoped", "importing"), 6),
     "scoped_flows": 5.5,
     "machine": 7,
     **dict.fromkeys(("_worker", "agent", "web", "mcp"), 8),
@@ -38,7 +48,7 @@ ENGINE_USERS = {
     "machine": "it holds the settings that flows read",
     "agent": "it checks a model and a store as the machine does",
     "backup": "reading and writing a whole store are flows",
-    "_admin": "what the command line and the web pages read of a whole store",
+    "_all_users": "what the command line and the web pages read of a whole store",
     "_worker": "what the command `worker` runs",
     "evals": "it pins the revision that recall reads",
 }
@@ -81,10 +91,10 @@ def misplaced_imports(path: Path) -> set[str]:
         return found - {
             "checkpointers",
             "errors",
-            "namespaces",
+            "namespace_labels",
             "langgraph_private",
             "words",
-            "store_protocol",
+            "versioned_store",
             "scoring",
         }
     if own == "testing":

@@ -32,8 +32,8 @@ from langgraph_learning._engine.learning.model_call import (
 from langgraph_learning.errors import ConfigurationError, LearningError, StoreError, UnsupportedByStore
 from langgraph_learning.json_schema import Schema
 from langgraph_learning.langgraph_private import checkpointer, without_streaming
-from langgraph_learning.store_protocol import Expected as Expected
-from langgraph_learning.store_protocol import VersionedStore, is_versioned
+from langgraph_learning.versioned_store import Expected as Expected
+from langgraph_learning.versioned_store import VersionedStore, is_versioned
 
 log = logging.getLogger("langgraph_learning")
 

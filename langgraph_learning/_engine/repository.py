@@ -13,7 +13,7 @@ from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, Sea
 from pydantic import JsonValue
 
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
-from langgraph_learning.namespaces import COMMITS
+from langgraph_learning.namespace_labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
     DOCUMENT,

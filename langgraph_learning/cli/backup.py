@@ -16,7 +16,7 @@ from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError, LearningError
 
 if TYPE_CHECKING:
-    from langgraph_learning.store_protocol import Json
+    from langgraph_learning.versioned_store import Json
 
 
 def register(app: typer.Typer) -> None:

@@ -10,7 +10,7 @@ from langgraph_learning.cli.output import progress, say, write_json
 from langgraph_learning.cli.target import Target, check_exists
 
 if TYPE_CHECKING:
-    from langgraph_learning._admin import Figures
+    from langgraph_learning._all_users import Figures
     from langgraph_learning.checkpointers._store.inspect import DatabaseState
 
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from langgraph_learning.importing import ImportPreview
     from langgraph_learning.masking import Mask
     from langgraph_learning.records import Record
-    from langgraph_learning.store_protocol import Json
+    from langgraph_learning.versioned_store import Json
 
 PAGE = 500
 """How many records are written at once, as in `load`."""

@@ -10,7 +10,7 @@ from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.stores import LearningStore, Operation, Refused
-from langgraph_learning.stores.registry import SLOTS
+from langgraph_learning.stores.resolve_stores import SLOTS
 
 
 def load_object(where: str, example: str, option: str = "") -> object:

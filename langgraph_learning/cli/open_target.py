@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import cast
 
-from langgraph_learning._admin import StoreAdmin
+from langgraph_learning._all_users import StoreAdmin
 from langgraph_learning.checkpointers import LearningSaver, connect
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.cli.machines import load_machine, machine_for_everything
@@ -14,7 +14,7 @@ from langgraph_learning.cli.output import notice
 from langgraph_learning.cli.target import Target
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.namespaces import label, unlabel
+from langgraph_learning.namespace_labels import label, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 from langgraph_learning.scoped import Scoped
 

@@ -97,7 +97,7 @@ def users(at: Target) -> None:
 
     Example: langgraph-learning users -d sqlite:///learning.db
     """
-    from langgraph_learning.namespaces import unlabel
+    from langgraph_learning.namespace_labels import unlabel
     from langgraph_learning.records import NOT_RECORDS, ROOT
 
     counts: dict[str, Counter[str]] = {}

@@ -15,9 +15,9 @@ from langgraph.store.base import BaseStore
 from langgraph_learning._engine.flow import pin_revision
 from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
-from langgraph_learning.evals.store_revisions import Milestone, find_milestones
+from langgraph_learning.evals.milestones import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
-from langgraph_learning.store_protocol import is_versioned
+from langgraph_learning.versioned_store import is_versioned
 from langgraph_learning.words import tokens
 
 log = logging.getLogger("langgraph_learning")

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from langgraph_learning.importing.build_row import Found, Skipped, build_row, parse_json, to_text
 from langgraph_learning.records import derived_id
-from langgraph_learning.store_protocol import Json
 from langgraph_learning.stores.json_values import spell
+from langgraph_learning.versioned_store import Json
 
 COLUMNS = frozenset({"learning_id", "learning_type", "content", "user_id"})
 """The columns of a table of learnings, whatever its name."""

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeAlias
 
-from langgraph_learning.store_protocol import Json
 from langgraph_learning.validity import with_timezone
+from langgraph_learning.versioned_store import Json
 
 Row: TypeAlias = dict[str, Json]
 

@@ -6,7 +6,7 @@ from typing import TypeAlias
 
 from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.importing.build_row import Skipped, parse_json
-from langgraph_learning.store_protocol import Json
+from langgraph_learning.versioned_store import Json
 
 Document: TypeAlias = dict[str, Json]
 Entries: TypeAlias = list[tuple[str, object]]

@@ -27,7 +27,7 @@ from langgraph_learning._engine.repository import find_commit, read_commit
 from langgraph_learning.langgraph_private import checkpoints_of
 from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.records import Identity
-from langgraph_learning.store_protocol import Address
+from langgraph_learning.versioned_store import Address
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,8 @@ from langgraph_learning.nodes.background import schedule_step, wake_learner
 from langgraph_learning.nodes.begun_turns import BegunItems, erase_begun, find_begun, learn_begun
 from langgraph_learning.nodes.channel import PrivateUpdate
 from langgraph_learning.nodes.kept_turns import collect_turns, keep_turns, observe_calls
+from langgraph_learning.nodes.recalled_texts import recalled_in, tell_idle
 from langgraph_learning.nodes.run_context import Run, run_guarded
-from langgraph_learning.nodes.run_recall import recalled_in, tell_idle
 from langgraph_learning.nodes.state_keys import Keys, Update
 from langgraph_learning.nodes.turn_state import TurnState
 from langgraph_learning.nodes.wiring_checks import RECALL, check_extraction, check_recall

@@ -6,8 +6,8 @@ from typing import Any, TypeVar, cast
 
 from langgraph_learning.config import LearningMode
 from langgraph_learning.errors import ConfigurationError
+from langgraph_learning.nodes.recalled_texts import RunRecall
 from langgraph_learning.nodes.run_context import Run
-from langgraph_learning.nodes.run_recall import RunRecall
 
 RECALL, EXTRACT, REVIEW, TOOLS = "recall", "extract", "review", "tools"
 WIRED = "wired"

@@ -9,7 +9,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from langgraph_learning import prompts
 from langgraph_learning.config import SessionContextConfig
-from langgraph_learning.namespaces import SESSION_CONTEXT
+from langgraph_learning.namespace_labels import SESSION_CONTEXT
 from langgraph_learning.records import Change, Identity, Record, Scope
 from langgraph_learning.schemas import SessionContext
 from langgraph_learning.stores.base import LearningStore

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 
-from langgraph_learning._admin import PendingTurn
+from langgraph_learning._all_users import PendingTurn
 from langgraph_learning.records import Commit, Proposal, Record, Revision
 from langgraph_learning.reports import Outcome, Recall
 from langgraph_learning.web.access import Visitor, visitor

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from langgraph_learning import views
-from langgraph_learning._admin import FIGURES
+from langgraph_learning._all_users import FIGURES
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Record
 from langgraph_learning.web.access import visitor

@@ -8,13 +8,13 @@ from typing import Literal
 from langgraph.store.base import BaseStore
 from starlette.exceptions import HTTPException
 
-from langgraph_learning._admin import Figures, Owners, StoreAdmin, prefix_of
+from langgraph_learning._all_users import Figures, Owners, StoreAdmin, prefix_of
 from langgraph_learning.machine import LearningMachine
-from langgraph_learning.namespaces import label
+from langgraph_learning.namespace_labels import label
 from langgraph_learning.records import ROOT, Commit, Proposal, Record, Revision
 from langgraph_learning.reports import Outcome
 from langgraph_learning.scoped import Scoped
-from langgraph_learning.store_protocol import Json
+from langgraph_learning.versioned_store import Json
 from langgraph_learning.web.access import Visitor
 
 CONVERSATIONS = "conversations"

@@ -13,7 +13,7 @@ from langgraph_learning.cli.output import Column, show
 from langgraph_learning.cli.queries import LEARNING_STORES, complete_store
 from langgraph_learning.cli.short_ids import find_by_prefix, shorten
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.stores.registry import SLOTS
+from langgraph_learning.stores.resolve_stores import SLOTS
 
 LONG = "Prefers answers that say the most important thing first and leave out what was not asked for, in every case"
 ID = "0f8fad5b-d9cb-469f-a165-70867728950e"

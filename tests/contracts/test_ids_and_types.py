@@ -17,7 +17,7 @@ from langgraph_learning import LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.checkpointers._saver.serializer import OURS, strict_serializer
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.namespaces import LONGEST_ID, fault_of_id
+from langgraph_learning.namespace_labels import LONGEST_ID, fault_of_id
 from langgraph_learning.records import Scope
 from langgraph_learning.testing import ScriptedChatModel, op
 

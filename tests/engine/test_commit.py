@@ -14,7 +14,7 @@ from langgraph_learning._engine.flow import Batch, ModelCall, Write
 from langgraph_learning._engine.learning.commit import commit
 from langgraph_learning._engine.learning.commit_draft import CommitDraft, CommitKind, CommitRules, OperationRequest
 from langgraph_learning._engine.learning.extract import extract
-from langgraph_learning._engine.learning.read_requests import read_requests
+from langgraph_learning._engine.learning.parse_requests import read_requests
 from langgraph_learning._engine.learning.turn import Turn, TurnMessage
 from langgraph_learning._engine.repository import ScopeSnapshot, put_commit, read_commit
 from langgraph_learning.records import Add, Change, Commit, Identity, Record, Remove, Source, Update

@@ -496,7 +496,7 @@ def test_a_session_of_one_thread_is_not_that_of_another() -> None:
 
 
 def test_every_id_has_a_namespace_of_its_own_without_a_dot() -> None:
-    from langgraph_learning.namespaces import label, unlabel
+    from langgraph_learning.namespace_labels import label, unlabel
     from langgraph_learning.records import Scope
 
     ids = [*dict.fromkeys(itertools.chain(*PAIRS)), "", "~", "~~", "~2e~", "A~41~", "x" * 300, "\x00", "\n", "🐝"]

@@ -19,7 +19,7 @@ from docs.draw import DRAWN, PICTURES
 from langgraph_learning import LearningMachine, SessionContextConfig, config, connect
 from langgraph_learning.cli.app import app
 from langgraph_learning.config import StoreConfig
-from langgraph_learning.stores.registry import SLOTS
+from langgraph_learning.stores.resolve_stores import SLOTS
 
 REFERENCE = ROOT / "docs" / "reference"
 

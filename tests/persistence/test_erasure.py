@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from langgraph_learning import LearningDB, LearningMachine
-from langgraph_learning.namespaces import label
+from langgraph_learning.namespace_labels import label
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.testing import ScriptedChatModel, op
 

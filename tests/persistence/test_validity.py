@@ -19,11 +19,11 @@ from langgraph_learning.config import StoreConfig, UserMemoryConfig
 from langgraph_learning.records import SUPERSEDED, Add, Change, Update
 from langgraph_learning.schemas import UserMemory
 from langgraph_learning.scoped import Scoped
-from langgraph_learning.store_protocol import is_versioned
 from langgraph_learning.stores import LearningStore, Operation, operation
 from langgraph_learning.stores.base import ID
 from langgraph_learning.stores.user_memory import UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
+from langgraph_learning.versioned_store import is_versioned
 
 DAY = timedelta(days=1)
 

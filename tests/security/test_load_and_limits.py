@@ -9,7 +9,7 @@ import pytest
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import LearningMachine, connect, create_learning_agent
-from langgraph_learning._engine.learning.read_requests import TRIED, cut_operations
+from langgraph_learning._engine.learning.parse_requests import TRIED, cut_operations
 from langgraph_learning.checkpointers import SqliteHybridStore
 from langgraph_learning.errors import ConfigurationError, RecordError, StoreError
 from langgraph_learning.stores import UserMemoryStore

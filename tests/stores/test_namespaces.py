@@ -9,7 +9,7 @@ from langgraph.store.base import InvalidNamespaceError
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.namespaces import label, unlabel
+from langgraph_learning.namespace_labels import label, unlabel
 from langgraph_learning.nodes.identity import user_label
 from langgraph_learning.records import Scope
 

@@ -16,7 +16,7 @@ from pages.test_reference import without_places
 from studio.server import PATIENCE, ROOT, Studio, attempts, complaints, environment, require_server, studio_server
 
 from docs.draw import studio_picture
-from langgraph_learning.namespaces import label
+from langgraph_learning.namespace_labels import label
 
 LEARNING = {"assistant": "learning.before_agent", "composed": "recall", "waiting": "recall"}
 """The graphs that learn unasked, and the step with which each begins."""

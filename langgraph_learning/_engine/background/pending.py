@@ -16,9 +16,9 @@ from langgraph_learning._engine.learning.turn import TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, find_commit
 from langgraph_learning.errors import StoreError, UnsupportedByStore
 from langgraph_learning.masking import Mask
-from langgraph_learning.namespaces import THREAD, unlabel
+from langgraph_learning.namespace_labels import THREAD, unlabel
 from langgraph_learning.records import PENDING, ROOT, Frozen, Identity, Namespace, Scope
-from langgraph_learning.store_protocol import Address, VersionedStore
+from langgraph_learning.versioned_store import Address, VersionedStore
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from langgraph_learning._engine.recall.vector_store import outbox_entries, sync_
 from langgraph_learning._engine.repository import ScopeSnapshot, commits_namespace, load_past, put_commit, record_puts
 from langgraph_learning.errors import ConflictError, LearningError
 from langgraph_learning.records import Change, Commit, Identity, Proposal, Source
-from langgraph_learning.store_protocol import Address
+from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")

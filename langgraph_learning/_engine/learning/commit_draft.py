@@ -13,8 +13,8 @@ from langgraph_learning._engine.learning.capture import Captured
 from langgraph_learning._engine.learning.grounding import ThreadWords
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Identity, Provenance, Record, Refusal, Source, Trajectory, Usage
-from langgraph_learning.store_protocol import Address
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import Address
 
 Shared: TypeAlias = Literal["propose", "write"]
 """The policy for a change to what others taught in a shared namespace."""

@@ -13,8 +13,8 @@ from langgraph_learning._engine.learning.turn import Turn
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.errors import UnsupportedByStore
 from langgraph_learning.records import Change, Identity, Proposal, Record, Remove, Source, Update
-from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.validity import VALIDITY
+from langgraph_learning.versioned_store import VersionedStore
 from langgraph_learning.words import fold
 
 

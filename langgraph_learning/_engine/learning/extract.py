@@ -18,14 +18,14 @@ from langgraph_learning._engine.learning.extraction_prompt import build_prompt, 
 from langgraph_learning._engine.learning.grounding import ThreadWords, read_turn
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.read_requests import cut_operations, read_requests
+from langgraph_learning._engine.learning.parse_requests import cut_operations, read_requests
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, failed_trajectory, join_turns
 from langgraph_learning._engine.learning.usage_shares import share_usage
 from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, scoped_to
 from langgraph_learning.records import Commit, Refusal, Scope, Source, derived_id
-from langgraph_learning.store_protocol import Address
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import Address
 
 log = logging.getLogger("langgraph_learning")
 LONGEST_QUERY = 4_000

@@ -21,9 +21,9 @@ from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning.errors import RecordError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_values
 from langgraph_learning.records import INDEXED, NOT_RECORDS, ROOT, Namespace, Record, Scope, Source
-from langgraph_learning.store_protocol import Json, VersionedStore
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.decision_log import AGENT
+from langgraph_learning.versioned_store import Json, VersionedStore
 
 PAGE = 500
 """The number of items that are read or written at once."""

@@ -27,8 +27,8 @@ from langgraph_learning.records import (
     Update,
     derived_id,
 )
-from langgraph_learning.store_protocol import Json, StoredState, VersionedStore
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import Json, StoredState, VersionedStore
 
 
 def history(stores: Sequence[LearningStore], identity: Identity, record_id: str) -> Flow[list[Revision]]:

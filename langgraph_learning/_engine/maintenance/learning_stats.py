@@ -10,7 +10,7 @@ from langgraph_learning._engine.approval.proposals import PROPOSALS, read_propos
 from langgraph_learning._engine.flow import Flow, batch
 from langgraph_learning._engine.maintenance.votes import BALLOTS, Ballot, read_ballot
 from langgraph_learning._engine.repository import EVERYTHING, read_commit
-from langgraph_learning.namespaces import COMMITS
+from langgraph_learning.namespace_labels import COMMITS
 from langgraph_learning.records import ACTIVE, Commit, Namespace, Proposal, Remove, Update
 
 FIGURES: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from langgraph_learning._engine.maintenance.curate import curate
 from langgraph_learning._engine.repository import EVERYTHING
 from langgraph_learning._engine.settings import MachineSettings
 from langgraph_learning.errors import ConfigurationError, ConflictError, LearningError
-from langgraph_learning.namespaces import unlabel
+from langgraph_learning.namespace_labels import unlabel
 from langgraph_learning.records import CARE, ROOT, Identity, Namespace
 
 log = logging.getLogger("langgraph_learning")

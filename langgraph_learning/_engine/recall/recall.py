@@ -12,7 +12,7 @@ from langgraph_learning import prompts
 from langgraph_learning._engine.flow import Flow
 from langgraph_learning._engine.learning.messages import EVERYBODY, Speakers
 from langgraph_learning._engine.recall.follow_up import search_text
-from langgraph_learning._engine.recall.scope_reading import read_stores
+from langgraph_learning._engine.recall.read_stores import read_stores
 from langgraph_learning._engine.repository import RankedSnapshot, scoped_to
 from langgraph_learning.errors import LearningError
 from langgraph_learning.records import Identity, Record, Scope

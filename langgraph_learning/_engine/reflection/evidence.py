@@ -9,7 +9,7 @@ from langgraph.store.base import Item, PutOp
 from langgraph_learning import prompts
 from langgraph_learning._engine.learning.grounding import Spoken
 from langgraph_learning._engine.learning.messages import clip_middle
-from langgraph_learning._engine.learning.read_requests import normalize_quote
+from langgraph_learning._engine.learning.parse_requests import normalize_quote
 from langgraph_learning._engine.maintenance.votes import ballot_key, read_ballot
 from langgraph_learning._engine.repository import ScopeSnapshot
 from langgraph_learning.records import Actor, Change, Commit, Namespace, Remove, Trajectory, Update

@@ -24,7 +24,7 @@ from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.extraction_prompt import describe_store, list_stored, offered_operations
 from langgraph_learning._engine.learning.grounding import ThreadWords
 from langgraph_learning._engine.learning.operation_schema import answer_schema
-from langgraph_learning._engine.learning.read_requests import cut_operations
+from langgraph_learning._engine.learning.parse_requests import cut_operations
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.usage_shares import share_usage
 from langgraph_learning._engine.maintenance.votes import find_ballots, read_ballots
@@ -45,7 +45,7 @@ from langgraph_learning._engine.repository import (
     scoped_to,
 )
 from langgraph_learning.errors import ConflictError, ExtractionError
-from langgraph_learning.namespaces import COMMITS, label
+from langgraph_learning.namespace_labels import COMMITS, label
 from langgraph_learning.records import (
     ROOT,
     Change,

@@ -46,8 +46,8 @@ from langgraph_learning.checkpointers._saver.thread_data import (
 )
 from langgraph_learning.errors import ScopeError
 from langgraph_learning.langgraph_private import checkpoint_of, is_unfinished, saves_at_exit
-from langgraph_learning.namespaces import fault_of_id, label
-from langgraph_learning.store_protocol import VersionedStore, supports
+from langgraph_learning.namespace_labels import fault_of_id, label
+from langgraph_learning.versioned_store import VersionedStore, supports
 
 log = logging.getLogger("langgraph_learning")
 

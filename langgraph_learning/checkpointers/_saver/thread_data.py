@@ -1,6 +1,6 @@
 """The data of a thread in a store: copied to another thread, or erased.
 
-`langgraph_learning.namespaces` defines where it lies. In a store with history, the history is erased too.
+`langgraph_learning.namespace_labels` defines where it lies. In a store with history, the history is erased too.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -9,8 +9,8 @@ from typing import NamedTuple, cast
 
 from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
-from langgraph_learning.namespaces import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
-from langgraph_learning.store_protocol import Address, Json, VersionedStore, is_versioned, supports
+from langgraph_learning.namespace_labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
+from langgraph_learning.versioned_store import Address, Json, VersionedStore, is_versioned, supports
 
 PAGE = 100
 LEARNED = (ROOT,)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from langgraph.store.base import BaseStore, Op, PutOp, Result, TTLConfig
 
-from langgraph_learning.checkpointers._store.batch import BatchPlan
+from langgraph_learning.checkpointers._store.batch_plan import BatchPlan
 from langgraph_learning.errors import UnsupportedByStore
 
 if TYPE_CHECKING:

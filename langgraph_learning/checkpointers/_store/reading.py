@@ -18,7 +18,7 @@ from langgraph_learning.checkpointers._store.codec import (
 from langgraph_learning.checkpointers._store.dialect import Row, Session
 from langgraph_learning.checkpointers._store.filters import Condition
 from langgraph_learning.checkpointers._store.items import FoundItem, StoredItem, StoredRevision
-from langgraph_learning.store_protocol import Address
+from langgraph_learning.versioned_store import Address
 
 TTL, ID = 6, 7
 """Where `$columns` has the time to live and the id of an item."""

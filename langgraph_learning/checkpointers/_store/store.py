@@ -15,11 +15,11 @@ from langgraph.store.base import BaseStore, GetOp, Op, PutOp, Result
 from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._executor import WorkerThreads
 from langgraph_learning.checkpointers._store.as_of import PLAIN_READS, StoreAsOf
-from langgraph_learning.checkpointers._store.batch import BatchPlan
+from langgraph_learning.checkpointers._store.author_erasure import plan_erasure
+from langgraph_learning.checkpointers._store.batch_plan import BatchPlan
 from langgraph_learning.checkpointers._store.codec import path_range, read_time, write_key, write_path
 from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Session
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
-from langgraph_learning.checkpointers._store.erasure import plan_erasure
 from langgraph_learning.checkpointers._store.fill_vectors import fill_vectors
 from langgraph_learning.checkpointers._store.get_batching import GetBatcher
 from langgraph_learning.checkpointers._store.items import StoredRevision
@@ -27,7 +27,7 @@ from langgraph_learning.checkpointers._store.metadata import RevisionTracker, se
 from langgraph_learning.checkpointers._store.reading import AsOf, all_addresses, all_namespaces, count, history
 from langgraph_learning.checkpointers._store.reindex_text import settle_analysis
 from langgraph_learning.checkpointers._store.writing import ItemWrite, WriteTransaction, erase, purge, sweep
-from langgraph_learning.store_protocol import Address
+from langgraph_learning.versioned_store import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -23,7 +23,7 @@ from langgraph_learning._engine.flow import Driver, Flow, batch
 from langgraph_learning._engine.maintenance.learning_stats import FIGURES, Figures, load_figures
 from langgraph_learning._engine.repository import EVERYTHING, commits_namespace
 from langgraph_learning.errors import RecordError
-from langgraph_learning.namespaces import unlabel
+from langgraph_learning.namespace_labels import unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope
 
 __all__ = ["FIGURES", "Figures", "Owners", "PendingTurn", "StoreAdmin", "prefix_of"]

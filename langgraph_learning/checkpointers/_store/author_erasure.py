@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from langgraph_learning.checkpointers._store.codec import Json
-from langgraph_learning.store_protocol import Address, VersionedStore
+from langgraph_learning.versioned_store import Address, VersionedStore
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from typing import cast
 
 from langgraph.store.base import BaseStore
 
-from langgraph_learning.namespaces import COMMITS
+from langgraph_learning.namespace_labels import COMMITS
 from langgraph_learning.records import ROOT, Namespace
-from langgraph_learning.store_protocol import VersionedStore
+from langgraph_learning.versioned_store import VersionedStore
 
 EVERYTHING = 1_000_000
 

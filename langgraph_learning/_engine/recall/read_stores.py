@@ -20,8 +20,8 @@ from langgraph_learning._engine.repository import (
     read_snapshot,
 )
 from langgraph_learning.records import ACTIVE, ARCHIVED, DOCUMENT, Scope
-from langgraph_learning.store_protocol import VersionedStore
 from langgraph_learning.stores import LearningStore
+from langgraph_learning.versioned_store import VersionedStore
 
 
 def read_stores(
