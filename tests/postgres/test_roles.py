@@ -59,6 +59,23 @@ def test_a_role_that_may_only_read_and_write_works_after_an_administrator_has_mi
             assert memories(db, "ada") == [FACT]
 
 
+def test_a_role_searches_where_functions_are_nobodys_by_default(limited_url: str, postgres_url: str) -> None:
+    _as_admin(postgres_url, "alter default privileges revoke execute on functions from public")
+    try:
+        with connect(postgres_url, schema="ours"):
+            pass
+        _as_admin(
+            postgres_url,
+            "grant usage on schema ours to limited",
+            "grant select, insert, update, delete on all tables in schema ours to limited",
+        )
+        with connect(limited_url, schema="ours") as db:
+            talk(db, "ada", "t")
+            assert memories(db, "ada") == [FACT]
+    finally:
+        _as_admin(postgres_url, "alter default privileges grant execute on functions to public")
+
+
 def test_what_is_missing_is_said(limited_url: str) -> None:
     with pytest.raises(StoreError, match="permission denied"), connect(limited_url, schema="ours"):
         pass
