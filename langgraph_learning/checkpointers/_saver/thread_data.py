@@ -10,7 +10,15 @@ from typing import NamedTuple, cast
 from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
 from langgraph_learning.namespace_labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
-from langgraph_learning.versioned_store import Address, Json, VersionedStore, is_versioned, supports
+from langgraph_learning.versioned_store import (
+    Address,
+    Json,
+    VersionedStore,
+    holds,
+    is_versioned,
+    split_filter,
+    supports,
+)
 
 PAGE = 100
 LEARNED = (ROOT,)
@@ -114,9 +122,11 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
 
 
 def _find_items(store: BaseStore, conditions: dict[str, Json], prefix: tuple[str, ...] = LEARNED) -> Iterator[Item]:
+    """Yield the items that meet `conditions`, for stores without history."""
+    flat, parts = split_filter(conditions)
     offset = 0
-    while page := store.search(prefix, filter=conditions, limit=PAGE, offset=offset):
-        yield from page
+    while page := store.search(prefix, filter=flat or None, limit=PAGE, offset=offset):
+        yield from (item for item in page if holds(item.value, parts))
         offset += PAGE
 
 
