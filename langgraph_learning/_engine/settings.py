@@ -141,7 +141,7 @@ class MachineSettings:
         check_text(f"{owner}(messages_key=...)", self.messages_key)
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigurationError(f"{owner}(name={self.name!r}): give a Python identifier, it names state keys")
-        user_tools = check_list(f"{owner}(user_tools=...)", self.user_tools)
+        user_tools = check_list(f"{owner}(user_tools=...), names of tools", self.user_tools)
         if not all(isinstance(tool, str) for tool in user_tools):
             raise ConfigurationError(f"{owner}(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
         object.__setattr__(self, "user_tools", user_tools)  # the caller may change a list later
