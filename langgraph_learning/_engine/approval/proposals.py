@@ -11,6 +11,7 @@ from langgraph_learning._engine.repository import (
     EVERYTHING,
     PLAN_LIMIT,
     ScopeSnapshot,
+    SessionPart,
     find_commit,
     load_snapshots,
     read_commit,
@@ -78,7 +79,7 @@ def load_turn(
     identity: Identity,
     commit: str,
     query: str = "",
-    session: str | None = None,
+    session: SessionPart | None = None,
 ) -> Flow[tuple[Commit | None, list[ScopeSnapshot], list[Proposal]]]:
     """Return the commit that a turn may already have, the records, and the earlier proposals, in one round trip.
 
