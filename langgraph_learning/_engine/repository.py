@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
 
-from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+from langgraph.store.base import GetOp, Item, PutOp, Result, SearchItem, SearchOp
 from pydantic import JsonValue
 
-from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
+from langgraph_learning._engine.flow import Expected, Flow, batch
 from langgraph_learning.namespace_labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
@@ -40,8 +40,6 @@ READ_LIMIT = 5_000
 """The largest number of records of a learning store that are read."""
 PLAN_LIMIT = 1_500
 """The largest number of records that a turn is planned against: the newest, and also those that fit its words."""
-SESSION_TAIL = 500
-"""The number of the newest messages of a session that a turn is planned against, if it goes on from one of them."""
 EVERYTHING = 1_000_000
 """The limit for reading everything on one page: several pages would miss what is written meanwhile."""
 
@@ -185,30 +183,6 @@ def scoped_to(stores: Iterable[LearningStore], identity: Identity) -> list[tuple
     return [(store, scope) for store, scope in scopes if scope is not None]
 
 
-@dataclass(frozen=True)
-class SessionPart:
-    """The part of a session that a turn is planned against: from the messages that it goes on from to the newest."""
-
-    code: str
-    after: tuple[str, ...] = ()
-    """The ids of the last messages before the turn."""
-
-    def is_cut(self, snapshot: ScopeSnapshot) -> bool:
-        """Return whether a snapshot of the newest messages may lack some that are stored after the turn's beginning.
-
-        A message that is stored comes after those that precede it in the thread. So if one of these is among the
-        newest, a message that is not is new. Only the newer half counts: an old message whose record was written
-        again is read in place of newer ones.
-        """
-        if not snapshot.store.captures or len(snapshot.records) < SESSION_TAIL:
-            return False
-        newest = max(record.place or 0 for record in snapshot.records) - SESSION_TAIL // 2
-        return not any(
-            (record.place or 0) > newest and not set(self.after).isdisjoint(record.source.message_ids)
-            for record in snapshot.records
-        )
-
-
 def read_op(
     store: LearningStore,
     scope: Scope,
@@ -236,51 +210,6 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     current, past = (tuple(record for record in ordered if (record.past_of is None) is now) for now in (True, False))
     scores = {item.key: item.score for item in own_items if getattr(item, "score", None) is not None}
     return RankedSnapshot(store, scope, current, past, complete=not full, scores=cast("dict[str, float]", scores))
-
-
-def load_snapshots(
-    stores: Sequence[tuple[LearningStore, Scope]],
-    *first: Op,
-    limit: int = READ_LIMIT,
-    query: str = "",
-    session: SessionPart | None = None,
-) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
-    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and those that fit `query`.
-
-    From a learning store that keeps messages, it reads only those of `session` if one is given: the newest, and in a
-    second round trip all of them if those do not reach back to where the turn begins.
-    """
-    of_session = limit
-    if session is not None and any(store.captures for store, _ in stores):
-        info = yield from describe_store()  # a store that does not rank may return the oldest first
-        of_session = SESSION_TAIL if info.ranks else EVERYTHING
-    code = session.code if session is not None else None
-    within = [code if store.captures else None for store, _ in stores]
-    limits = [of_session if store.captures else limit for store, _ in stores]
-    newest = [
-        read_op(store, scope, limit=most, session=session_only)
-        for (store, scope), most, session_only in zip(stores, limits, within, strict=True)
-    ]
-    fitting = [
-        # No turn is planned against messages, and ranking a long thread by the turn's words takes long.
-        read_op(store, scope, limit=1, session=session_only)
-        if store.captures
-        else read_op(store, scope, query, SEARCH_LIMIT)
-        for (store, scope), session_only in zip(stores, within, strict=True)
-        if query
-    ]
-    results = yield from batch(*first, *newest, *fitting)
-    own_results = results[len(first) :]
-    snapshots: list[ScopeSnapshot] = [
-        read_snapshot(store, scope, *own_results[position :: len(stores)], limit=limit)
-        for position, (store, scope) in enumerate(stores)
-    ]
-    if session is not None and of_session == SESSION_TAIL:
-        short = [place for place, snapshot in enumerate(snapshots) if session.is_cut(snapshot)]
-        reads = [read_op(*stores[place], limit=EVERYTHING, session=session.code) for place in short]
-        for place, result in zip(short, (yield from batch(*reads)) if reads else (), strict=True):
-            snapshots[place] = read_snapshot(*stores[place], result)
-    return results[: len(first)], snapshots
 
 
 def load_past(snapshots: Sequence[ScopeSnapshot], changes: Sequence[Change]) -> Flow[list[ScopeSnapshot]]:

@@ -11,7 +11,7 @@ from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.base import SearchOp
 
 from langgraph_learning import LearningMachine
-from langgraph_learning._engine import repository
+from langgraph_learning._engine import snapshots
 from langgraph_learning._engine.learning import chunks
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -23,7 +23,7 @@ CONFIG: dict[str, Any] = {"configurable": {"thread_id": "c1", "user_id": "alice"
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make ten questions and answers a long session and a history of several parts."""
-    monkeypatch.setattr(repository, "SESSION_TAIL", 4)
+    monkeypatch.setattr(snapshots, "SESSION_TAIL", 4)
     monkeypatch.setattr(chunks, "MOST_MESSAGES", 6)
 
 

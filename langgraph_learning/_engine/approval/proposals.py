@@ -7,15 +7,8 @@ from typing import TypeAlias, cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch
-from langgraph_learning._engine.repository import (
-    EVERYTHING,
-    PLAN_LIMIT,
-    ScopeSnapshot,
-    SessionPart,
-    find_commit,
-    load_snapshots,
-    read_commit,
-)
+from langgraph_learning._engine.repository import EVERYTHING, PLAN_LIMIT, ScopeSnapshot, find_commit, read_commit
+from langgraph_learning._engine.snapshots import SessionPart, load_snapshots
 from langgraph_learning.records import ROOT, Commit, Identity, Namespace, Proposal, Scope
 from langgraph_learning.stores import LearningStore
 

@@ -21,7 +21,8 @@ from langgraph.store.base import Item, PutOp, SearchOp
 from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.turn import Turn, TurnInput
-from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, SessionPart, put_record, scoped_to
+from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, put_record, scoped_to
+from langgraph_learning._engine.snapshots import MOST_SOUGHT, SessionPart
 from langgraph_learning.masking import Mask
 from langgraph_learning.records import (
     ACTIVE,
@@ -49,8 +50,6 @@ LONGEST_READ = 64_000
 """The number of characters of a message that are read."""
 MOST_CITED = 8
 """The number of messages that a record may rest on; one that rests on more says nothing about any of them."""
-AT_ONCE = 8
-"""The number of messages of a thread that are looked up one by one; for more, the whole thread is read."""
 
 
 @dataclass(frozen=True)
@@ -92,10 +91,10 @@ def read_capture(
     """
     identity, turn = turn_input.identity, turn_input.turn
     code = session_code(identity.thread_id, turn_input.provenance.graph_ns, commit)
-    session = SessionPart(code, turn_input.anchors)
     source = Source(thread_id=identity.thread_id, checkpoint_id=turn_input.checkpoint_id)
     zone = ZoneInfo(identity.timezone)
     messages = tuple(_to_spoken(message, turn_input.said_at, mask) for message in name_messages(turn))
+    session = SessionPart(code, turn_input.anchors, tuple(message.id for message in messages))
     texts = (
         None
         if current is None
@@ -318,7 +317,7 @@ def _find_items(paths: Sequence[Namespace], cited: Iterable[Cited], *, messages:
     ops = []
     for thread, ids in threads.items():
         sources: list[dict[str, object]] = [{"thread_id": thread}]
-        if info.ranks and len(ids) <= AT_ONCE:
+        if info.ranks and len(ids) <= MOST_SOUGHT:
             sources = [{"thread_id": thread, "message_ids": {"$contains": id}} for id in ids]
         kind = {"session": {"$exists": messages}} if info.ranks else {}
         filters = [{"source": source, **kind} for source in sources]

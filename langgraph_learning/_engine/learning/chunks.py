@@ -57,8 +57,7 @@ def learn_history(
     for start, end in split_history(history):
         while start < end:
             turn = replace(turn_of(history[start:end], speakers, said_at), human_offset=before)
-            anchors = tuple(message.id for message in history[max(0, start - ANCHORS) : start] if message.id)
-            turn_input = TurnInput(turn, identity, now, anchors=anchors)
+            turn_input = TurnInput(turn, identity, now, anchors=_ids(history[max(0, start - ANCHORS) : start]))
             beginnings = list(_beginnings(turn_input))
             count, part_commit = yield from find_learned(works, beginnings, capturing)
             if part_commit is None:
@@ -76,9 +75,13 @@ def learn_history(
             progress(end, len(history))
     if identity.thread_id is None or not capturing:
         return last
-    said = TurnInput(Turn(tuple(learned)), identity, now)
+    said = TurnInput(Turn(tuple(learned)), identity, now, anchors=_ids(history[:1]))
     current = turn_of(history, speakers).messages
     return (yield from keep_messages(said, "history", settings.rules, capturing, current)) or last
+
+
+def _ids(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
+    return tuple(message.id for message in messages if message.id)
 
 
 def _beginnings(turn_input: TurnInput) -> Iterator[TurnInput]:
