@@ -25,8 +25,9 @@ from langgraph_learning._engine.maintenance.feedback import feedback
 from langgraph_learning._engine.maintenance.user_data import load as load_rows
 from langgraph_learning._engine.recall.recall import recall, search
 from langgraph_learning._engine.reflection.reflect_arguments import reflect_flow
-from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, load_snapshots, read_commit, scoped_to
+from langgraph_learning._engine.repository import EVERYTHING, commits_namespace, read_commit, scoped_to
 from langgraph_learning._engine.settings import MachineSettings, resolve_model
+from langgraph_learning._engine.snapshots import load_snapshots
 from langgraph_learning.config import Model
 from langgraph_learning.errors import ConfigurationError, ProposalError, RecordError, ScopeError
 from langgraph_learning.masking import Mask

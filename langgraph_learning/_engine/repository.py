@@ -9,10 +9,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, cast
 
-from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchItem, SearchOp
+from langgraph.store.base import GetOp, Item, PutOp, Result, SearchItem, SearchOp
 from pydantic import JsonValue
 
-from langgraph_learning._engine.flow import Expected, Flow, batch, describe_store
+from langgraph_learning._engine.flow import Expected, Flow, batch
 from langgraph_learning.namespace_labels import COMMITS
 from langgraph_learning.records import (
     ACTIVE,
@@ -40,8 +40,6 @@ READ_LIMIT = 5_000
 """The largest number of records of a learning store that are read."""
 PLAN_LIMIT = 1_500
 """The largest number of records that a turn is planned against: the newest, and also those that fit its words."""
-SESSION_TAIL = 500
-"""The number of the newest messages of a session that a turn is planned against."""
 EVERYTHING = 1_000_000
 """The limit for reading everything on one page: several pages would miss what is written meanwhile."""
 
@@ -212,44 +210,6 @@ def read_snapshot(store: LearningStore, scope: Scope, *results: Result, limit: i
     current, past = (tuple(record for record in ordered if (record.past_of is None) is now) for now in (True, False))
     scores = {item.key: item.score for item in own_items if getattr(item, "score", None) is not None}
     return RankedSnapshot(store, scope, current, past, complete=not full, scores=cast("dict[str, float]", scores))
-
-
-def load_snapshots(
-    stores: Sequence[tuple[LearningStore, Scope]],
-    *first: Op,
-    limit: int = READ_LIMIT,
-    query: str = "",
-    session: str | None = None,
-) -> Flow[tuple[list[Result], list[ScopeSnapshot]]]:
-    """Run `first` and read the records of `stores`, in one round trip: the newest `limit`, and those that fit `query`.
-
-    From a learning store that keeps messages, it reads only those of `session` if one is given.
-    """
-    of_session = limit
-    if session is not None and any(store.captures for store, _ in stores):
-        info = yield from describe_store()  # a store that does not rank may return the oldest first
-        of_session = SESSION_TAIL if info.ranks else EVERYTHING
-    within = [session if store.captures else None for store, _ in stores]
-    limits = [of_session if store.captures else limit for store, _ in stores]
-    newest = [
-        read_op(store, scope, limit=most, session=session_only)
-        for (store, scope), most, session_only in zip(stores, limits, within, strict=True)
-    ]
-    fitting = [
-        # No turn is planned against messages, and ranking a long thread by the turn's words takes long.
-        read_op(store, scope, limit=1, session=session_only)
-        if store.captures
-        else read_op(store, scope, query, SEARCH_LIMIT)
-        for (store, scope), session_only in zip(stores, within, strict=True)
-        if query
-    ]
-    results = yield from batch(*first, *newest, *fitting)
-    own_results = results[len(first) :]
-    snapshots: list[ScopeSnapshot] = [
-        read_snapshot(store, scope, *own_results[position :: len(stores)], limit=limit)
-        for position, (store, scope) in enumerate(stores)
-    ]
-    return results[: len(first)], snapshots
 
 
 def load_past(snapshots: Sequence[ScopeSnapshot], changes: Sequence[Change]) -> Flow[list[ScopeSnapshot]]:

@@ -13,6 +13,7 @@ from langgraph_learning._engine.learning.turn import (
     ANCHORS,
     KEPT_CHARS,
     TurnInput,
+    TurnMessage,
     complete_turn,
     turn_beginning,
     turn_id,
@@ -106,6 +107,8 @@ def keep_turns(run: Run, step: str, turns: Sequence[TurnInput]) -> Flow[Update]:
 def observe_replies(run: Run, messages: Sequence[BaseMessage], answers: Sequence[BaseMessage]) -> None:
     """Remember what the agent has just said in the turn under way: a later node may trim the conversation.
 
+    While the question is among the messages, an earlier reply that is not was taken back on purpose, and is forgotten.
+
     Args:
         run: The run.
         messages: The messages that the agent was given.
@@ -116,9 +119,13 @@ def observe_replies(run: Run, messages: Sequence[BaseMessage], answers: Sequence
     given = {message.id for message in messages}
     words = turn_of([answer for answer in answers if answer.id is None or answer.id not in given]).messages
     said = tuple(replace(word, said_at=datetime.now(UTC)) for word in words if word.role == "assistant")
-    if said:
-        turn = run.turn_id(messages)
-        run.remember_replies(turn, (*run.replies_of(turn), *said))
+    turn = run.turn_id(messages)
+    earlier = replies = run.replies_of(turn)
+    if turn in given:
+        absent = _absent(replies, messages)
+        earlier = tuple(reply for reply in replies if reply not in absent)
+    if said or earlier != replies:
+        run.remember_replies(turn, (*earlier, *said))
 
 
 def _with_replies(run: Run, kept: TurnInput, messages: Sequence[BaseMessage]) -> TurnInput:
@@ -126,14 +133,22 @@ def _with_replies(run: Run, kept: TurnInput, messages: Sequence[BaseMessage]) ->
 
     While the question is there, a missing reply was deleted on purpose, and stays away.
     """
-    ids, texts = {message.id for message in messages}, {str(message.text).strip() for message in messages}
-    if not ids.isdisjoint(message.id for message in kept.turn.human):
+    if not {message.id for message in messages}.isdisjoint(message.id for message in kept.turn.human):
         return kept
-    replies = [reply for reply in run.replies_of(kept.provenance.turn_id) if reply.text not in texts]
-    lost = [reply for reply in replies if reply.id is None or reply.id not in ids]
+    lost = _absent(run.replies_of(kept.provenance.turn_id), messages)
     end = max((message.position for message in kept.turn.with_tools), default=-1) + 1
-    placed = tuple(replace(reply, position=end + place) for place, reply in enumerate(lost))
+    # By its place alone, a reply without an id would be the one of the turn before if it has the same text.
+    own_id = f"#{kept.provenance.turn_id}."
+    placed = (
+        replace(reply, id=reply.id or f"{own_id}{place}", position=end + place) for place, reply in enumerate(lost)
+    )
     return replace(kept, turn=replace(kept.turn, messages=(*kept.turn.messages, *placed)))
+
+
+def _absent(replies: Sequence[TurnMessage], messages: Sequence[BaseMessage]) -> list[TurnMessage]:
+    """Return the replies that are not among the messages, neither by id nor by text: a node may return them anew."""
+    ids, texts = {message.id for message in messages}, {str(message.text).strip() for message in messages}
+    return [reply for reply in replies if reply.text not in texts and (reply.id is None or reply.id not in ids)]
 
 
 def observe_calls(run: Run, messages: Sequence[BaseMessage]) -> None:

@@ -69,8 +69,8 @@ class Shower:
     def _observe(self, run: Run, messages: list[Any] | None, answer: object) -> None:
         """Remember the replies in a node's answer, also in one that is a command."""
         said = get_field(answer.update if isinstance(answer, Command) else answer, self._settings.messages_key)
-        listed = said if isinstance(said, list | tuple) else [said] if isinstance(said, BaseMessage) else []
-        observe_replies(run, read_messages(messages or []), [one for one in listed if isinstance(one, BaseMessage)])
+        # One message may stand alone, also as a tuple of role and text.
+        observe_replies(run, read_messages(messages or []), read_messages(said if isinstance(said, list) else [said]))
 
     def _handoff(self, handoff: ParentCommand, view: View) -> ParentCommand:
         return ParentCommand(cast("Command[Any]", restore(handoff.args[0], view, self._settings.messages_key)))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from acceptance.driver import Colour, Home
-from langchain.agents.middleware import after_model
+from langchain.agents.middleware import after_model, before_model
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -171,8 +171,12 @@ def trimming(machine: LearningMachine, home: Home, way: str, kind: str) -> Any:
     builder = StateGraph(MessagesState)
 
     def answer(state: MessagesState) -> Any:
-        update = {"messages": model.invoke(state["messages"])}
-        return Command(update=update) if kind == "wrap, a command" else update
+        reply = model.invoke(state["messages"])
+        said: Any = {
+            "wrap, a dict": {"role": "assistant", "content": reply.text},
+            "wrap, tuples": [("assistant", reply.text)],
+        }.get(kind, reply)
+        return Command(update={"messages": said}) if kind == "wrap, a command" else {"messages": said}
 
     builder.add_node("agent", answer)
     builder.add_node("trim", lambda state: {"messages": trimmed(way, state["messages"])})
@@ -181,7 +185,7 @@ def trimming(machine: LearningMachine, home: Home, way: str, kind: str) -> Any:
     return machine.into(builder, models=["agent"]).compile(store=home.store, checkpointer=InMemorySaver())
 
 
-@pytest.mark.parametrize("kind", ["middleware", "wrap", "wrap, a command"])
+@pytest.mark.parametrize("kind", ["middleware", "wrap", "wrap, a command", "wrap, a dict", "wrap, tuples"])
 @pytest.mark.parametrize("way", WAYS)
 def test_a_reply_that_is_trimmed_away_before_it_is_learned_is_kept(home: Home, way: str, kind: str) -> None:
     machine, model = learner([BEES], [])
@@ -199,3 +203,58 @@ def test_a_reply_that_is_taken_out_while_its_question_stays_is_not_kept(home: Ho
     machine, _ = learner([BEES])
     run(trimming(machine, home, "takes the reply out", kind), home.colour, said("I keep bees", "h1"))
     assert words(machine, home) == ["I keep bees"]
+
+
+def test_a_draft_that_was_taken_back_is_not_kept_though_the_thread_is_trimmed_later(home: Home) -> None:
+    machine, model = learner([BEES])
+    drafts = iter(["A draft", "The answer"])
+    builder = StateGraph(MessagesState)
+    builder.add_node("agent", lambda state: {"messages": [AIMessage(next(drafts))]})
+    builder.add_node("critic", lambda state: {"messages": [RemoveMessage(state["messages"][-1].id)]})
+    builder.add_node("trim", lambda state: {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES)]})
+    builder.add_edge(START, "agent")
+    builder.add_conditional_edges(
+        "agent", lambda state: "critic" if state["messages"][-1].content == "A draft" else "trim", ["critic", "trim"]
+    )
+    builder.add_edge("critic", "agent")
+    graph = machine.into(builder, models=["agent"]).compile(store=home.store, checkpointer=InMemorySaver())
+    run(graph, home.colour, said("I keep bees", "h1"))
+    assert words(machine, home) == ["I keep bees", "The answer"]
+    assert "A draft" not in model.prompt("extraction")
+
+
+def six_turns(machine: LearningMachine, home: Home, trim: Any) -> Any:
+    """Return an agent that has answered six questions, each time after `trim` had its way with the messages."""
+
+    @before_model
+    def trim_messages(state: Any, runtime: Any) -> Any:
+        return {"messages": [RemoveMessage(REMOVE_ALL_MESSAGES), *trim(state["messages"])]}
+
+    model = ScriptedChatModel(replies=[f"Answer {number}" for number in range(6)])
+    agent = create_learning_agent(
+        model, learning=machine, middleware=[trim_messages], store=home.store, checkpointer=InMemorySaver()
+    )
+    for number in range(6):
+        run(agent, home.colour, said(f"Question {number}", f"q{number}"))
+    return agent
+
+
+def test_trimming_that_spares_the_first_message_does_not_take_away_what_was_said(home: Home) -> None:
+    machine = LearningMachine(conversations=True)
+    # as LangChain's own page shows it
+    agent = six_turns(machine, home, lambda all: all if len(all) < 4 else [all[0], *all[-3 - len(all) % 2 :]])
+    assert len(agent.get_state(CONFIG).values["messages"]) < 7
+    assert words(machine, home) == [f"{word} {number}" for number in range(6) for word in ("Question", "Answer")]
+
+
+@pytest.mark.parametrize("gone", [[1], [0, 1], [2], [2, 3], [3, 4, 5]])
+def test_messages_that_somebody_takes_out_of_the_thread_are_taken_away(home: Home, gone: list[int]) -> None:
+    machine = LearningMachine(conversations=True)
+    graph = graph_of(machine, home)
+    for number in range(4):
+        run(graph, home.colour, said(f"Question {number}", f"q{number}"))
+    stored, messages = words(machine, home), graph.get_state(CONFIG).values["messages"]
+    graph.update_state(CONFIG, {"messages": [RemoveMessage(messages[index].id) for index in gone]})
+    run(graph, home.colour, said("And then?", "q4"))
+    left = [text for index, text in enumerate(stored) if index not in gone or 0 in gone]  # trimmed at the beginning
+    assert words(machine, home) == [*left, "And then?", "Answer 5"]

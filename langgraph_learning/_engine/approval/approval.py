@@ -26,7 +26,8 @@ from langgraph_learning._engine.learning.commit_draft import (
     Reviewers,
 )
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
-from langgraph_learning._engine.repository import load_snapshots, scoped_to
+from langgraph_learning._engine.repository import scoped_to
+from langgraph_learning._engine.snapshots import load_snapshots
 from langgraph_learning.errors import ConfigurationError, ScopeError
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import Identity, Namespace, Proposal, Record, derived_id

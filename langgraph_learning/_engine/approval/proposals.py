@@ -7,14 +7,8 @@ from typing import TypeAlias, cast
 from langgraph.store.base import GetOp, Item, Op, PutOp, Result, SearchOp
 
 from langgraph_learning._engine.flow import Expected, Flow, batch
-from langgraph_learning._engine.repository import (
-    EVERYTHING,
-    PLAN_LIMIT,
-    ScopeSnapshot,
-    find_commit,
-    load_snapshots,
-    read_commit,
-)
+from langgraph_learning._engine.repository import EVERYTHING, PLAN_LIMIT, ScopeSnapshot, find_commit, read_commit
+from langgraph_learning._engine.snapshots import SessionPart, load_snapshots
 from langgraph_learning.records import ROOT, Commit, Identity, Namespace, Proposal, Scope
 from langgraph_learning.stores import LearningStore
 
@@ -78,7 +72,7 @@ def load_turn(
     identity: Identity,
     commit: str,
     query: str = "",
-    session: str | None = None,
+    session: SessionPart | None = None,
 ) -> Flow[tuple[Commit | None, list[ScopeSnapshot], list[Proposal]]]:
     """Return the commit that a turn may already have, the records, and the earlier proposals, in one round trip.
 

@@ -22,6 +22,7 @@ from langgraph_learning._engine.flow import Expected, Flow, batch, describe_stor
 from langgraph_learning._engine.learning.messages import TurnMessage
 from langgraph_learning._engine.learning.turn import Turn, TurnInput
 from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, put_record, scoped_to
+from langgraph_learning._engine.snapshots import MOST_SOUGHT, SessionPart
 from langgraph_learning.masking import Mask
 from langgraph_learning.records import (
     ACTIVE,
@@ -49,15 +50,13 @@ LONGEST_READ = 64_000
 """The number of characters of a message that are read."""
 MOST_CITED = 8
 """The number of messages that a record may rest on; one that rests on more says nothing about any of them."""
-AT_ONCE = 8
-"""The number of messages of a thread that are looked up one by one; for more, the whole thread is read."""
 
 
 @dataclass(frozen=True)
 class Captured:
     """The messages of a conversation that a commit keeps, with their present texts, and the session they belong to."""
 
-    session: str
+    session: SessionPart
     messages: tuple[SpokenMessage, ...]
     source: Source
     zone: ZoneInfo
@@ -91,10 +90,11 @@ def read_capture(
         current: The messages of the thread, with their present texts.
     """
     identity, turn = turn_input.identity, turn_input.turn
-    session = session_code(identity.thread_id, turn_input.provenance.graph_ns, commit)
+    code = session_code(identity.thread_id, turn_input.provenance.graph_ns, commit)
     source = Source(thread_id=identity.thread_id, checkpoint_id=turn_input.checkpoint_id)
     zone = ZoneInfo(identity.timezone)
-    messages = tuple(_to_spoken(message, turn_input.said_at, mask) for message in _with_ids(turn))
+    messages = tuple(_to_spoken(message, turn_input.said_at, mask) for message in name_messages(turn))
+    session = SessionPart(code, turn_input.anchors, tuple(message.id for message in messages))
     texts = (
         None
         if current is None
@@ -103,8 +103,8 @@ def read_capture(
     return Captured(session, messages, source, zone, texts)
 
 
-def _with_ids(turn: Turn) -> Iterable[TurnMessage]:
-    """Give messages without ids an id that follows from their position in the conversation and their text."""
+def name_messages(turn: Turn) -> Iterable[TurnMessage]:
+    """Return the messages of a turn; one without an id gets one that follows from its position and its text."""
     humans, since = turn.human_offset, 0
     for message in turn.messages:
         humans, since = (humans + 1, 0) if message.role == "user" else (humans, since + 1)
@@ -120,23 +120,28 @@ def _to_spoken(message: TurnMessage, at: datetime, mask: Mask) -> SpokenMessage:
 
 def plan_capture(snapshot: ScopeSnapshot, captured: Captured, at: datetime) -> list[Change]:
     """Return the changes after which the records of a session hold the messages with their present texts."""
-    in_session = [record for record in snapshot.records if record.session == captured.session]
+    session = captured.session.code
+    in_session = [record for record in snapshot.records if record.session == session]
     records = sorted(in_session, key=lambda record: record.place or 0)
     stored = {id: record for record in records for id in record.source.message_ids}
     changes = _taken_away(snapshot.store, records, captured)
     gone = {change.id for change in changes}
-    # A reply that is given anew takes the place of the old one, so that it stays beside its question.
-    place = 1 + max((record.place or 0 for record in records if record.id not in gone), default=-1)
+    freed = {record.place or 0 for record in records if record.id in gone}
+    end = 1 + max((record.place or 0 for record in records if record.id not in gone), default=-1)
+    last = end - 1
     for message in dict((message.id, message) for message in _as_now(captured, stored)).values():
         record = stored.get(message.id)
         add = _capture(snapshot.store, message, captured.zone, record)
         if record is not None:
             changes += _change(snapshot.store, record, add)
+            last = record.place or 0
         elif add is not None and not (add.expires_at and add.expires_at <= at):
             source = captured.source.model_copy(update={"message_ids": (message.id,), "actor": message.role})
-            where = {"id": f"{captured.session}-{place}", "session": captured.session, "place": place}
+            # A reply that is given anew takes the place of the old one, so that it stays beside its question.
+            last = last + 1 if last + 1 in freed else end
+            end = max(end, last + 1)
+            where = {"id": f"{session}-{last}", "session": session, "place": last}
             changes.append(add.model_copy(update={"source": source, **where}))
-            place += 1
     return changes
 
 
@@ -178,15 +183,18 @@ def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captu
     """Return removals for messages that were deleted from the thread.
 
     Messages missing before the first present one were trimmed from the state, not deleted, so they stay. The same goes
-    for messages missing after the last one, unless a new message follows it: it would have followed them.
+    for several messages missing behind the first of the thread, which trimming may spare, and for messages missing
+    after the last one, unless a new message follows it: it would have followed them.
     """
     current = captured.current or {}
     present = [
         place for place, record in enumerate(records) if not current.keys().isdisjoint(record.source.message_ids)
     ]
     stored = {id for record in records for id in record.source.message_ids}
-    goes_on = any(message.id in current and message.id not in stored for message in captured.messages)
-    middle = records[present[0] : None if goes_on else present[-1]] if present else []
+    new = {message.id for message in captured.messages if message.id in current and message.id not in stored}
+    if present[:1] == [0] and len(present) > 1 and present[1] > 2 and _following(records[0], current) not in new:
+        present = present[1:]
+    middle = records[present[0] : None if new else present[-1]] if present else []
     gone = [record for record in middle if current.keys().isdisjoint(record.source.message_ids)]
     own = {message.id for message in captured.messages}
     return [
@@ -194,6 +202,12 @@ def _taken_away(store: LearningStore, records: Sequence[Record], captured: Captu
         for record in gone
         if own.isdisjoint(record.source.message_ids) and not record.source.message_ids[0].startswith("#")
     ]
+
+
+def _following(record: Record, current: Mapping[str, str | None]) -> str | None:
+    """Return the id of the message that comes after a record's in the thread."""
+    ids = iter(current)
+    return next((next(ids, None) for id in ids if id in record.source.message_ids), None)
 
 
 def find_citing(identity: Identity, captured: Captured, snapshots: Sequence[ScopeSnapshot]) -> Flow[list[Record]]:
@@ -303,7 +317,7 @@ def _find_items(paths: Sequence[Namespace], cited: Iterable[Cited], *, messages:
     ops = []
     for thread, ids in threads.items():
         sources: list[dict[str, object]] = [{"thread_id": thread}]
-        if info.ranks and len(ids) <= AT_ONCE:
+        if info.ranks and len(ids) <= MOST_SOUGHT:
             sources = [{"thread_id": thread, "message_ids": {"$contains": id}} for id in ids]
         kind = {"session": {"$exists": messages}} if info.ranks else {}
         filters = [{"source": source, **kind} for source in sources]

@@ -22,7 +22,7 @@ from langgraph_learning._engine.learning.parse_requests import cut_operations, r
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
 from langgraph_learning._engine.learning.turn import Turn, TurnInput, commit_id, failed_trajectory, join_turns
 from langgraph_learning._engine.learning.usage_shares import share_usage
-from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, scoped_to
+from langgraph_learning._engine.repository import ScopeSnapshot, find_commit, find_undo, read_commit, scoped_to
 from langgraph_learning.records import Commit, Refusal, Scope, Source, derived_id
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.versioned_store import Address
@@ -96,11 +96,10 @@ def extract(
     captured = read_capture(turn_input, key, rules.mask, current) if capturing else None
     session = captured.session if captured else None
     turn_commit, snapshots, earlier = yield from load_turn(stores, identity, key, query, session)
-    if turn_commit is not None and (undo := (yield from find_undo(turn_commit))) is not None:
-        log.warning(_UNDONE, turn_commit.id, undo.id)
+    if turn_commit is not None and not (yield from stands(turn_commit)):
         return None
     if turn_commit is not None:
-        return (yield from _keep_messages(turn_input, key, rules, capturing, current)) or turn_commit
+        return (yield from keep_messages(turn_input, key, rules, capturing, current)) or turn_commit
     facts = [snapshot for snapshot in snapshots if not snapshot.store.captures]
     withdrawn = yield from withdraw_edited(facts, turn, identity)
     shown = [snapshot.without(change.id for change in withdrawn) for snapshot in snapshots]
@@ -126,7 +125,7 @@ def extract(
         for work in _works_for(turn, works):
             draft = yield from _ask_model(work, shown, turn_input, draft)
     except Exception:  # a provider may raise anything: the messages are kept first, then the error goes to the caller
-        yield from _keep_messages(turn_input, key, rules, capturing, current)
+        yield from keep_messages(turn_input, key, rules, capturing, current)
         raise
     turn_commit = yield from commit(draft, snapshots, earlier, withdrawn, edited_proposals(earlier, turn, identity))
     for refusal in turn_commit.refused:
@@ -134,7 +133,7 @@ def extract(
     return turn_commit
 
 
-def _keep_messages(
+def keep_messages(
     turn_input: TurnInput,
     key: str,
     rules: CommitRules,
@@ -228,12 +227,32 @@ def join_unlearned(
     """
     if not turns:
         return None
-    stores = _stores(works, capturing, turns[-1])
     beginnings = [join_turns(turns[:count]) for count in range(1, len(turns))]
-    reads = [find_commit(joined.identity, _commit_id(stores, joined)) for joined in beginnings]
-    commits = (yield from batch(*reads)) if reads else []
-    learned = max((count for count, item in enumerate(commits, 1) if item is not None), default=0)
+    learned, _ = yield from find_learned(works, beginnings, capturing)
     return join_turns(turns[learned:])
+
+
+def find_learned(
+    works: Sequence[Extraction], beginnings: Sequence[TurnInput], capturing: Sequence[LearningStore] = ()
+) -> Flow[tuple[int, Commit | None]]:
+    """Return the number of the last of several turns that has a commit, counted from 1, and its commit; 0 if none has.
+
+    The turns begin alike, each longer than the one before it.
+    """
+    if not beginnings:
+        return 0, None
+    stores = _stores(works, capturing, beginnings[-1])
+    results = yield from batch(*(find_commit(one.identity, _commit_id(stores, one)) for one in beginnings))
+    commits = [(count, found) for count, item in enumerate(results, 1) if (found := read_commit(item)) is not None]
+    return commits[-1] if commits else (0, None)
+
+
+def stands(turn_commit: Commit) -> Flow[bool]:
+    """Return whether a turn's commit was not undone; if it was, say so in the log."""
+    undo = yield from find_undo(turn_commit)
+    if undo is not None:
+        log.warning(_UNDONE, turn_commit.id, undo.id)
+    return undo is None
 
 
 def turn_commit_id(works: Sequence[Extraction], turn_input: TurnInput) -> str:

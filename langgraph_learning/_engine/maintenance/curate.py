@@ -18,7 +18,8 @@ from langgraph_learning._engine.learning.commit_draft import CommitDraft, Commit
 from langgraph_learning._engine.learning.commit_plan import CommitPlan
 from langgraph_learning._engine.learning.operation_schema import answer_schema, read_operation
 from langgraph_learning._engine.learning.structured_output import OutputMethods, ask_for_operations
-from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, load_snapshots, scoped_to
+from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, scoped_to
+from langgraph_learning._engine.snapshots import load_snapshots
 from langgraph_learning.masking import Mask, mask_secrets
 from langgraph_learning.records import (
     ACTIVE,

@@ -36,14 +36,8 @@ from langgraph_learning._engine.reflection.evidence import (
     events_of_votes,
     read_mark,
 )
-from langgraph_learning._engine.repository import (
-    EVERYTHING,
-    ScopeSnapshot,
-    commits_namespace,
-    load_snapshots,
-    read_commit,
-    scoped_to,
-)
+from langgraph_learning._engine.repository import EVERYTHING, ScopeSnapshot, commits_namespace, read_commit, scoped_to
+from langgraph_learning._engine.snapshots import load_snapshots
 from langgraph_learning.errors import ConflictError, ExtractionError
 from langgraph_learning.namespace_labels import COMMITS, label
 from langgraph_learning.records import (
