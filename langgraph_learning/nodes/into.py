@@ -36,7 +36,7 @@ def into(builder: object, settings: MachineSettings, models: Sequence[str]) -> A
     runs after every end of the graph: an edge, a branch, a `Command`, or a node without a successor. The edges to `END`
     also go through extraction, for the drawing and for runs that begin in the middle.
     """
-    models = check_list("into(models=...)", models)
+    models = check_list("into(models=...), names of nodes", models)
     extended = _copy(_check_builder(builder, settings, models))
     host = list(extended.nodes)
     names = _step_names(host, settings)

@@ -259,7 +259,7 @@ def test_into_refuses_what_it_cannot_serve() -> None:
         (inner.compile(), (), r"graph\.builder"),
         (reply, (), "StateGraph, not function"),
         (builder, ["nobody"], "no node 'nobody'"),
-        (builder, "inner", "list of names"),
+        (builder, "inner", "names of nodes: give a list"),
         (builder, ["inner"], r"learning\.model"),
         (learning.into(builder), (), "in this graph already"),
     ]:
