@@ -40,12 +40,13 @@ from (select i, (i - 1) / {each} + 1 as ns, (i - 1) % {each} as place,
 cross join lateral (
   select array_agg('word' || floor(random() * 3000)::int) as words from generate_series(1, 12 + (r.i * 0)::int)) w
 cross join lateral (select array_to_string(words, ' ') as text) t;
-insert into hybrid_words (item, ns, length, terms, repeats)
-select id, ns, 12, (select string_agg(term, ' ' order by term) from string_to_table(value ->> 'text', ' ') term),
+insert into hybrid_words (item, salt, ns, length, terms, repeats)
+select i.id, n.salt, i.ns, 12,
+  (select string_agg(term, ' ' order by term) from string_to_table(value ->> 'text', ' ') term),
   (select jsonb_object_agg(term, times) from (select term, count(*) as times
     from string_to_table(value ->> 'text', ' ') term group by term having count(*) > 1) counted)
-from hybrid_items order by id;
-create index hybrid_words_keys on hybrid_words using gin (hybrid_word_keys(ns, terms)) with (fastupdate = off);
+from hybrid_items i join hybrid_namespaces n on n.id = i.ns order by i.id;
+create index hybrid_words_keys on hybrid_words using gin (hybrid_word_keys(salt, terms)) with (fastupdate = off);
 vacuum analyze
 """
 

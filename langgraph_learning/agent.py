@@ -72,8 +72,8 @@ def create_learning_agent(
     del options["create_agent_options"]
     check_known("create_learning_agent", create_agent_options, options)
     _check_db(db)
-    check_list("create_learning_agent(tools=...)", tools)
-    check_list("create_learning_agent(middleware=...)", middleware)
+    tools = check_list("create_learning_agent(tools=...)", tools)
+    middleware = check_list("create_learning_agent(middleware=...)", middleware)
     if not isinstance(system_prompt, str | SystemMessage | None):
         raise ConfigurationError(f"create_learning_agent(system_prompt={system_prompt!r:.80}): give a text")
     check_store("create_learning_agent", store)

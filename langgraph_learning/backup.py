@@ -83,7 +83,7 @@ def load(
     Raises:
         RecordError: A row does not belong to a backup; the pages before it are written.
     """
-    driver, total = Driver(store), Restored()
+    driver, total, stores = Driver(store), Restored(), tuple(stores)
     for page in pages(rows):
         total += driver.run(restore_rows(page, stores, mask))
     return total
@@ -97,7 +97,7 @@ async def aload(
     mask: Mask = mask_secrets,
 ) -> Restored:
     """Run `load` without blocking the event loop."""
-    driver, total = Driver(store), Restored()
+    driver, total, stores = Driver(store), Restored(), tuple(stores)
     for page in pages(rows):
         total += await driver.arun(restore_rows(page, stores, mask))
     return total

@@ -96,7 +96,8 @@ class StoreConfig(Keywords):
             )
         if self.schema is not None:
             inline_schema(self.schema)  # raises if a field has a type that no JSON schema can say
-        check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
+        most = check_limit(f"{name}(max_updates_per_run=...)", self.max_updates_per_run)
+        object.__setattr__(self, "max_updates_per_run", most)
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(field.default, bool) and not isinstance(value, bool):
@@ -188,7 +189,8 @@ class ConversationsConfig(StoreConfig):
         super().__post_init__()
         if not isinstance(self.roles, tuple) or not self.roles or not set(self.roles) <= {"user", "assistant"}:
             raise ConfigurationError(f"ConversationsConfig(roles={self.roles!r}): give ('user', 'assistant') or one of")
-        check_limit("ConversationsConfig(max_chars=...)", self.max_chars)
+        max_chars = check_limit("ConversationsConfig(max_chars=...)", self.max_chars)
+        object.__setattr__(self, "max_chars", max_chars)
         if self.retention is not None and not (
             isinstance(self.retention, timedelta) and self.retention > timedelta(minutes=1)
         ):
@@ -326,9 +328,10 @@ class Background(Keywords):
     def __post_init__(self) -> None:
         if isinstance(self.delay, bool) or not isinstance(self.delay, int | float) or not 0 <= self.delay < 1e9:
             raise ConfigurationError(f"Background(delay={self.delay!r}): give a number of seconds from 0")
-        check_limit("Background(max_attempts=...)", self.max_attempts)
-        if self.max_attempts is None:
+        max_attempts = check_limit("Background(max_attempts=...)", self.max_attempts)
+        if max_attempts is None:
             raise ConfigurationError("Background(max_attempts=None): give a whole number from 1")
+        object.__setattr__(self, "max_attempts", max_attempts)
         if not isinstance(self.in_process, bool):
             raise ConfigurationError(f"Background(in_process={self.in_process!r}): give True or False")
         every = self.reflect_every

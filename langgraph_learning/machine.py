@@ -32,7 +32,7 @@ from langgraph_learning.nodes.run_context import Run
 from langgraph_learning.nodes.steps import extract_step, recall_step
 from langgraph_learning.nodes.wiring_checks import TOOLS, explain_missing_call
 from langgraph_learning.nodes.wrap import context_text, require_messages
-from langgraph_learning.option_checks import Keywords, check_class, check_duration, check_text
+from langgraph_learning.option_checks import Keywords, check_class, check_duration, check_limit, check_text
 from langgraph_learning.records import Commit, Proposal
 from langgraph_learning.reports import Feedback, Receipt, Reflection
 from langgraph_learning.scoped import Scoped
@@ -149,6 +149,7 @@ class LearningMachine(Keywords):
         }
         stores = resolve_stores(choices, custom_stores, namespace)
         default = without_context(resolve_model(model))
+        max_tokens = check_limit("LearningMachine(extraction_max_tokens=...)", extraction_max_tokens)
         if model is not None and not stores:
             log.warning(
                 "this machine has a model and nothing to learn: name its learning stores, e.g."
@@ -169,7 +170,7 @@ class LearningMachine(Keywords):
             turn=turn,
             user_tools=user_tools,
             mask=str if mask is None else mask,
-            methods=OutputMethods(CallLimits(extraction_max_tokens, extraction_timeout)),
+            methods=OutputMethods(CallLimits(max_tokens, extraction_timeout)),
             shared=shared,
             reviewers=reviewers,
             author_name=author_name,
@@ -399,7 +400,8 @@ class LearningMachine(Keywords):
             user_id: The user; without one, the per-user learning stores are empty.
             thread_id: The thread of the session context.
             store: The store with the records; by default the machine's own store.
-            timezone: The user's IANA time zone, for `learn`.
+            timezone: The user's IANA time zone: that of dates in what they say, and of a time without one given as `at`
+                to `learn`, `recall` or `search`.
             agent: The name of the agent whose decisions are read; by default the configured one, or `agent`.
 
         Raises:
@@ -445,7 +447,8 @@ class LearningMachine(Keywords):
         Args:
             user_id: Reflect on this user's turns; by default on all turns that may teach the namespace.
             namespace: The shared namespace to change; by default the machine's.
-            since: Reflect on everything after this time, even if a reflection has read it before.
+            since: Reflect on everything after this time, even if a reflection has read it before. A time without a zone
+                is in UTC.
             model: The model that reflects; by default the one that extracts for these learning stores.
             dry_run: Whether only to report; the model is called all the same.
             store: The store with the records; by default the machine's own store.

@@ -9,6 +9,8 @@ import re
 
 ROOT = "learning"
 """The first label of every namespace that learning writes."""
+USER = "user"
+"""The label in front of a user id."""
 THREAD = "thread"
 """The label in front of a thread id."""
 SESSION_CONTEXT = "session_context"

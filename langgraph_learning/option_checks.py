@@ -2,10 +2,13 @@
 
 import difflib
 import inspect
+import operator
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Self
+from typing import Self, SupportsIndex, TypeVar
 
 from langgraph_learning.errors import ConfigurationError
+
+T = TypeVar("T")
 
 
 class Keywords:
@@ -52,10 +55,14 @@ def check_function(owner: str, option: str, value: object, what: str) -> None:
         raise ConfigurationError(f"{owner}({option}={value!r}): give a function {what}, or None")
 
 
-def check_limit(name: str, limit: object) -> None:
-    """Raise `ConfigurationError` unless `limit` is None or a whole number of at least 1."""
-    if limit is not None and (not isinstance(limit, int) or isinstance(limit, bool) or limit < 1):
+def check_limit(name: str, limit: object) -> int | None:
+    """Return `limit` as an int, also one of numpy's; raise `ConfigurationError` unless it is from 1, or None."""
+    if limit is None:
+        return None
+    number = operator.index(limit) if isinstance(limit, SupportsIndex) and not isinstance(limit, bool) else 0
+    if number < 1:
         raise ConfigurationError(f"{name} is a whole number from 1, not {limit!r}")
+    return number
 
 
 def check_seconds(name: str, seconds: object) -> None:
@@ -88,10 +95,14 @@ def check_class(name: str, given: object) -> None:
         raise ConfigurationError(f"{name}: give a class, such as a TypedDict, not {given!r}")
 
 
-def check_list(name: str, given: object) -> None:
-    """Raise `ConfigurationError` unless `given` is a list or another iterable; a text alone is none."""
+def check_list(name: str, given: Iterable[T]) -> tuple[T, ...]:
+    """Return the entries of a list or another iterable; raise `ConfigurationError` for anything else, also a text.
+
+    An iterator yields its entries once, so use what this returns and not `given`.
+    """
     if not isinstance(given, Iterable) or isinstance(given, str | bytes | Mapping):
         raise ConfigurationError(f"{name}: give a list, not {given!r:.80}")
+    return tuple(given)
 
 
 def check_text(name: str, text: object) -> None:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 from langgraph_learning.display import Displayed
 from langgraph_learning.errors import ScopeError
-from langgraph_learning.namespace_labels import ROOT, THREAD, fault_of_id, label
+from langgraph_learning.namespace_labels import ROOT, THREAD, USER, fault_of_id, label
 
 Namespace: TypeAlias = tuple[str, ...]
 
@@ -53,7 +53,7 @@ class Scope(Frozen):
         if self.namespace is not None:
             agent = ("agent", label(self.agent)) if self.agent is not None else ()
             return (ROOT, "namespace", label(self.namespace), *agent)
-        parts = [("user", self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
+        parts = [(USER, self.user_id), (THREAD, self.thread_id), ("agent", self.agent)]
         return (ROOT, *(word for name, value in parts if value is not None for word in (name, label(value))))
 
     @property

@@ -76,12 +76,12 @@ class Scoped(ScopedFlows):
 
         Args:
             query: The text to search for.
-            limit: The largest number of records.
+            limit: The largest number of records, from 1.
             store: The only learning store to search.
             at: The time whose records are searched, as in `recall`.
 
         Raises:
-            ConfigurationError: The machine has no such learning store.
+            ConfigurationError: The machine has no such learning store, or an argument cannot be used.
         """
         return self._driver.run(self._search(query, limit, store, at))
 
@@ -99,7 +99,8 @@ class Scoped(ScopedFlows):
             at: A time in the past: records that did not hold then and messages said later are left out, and records
                 superseded since are included. What counts is when something was said and held, not when it was
                 learned: a conversation loaded today with `learn(..., at=...)` is there as of its own day, and a record
-                without dates always. (A run from an old checkpoint recalls what was known at that checkpoint.)
+                without dates always. A time without a zone is in the user's, as in `learn`. (A run from an old
+                checkpoint recalls what was known at that checkpoint.)
         """
         return self._driver.run(self._recall(query, at))
 
@@ -122,13 +123,14 @@ class Scoped(ScopedFlows):
 
         Args:
             messages: A turn, or a history.
-            at: The time at which they were said; by default now.
+            at: The time at which they were said; by default now. A time without a zone is in the user's, which
+                `scoped(timezone=...)` names.
             progress: A function that gets the number of messages learned from and the total, after each part.
 
         Refused operations are listed in the commit's `refused`, even if nothing was changed.
 
         Raises:
-            ConfigurationError: There is no model to extract with.
+            ConfigurationError: There is no model to extract with, or a message cannot be read.
             ScopeError: Nothing can be learned without a user, or without a thread.
             ExtractionError: The model's answer cannot be used; nothing is learned from this part.
             StoreError: The store failed; nothing of this part is written.

@@ -44,7 +44,6 @@ from langgraph_learning.records import Commit, Identity, Proposal, Record, Sourc
 from langgraph_learning.reports import CurationReport, Feedback, Outcome, Recall, Receipt, Reflection
 from langgraph_learning.schemas import UserProfile
 from langgraph_learning.stores import LearningStore, UserProfileStore
-from langgraph_learning.validity import with_timezone
 from langgraph_learning.versioned_store import Json
 
 NOBODY_APPLIES = "the record would have no owner: give scoped(user_id=..., thread_id=...)"
@@ -72,8 +71,8 @@ class ScopedFlows:
         check_bool("load(vouched=...)", vouched)
         if isinstance(rows, Mapping):
             raise RecordError("load(rows) was given one row: give the rows of an export, each a mapping")
-        check_list("load(rows), the rows of an export", rows)
-        return load_rows(self._settings.stores, self.identity, rows, self._settings.mask, vouched=vouched)
+        entries = check_list("load(rows), the rows of an export", rows)
+        return load_rows(self._settings.stores, self.identity, entries, self._settings.mask, vouched=vouched)
 
     def _records(self, name: str | None) -> Flow[list[Record]]:
         _, snapshots = yield from load_snapshots(scoped_to(self._resolve_stores(name), self.identity), limit=EVERYTHING)
@@ -81,14 +80,20 @@ class ScopedFlows:
 
     def _search(self, query: str, limit: int, name: str | None, at: datetime | None) -> Flow[list[Record]]:
         check_string("search(query)", query)
-        if limit is None:
+        most = check_limit("search(limit=...)", limit)
+        if most is None:
             raise ConfigurationError("search(limit=None): give the largest number of records, a whole number from 1")
-        check_limit("search(limit=...)", limit)
-        return search(self._resolve_stores(name), self.identity, query, limit, with_zone(at))
+        return search(self._resolve_stores(name), self.identity, query, most, self._moment(at))
 
     def _recall(self, query: str, at: datetime | None) -> Flow[Recall]:
         check_string("recall(query)", query)
-        return recall(self._settings.recall_rules, self.identity, query, at=with_zone(at))
+        return recall(self._settings.recall_rules, self.identity, query, at=self._moment(at))
+
+    def _moment(self, at: datetime | None) -> datetime | None:
+        """Return the time of an argument `at`; one without a zone is in the user's zone."""
+        if at is not None and not isinstance(at, datetime):
+            raise ConfigurationError(f"at={at!r}: give a datetime, such as datetime(2026, 1, 31, tzinfo=UTC)")
+        return at.replace(tzinfo=ZoneInfo(self.identity.timezone)) if at is not None and at.tzinfo is None else at
 
     def _learn(
         self,
@@ -97,7 +102,7 @@ class ScopedFlows:
         progress: Callable[[int, int], object] | None,
     ) -> Flow[Commit | None]:
         check_function("learn", "progress", progress, "of the number of messages learned from and the total")
-        history, said_at = _read_history(messages), _check_time(at, self.identity.timezone)
+        history, said_at = _read_history(messages), self._moment(at)
         self._check_learner()
         return learn_history(self._settings, self.identity, history, said_at, progress)
 
@@ -259,6 +264,8 @@ def _read_history(messages: object) -> list[BaseMessage]:
         raise ConfigurationError(f"learn({messages!r:.80}): {example}")
     try:
         return convert_to_messages(cast("Sequence[MessageLikeRepresentation]", messages))
+    except KeyError as error:
+        raise ConfigurationError(f"learn(): a message has no {error}: give it, or leave the message out") from error
     except (NotImplementedError, ValueError, TypeError) as error:
         raise ConfigurationError(f"learn(): a message cannot be read: {error}; {example}") from error
 
@@ -273,17 +280,3 @@ def _check_arguments(store: LearningStore, name: str, arguments: Mapping[str, ob
         json.dumps(arguments)
     except (TypeError, ValueError) as error:
         raise ValueError(f"{name}: arguments are plain JSON values: {error}") from error
-
-
-def with_zone(at: datetime | None) -> datetime | None:
-    """Return a time with its zone; one without a zone is taken as UTC."""
-    if at is not None and not isinstance(at, datetime):
-        raise ConfigurationError(f"at={at!r}: give a datetime, such as datetime(2026, 1, 31, tzinfo=UTC)")
-    return None if at is None else with_timezone(at)
-
-
-def _check_time(at: datetime | None, timezone: str) -> datetime | None:
-    """Return the time of the messages; one without a zone is taken in the user's zone."""
-    if at is not None and not isinstance(at, datetime):
-        raise ConfigurationError(f"learn(at={at!r}): give a datetime: when it was said")
-    return at.replace(tzinfo=ZoneInfo(timezone)) if at is not None and at.tzinfo is None else at

@@ -6,9 +6,9 @@ one of these methods then raises `UnsupportedByStore`, or uses what `BaseStore` 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol, TypeAlias, TypeGuard
+from typing import Any, Protocol, TypeAlias, TypeGuard, cast
 
-from langgraph.store.base import BaseStore, PutOp
+from langgraph.store.base import BaseStore, Op, PutOp, Result, SearchItem, SearchOp
 
 Namespace: TypeAlias = tuple[str, ...]
 Address: TypeAlias = tuple[Namespace, str]
@@ -137,3 +137,40 @@ def supports(store: object, method: Callable[..., object]) -> bool:
 def is_versioned(store: object) -> TypeGuard[VersionedStore]:
     """Return whether `store` keeps versions and history."""
     return supports(store, VersionedStore.transact) and supports(store, VersionedStore.as_of)
+
+
+def holds(value: Mapping[str, Json], part: Mapping[str, object]) -> bool:
+    """Return whether `value` contains all of `part`, including nested objects."""
+    return all(
+        isinstance(inner := value.get(name), Mapping) and holds(inner, wanted)
+        if isinstance(wanted, Mapping)
+        else value.get(name) == wanted
+        for name, wanted in part.items()
+    )
+
+
+def split_filter(conditions: Mapping[str, object] | None) -> tuple[dict[str, object], dict[str, object]]:
+    """Return the conditions that any `BaseStore` can search by, and those on a part of a value, for `holds`.
+
+    LangGraph's SQL stores take the name in `{"source": {"thread_id": "t1"}}` for an operator, and refuse it.
+    """
+    flat, parts = dict[str, object](), dict[str, object]()
+    for name, wanted in (conditions or {}).items():
+        is_part = isinstance(wanted, Mapping) and not any(operator.startswith("$") for operator in wanted)
+        (parts if is_part else flat)[name] = wanted
+    return flat, parts
+
+
+def searched_anywhere(ops: Sequence[Op]) -> list[Op]:
+    """Return operations that any `BaseStore` can run: what they find beyond `ops`, `sift` takes out of the results."""
+    return [op._replace(filter=split_filter(op.filter)[0] or None) if isinstance(op, SearchOp) else op for op in ops]
+
+
+def sift(ops: Sequence[Op], results: Sequence[Result]) -> list[Result]:
+    """Return the results of `searched_anywhere(ops)` as a store would give them that knows every condition of `ops`."""
+    sifted = list(results)
+    for place, op in enumerate(ops):
+        if isinstance(op, SearchOp) and (parts := split_filter(op.filter)[1]):
+            items = cast("list[SearchItem]", results[place] or [])
+            sifted[place] = [item for item in items if holds(item.value, parts)]
+    return sifted

@@ -33,7 +33,7 @@ from langgraph_learning.errors import ConfigurationError, LearningError, StoreEr
 from langgraph_learning.json_schema import Schema
 from langgraph_learning.langgraph_private import checkpointer, without_streaming
 from langgraph_learning.versioned_store import Expected as Expected
-from langgraph_learning.versioned_store import VersionedStore, is_versioned
+from langgraph_learning.versioned_store import VersionedStore, is_versioned, searched_anywhere, sift
 
 log = logging.getLogger("langgraph_learning")
 
@@ -246,6 +246,8 @@ class Driver:
             saver = self._time_travel_saver()
             return StoreInfo(self.ranks, saver.revision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
+            if not self.ranks:
+                return sift(effect.ops, self.require_store().batch(searched_anywhere(effect.ops)))
             return self._store_at(effect.as_of).batch(effect.ops)
         if isinstance(effect, StoreCall):
             return self._store_method(effect.method)(*effect.arguments, **effect.options)
@@ -270,6 +272,8 @@ class Driver:
             saver = self._time_travel_saver() if same else await asyncio.to_thread(self._time_travel_saver)
             return StoreInfo(self.ranks, await saver.arevision_of(self.config) if saver else None)
         if isinstance(effect, Batch):
+            if not self.ranks:
+                return sift(effect.ops, await _abatch(self.require_store(), searched_anywhere(effect.ops)))
             return await _abatch(self._store_at(effect.as_of), effect.ops)
         if isinstance(effect, StoreCall):
             return await self._acall_store(effect)

@@ -131,8 +131,7 @@ class MachineSettings:
     def __post_init__(self) -> None:
         owner = "LearningMachine"
         for option in ("max_updates_per_run", "context_tokens"):
-            check_limit(f"{owner}({option}=...)", getattr(self, option))
-        check_limit(f"{owner}(extraction_max_tokens=...)", self.methods.limits.max_tokens)
+            object.__setattr__(self, option, check_limit(f"{owner}({option}=...)", getattr(self, option)))
         check_seconds(f"{owner}(extraction_timeout=...)", self.methods.limits.timeout)
         for option, choices in _CHOICES.items():
             check_choice(owner, option, getattr(self, option), choices)
@@ -142,10 +141,10 @@ class MachineSettings:
         check_text(f"{owner}(messages_key=...)", self.messages_key)
         if not isinstance(self.name, str) or not self.name.isidentifier():
             raise ConfigurationError(f"{owner}(name={self.name!r}): give a Python identifier, it names state keys")
-        check_list(f"{owner}(user_tools=...)", self.user_tools)
-        if not all(isinstance(tool, str) for tool in self.user_tools):
-            raise ConfigurationError(f"{owner}(user_tools={self.user_tools!r}): give names of tools, ('ask_human',)")
-        object.__setattr__(self, "user_tools", tuple(self.user_tools))  # the caller may change a list later
+        user_tools = check_list(f"{owner}(user_tools=...), names of tools", self.user_tools)
+        if not all(isinstance(tool, str) for tool in user_tools):
+            raise ConfigurationError(f"{owner}(user_tools={user_tools!r}): give names of tools, ('ask_human',)")
+        object.__setattr__(self, "user_tools", user_tools)  # the caller may change a list later
 
     @property
     def limits(self) -> dict[str, int]:

@@ -17,6 +17,7 @@ from langgraph_learning.errors import ConfigurationError, UnsupportedByStore
 from langgraph_learning.evals.curve import LearningCurve, LearningPoint, TaskResult
 from langgraph_learning.evals.milestones import Milestone, find_milestones
 from langgraph_learning.evals.tasks import Task
+from langgraph_learning.option_checks import check_list
 from langgraph_learning.versioned_store import is_versioned
 from langgraph_learning.words import tokens
 
@@ -146,6 +147,7 @@ def _put_tasks(
     agent: Agent, tasks: Sequence[Task], learning: Learning, at: Sequence[int], store: BaseStore | None
 ) -> Generator[_Run, object, LearningCurve]:
     """Yield each run of the agent, receive its result, and return the curve."""
+    tasks, at = check_list("evaluate(tasks=...)", tasks), check_list("evaluate(at=...)", at)
     bare, milestones, curve = _prepare(agent, tasks, learning, at, store)
     points: list[LearningPoint] = []
     for milestone in milestones:

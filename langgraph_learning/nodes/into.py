@@ -24,6 +24,7 @@ from langgraph_learning.nodes.state_keys import Keys
 from langgraph_learning.nodes.steps import extract_step, recall_step
 from langgraph_learning.nodes.wiring_checks import WIRED
 from langgraph_learning.nodes.wrap import Wrapped
+from langgraph_learning.option_checks import check_list
 
 STEPS = ("recall", "extract", "review")
 
@@ -35,6 +36,7 @@ def into(builder: object, settings: MachineSettings, models: Sequence[str]) -> A
     runs after every end of the graph: an edge, a branch, a `Command`, or a node without a successor. The edges to `END`
     also go through extraction, for the drawing and for runs that begin in the middle.
     """
+    models = check_list("into(models=...)", models)
     extended = _copy(_check_builder(builder, settings, models))
     host = list(extended.nodes)
     names = _step_names(host, settings)
@@ -60,8 +62,6 @@ def _check_builder(builder: object, settings: MachineSettings, models: Sequence[
         raise ConfigurationError("into() takes the builder, before compile(); of a compiled graph it is graph.builder")
     if not isinstance(builder, StateGraph):
         raise ConfigurationError(f"into() takes a StateGraph, not {type(builder).__name__}")
-    if isinstance(models, str):
-        raise ConfigurationError(f"into(models={models!r}): give a list of names, [{models!r}]")
     settings.extractions()  # raises if a learning store has no model to extract with
     settings.steps.add(WIRED)
     for name in models:

@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from langgraph_learning.config import LearningMode, StoreConfig
 from langgraph_learning.errors import ConfigurationError
-from langgraph_learning.option_checks import check_text
+from langgraph_learning.option_checks import check_list, check_text
 from langgraph_learning.stores import (
     ConversationsStore,
     DecisionLogStore,
@@ -50,9 +50,8 @@ def resolve_stores(
         ConfigurationError: An option is no learning store, lacks something, or occurs twice.
     """
     check_text("LearningMachine(namespace=...)", namespace)
-    if not isinstance(custom, Iterable):
-        raise ConfigurationError(f"custom_stores={custom!r}: give a list of learning stores")
-    configured = [*(_learning_store(option, choice) for option, choice in choices.items()), *custom]
+    own = check_list("LearningMachine(custom_stores=...)", custom)
+    configured = [*(_learning_store(option, choice) for option, choice in choices.items()), *own]
     stores = tuple(_in_namespace(store, namespace) for store in configured if store is not None)
     _check_distinct(stores)
     return _keying_messages(stores) if any(store.captures for store in stores) else stores

@@ -94,7 +94,8 @@ class Home:
 
     colour: Colour
     url: str | None
-    memory: InMemoryStore = field(default_factory=InMemoryStore)
+    memory: BaseStore = field(default_factory=InMemoryStore)
+    """The store where there is no URL."""
     saver: InMemorySaver = field(default_factory=InMemorySaver)
     db: LearningDB | None = None
     opened: ExitStack = field(default_factory=ExitStack)

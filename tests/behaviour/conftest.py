@@ -1,17 +1,39 @@
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from acceptance.driver import Home
+from acceptance.driver import Colour, Home
+from langgraph.store.postgres import PostgresStore
+from langgraph.store.sqlite import SqliteStore
+
+OURS = ["memory-async", "sqlite-sync", "sqlite-async", "postgres-sync"]
+LANGGRAPHS = ["langgraph_sqlite-async", "langgraph_postgres-sync"]
 
 
-@pytest.fixture(params=["memory-async", "sqlite-sync", "sqlite-async", "postgres-sync"])
+@contextmanager
+def open_home(request: pytest.FixtureRequest, folder: Path) -> Iterator[Home]:
+    """Open an empty store of the kind that the fixture's parameter names, with the colour of the code that uses it."""
+    kind, _, name = request.param.partition("-")
+    colour: Colour = "sync" if name == "sync" else "async"
+    url = request.getfixturevalue("postgres_url") if kind.endswith("postgres") else None
+    if kind == "langgraph_sqlite":
+        with SqliteStore.from_conn_string(str(folder / "store.db")) as store:
+            store.setup()
+            yield Home(colour, None, store)
+    elif kind == "langgraph_postgres":
+        with PostgresStore.from_conn_string(str(url)) as store:
+            store.setup()
+            yield Home(colour, None, store)
+    else:
+        with Home(colour, f"sqlite:///{folder / 'learning.db'}" if kind == "sqlite" else url) as opened:
+            yield opened
+
+
+@pytest.fixture(params=OURS)
 def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
     """An empty store of each kind: a weakness may hide behind one of them, and behind one colour."""
-    kind, colour = request.param.split("-")
-    urls = {"sqlite": f"sqlite:///{tmp_path / 'learning.db'}", "memory": None}
-    url = request.getfixturevalue("postgres_url") if kind == "postgres" else urls[kind]
-    with Home("sync" if colour == "sync" else "async", url) as opened:
+    with open_home(request, tmp_path) as opened:
         yield opened
 
 

@@ -53,3 +53,16 @@ def test_a_message_of_a_clock_that_is_ahead_is_recalled_now(home: Home) -> None:
     alice.learn([HumanMessage("My boat is in Kiel.", id="m1")], at=datetime.now(UTC) + timedelta(hours=5))
     assert ids(alice.search("boat")) == ["m1"]
     assert "Kiel" in alice.recall("Where is my boat?").text
+
+
+def test_a_time_without_a_zone_is_in_the_users_for_what_is_learned_and_for_what_is_asked(home: Home) -> None:
+    machine = LearningMachine(conversations=True, store=home.store)
+    alice = machine.scoped(user_id="alice", thread_id="t1", timezone="America/New_York")
+    noon = datetime(2026, 1, 1, 12)
+    alice.learn([HumanMessage("My boat is in Kiel.", id="m1")], at=noon)
+    assert ids(alice.search("boat", at=noon)) == ["m1"]
+    assert "Kiel" in alice.recall("Where is my boat?", at=noon).text
+    assert alice.search("boat", at=noon - timedelta(minutes=1)) == []
+    in_utc = machine.scoped(user_id="alice", thread_id="t1")
+    assert in_utc.search("boat", at=noon + timedelta(hours=4)) == []
+    assert ids(in_utc.search("boat", at=noon + timedelta(hours=5))) == ["m1"]

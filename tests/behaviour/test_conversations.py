@@ -1,10 +1,13 @@
 """What was said is kept in the turn's commit without a model, and found again with what stands around it."""
 
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from acceptance.driver import Home
+from behaviour.conftest import LANGGRAPHS, OURS, open_home
 from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import START, MessagesState, StateGraph
@@ -22,6 +25,13 @@ MOVE = [
     HumanMessage("I'll work at the harbour as a pilot.", id="m3", name="Caroline"),
     AIMessage("Congratulations.", id="m4"),
 ]
+
+
+@pytest.fixture(params=[*OURS, *LANGGRAPHS])
+def home(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Home]:
+    """An empty store of each kind, also of LangGraph's own: their filters differ."""
+    with open_home(request, tmp_path) as opened:
+        yield opened
 
 
 def kept(records: list[Record]) -> list[tuple[str, ...]]:

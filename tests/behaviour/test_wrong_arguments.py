@@ -1,12 +1,17 @@
 """Whoever calls a public method with a wrong value is told what to give, and nothing is learned in silence."""
 
 import asyncio
+import json
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain.agents.middleware import AgentMiddleware
+from langchain_core.messages import AIMessage, HumanMessage
+from langgraph.graph import START, MessagesState, StateGraph
 from langgraph.store.memory import InMemoryStore
 
 from langgraph_learning import (
@@ -17,7 +22,9 @@ from langgraph_learning import (
     create_learning_agent,
 )
 from langgraph_learning.errors import ConfigurationError, LearningError, ScopeError
+from langgraph_learning.evals import Task, evaluate
 from langgraph_learning.scoped import Scoped
+from langgraph_learning.stores import UserMemoryStore
 from langgraph_learning.testing import ScriptedChatModel, op
 
 TEA: list[Any] = [HumanMessage("I drink tea", id="h1")]
@@ -132,3 +139,72 @@ def test_a_record_that_does_not_exist_has_no_history(tmp_path: Any) -> None:
                 scoped.history(unknown)
             with pytest.raises(LearningError):
                 scoped.undo(unknown)
+
+
+def lookup(place: str) -> str:
+    """Look a place up."""
+    return place
+
+
+class Upper(AgentMiddleware[Any, Any, Any]):
+    """A middleware that makes the reply loud."""
+
+    def wrap_model_call(self, request: Any, handler: Any) -> Any:
+        return AIMessage(str(handler(request).result[0].text).upper())
+
+
+def test_what_is_given_as_an_iterator_is_used_as_if_it_were_a_list(tmp_path: Path) -> None:
+    once: Any = iter
+    own = UserMemoryStore(UserMemoryConfig(mode=LearningMode.AGENTIC))
+    learning = machine(user_memory=False, custom_stores=once([own]), user_tools=once(["ask_human"]))
+    assert [store.name for store in learning.stores] == ["user_memory"]
+    assert learning._settings.user_tools == ("ask_human",)
+    scoped = learning.scoped(user_id="alex")
+    scoped.apply("add_memory", content="Drinks tea")
+    assert machine().scoped(user_id="bo").load(scoped.export()) == 1
+
+    builder = StateGraph(MessagesState)
+    model = ScriptedChatModel(replies=["Tea."], repeat=True)
+    builder.add_node("agent", lambda state: {"messages": [model.invoke(state["messages"])]})
+    builder.add_edge(START, "agent")
+    graph = learning.into(builder, models=once(["agent"])).compile()
+    graph.invoke({"messages": TEA}, {"configurable": {"user_id": "alex", "thread_id": "t1"}})
+    assert "Drinks tea" in model.prompt()
+
+    agent = create_learning_agent(model, once([lookup]), learning=learning, middleware=once([Upper()]))
+    context: Any = {"user_id": "alex"}
+    assert agent.invoke({"messages": TEA}, context=context)["messages"][-1].text == "TEA."
+    assert "lookup" in model.bound[-1]
+
+    with connect(f"sqlite:///{tmp_path}/a.db") as db:
+        learning = LearningMachine(user_memory=True, store=db.store)
+        learning.scoped(user_id="alex").apply("add_memory", content="Drinks tea")
+        tasks = once([Task(input="Hello", user_id="alex", check=lambda text: text == "Tea.")])
+        curve = evaluate(create_learning_agent(model, learning=learning), tasks, learning=learning, at=once([0, 1]))
+        assert [(point.at, point.pass_rate) for point in curve.points] == [(0, 1.0), (1, 1.0)]
+
+
+def test_a_limit_may_be_any_whole_number() -> None:
+    scoped = alex()
+    for content in ("Drinks tea", "Drinks black tea", "Drinks much tea"):
+        scoped.apply("add_memory", content=content)
+    limit: Any = np.int64(2)
+    assert len(scoped.search("tea", limit=limit)) == 2
+    assert json.dumps(machine(context_tokens=limit)._settings.context_tokens) == "2"
+
+
+@pytest.mark.parametrize(
+    ("message", "fix"),
+    [
+        ({"role": "tool", "content": "x"}, "tool_call_id"),
+        ({"content": "x"}, "role"),
+        ({"role": "user"}, "content"),
+        ({"role": "assistant", "content": "", "tool_calls": [{"name": "x"}]}, "args"),
+        (("user",), "give a list of messages"),
+        ({"role": "nobody", "content": "x"}, "nobody"),
+        ({"role": "user", "content": 5}, "content"),
+    ],
+)
+def test_a_message_that_cannot_be_read_is_answered_by_what_it_lacks(message: Any, fix: str) -> None:
+    with pytest.raises(ConfigurationError, match=fix):
+        alex().learn([message])

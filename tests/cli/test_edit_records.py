@@ -47,7 +47,7 @@ def test_a_record_is_edited_by_the_beginning_of_its_id(run: Run, url: str) -> No
         (["add", "x", "-o", "update_user_profile"], "update_user_profile takes NAME=VALUE"),
         (["add", "one", "two"], "add_memory takes NAME=VALUE; its arguments are content"),
         (["edit", "nothing", "x"], "there is no record 'nothing'"),
-        (["add", "title=Deploys", "-o", "save_learning"], "learning: Field required"),
+        (["add", "title=Deploys", "-o", "save_learning"], "learning must be given and not empty"),
     ],
 )
 def test_what_cannot_be_written_is_refused_in_one_line(run: Run, url: str, command: list[str], told: str) -> None:

@@ -1,7 +1,7 @@
 import asyncio
 import copy
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from uuid import uuid4
 
@@ -12,7 +12,10 @@ from langgraph.checkpoint.conformance import checkpointer_test, validate
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.graph import START, StateGraph
+from langgraph.store.base import BaseStore
 from langgraph.store.memory import InMemoryStore
+from langgraph.store.postgres import PostgresStore
+from langgraph.store.sqlite import SqliteStore
 from langgraph.types import Command
 from pydantic import BaseModel
 
@@ -399,15 +402,35 @@ async def test_what_was_taught_in_a_thread_goes_when_asked() -> None:
     assert forgotten == ["b", "c"]
 
 
-async def test_a_saver_of_two_arguments_forgets_threads_of_any_spelling() -> None:
-    store = InMemoryStore()
-    store.put(session("al", "~54~1"), "s", {"text": "x"})
-    store.put(("learning", "user", "al", "user_memory"), "m", {"source": {"thread_id": "T1"}})
-    saver = LearningSaver(InMemorySaver(), store)
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def plain_store(request: pytest.FixtureRequest) -> Iterator[BaseStore]:
+    """A store of LangGraph's own: their filters differ."""
+    if request.param == "memory":
+        yield InMemoryStore()
+    elif request.param == "sqlite":
+        with SqliteStore.from_conn_string(":memory:") as sqlite:
+            sqlite.setup()
+            yield sqlite
+    else:
+        with PostgresStore.from_conn_string(request.getfixturevalue("postgres_url")) as postgres:
+            postgres.setup()
+            yield postgres
+
+
+async def test_a_saver_of_two_arguments_forgets_threads_of_any_spelling(plain_store: BaseStore) -> None:
+    users = ("learning", "user", "al")
+    plain_store.put(session("al", "~54~1"), "s", {"text": "x"})
+    for thread_id in ("T1", "T2"):
+        plain_store.put((*users, "user_memory"), f"memory {thread_id}", {"source": {"thread_id": thread_id}})
+        message = {"source": {"thread_id": thread_id}, "session": "s", "place": 0}
+        plain_store.put((*users, "conversations"), f"message {thread_id}", message)
+        plain_store.put((*users, "commits"), f"commit {thread_id}", {"identity": {"thread_id": thread_id}})
+    saver = LearningSaver(InMemorySaver(), plain_store)
     saver.delete_thread("T1")
-    assert [item.key for item in store.search(("learning",))] == ["m"]
+    left = {item.key for item in plain_store.search(("learning",))}
+    assert left == {"memory T1", "commit T1", "memory T2", "message T2", "commit T2"}
     await saver.adelete_thread("T1", learned=True)
-    assert store.search(("learning",)) == []
+    assert {item.key for item in plain_store.search(("learning",))} == {"memory T2", "message T2", "commit T2"}
 
 
 def test_a_store_that_purges_is_asked_to() -> None:

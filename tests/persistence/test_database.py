@@ -4,10 +4,13 @@ import asyncio
 import logging
 import shutil
 import sqlite3
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from zlib import crc32
 
 import psycopg
 import pytest
@@ -16,6 +19,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 
 from langgraph_learning import LearningDB, LearningMachine, connect, create_learning_agent
 from langgraph_learning.checkpointers import PostgresHybridStore, SqliteHybridStore
+from langgraph_learning.checkpointers._schema_lookup import SET_UP
 from langgraph_learning.checkpointers._store.sql_statements import Statements, migrations
 from langgraph_learning.checkpointers._store.store import HybridStore
 from langgraph_learning.errors import ConfigurationError
@@ -173,7 +177,8 @@ class Old:
             if number <= self.version:
                 yield from (step if self.sqlite else sql.fill(step) for step in steps)
                 yield f"insert into hybrid_migrations values ({number}, '{name}')"  # noqa: S608 - our own names
-        for table in ("namespaces", "commits", "versions", "vectors"):
+        yield "insert into hybrid_namespaces select id, path, items, length from today.hybrid_namespaces"
+        for table in ("commits", "versions", "vectors"):
             yield f"insert into hybrid_{table} select * from today.hybrid_{table}"  # noqa: S608
         if self.sqlite:
             yield from (f"insert into hybrid_{it} select * from today.hybrid_{it}" for it in ("items", "postings"))  # noqa: S608
@@ -219,6 +224,44 @@ def test_the_index_of_words_holds_no_word(postgres_url: str) -> None:
             name: connection.execute(where, [name]).fetchone() for name in ("hybrid_words", "hybrid_words_keys")
         }
     assert holds_word == {"hybrid_words": (True,), "hybrid_words_keys": (False,)}
+
+
+def test_what_a_process_of_an_earlier_version_is_writing_is_migrated_too(postgres_url: str) -> None:
+    earlier = Old(postgres_url, 8)
+    with psycopg.connect(postgres_url) as writer, ThreadPoolExecutor(1) as threads:
+        writer.execute("select pg_advisory_xact_lock(%s)", [crc32(b'"public"', SET_UP)])
+        writer.execute("delete from hybrid_items where key = 'two'")
+        opening = threads.submit(store_at(earlier.url).setup)
+        with psycopg.connect(postgres_url, autocommit=True) as watcher:
+            while watcher.execute("select count(*) from pg_locks where not granted").fetchone() == (0,):
+                assert not opening.done()
+                time.sleep(0.01)
+        writer.commit()
+        opening.result()
+    with psycopg.connect(postgres_url) as connection:
+        [(left,)] = connection.execute("select count(*) from hybrid_words where terms like '%chess%'")
+    assert left == 0
+
+
+def test_a_database_that_a_newer_version_has_migrated_is_refused(url: str) -> None:
+    with store_at(url) as store, store._dialect.writing() as session:
+        session.run("add_migration", {"number": 999, "name": "later"})
+    with pytest.raises(ConfigurationError, match=r"newer version.*999.*upgrade"):
+        store_at(url).setup()
+
+
+def test_the_numbers_of_forgotten_words_are_told_by_no_salt(postgres_url: str) -> None:
+    salts = []
+    with psycopg.connect(postgres_url, autocommit=True) as connection, store_at(postgres_url) as store:
+        for _ in range(2):
+            store.put(("a",), "one", {"text": "xylophone"})
+            salts += [row[0] for row in connection.execute("select salt from hybrid_namespaces")]
+            store.purge(("a",))
+        assert (
+            connection.execute("select salt from hybrid_namespaces union all select salt from hybrid_words").fetchall()
+            == []
+        )
+    assert len(set(salts)) == len(salts) == 2
 
 
 @pytest.mark.parametrize("embed", [True, False])

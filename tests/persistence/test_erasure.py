@@ -1,10 +1,14 @@
 """What deleting a thread leaves behind: nothing of what was said in it."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.store.memory import InMemoryStore
 
-from langgraph_learning import LearningDB, LearningMachine
+from langgraph_learning import LearningDB, LearningMachine, connect, create_learning_agent
+from langgraph_learning.checkpointers import LearningSaver
 from langgraph_learning.namespace_labels import label
 from langgraph_learning.scoped import Scoped
 from langgraph_learning.testing import ScriptedChatModel, op
@@ -108,3 +112,52 @@ async def test_a_thread_of_any_name_is_deleted_with_its_session(db: LearningDB) 
         assert "SECRET" not in everything(db), odd
         await db.checkpointer.adelete_thread(odd, learned=True)
     assert [record.text for record in kept.records("session_context")] == ["KEPT"]
+
+
+@pytest.mark.parametrize("colour", ["sync", "async"])
+@pytest.mark.parametrize("backend", ["memory", "sqlite", "postgres"])
+async def test_what_a_deleted_thread_named_stands_in_no_commit_of_those_who_recalled_it(
+    backend: str, colour: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres_url") if backend == "postgres" else f"sqlite:///{tmp_path}/a.db"
+    company = op("remember_about", entity="Xylophant Holding", entity_type="company", facts=["Makes quokkas"])
+    name = op("update_user_profile", name="Ada", quote="I am Ada")
+    own_name = op("update_user_profile", name="Ben", quote="I am Ben")
+    tea = op("add_memory", content="Likes tea", quote="I like tea")
+    with connect(url) as db:
+        store: Any = InMemoryStore() if backend == "memory" else db.store
+        saver: Any = LearningSaver(InMemorySaver(), store) if backend == "memory" else db.checkpointer
+        answers = [[company, name], [own_name], [tea], [tea]]
+        model = ScriptedChatModel(replies=["Ok."], extractions=answers, repeat=True)
+        learning = LearningMachine(
+            model=model, entity_memory=True, user_profile=True, user_memory=True, store=store, shared="write"
+        )
+        ada, ben = (learning.scoped(user_id=user, thread_id=f"{user} 1") for user in ("ada", "ben"))
+        ada.learn([("user", "I am Ada. Xylophant Holding makes quokkas")])
+        ben.learn([("user", "I am Ben")])
+        graph = create_learning_agent(model, learning=learning, store=store)
+        for user in ("ada", "ben"):
+            asked: Any = {"messages": [("user", "I like tea. Who makes quokkas?")]}
+            graph.invoke(asked, {"configurable": {"thread_id": f"{user} 2"}}, context={"user_id": user})
+        before = ben.commits()[-1]
+        for commit in (before, ada.commits()[-1]):
+            assert {store_name for store_name, _ in commit.recalled} == {"entity_memory", "user_profile"}
+        assert "xylophant" in str(before.recalled)
+
+        if colour == "sync":
+            saver.delete_thread("ada 1", learned=True)
+        else:
+            await saver.adelete_thread("ada 1", learned=True)
+
+        stored = [item.value for item in store.search((), limit=1000)]
+        if backend != "memory":
+            places = store.all_addresses((), {})
+            stored += [state.value for place in places for state in store.history(*place)]
+        assert "xylophant" not in str(stored).casefold()
+        assert ada.commits()[-1].recalled == ()
+        last = ben.commits()[-1]
+        assert {store_name for store_name, _ in last.recalled} == {"user_profile"}  # Ben's own name stays
+        assert last.model_copy(update={"provenance": before.provenance}) == before
+        if backend != "memory":
+            ben.undo(last.id)
+            assert ben.records("user_memory") == []

@@ -7,10 +7,11 @@ from typing import Any
 
 import psycopg
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, RemoveMessage
+from langgraph.graph import START, MessagesState, StateGraph
 from psycopg.sql import SQL, Identifier
 
-from langgraph_learning import LearningDB, LearningMachine, connect, create_learning_agent
+from langgraph_learning import LearningDB, LearningMachine, Scoped, connect, create_learning_agent
 from langgraph_learning.testing import ScriptedChatModel, call, op
 
 SECRET = "sk-proj-abcdefghijklmnopqrstuvwxyz0123456789abcd"
@@ -125,3 +126,79 @@ def test_a_clock_that_goes_backwards_changes_no_order_in_a_thread(db: LearningDB
     assert [record.source.message_ids[0] for record in found] == ["m0", "m1", "m2", "m3"]
     assert [record.place for record in found] == [0, 1, 2, 3]
     assert str(found[1].content["said_at"]).startswith("2026-05-08")
+
+
+def asked(db: LearningDB, *extractions: Any) -> tuple[Any, Any, Scoped]:
+    """Return a function that runs a turn in one thread, one that lists its messages after the greeting, and its user.
+
+    The greeting comes first because a message before all others counts as trimmed and not as deleted.
+    """
+    model = ScriptedChatModel(extractions=[[], *extractions], repeat=True)
+    learning = LearningMachine(model=model, user_memory=True, conversations=True, store=db.store)
+    builder = StateGraph(MessagesState)
+    builder.add_node("agent", lambda state: {"messages": [("assistant", "Fine.")]})
+    builder.add_edge(START, "agent")
+    graph = learning.into(builder).compile(store=db.store, checkpointer=db.checkpointer)
+    config: Any = {"configurable": {"thread_id": "t1", "user_id": "alex"}}
+
+    def turn(*messages: Any) -> str:
+        state = graph.invoke({"messages": list(messages)}, config)
+        return str(state["messages"][-1].id)
+
+    scoped = learning.scoped(user_id="alex", thread_id="t1")
+
+    def messages() -> list[tuple[str, list[str]]]:
+        stored = scoped.records("conversations")
+        return [(str(record.content["text"]), sorted(record.keys.values())) for record in stored][2:]
+
+    turn("Hello")
+    return turn, messages, scoped
+
+
+TEA = op("add_memory", content="Prefers a hot drink", quote="I prefer tea")
+CAKE = op("add_memory", content="Has a sweet tooth", quote="I like cake")
+
+
+def test_a_message_that_an_undo_brings_back_is_found_by_its_own_facts_and_not_by_those_of_its_successor(
+    db: LearningDB,
+) -> None:
+    turn, messages, scoped = asked(db, [TEA], [CAKE], [])
+    reply = turn(HumanMessage("I prefer tea", id="u1"))
+    before = messages()
+    assert before[0] == ("I prefer tea", ["Prefers a hot drink"])
+    turn(RemoveMessage("u1"), RemoveMessage(reply), HumanMessage("I like cake", id="u2"))
+    replaced = messages()
+    assert replaced[0] == ("I like cake", ["Has a sweet tooth"])
+    undone = scoped.undo(scoped.commits()[-1].id)
+    assert messages() == before
+    assert scoped.search("sweet tooth", store="conversations") == []
+    scoped.undo(undone.id)
+    assert messages() == replaced
+
+
+def test_an_undone_edit_takes_the_facts_of_the_new_text_out_of_the_message(db: LearningDB) -> None:
+    turn, messages, scoped = asked(db, [TEA], [CAKE], [])
+    turn(HumanMessage("I prefer tea", id="u1"))
+    before = messages()
+    turn(HumanMessage("I like cake", id="u1"))
+    scoped.undo(scoped.commits()[-1].id)
+    assert ("I prefer tea", ["Prefers a hot drink"]) in messages()
+    assert messages()[:2] == before
+    assert "sweet" not in str(messages())
+
+
+@pytest.mark.parametrize("replaced", [True, False])
+def test_a_message_that_an_undo_brings_back_has_no_fact_that_was_deleted_meanwhile(
+    db: LearningDB, replaced: bool
+) -> None:
+    turn, messages, scoped = asked(db, [TEA], [])
+    reply = turn(HumanMessage("I prefer tea", id="u1"))
+    if not replaced:
+        turn(HumanMessage("Let us talk about something else", id="u2"))
+    turn(RemoveMessage("u1"), RemoveMessage(reply), HumanMessage("How are you?", id="u3"))
+    replacement = scoped.commits()[-1]
+    [memory] = scoped.records("user_memory")
+    scoped.apply("delete_memory", id=memory.id)
+    assert "I prefer tea" not in str(messages())
+    scoped.undo(replacement.id)
+    assert messages()[0] == ("I prefer tea", [])

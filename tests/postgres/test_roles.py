@@ -11,6 +11,11 @@ from postgres.world import FACT, memories, talk, talk_at_once
 from langgraph_learning import LearningMachine, connect
 from langgraph_learning.errors import StoreError
 
+GRANTS = (
+    "grant usage on schema ours to limited",
+    "grant select, insert, update, delete on all tables in schema ours to limited",
+)
+
 
 @pytest.fixture
 def limited_url(postgres_server: str, postgres_url: str) -> Iterator[str]:
@@ -45,11 +50,7 @@ def test_a_role_that_may_only_read_and_write_works_after_an_administrator_has_mi
 ) -> None:
     with connect(postgres_url, schema="ours"):
         pass
-    _as_admin(
-        postgres_url,
-        "grant usage on schema ours to limited",
-        "grant select, insert, update, delete on all tables in schema ours to limited",
-    )
+    _as_admin(postgres_url, *GRANTS)
     for _ in range(2):
         with connect(limited_url, schema="ours") as db:
             talk(db, "ada", "t")
@@ -57,6 +58,19 @@ def test_a_role_that_may_only_read_and_write_works_after_an_administrator_has_mi
             db.checkpointer.prune(["copy"])
             db.checkpointer.delete_thread("copy", learned=True)
             assert memories(db, "ada") == [FACT]
+
+
+def test_a_role_searches_where_functions_are_nobodys_by_default(limited_url: str, postgres_url: str) -> None:
+    _as_admin(postgres_url, "alter default privileges revoke execute on functions from public")
+    try:
+        with connect(postgres_url, schema="ours"):
+            pass
+        _as_admin(postgres_url, *GRANTS)
+        with connect(limited_url, schema="ours") as db:
+            talk(db, "ada", "t")
+            assert memories(db, "ada") == [FACT]
+    finally:
+        _as_admin(postgres_url, "alter default privileges grant execute on functions to public")
 
 
 def test_what_is_missing_is_said(limited_url: str) -> None:

@@ -1,10 +1,10 @@
 """The history of a record, and the undo of a commit, for stores that keep history."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from langgraph.store.base import Item, PutOp
+from langgraph.store.base import GetOp, Item, PutOp
 
 from langgraph_learning._engine.flow import Flow, batch, call_store, write
 from langgraph_learning._engine.learning.capture import key_puts
@@ -12,6 +12,7 @@ from langgraph_learning._engine.recall.vector_store import outbox_entries, sync_
 from langgraph_learning._engine.repository import find_commit, put_commit, read_commit, scoped_to
 from langgraph_learning.errors import ConflictError, ScopeError
 from langgraph_learning.records import (
+    ACTIVE,
     INDEXED,
     Add,
     Change,
@@ -73,6 +74,22 @@ class Reversal:
         namespace, key = self.put.namespace, self.put.key
         return _record(namespace, key, self.last.value, self.last), _record(namespace, key, self.put.value, self.last)
 
+    @property
+    def key_names(self) -> list[str]:
+        """The names of the keys that a message had before the commit or has now; none if it goes away."""
+        states = (self.put.value, self.last.value or {}) if self.put.value is not None else ()
+        return list(dict.fromkeys(name for state in states for name in state.get("keys", ())))
+
+    def with_keys(self, records: Mapping[str, Record | None]) -> "Reversal":
+        """Return the reversal with the keys that `records` have: those of the records that rest on the message."""
+        message = self.records[1]
+        if self.put.value is None or message is None or not self.key_names:
+            return self
+        named = ((name, records.get(name)) for name in self.key_names)
+        keys = {name: record.text for name, record in named if record and _rests_on(record, message)}
+        value = {name: part for name, part in self.put.value.items() if name != "keys"}
+        return replace(self, put=self.put._replace(value={**value, "keys": keys} if keys else value))
+
 
 def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at: datetime) -> Flow[Commit]:
     """Write back the earlier state of each record that a commit changed, as a new commit.
@@ -100,6 +117,7 @@ def undo(stores: Sequence[LearningStore], identity: Identity, commit_id: str, at
         reversals.append(_reverse(namespace, key, states, commit_id))
         past = yield from _changed_past(commit, scope, name, key)
         changed += [address for address in past if address not in changed]
+    reversals = yield from _with_current_keys(reversals, own_stores)
     # In the thread and with the agent of the undone commit: there an undo of the undo finds its records.
     own_identity = identity.model_copy(update=commit.identity.model_dump(include={"thread_id", "agent"}))
     new_commit = Commit(
@@ -133,7 +151,7 @@ def _check_scope(commit: Commit, name: str, own_stores: Mapping[str, tuple[Learn
 
 
 def _reverse(namespace: Namespace, key: str, states: Sequence[StoredState], commit_id: str) -> Reversal:
-    """Return what brings a record back to its state before the commit, with the keys that it has now.
+    """Return what brings a record back to its state before the commit; its keys are decided by `_with_current_keys`.
 
     Raises:
         ConflictError: Its last state is not as the commit left it.
@@ -148,12 +166,38 @@ def _reverse(namespace: Namespace, key: str, states: Sequence[StoredState], comm
     if before is None:
         gone = Remove(store=store, id=key, text=str((last.value or {}).get("text", "")), source=source)
         return Reversal(PutOp(namespace, key, None), gone, last)
-    value = {name: part for name, part in before.items() if name != "keys"}
-    if keys := (last.value or before).get("keys"):
-        value["keys"] = keys
     kind = Add if last.value is None else Update
-    change = kind(store=store, id=key, source=source, **{name: value[name] for name in ("content", "text", "status")})
-    return Reversal(PutOp(namespace, key, value, index=INDEXED), change, last)
+    change = kind(store=store, id=key, source=source, **{name: before[name] for name in ("content", "text", "status")})
+    return Reversal(PutOp(namespace, key, dict(before), index=INDEXED), change, last)
+
+
+def _with_current_keys(
+    reversals: Sequence[Reversal], own_stores: Mapping[str, tuple[LearningStore, Scope]]
+) -> Flow[list[Reversal]]:
+    """Return the reversals; a message that comes back is found by those records that rest on it after the undo.
+
+    The keys of neither state are right as they stand: since the commit, records may have been added, changed and
+    removed, and the last state may be that of another message, which took the place of this one.
+    """
+    records = {f"{reversal.change.store}/{reversal.change.id}": reversal.records[1] for reversal in reversals}
+    unread = {key for reversal in reversals for key in reversal.key_names} - records.keys()
+    names = [(store, record_id) for store, _, record_id in (key.partition("/") for key in sorted(unread))]
+    gets = [
+        GetOp((*own_stores[store][1].path, store), record_id, refresh_ttl=False)
+        for store, record_id in names
+        if store in own_stores
+    ]
+    items = (yield from batch(*gets)) if gets else []
+    read = [Record.from_item(item) for item in items if isinstance(item, Item)]
+    records |= {f"{record.store}/{record.id}": record for record in read}
+    return [reversal.with_keys(records) for reversal in reversals]
+
+
+def _rests_on(record: Record | None, message: Record) -> bool:
+    """Return whether an active record names the message in its source."""
+    if record is None or record.status != ACTIVE or record.source.thread_id != message.source.thread_id:
+        return False
+    return not set(message.source.message_ids).isdisjoint(record.source.message_ids)
 
 
 def _changed_past(commit: Commit, scope: Scope, store: str, key: str) -> Flow[list[tuple[str, str]]]:

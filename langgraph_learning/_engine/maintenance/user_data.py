@@ -24,7 +24,7 @@ from langgraph_learning._engine.recall.vector_store import (
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
-from langgraph_learning.namespace_labels import COMMITS, unlabel
+from langgraph_learning.namespace_labels import COMMITS, USER, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
 from langgraph_learning.stores.base import record_fault
@@ -32,7 +32,7 @@ from langgraph_learning.versioned_store import Json, VersionedStore
 
 PAGE = 500
 SHARED: Namespace = (ROOT, "namespace")
-OWNED: Namespace = (ROOT, "user")
+OWNED: Namespace = (ROOT, USER)
 
 
 def forget(stores: Iterable[LearningStore], identity: Identity) -> Flow[dict[str, int]]:

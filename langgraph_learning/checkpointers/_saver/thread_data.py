@@ -3,17 +3,29 @@
 `langgraph_learning.namespace_labels` defines where it lies. In a store with history, the history is erased too.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import partial
-from typing import NamedTuple, cast
+from typing import NamedTuple, TypeAlias, cast
 
 from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
-from langgraph_learning.namespace_labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
-from langgraph_learning.versioned_store import Address, Json, VersionedStore, is_versioned, supports
+from langgraph_learning.errors import ConflictError
+from langgraph_learning.namespace_labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD, USER
+from langgraph_learning.versioned_store import (
+    Address,
+    Json,
+    VersionedStore,
+    holds,
+    is_versioned,
+    split_filter,
+    supports,
+)
 
 PAGE = 100
+TRIES = 5
 LEARNED = (ROOT,)
+Mention: TypeAlias = tuple[str | None, str, str]
+"""A record that a commit names as recalled: the label of its user (None if it is shared), its learning store and id."""
 
 
 def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
@@ -114,9 +126,11 @@ def _strip_commits(store: BaseStore, thread_id: str) -> None:
 
 
 def _find_items(store: BaseStore, conditions: dict[str, Json], prefix: tuple[str, ...] = LEARNED) -> Iterator[Item]:
+    """Yield the items that meet `conditions`, for stores without history."""
+    flat, parts = split_filter(conditions)
     offset = 0
-    while page := store.search(prefix, filter=conditions, limit=PAGE, offset=offset):
-        yield from page
+    while page := store.search(prefix, filter=flat or None, limit=PAGE, offset=offset):
+        yield from (item for item in page if holds(item.value, parts))
         offset += PAGE
 
 
@@ -139,7 +153,8 @@ def erase_thread_records(store: BaseStore, thread_id: str) -> None:
     """Erase every record that was learned in the thread, whoever it belongs to, and the thread's commits.
 
     What another thread had taught before is restored. In a store with history, their history is erased too. Where
-    another thread has changed a record since, its present state stays and its history goes.
+    another thread has changed a record since, its present state stays and its history goes. Other commits no longer say
+    that what was erased was recalled.
     """
     taught, reading = {"source": {"thread_id": thread_id}}, store
     if is_versioned(store):
@@ -148,11 +163,14 @@ def erase_thread_records(store: BaseStore, thread_id: str) -> None:
         if twice := list(_find_restored_past(store, reading, written)):
             store.erase(twice)
         store.erase(store.all_addresses(LEARNED, _in_thread(thread_id)))
+        _forget_mentions(reading, written)
         return
     gone = [item for filter_ in (taught, _in_thread(thread_id)) for item in _find_items(store, filter_)]
     for item in gone:
         store.delete(item.namespace, item.key)
-    _restore_replaced(store, {(tuple(item.namespace), item.key) for item in gone})
+    addresses = {(tuple(item.namespace), item.key) for item in gone}
+    _restore_replaced(store, addresses)
+    _forget_mentions(store, addresses)
 
 
 def _restore_replaced(store: BaseStore, gone: Collection[Address]) -> None:
@@ -168,6 +186,66 @@ def _restore_replaced(store: BaseStore, gone: Collection[Address]) -> None:
             value = {name: part for name, part in item.value.items() if name not in ("past_of", "valid_to")}
             store.put(namespace, key, {**value, "status": "active"}, index=["text"])
             store.delete(namespace, item.key)
+
+
+def _forget_mentions(store: BaseStore, addresses: Collection[Address]) -> None:
+    """Take the ids of erased records out of what commits say was recalled: the id of an entity is made of its name."""
+    present = {address for address, _ in _states(store, addresses)}
+    gone = {(_owner(path), path[-1], key) for path, key in addresses if (path, key) not in present}
+    if not gone:
+        return
+    if is_versioned(store):
+        found = store.all_addresses(LEARNED, {"provenance": {"recalled": {"$exists": True}}})
+    else:
+        found = [(tuple(item.namespace), item.key) for item in _find_items(store, {})]
+    commits = [address for address in found if address[0][-1] == COMMITS]
+    for start in range(0, len(commits), PAGE):
+        _take_out_mentions(store, commits[start : start + PAGE], gone)
+
+
+def _owner(path: tuple[str, ...]) -> str | None:
+    """Return the label of the user whose items lie there; None in a shared namespace."""
+    return path[2] if path[1] == USER else None
+
+
+def _take_out_mentions(store: BaseStore, commits: Collection[Address], gone: Set[Mention]) -> None:
+    """Write those of `commits` that name a record of `gone` without it.
+
+    Raises:
+        ConflictError: Other writers were first every time.
+    """
+    for tries_left in reversed(range(TRIES)):
+        puts, expect = _without_mentions(store, commits, gone)
+        if not puts or not is_versioned(store):
+            store.batch(puts)
+            return
+        try:
+            store.transact(puts, expect=expect)
+        except ConflictError:  # an undo has marked one of them meanwhile
+            if not tries_left:
+                raise
+        else:
+            store.erase(expect, history_only=True)
+            return
+
+
+def _without_mentions(
+    store: BaseStore, commits: Collection[Address], gone: Set[Mention]
+) -> tuple[list[PutOp], dict[Address, int]]:
+    """Return the puts that change `commits`, and the versions that they expect."""
+    puts, expect = list[PutOp](), dict[Address, int]()
+    items = store.batch([GetOp(*address, refresh_ttl=False) for address in commits])
+    for item in [item for item in items if isinstance(item, Item)]:
+        place = (tuple(item.namespace), item.key)
+        provenance = item.value.get("provenance") or {}
+        recalled = [tuple(pair) for pair in provenance.get("recalled") or ()]
+        # The id of a profile field is the same for every user, so a user's own records count in their commits alone.
+        left = [pair for pair in recalled if gone.isdisjoint({(None, *pair), (_owner(place[0]), *pair)})]
+        if left != recalled:
+            value = {**item.value, "provenance": {**provenance, "recalled": left}}
+            puts.append(PutOp(*place, value, index=False))
+            expect[place] = getattr(item, "version", 0)
+    return puts, expect
 
 
 def _find_restored_past(store: VersionedStore, reading: BaseStore, addresses: Iterable[Address]) -> Iterator[Address]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from langgraph_learning.checkpointers._store.codec import Json
-from langgraph_learning.versioned_store import Address, VersionedStore
+from langgraph_learning.versioned_store import Address, VersionedStore, holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,3 @@ def plan_erasure(store: VersionedStore, addresses: Iterable[Address], by: Mappin
         if first and (before := states[first - 1].value) is not None:
             plan.restore[address] = dict(before)
     return plan
-
-
-def holds(value: Mapping[str, Json], part: Mapping[str, object]) -> bool:
-    """Return whether `value` contains all of `part`, including nested objects."""
-    return all(
-        isinstance(inner := value.get(name), Mapping) and holds(inner, wanted)
-        if isinstance(wanted, Mapping)
-        else value.get(name) == wanted
-        for name, wanted in part.items()
-    )

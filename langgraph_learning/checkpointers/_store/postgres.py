@@ -15,7 +15,13 @@ from langchain_core.embeddings import Embeddings
 
 from langgraph_learning.checkpointers._after_fork import renew_in_child
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, RetryableError, Row, Scores
-from langgraph_learning.checkpointers._store.sql_statements import VECTORS, Statements, migrations, pending_migrations
+from langgraph_learning.checkpointers._store.sql_statements import (
+    VECTORS,
+    Statements,
+    check_not_newer,
+    migrations,
+    pending_migrations,
+)
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.checkpointers._timeouts import TIMEOUT, Patience, PatientLock
 from langgraph_learning.errors import ConfigurationError, StoreError
@@ -178,7 +184,7 @@ class PostgresDialect:
             yield session
 
     def erasing(self, *, scrub: bool = True) -> AbstractContextManager[PostgresSession]:
-        """Open a session that erases; autovacuum removes what it leaves in the files."""
+        """Open a session that erases; autovacuum removes what it leaves in the files of tables, see migration 0009."""
         return self.writing(unhurried=True)
 
     @contextmanager
@@ -217,9 +223,11 @@ class PostgresDialect:
             self._lock = SET_UP
             with self._writing(unhurried=True) as (connection, session):
                 create_schema(connection, installation)
+                # Writers of an earlier version hold this lock: they finish first, and what they wrote is migrated.
+                connection.execute("select pg_advisory_xact_lock(%s)", [_lock_of(installation)])
                 self._install(session, installation, dims)
         # From now on the lock of this installation: commits of two schemas need not wait for each other.
-        self._lock, self._set_up = crc32(installation.schema.encode(), SET_UP), True
+        self._lock, self._set_up = _lock_of(installation), True
 
     def _use(self, installation: Installation, session: PostgresSession, dims: int | None) -> bool:
         """Use the installation as it is; return whether nothing is missing."""
@@ -230,6 +238,7 @@ class PostgresDialect:
         if installation.missing or not _has_table(session, self._name, "hybrid_migrations"):
             return False
         applied = {int(row[0]) for row in session.rows("applied_migrations", {})}
+        check_not_newer("postgres", applied)
         self.has_vectors = VECTORS in applied
         if migrations("postgres").keys() - applied - pending_migrations("postgres", dims):
             return False
@@ -260,6 +269,11 @@ class PostgresDialect:
         """Close the connections if this object opened them."""
         if self._owned:
             self._connections.close()
+
+
+def _lock_of(installation: Installation) -> int:
+    """Return the lock for which the writers of an installation wait."""
+    return crc32(installation.schema.encode(), SET_UP)
 
 
 def _has_table(session: PostgresSession, schema: str, table: str) -> bool:

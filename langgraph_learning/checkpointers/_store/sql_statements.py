@@ -1,11 +1,13 @@
 """SQL in files: named blocks with the same names in every dialect, which may include one another."""
 
 import re
+from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 from string import Template
 from typing import Literal, TypeAlias
 
+from langgraph_learning.errors import ConfigurationError
 from langgraph_learning.scoring import K1, B
 
 Dialect: TypeAlias = Literal["sqlite", "postgres"]
@@ -62,6 +64,15 @@ def pending_migrations(dialect: Dialect, dims: int | None) -> set[int]:
     if dims is None:
         return {VECTORS, NEAREST, ORPHANS}
     return {NEAREST} if dims > INDEXABLE else set()
+
+
+def check_not_newer(dialect: Dialect, applied: Iterable[int]) -> None:
+    """Raise `ConfigurationError` if a database has migrations that this version of the package does not know."""
+    if unknown := set(applied) - migrations(dialect).keys():
+        raise ConfigurationError(
+            f"a newer version of langgraph-learning has migrated this database (migrations {sorted(unknown)}): upgrade"
+            " the package here, too"
+        )
 
 
 class Statements:

@@ -18,7 +18,7 @@ from langgraph_learning.checkpointers._sqlite import connect, enable_wal
 from langgraph_learning.checkpointers._store.codec import Json, write_time
 from langgraph_learning.checkpointers._store.dialect import SCORES, Floats, Params, Row, Scores
 from langgraph_learning.checkpointers._store.search import as_scores
-from langgraph_learning.checkpointers._store.sql_statements import Statements, migrations
+from langgraph_learning.checkpointers._store.sql_statements import Statements, check_not_newer, migrations
 from langgraph_learning.checkpointers._store.store import HybridStore, utc_now
 from langgraph_learning.checkpointers._timeouts import SHARE, TIMEOUT, Patience, PatientLock
 from langgraph_learning.errors import StoreError
@@ -310,6 +310,7 @@ def _is_complete(session: SqliteSession, dims: int | None) -> bool:
     if not session.rows("has_table", {"table": "hybrid_migrations"})[0][0]:
         return False
     applied = {row[0] for row in session.rows("applied_migrations", {})}
+    check_not_newer("sqlite", applied)
     complete = applied >= migrations("sqlite").keys()
     return complete and (dims is None or session.rows("get_mark", {"name": "dims"}) == [(dims,)])
 

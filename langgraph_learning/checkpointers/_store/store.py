@@ -33,6 +33,17 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+def _repeat(attempt: Callable[[], T]) -> T:
+    """Run a transaction, and run it again if the database prefers another one."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return attempt()
+        except RetryableError:
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")
+
+
 def in_thread(
     method: "Callable[Concatenate[HybridStore, P], T]",
 ) -> "Callable[Concatenate[HybridStore, P], Coroutine[Any, Any, T]]":
@@ -97,9 +108,10 @@ class HybridStore(BaseStore):
         with self._setting_up:
             if self._ready.is_set():
                 return
-            self._dialect.setup(None)
+            _repeat(lambda: self._dialect.setup(None))
             if self._embedder.active:
-                self._dialect.setup(settle_dims(self._dialect, self._embedder))
+                dims = settle_dims(self._dialect, self._embedder)
+                _repeat(lambda: self._dialect.setup(dims))
                 settle_embedder(self._dialect, self._embedder.name)
             settle_analysis(self._dialect, self._fields)
             self._seen = tracker_for(self._dialect)
@@ -231,15 +243,12 @@ class HybridStore(BaseStore):
     def _write(self, write: Callable[[Session], int]) -> int:
         """Run `write` in a transaction, again if the database prefers another one, and return its revision."""
         self.setup()
-        for tries_left in reversed(range(TRIES)):
-            try:
-                with self._dialect.writing() as session:
-                    revision = write(session)
-                return self._seen(revision)
-            except RetryableError:
-                if not tries_left:
-                    raise
-        raise AssertionError("unreachable")
+
+        def attempt() -> int:
+            with self._dialect.writing() as session:
+                return write(session)
+
+        return self._seen(_repeat(attempt))
 
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision that this store had seen at a time; None if that is too long ago."""

@@ -21,7 +21,7 @@ where n.path >= %(low)s and n.path < %(high)s and $where
 -- may differ in its last digits and would order ties at random. The offset makes the planner look each term up in the
 -- index by its key; two terms have the same one as good as never.
 with scope as materialized (
-  select id, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
+  select salt, items, length from $schema.hybrid_namespaces where path >= %(low)s and path < %(high)s),
 size as materialized (
   select sum(items)::float8 as n, greatest(sum(length)::float8 / greatest(sum(items), 1), 1.0) as mean from scope),
 found as materialized (
@@ -29,7 +29,7 @@ found as materialized (
   from scope s cross join unnest(%(terms)s::text[]) w(term)
   cross join lateral (
     select w.term, t.item, coalesce((t.repeats ->> w.term)::int, 1) as tf, t.length from $schema.hybrid_words t
-    where $schema.hybrid_word_keys(t.ns, t.terms) @> array[hashtextextended(w.term collate "C", s.id)] offset 0) p),
+    where $schema.hybrid_word_keys(t.salt, t.terms) @> array[hashtextextended(w.term collate "C", s.salt)] offset 0) p),
 weights as materialized (
   select f.term, ln(1 + (z.n - count(*) + .5::float8) / (count(*) + .5::float8))
     * (select w.times from unnest(%(terms)s::text[], %(times)s::int[]) w(term, times) where w.term = f.term) as weight

@@ -59,11 +59,12 @@ delete from $schema.hybrid_words where item = any(%(item)s::bigint[])
 
 -- put_words --
 -- Add the terms of items, which are the index of words.
-insert into $schema.hybrid_words (item, ns, length, terms, repeats)
-select item, ns, length, terms, (
-  select jsonb_object_agg(key, value) from jsonb_each(counts::jsonb) where value <> '1'::jsonb)
+insert into $schema.hybrid_words (item, salt, ns, length, terms, repeats)
+select w.item, n.salt, w.ns, w.length, w.terms, (
+  select jsonb_object_agg(key, value) from jsonb_each(w.counts::jsonb) where value <> '1'::jsonb)
 from unnest(%(item)s::bigint[], %(ns)s::int[], %(length)s::int[], %(terms)s::text[], %(counts)s::text[])
   w(item, ns, length, terms, counts)
+join $schema.hybrid_namespaces n on n.id = w.ns
 
 -- delete_vectors --
 -- Delete the vectors of items.
