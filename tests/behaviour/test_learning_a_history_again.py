@@ -142,15 +142,15 @@ def test_a_thread_that_forks_far_back_leaves_nothing_of_the_part_it_abandons(hom
     assert in_order(scoped) == [*texts(history(2)), "Another question", "Said 0"]
 
 
-def test_a_usual_turn_of_a_long_session_reads_only_its_newest_messages(
-    keeping: Home, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("way", ["goes on", "alone"])
+def test_a_new_turn_of_a_long_session_reads_only_its_newest_messages(
+    keeping: Home, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
     machine = LearningMachine(conversations=True)
     scoped = machine.scoped(user_id="alice", thread_id="c1", store=keeping.store)
     graph = graph_of(machine, keeping)
     for number in range(5):
         ask(graph, keeping, HumanMessage(f"Question {number}", id=f"q{number}"))
-    assert len(scoped.records()) == 10
     read = list[SearchOp]()
     batch = keeping.store.batch
 
@@ -159,7 +159,10 @@ def test_a_usual_turn_of_a_long_session_reads_only_its_newest_messages(
         return batch(ops)
 
     monkeypatch.setattr(keeping.store, "batch", noted)
-    ask(graph, keeping, HumanMessage("One more", id="more"))
+    if way == "goes on":
+        ask(graph, keeping, HumanMessage("One more", id="more"))
+    else:  # nothing that came before is given
+        scoped.learn([HumanMessage("One more", id="more"), AIMessage("Yes", id="yes")])
     of_session = [one.limit for one in read if isinstance((one.filter or {})["session"], str)]
     assert of_session
     assert max(of_session) == 4

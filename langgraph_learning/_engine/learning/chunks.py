@@ -42,42 +42,65 @@ def split_history(messages: Sequence[BaseMessage]) -> Iterator[tuple[int, int]]:
 def learn_history(
     settings: MachineSettings,
     identity: Identity,
-    history: Sequence[BaseMessage],
+    messages: Sequence[BaseMessage],
     said_at: datetime | None,
     progress: Callable[[int, int], object] | None,
 ) -> Flow[Commit | None]:
     """Learn from a history part by part, and return the last commit that changed something; none is learned twice.
 
     A part may begin with turns that have a commit, because the history has grown, or a graph has learned them. These
-    are left out; only their messages are kept as they are now, those of the whole history at its end.
+    are left out, and at the end the messages are kept as they are now.
     """
-    last, before, learned = None, 0, list[TurnMessage]()
-    speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
-    works, capturing, now = settings.extractions(), settings.capturing, datetime.now(UTC)
-    for start, end in split_history(history):
+    history, last = _History(settings, identity, messages, said_at), None
+    for start, end in split_history(messages):
         while start < end:
-            turn = replace(turn_of(history[start:end], speakers, said_at), human_offset=before)
-            turn_input = TurnInput(turn, identity, now, anchors=_ids(history[max(0, start - ANCHORS) : start]))
-            beginnings = list(_beginnings(turn_input))
-            count, part_commit = yield from find_learned(works, beginnings, capturing)
-            if part_commit is None:
-                thread = read_thread(history[max(0, start - MOST_MESSAGES) : end], settings.name, speakers)
-                part_commit = yield from extract(works, turn_input, settings.rules, thread=thread, capturing=capturing)
-            elif (yield from stands(part_commit)):
-                learned += name_messages(beginnings[count - 1].turn)
-            else:
-                part_commit = None
-            last = part_commit if part_commit is not None and _changes(part_commit) else last
-            stop = start + turn.human[count].position if 0 < count < len(beginnings) else end
-            before += count_user_messages(history[start:stop], speakers)
-            start = stop
+            start, part_commit = yield from history.learn(start, end)
+            if part_commit is not None and (part_commit.changes or part_commit.proposed or part_commit.refused):
+                last = part_commit
         if progress is not None:
-            progress(end, len(history))
-    if identity.thread_id is None or not capturing:
-        return last
-    said = TurnInput(Turn(tuple(learned)), identity, now, anchors=_ids(history[:1]))
-    current = turn_of(history, speakers).messages
-    return (yield from keep_messages(said, "history", settings.rules, capturing, current)) or last
+            progress(end, len(messages))
+    return (yield from history.keep()) or last
+
+
+class _History:
+    """A history from which turn after turn is learned."""
+
+    def __init__(
+        self, settings: MachineSettings, identity: Identity, messages: Sequence[BaseMessage], said_at: datetime | None
+    ) -> None:
+        self._settings, self._identity, self._messages, self._said_at = settings, identity, messages, said_at
+        self._speakers = Speakers(learning_tools=settings.tool_names, user_tools=settings.user_tools)
+        self._works, self._now = settings.extractions(), datetime.now(UTC)
+        self._before = 0
+        self._learned: list[TurnMessage] = []
+
+    def learn(self, start: int, end: int) -> Flow[tuple[int, Commit | None]]:
+        """Learn from a part, or pass over its beginning if that has a commit; return where the rest begins."""
+        settings, messages = self._settings, self._messages
+        turn = replace(turn_of(messages[start:end], self._speakers, self._said_at), human_offset=self._before)
+        anchors = _ids(messages[max(0, start - ANCHORS) : start])
+        turn_input = TurnInput(turn, self._identity, self._now, anchors=anchors)
+        beginnings = list(_beginnings(turn_input))
+        count, part_commit = yield from find_learned(self._works, beginnings, settings.capturing)
+        stop = start + turn.human[count].position if 0 < count < len(beginnings) else end
+        self._before += count_user_messages(messages[start:stop], self._speakers)
+        if part_commit is None:
+            thread = read_thread(messages[max(0, start - MOST_MESSAGES) : end], settings.name, self._speakers)
+            flow = extract(self._works, turn_input, settings.rules, thread=thread, capturing=settings.capturing)
+            return stop, (yield from flow)
+        if not (yield from stands(part_commit)):
+            return stop, None
+        self._learned += name_messages(beginnings[count - 1].turn)
+        return stop, part_commit
+
+    def keep(self) -> Flow[Commit | None]:
+        """Keep the messages as they are now: a reply may have been given anew since its turn was learned."""
+        settings = self._settings
+        if self._identity.thread_id is None:
+            return None
+        learned = TurnInput(Turn(tuple(self._learned)), self._identity, self._now, anchors=_ids(self._messages[:1]))
+        current = turn_of(self._messages, self._speakers).messages if settings.capturing else ()
+        return (yield from keep_messages(learned, "history", settings.rules, settings.capturing, current))
 
 
 def _ids(messages: Sequence[BaseMessage]) -> tuple[str, ...]:
@@ -91,7 +114,3 @@ def _beginnings(turn_input: TurnInput) -> Iterator[TurnInput]:
         messages = tuple(message for message in turn.messages if message.position < human.position)
         yield replace(turn_input, turn=replace(turn, messages=messages))
     yield turn_input
-
-
-def _changes(commit: Commit) -> bool:
-    return bool(commit.changes or commit.proposed or commit.refused)
