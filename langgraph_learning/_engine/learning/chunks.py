@@ -96,7 +96,7 @@ class _History:
     def keep(self) -> Flow[Commit | None]:
         """Keep the messages as they are now: a reply may have been given anew since its turn was learned."""
         settings = self._settings
-        if self._identity.thread_id is None:
+        if self._identity.thread_id is None or not self._learned:
             return None
         learned = TurnInput(Turn(tuple(self._learned)), self._identity, self._now, anchors=_ids(self._messages[:1]))
         current = turn_of(self._messages, self._speakers).messages if settings.capturing else ()

@@ -35,8 +35,9 @@ coalesce(json_type(i.value, :$p) = 'text' and json_extract(i.value, :$p) $operat
 (json_type(i.value, :$p) is not null)
 
 -- filter_element --
--- True if the value at a path is a list that contains this element.
-json_holds(coalesce(i.value -> :$p, 'null'), :$x)
+-- True if the value at a path is a list that contains this element. A text is first sought in the whole value, which is
+-- quick: nearly all values hold it nowhere.
+((json_type(:$x) <> 'text' or instr(i.value, :$x) > 0) and json_holds(coalesce(i.value -> :$p, 'null'), :$x))
 
 -- filter_part --
 -- True if the value at a path is a text that contains this one.
