@@ -103,8 +103,7 @@ def load(
                 for page in backup.pages(rows):
                     total += backup.load(opened.store, page, stores=scoped.stores, mask=scoped.mask)
             except (LearningError, KeyboardInterrupt):
-                if total.written + total.unchanged:
-                    notice(f"{total.written + total.unchanged} rows are loaded; run the command again to load the rest")
+                notice(f"{total.written + total.unchanged} rows are loaded; run the command again to load the rest")
                 raise
     if at.as_json:
         write_json(total)

@@ -123,7 +123,7 @@ def test_a_record_that_is_older_than_those_a_turn_reads_is_found_by_its_words(mo
 
 def test_a_turn_reads_so_many_records_and_each_once_however_many_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("langgraph_learning._engine.approval.proposals.PLAN_LIMIT", 30)
-    monkeypatch.setattr("langgraph_learning._engine.repository.SEARCH_LIMIT", 20)
+    monkeypatch.setattr("langgraph_learning._engine.snapshots.SEARCH_LIMIT", 20)
     counted: list[int] = []
     batch = SqliteHybridStore.batch
 
