@@ -12,7 +12,7 @@ from langgraph.store.memory import InMemoryStore
 from pydantic import Field
 
 from langgraph_learning import EntityMemoryConfig, LearningMachine, LearningMode, Record, Scope, Source, connect
-from langgraph_learning._engine import repository
+from langgraph_learning._engine import repository, snapshots
 from langgraph_learning._engine.approval import proposals
 from langgraph_learning.checkpointers._saver.thread_data import erase_thread_records
 from langgraph_learning.config import StoreConfig, UserMemoryConfig
@@ -371,7 +371,8 @@ def test_a_memory_that_is_deleted_takes_along_a_past_that_was_not_read(
 ) -> None:
     read = 1 if isinstance(store, InMemoryStore) else 5  # of the oldest in the one, of the newest in the other
     monkeypatch.setattr(proposals, "PLAN_LIMIT", read)
-    monkeypatch.setattr(repository, "SEARCH_LIMIT", read)
+    for module in (repository, snapshots):
+        monkeypatch.setattr(module, "SEARCH_LIMIT", read)
     ada = taught(store, BERLIN, OSLO)
     for number in range(10):
         ada.apply("add_memory", content=f"Knows song {number}")
