@@ -1,14 +1,15 @@
 """The interface between the planner, which names statements, and a dialect, which runs them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from langgraph_learning.errors import StoreError
 
+T = TypeVar("T")
 Row = tuple[Any, ...]
 Params = Mapping[str, object]
 Floats = NDArray[np.float32]
@@ -18,8 +19,23 @@ SCORES = np.dtype([("item", "<i8"), ("score", "<f8")])
 EVERYTHING = 2**62
 
 
+TRIES = 3
+"""How often a transaction is tried if the database rolls it back in favour of another one."""
+
+
 class RetryableError(StoreError):
     """An error after which the database asks to repeat the transaction: it rolled it back in favour of another one."""
+
+
+def repeat(attempt: Callable[[], T]) -> T:
+    """Run a transaction, and run it again if the database prefers another one."""
+    for tries_left in reversed(range(TRIES)):
+        try:
+            return attempt()
+        except RetryableError:
+            if not tries_left:
+                raise
+    raise AssertionError("unreachable")
 
 
 class Session(Protocol):

@@ -18,7 +18,7 @@ from langgraph_learning.checkpointers._store.as_of import PLAIN_READS, StoreAsOf
 from langgraph_learning.checkpointers._store.author_erasure import plan_erasure
 from langgraph_learning.checkpointers._store.batch_plan import BatchPlan
 from langgraph_learning.checkpointers._store.codec import path_range, read_time, write_key, write_path
-from langgraph_learning.checkpointers._store.dialect import Dialect, RetryableError, Session
+from langgraph_learning.checkpointers._store.dialect import Dialect, Session, repeat
 from langgraph_learning.checkpointers._store.embedding import NO_VECTORS, Embedder, Vectors
 from langgraph_learning.checkpointers._store.fill_vectors import fill_vectors
 from langgraph_learning.checkpointers._store.get_batching import GetBatcher
@@ -31,17 +31,6 @@ from langgraph_learning.versioned_store import Address
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def _repeat(attempt: Callable[[], T]) -> T:
-    """Run a transaction, and run it again if the database prefers another one."""
-    for tries_left in reversed(range(TRIES)):
-        try:
-            return attempt()
-        except RetryableError:
-            if not tries_left:
-                raise
-    raise AssertionError("unreachable")
 
 
 def in_thread(
@@ -64,8 +53,6 @@ def utc_now() -> datetime:
 
 WRITERS = 4
 """The number of threads for writes; writes wait for one another, and reads must not wait behind them."""
-TRIES = 3
-"""How often a commit is tried if the database rolls it back in favour of another one."""
 
 
 class HybridStore(BaseStore):
@@ -108,10 +95,10 @@ class HybridStore(BaseStore):
         with self._setting_up:
             if self._ready.is_set():
                 return
-            _repeat(lambda: self._dialect.setup(None))
+            repeat(lambda: self._dialect.setup(None))
             if self._embedder.active:
                 dims = settle_dims(self._dialect, self._embedder)
-                _repeat(lambda: self._dialect.setup(dims))
+                repeat(lambda: self._dialect.setup(dims))
                 settle_embedder(self._dialect, self._embedder.name)
             settle_analysis(self._dialect, self._fields)
             self._seen = tracker_for(self._dialect)
@@ -248,7 +235,7 @@ class HybridStore(BaseStore):
             with self._dialect.writing() as session:
                 return write(session)
 
-        return self._seen(_repeat(attempt))
+        return self._seen(repeat(attempt))
 
     def revision_seen_at(self, at: datetime) -> int | None:
         """Return the newest revision that this store had seen at a time; None if that is too long ago."""
