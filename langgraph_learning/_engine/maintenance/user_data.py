@@ -1,6 +1,6 @@
 """All data of a user in all threads: erase it, export it, import it."""
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -24,6 +24,7 @@ from langgraph_learning._engine.recall.vector_store import (
 from langgraph_learning._engine.repository import EVERYTHING, put_record
 from langgraph_learning.errors import RecordError, ScopeError, UnsupportedByStore
 from langgraph_learning.masking import Mask, mask_secrets, mask_values
+from langgraph_learning.mentions import Mention, mention_of, without_mentions
 from langgraph_learning.namespace_labels import COMMITS, USER, unlabel
 from langgraph_learning.records import NOT_RECORDS, ROOT, Identity, Namespace, Record, Scope, Source
 from langgraph_learning.stores import LearningStore
@@ -116,12 +117,9 @@ def _forget_shared(user_id: str, taught: Sequence[Address]) -> Flow[int]:
 
 
 def _forget_mentions(taught: Sequence[Address]) -> Flow[None]:
-    """Take the ids of erased records out of what other users' commits say was recalled.
-
-    An id may be made of words, as that of an entity is made of its name.
-    """
+    """Take the ids of erased records out of what other users' commits say was recalled."""
     items = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in taught))
-    gone = {(path[-1], key) for (path, key), item in zip(taught, items, strict=True) if item is None}
+    gone = {mention_of(address) for address, item in zip(taught, items, strict=True) if item is None}
     if not gone:
         return
     try:
@@ -138,18 +136,10 @@ def _forget_mentions(taught: Sequence[Address]) -> Flow[None]:
                 yield from call_store(VersionedStore.erase, changed, history_only=True)
 
 
-def _take_out_mentions(commits: Sequence[Address], gone: Collection[tuple[str, str]]) -> Flow[list[Address]]:
+def _take_out_mentions(commits: Sequence[Address], gone: Set[Mention]) -> Flow[list[Address]]:
     """Write those of `commits` that name a record of `gone` without it, and return their addresses."""
-    items = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in commits))
-    puts, expect = list[PutOp](), dict[Address, int]()
-    for item in items:
-        if not isinstance(item, Item) or "recalled" not in (provenance := item.value.get("provenance") or {}):
-            continue
-        left = [pair for pair in provenance["recalled"] if tuple(pair) not in gone]
-        if len(left) < len(provenance["recalled"]):
-            value = {**item.value, "provenance": {**provenance, "recalled": left}}
-            puts.append(PutOp(tuple(item.namespace), item.key, value, index=False))
-            expect[tuple(item.namespace), item.key] = getattr(item, "version", 0)
+    results = yield from batch(*(GetOp(namespace, key, refresh_ttl=False) for namespace, key in commits))
+    puts, expect = without_mentions(results, gone)
     if puts:
         yield from write(puts, expect)
     return list(expect)

@@ -5,12 +5,13 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Set
 from functools import partial
-from typing import NamedTuple, TypeAlias, cast
+from typing import NamedTuple, cast
 
 from langgraph.store.base import BaseStore, GetOp, Item, PutOp
 
 from langgraph_learning.errors import ConflictError
-from langgraph_learning.namespace_labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD, USER
+from langgraph_learning.mentions import Mention, mention_of, without_mentions
+from langgraph_learning.namespace_labels import COMMITS, PENDING, ROOT, SESSION_CONTEXT, THREAD
 from langgraph_learning.versioned_store import (
     Address,
     Json,
@@ -24,8 +25,6 @@ from langgraph_learning.versioned_store import (
 PAGE = 100
 TRIES = 5
 LEARNED = (ROOT,)
-Mention: TypeAlias = tuple[str | None, str, str]
-"""A record that a commit names as recalled: the label of its user (None if it is shared), its learning store and id."""
 
 
 def erase_sessions(store: BaseStore, thread_label: str, thread_id: str) -> None:
@@ -189,9 +188,9 @@ def _restore_replaced(store: BaseStore, gone: Collection[Address]) -> None:
 
 
 def _forget_mentions(store: BaseStore, addresses: Collection[Address]) -> None:
-    """Take the ids of erased records out of what commits say was recalled: the id of an entity is made of its name."""
+    """Take the ids of erased records out of what commits say was recalled."""
     present = {address for address, _ in _states(store, addresses)}
-    gone = {(_owner(path), path[-1], key) for path, key in addresses if (path, key) not in present}
+    gone = {mention_of(address) for address in addresses if address not in present}
     if not gone:
         return
     if is_versioned(store):
@@ -203,11 +202,6 @@ def _forget_mentions(store: BaseStore, addresses: Collection[Address]) -> None:
         _take_out_mentions(store, commits[start : start + PAGE], gone)
 
 
-def _owner(path: tuple[str, ...]) -> str | None:
-    """Return the label of the user whose items lie there; None in a shared namespace."""
-    return path[2] if path[1] == USER else None
-
-
 def _take_out_mentions(store: BaseStore, commits: Collection[Address], gone: Set[Mention]) -> None:
     """Write those of `commits` that name a record of `gone` without it.
 
@@ -215,7 +209,8 @@ def _take_out_mentions(store: BaseStore, commits: Collection[Address], gone: Set
         ConflictError: Other writers were first every time.
     """
     for tries_left in reversed(range(TRIES)):
-        puts, expect = _without_mentions(store, commits, gone)
+        results = store.batch([GetOp(*address, refresh_ttl=False) for address in commits])
+        puts, expect = without_mentions(results, gone)
         if not puts or not is_versioned(store):
             store.batch(puts)
             return
@@ -227,25 +222,6 @@ def _take_out_mentions(store: BaseStore, commits: Collection[Address], gone: Set
         else:
             store.erase(expect, history_only=True)
             return
-
-
-def _without_mentions(
-    store: BaseStore, commits: Collection[Address], gone: Set[Mention]
-) -> tuple[list[PutOp], dict[Address, int]]:
-    """Return the puts that change `commits`, and the versions that they expect."""
-    puts, expect = list[PutOp](), dict[Address, int]()
-    items = store.batch([GetOp(*address, refresh_ttl=False) for address in commits])
-    for item in [item for item in items if isinstance(item, Item)]:
-        place = (tuple(item.namespace), item.key)
-        provenance = item.value.get("provenance") or {}
-        recalled = [tuple(pair) for pair in provenance.get("recalled") or ()]
-        # The id of a profile field is the same for every user, so a user's own records count in their commits alone.
-        left = [pair for pair in recalled if gone.isdisjoint({(None, *pair), (_owner(place[0]), *pair)})]
-        if left != recalled:
-            value = {**item.value, "provenance": {**provenance, "recalled": left}}
-            puts.append(PutOp(*place, value, index=False))
-            expect[place] = getattr(item, "version", 0)
-    return puts, expect
 
 
 def _find_restored_past(store: VersionedStore, reading: BaseStore, addresses: Iterable[Address]) -> Iterator[Address]:
